@@ -1,0 +1,153 @@
+"""Avro's primitive encodings, in their one canonical form. It knows no schema.
+
+Every reader takes the bytes and a position and returns the value and the next position. Reading past
+the end is found in two ways: an index raises IndexError, a slice comes short and leaves the position
+beyond the end; `schemas.codec.decode` turns both into `Malformed`. Nothing is allocated by a length
+that the bytes cannot hold.
+
+Source of the encodings: Apache Avro 1.12 specification, "Binary Encoding".
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar, dataclass_transform
+
+T = TypeVar("T")
+
+MAX_DEPTH = 4  # of nested quorum sets, as in SCP's implementations
+LONG_BYTES_MAX = 10
+
+
+class Malformed(ValueError):
+    """The bytes are not the canonical encoding of a value of the schema."""
+
+
+class Unencodable(ValueError):
+    """The value does not fit its schema: a range, a length or a type is wrong."""
+
+
+@dataclass_transform(frozen_default=True)
+def record(cls: type[T]) -> type[T]:
+    """A slotted value. Immutable to the type checker only: freezing costs 0.3 us a field."""
+    return dataclass(slots=True)(cls)
+
+
+def read_long(data: bytes, at: int) -> tuple[int, int]:
+    """A zigzag variable-length integer of at most 64 bits, in the fewest bytes."""
+    byte = data[at]
+    if byte < 0x80:
+        return (byte >> 1) ^ -(byte & 1), at + 1
+    raw = byte & 0x7F
+    shift = 7
+    start = at
+    while byte & 0x80:
+        at += 1
+        byte = data[at]
+        raw |= (byte & 0x7F) << shift
+        shift += 7
+        if at - start >= LONG_BYTES_MAX:
+            raise Malformed("an integer is longer than 64 bits")
+    if byte == 0 or raw >> 64:
+        raise Malformed("an integer is not in its shortest form")
+    return (raw >> 1) ^ -(raw & 1), at + 1
+
+
+def write_long(value: int, out: bytearray) -> None:
+    if type(value) is not int or not -(1 << 63) <= value < 1 << 63:
+        raise Unencodable(f"{value!r} is not a 64-bit integer")
+    raw = (value << 1) ^ (value >> 63)
+    while raw > 0x7F:
+        out.append(raw & 0x7F | 0x80)
+        raw >>= 7
+    out.append(raw)
+
+
+def read_bounded(data: bytes, at: int, minimum: int, maximum: int) -> tuple[int, int]:
+    value, at = read_long(data, at)
+    if not minimum <= value <= maximum:
+        raise Malformed(f"the integer {value} is not in {minimum}..{maximum}")
+    return value, at
+
+
+def write_bounded(value: int, out: bytearray, minimum: int, maximum: int) -> None:
+    if type(value) is not int or not minimum <= value <= maximum:
+        raise Unencodable(f"{value!r} is not an integer in {minimum}..{maximum}")
+    write_long(value, out)
+
+
+def read_boolean(data: bytes, at: int) -> tuple[bool, int]:
+    byte = data[at]
+    if byte > 1:
+        raise Malformed(f"a boolean is {byte}, not 0 or 1")
+    return byte == 1, at + 1
+
+
+def write_boolean(value: bool, out: bytearray) -> None:
+    if type(value) is not bool:
+        raise Unencodable(f"{value!r} is not a boolean")
+    out.append(value)
+
+
+def read_bytes(data: bytes, at: int, maximum: int) -> tuple[bytes, int]:
+    length, at = read_long(data, at)
+    if not 0 <= length <= maximum:
+        raise Malformed(f"a length of {length} bytes is not in 0..{maximum}")
+    end = at + length
+    return data[at:end], end
+
+
+def write_bytes(value: bytes, out: bytearray, maximum: int) -> None:
+    if type(value) is not bytes or len(value) > maximum:
+        raise Unencodable(f"expected at most {maximum} bytes")
+    write_long(len(value), out)
+    out += value
+
+
+def read_string(data: bytes, at: int, maximum: int) -> tuple[str, int]:
+    raw, at = read_bytes(data, at, maximum)
+    return raw.decode("utf-8"), at
+
+
+def write_string(value: str, out: bytearray, maximum: int) -> None:
+    if type(value) is not str:
+        raise Unencodable(f"{value!r} is not a string")
+    write_bytes(value.encode("utf-8"), out, maximum)
+
+
+def write_fixed(value: bytes, out: bytearray, size: int) -> None:
+    if type(value) is not bytes or len(value) != size:
+        raise Unencodable(f"expected {size} bytes")
+    out += value
+
+
+def write_unsigned(value: int, out: bytearray, size: int) -> None:
+    """A fixed-width big-endian unsigned integer, carried by an Avro `fixed`."""
+    if type(value) is not int or value < 0 or value >> (8 * size):
+        raise Unencodable(f"{value!r} is not an unsigned integer of {8 * size} bits")
+    out += value.to_bytes(size, "big")
+
+
+def read_count(data: bytes, at: int, maximum: int) -> tuple[int, int]:
+    """The count that opens an array's only block (0: the empty array)."""
+    count, at = read_long(data, at)
+    if not 0 <= count <= maximum:
+        raise Malformed(f"an array of {count} items is not in 0..{maximum}")
+    if count > len(data) - at:
+        raise Malformed("an array has more items than bytes left")
+    return count, at
+
+
+def read_array_end(data: bytes, at: int) -> int:
+    if data[at] != 0:
+        raise Malformed("an array has more than one block")
+    return at + 1
+
+
+def write_count(count: int, out: bytearray, maximum: int) -> None:
+    if count > maximum:
+        raise Unencodable(f"an array has {count} items, at most {maximum} are allowed")
+    write_long(count, out)
+
+
+def check_depth(depth: int, error: type[ValueError]) -> None:
+    if depth > MAX_DEPTH:
+        raise error(f"nested deeper than {MAX_DEPTH} levels")
