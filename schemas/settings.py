@@ -1,0 +1,174 @@
+"""Settings of a process: one TOML file, environment variables over it, one checked object out.
+
+Contract code: the types below name what several kinds of process share (a database, a broker).
+It must not know any process' own settings, nor start anything with them.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+PREFIX = "TOKEND_"
+SettingsType = TypeVar("SettingsType", bound=msgspec.Struct)
+
+
+class ConfigError(ValueError):
+    """Settings that cannot be used; one line naming file or variable, key and remedy."""
+
+
+class Secret:
+    """A text that must not be shown: only `reveal()` gives it away, no log or traceback can."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every settings type: an unknown key is an error, because a mistyped one must be."""
+
+
+class DatabaseSettings(Settings, frozen=True):
+    """`url`: a libpq connection string or URL; secret, for it holds the password."""
+
+    url: Secret
+
+
+class KafkaSettings(Settings, frozen=True):
+    """`bootstrap_servers`: comma-separated HOST:PORT of brokers."""
+
+    bootstrap_servers: str
+
+
+def load_config(type_: type[SettingsType], path: Path, environ: Mapping[str, str]) -> SettingsType:
+    """Reads `path` into `type_`, with variables such as TOKEND_KAFKA__BOOTSTRAP_SERVERS over it.
+
+    Two underscores go one table deeper. Numbers and booleans are read from the text, lists and
+    tables from JSON. A variable ending in _FILE names a file that holds the value (its last line
+    break is dropped), which is how containers receive secrets. Every variable that begins with
+    TOKEND_ must be a setting of `type_`. Raises ConfigError.
+    """
+    document = _read_document(path)
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX):
+            _override(document, type_, variable, environ[variable])
+    try:
+        return msgspec.convert(document, type_, dec_hook=_decode_secret)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_describe(path, error)) from None
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file: give the settings file with --config") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}: make the file readable") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8: save the file as UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}: correct that line") from None
+
+
+def _override(document: dict[str, Any], type_: Any, variable: str, text: str) -> None:
+    keys = variable.removeprefix(PREFIX).lower().split("__")
+    field_type = _get_field_type(type_, keys)
+    if field_type is None and keys[-1].endswith("_file"):
+        keys[-1] = keys[-1].removesuffix("_file")
+        field_type = _get_field_type(type_, keys)
+        text = _read_value_file(variable, text) if field_type is not None else text
+    if field_type is None:
+        raise ConfigError(
+            f"{variable}: {type_.__name__} has no such setting: correct the name or unset it"
+        )
+    table = document
+    for key in keys[:-1]:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{variable}: `{key}` is no table in the file: correct the file")
+    table[keys[-1]] = _read_text(variable, text, field_type)
+
+
+def _get_field_type(type_: Any, keys: list[str]) -> Any:
+    """The declared type of the setting at `keys`, None where `type_` has no such setting."""
+    for key in keys:
+        structs = [t for t in (type_, *get_args(type_)) if _is_struct(t)]
+        fields = {f.encode_name: f.type for t in structs for f in msgspec.structs.fields(t)}
+        if key not in fields:
+            return None
+        type_ = fields[key]
+    return type_
+
+
+def _is_struct(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
+
+
+def _read_value_file(variable: str, name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{variable}: cannot read the file {name}: correct its path") from None
+
+
+def _read_text(variable: str, text: str, field_type: Any) -> Any:
+    value: Any = text
+    if text[:1] in ("[", "{"):
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+    try:
+        converted = msgspec.convert(value, field_type, strict=False, dec_hook=_decode_secret)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{variable}: {_get_problem(error)}: correct its value") from None
+    return msgspec.to_builtins(converted, enc_hook=_encode_secret)
+
+
+def _decode_secret(type_: type, value: Any) -> Any:
+    if type_ is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
+
+
+def _encode_secret(value: Any) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"a setting cannot be of type {type(value).__name__}")
+
+
+def _describe(path: Path, error: msgspec.ValidationError) -> str:
+    """msgspec says `PROBLEM - at `$.kafka.port``; the reader wants file, key, problem, remedy."""
+    problem, _, where = str(error).partition(" - at ")
+    table = where.strip("`").removeprefix("$").removeprefix(".")
+    for beginning, words, remedy in (
+        ("Object missing required field ", "is missing", "add it"),
+        ("Object contains unknown field ", "is not a setting", "correct the name or remove it"),
+    ):
+        if problem.startswith(beginning):
+            key = problem.removeprefix(beginning).strip("`")
+            return f"{path}: {'.'.join(filter(None, (table, key)))} {words}: {remedy}"
+    return f"{path}: {table or 'the file'}: {_get_problem(error)}: correct its value"
+
+
+def _get_problem(error: msgspec.ValidationError) -> str:
+    problem = str(error).partition(" - at ")[0]
+    return problem[:1].lower() + problem[1:]
