@@ -68,8 +68,10 @@ class _Worker:
         self.task: asyncio.Task[None] | None = None
 
     def send(self, batch: _Batch) -> None:
-        if self.process is not None and self.process.stdin is not None:
-            self.process.stdin.write(batch.frame)
+        """Writes the batch to the process; if that has just died, the next one is given it."""
+        stdin = self.process.stdin if self.process else None
+        if stdin is not None and not stdin.is_closing():
+            stdin.write(batch.frame)
 
     async def receive(self) -> tuple[list[Any] | None, str | None] | None:
         """The oldest batch's answer; None once the process is gone."""
@@ -85,12 +87,13 @@ class _Worker:
         return answer
 
     async def end(self) -> None:
-        """Kills the process, which keeps nothing that is worth waiting for, and reaps it."""
+        """Ends the process and reaps it. It keeps nothing that is worth waiting for."""
         process, self.process = self.process, None
         if process is None:
             return
-        with suppress(ProcessLookupError):
-            process.kill()
+        if process.stdout is not None and not process.stdout.at_eof():
+            with suppress(ProcessLookupError):
+                process.kill()
         await process.communicate()
 
 
@@ -112,6 +115,7 @@ class VerificationPool(Generic[Job, Outcome]):
         self._is_open = True
         for worker in self._workers:
             worker.task = asyncio.create_task(self._keep(worker))
+            worker.task.add_done_callback(self._on_keeper_ended)
 
     async def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """The outcomes of `jobs`, in their order; waits while the pool is full.
@@ -134,14 +138,22 @@ class VerificationPool(Generic[Job, Outcome]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        unfinished = [*self._waiting, *(b for worker in self._workers for b in worker.in_flight)]
-        for batch in unfinished:
-            batch.fail(PoolClosedError("the verification pool was closed"))
+        self._fail_unfinished(PoolClosedError("the verification pool was closed"))
 
     @property
     def process_ids(self) -> list[int]:
         """Of the workers that run now."""
         return [worker.process.pid for worker in self._workers if worker.process is not None]
+
+    def _fail_unfinished(self, error: VerificationError) -> None:
+        for batch in (*self._waiting, *(b for worker in self._workers for b in worker.in_flight)):
+            batch.fail(error)
+
+    def _on_keeper_ended(self, task: asyncio.Task[None]) -> None:
+        """A keeper ends by being cancelled; if it broke, callers must not wait for ever."""
+        if not task.cancelled():
+            self._is_open = False
+            self._fail_unfinished(VerificationError(f"the pool broke: {task.exception()!r}"))
 
     def _dispatch(self) -> None:
         """Hands waiting batches to the workers that have the least to do."""

@@ -38,7 +38,7 @@ def run(request: pytest.FixtureRequest) -> Run:
     def run_on_loop(test: Coroutine[Any, Any, None]) -> None:
         factory = uvloop.new_event_loop if request.param == "uvloop" else None
         with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(asyncio.wait_for(test, 60))
+            runner.run(asyncio.wait_for(test, 20))
 
     return run_on_loop
 
