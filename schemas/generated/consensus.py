@@ -23,7 +23,7 @@ class QuorumSet:
     validators: tuple[PublicKey, ...]
     """Nodes, ascending once normalised."""
     inner_sets: tuple[QuorumSet, ...]
-    """Nested sets, at most 4 levels in all."""
+    """Sets within, nested at most 4 deep."""
 
 
 def read_QuorumSet(data: bytes, at: int, depth: int = 0) -> tuple[QuorumSet, int]:
@@ -69,9 +69,9 @@ class Ballot:
     """A counter and a value."""
 
     counter: int
-    """Rises with every time-out; 0 only before the first ballot."""
+    """n: from 1, rises with every time-out; 4294967295 stands for infinity."""
     value: bytes
-    """Opaque to SCP."""
+    """x: opaque to SCP."""
 
 
 def read_Ballot(data: bytes, at: int) -> tuple[Ballot, int]:
@@ -187,7 +187,7 @@ def write_Prepare(value: Prepare, out: bytearray) -> None:
 
 @record
 class Confirm:
-    """Accepted a commit."""
+    """Accepts a commit; votes to prepare and to commit every higher counter as well."""
 
     quorum_set_hash: Hash
     """SHA-256 of the sender's quorum set."""
@@ -221,7 +221,9 @@ def write_Confirm(value: Confirm, out: bytearray) -> None:
 
 @record
 class Externalize:
-    """Confirmed a commit: the slot is decided."""
+    """Confirmed a commit: the slot is decided. Accepts a commit of every higher counter and, to
+    others, no longer depends on any other node.
+    """
 
     commit: Ballot
     """The lowest ballot confirmed as committed."""
