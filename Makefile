@@ -1,0 +1,36 @@
+# One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
+.PHONY: help setup check test test-faults clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# A moved clone: its scripts name a folder that is gone, so set-up must run again.
+$(shell grep -qsF '$(CURDIR)/' .venv/bin/pip || rm -f .venv/setup.stamp)
+
+help:  ## List the verbs.
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: .cache/kafka/setup.stamp  ## Get Python packages and Kafka (done by the others when due).
+
+.venv/setup.stamp: requirements.lock pyproject.toml infra/local/setup.sh
+	@PYTHON='$(PYTHON)' infra/local/setup.sh python && touch $@
+
+.cache/kafka/setup.stamp: .venv/setup.stamp infra/kafka/pom.xml infra/kafka/jars.sha256
+	@infra/local/setup.sh kafka && touch $@
+
+check: setup  ## Style, types, imports, generated files.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.generate --check
+
+test: setup  ## All tests, with real servers.
+	$(BIN)/pytest
+
+test-faults: setup  ## Only the tests that start, kill and restart real servers.
+	$(BIN)/pytest -m servers
+
+clean:  ## Remove what set-up and the tools made here (no data folder).
+	rm -rf .venv .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

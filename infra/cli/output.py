@@ -1,0 +1,44 @@
+"""How the verbs speak: results on standard output, progress and errors on standard error.
+
+With --json a result is one JSON object on standard output, an error too.
+"""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+# Exit codes, documented in `tokend --help`. 0 is success.
+FAILED = 1
+WRONG_USAGE = 2
+NOT_RUNNING = 3
+ALREADY_RUNNING = 4
+INTERRUPTED = 130
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, default=str))
+
+
+def print_text(text: str) -> None:
+    print(text, flush=True)
+
+
+def report(line: str) -> None:
+    """A line of progress. It keeps quiet when nobody is left to read it."""
+    try:
+        print(f"tokend: {line}", file=sys.stderr, flush=True)
+    except OSError:  # the terminal was closed; what we do must still come to its end
+        return
+
+
+def print_error(message: str, details: tuple[str, ...] = (), *, is_json: bool) -> None:
+    if is_json:
+        print_json({"error": message, "details": list(details)})
+        return
+    report(message)
+    for line in details:
+        print(f"    {line}", file=sys.stderr)

@@ -1,0 +1,219 @@
+"""Verbs about a whole set: up, down, destroy, status, logs."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli import output
+from infra.cli.output import JsonOption, print_json, print_text, report
+from infra.local.errors import LocalError, NotRunning
+
+if TYPE_CHECKING:
+    from infra.local.launch import RunningSet
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="The data folder.",
+        show_default="~/.local/share/tokend; root: /var/lib/tokend",
+    ),
+]
+
+
+def get_root(data: Path | None) -> Path:
+    from infra.local.folders import get_default_root
+
+    return (data or get_default_root(os.environ, os.geteuid())).resolve()
+
+
+def up(
+    profile: Annotated[str, typer.Option(help="What to run: servers, core or all.")] = "all",
+    data: DataOption = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start everything on this machine; Ctrl-C stops it."""
+    from infra.local.services import TABLE
+
+    if profile not in TABLE.profiles:
+        raise typer.BadParameter(
+            f"choose among {', '.join(TABLE.profiles)}", param_hint="--profile"
+        )
+    # A closed terminal and a plain kill end a set as Ctrl-C does.
+    for wanted in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(wanted, _interrupt)
+    asyncio.run(_run_set(get_root(data), profile, is_detached=detach, as_json=as_json))
+
+
+def _interrupt(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool) -> None:
+    from infra.local import launch
+    from infra.local.services import TABLE
+
+    began = time.monotonic()
+    running = await launch.start_set(root, TABLE, profile, report, is_detached=is_detached)
+    report(f"all is ready after {time.monotonic() - began:.1f} s")
+    _print_endpoints(running, as_json=as_json)
+    if is_detached:
+        running.detach()
+        return
+    report("Ctrl-C stops it")
+    try:
+        await launch.watch_set(running, report)
+    except asyncio.CancelledError:
+        # Asked to stop, we have done what we were asked: no interruption any more.
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+    finally:
+        running.stop(report)
+
+
+def _print_endpoints(running: "RunningSet", *, as_json: bool) -> None:
+    endpoints = json.loads(running.place.folder.endpoints_file.read_text())
+    if as_json:
+        print_json(endpoints)
+        return
+    print_text(f"data folder  {running.place.folder.root}")
+    print_text(f"Kafka        {endpoints['kafka']['bootstrap_servers']}")
+    print_text(f"PostgreSQL   {running.place.get_address('postgres')}")
+    for name, service in endpoints["services"].items():
+        print_text(f"{name:<12} {service['url']}")
+
+
+def down(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Stop everything, in order; the data stays."""
+    from infra.local.launch import stop_set
+
+    root = get_root(data)
+    stop_set(root, report)
+    if as_json:
+        print_json({"stopped": str(root)})
+
+
+def destroy(
+    data: DataOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop everything and delete the data folder, databases and keys included."""
+    from infra.local.launch import destroy_set, open_set
+
+    root = get_root(data)
+    open_set(root)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise LocalError(f"this would delete {root}: confirm with --yes")
+        if not typer.confirm(f"Delete {root} with its databases and keys, for ever?", err=True):
+            raise LocalError("nothing was deleted")
+    destroy_set(root, report)
+    if as_json:
+        print_json({"destroyed": str(root)})
+
+
+def status(
+    data: DataOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every second.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show each process, and each node's ledger. Exit code 1 if a process does not run."""
+    root = get_root(data)
+    while True:
+        current = get_status(root)
+        if as_json:
+            print(json.dumps(current) if watch else json.dumps(current, indent=2), flush=True)
+        else:
+            _print_status(current, is_watched=watch)
+        if not watch:
+            break
+        time.sleep(1.0)
+    if any(process["state"] != "RUNNING" for process in current["processes"]):
+        raise typer.Exit(output.FAILED)
+
+
+def get_status(root: Path) -> dict[str, Any]:
+    """Raises NotRunning."""
+    from infra.local import launch
+    from infra.local.health import get_status as ask
+    from infra.local.services import TABLE
+    from infra.local.supervisor import Control
+
+    place = launch.open_set(root)
+    paths = {s.name: s.status_path for s in TABLE.services}
+    tiers = {tier: position for position, tier in enumerate(TABLE.tiers)}
+    states = sorted(Control(place).get_states(), key=lambda s: (tiers.get(s.tier, 99), s.name))
+    return {
+        "data_folder": str(root),
+        "profile": place.state.profile,
+        "supervisor": Control(place).get_process_id(),
+        "processes": [
+            {
+                "name": s.name,
+                "state": s.state,
+                "process_id": s.process_id or None,
+                "uptime_s": s.uptime_s,
+                # A failed process says why, a node what it has closed.
+                "error": s.description if s.state in ("BACKOFF", "FATAL") else None,
+                "node": ask(place.get_address(f"{s.name}.http"), path)
+                if (path := paths.get(s.name)) and s.state == "RUNNING"
+                else None,
+            }
+            for s in states
+        ],
+    }
+
+
+def _print_status(current: dict[str, Any], *, is_watched: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("process", "state", "pid", "up", "node"):
+        table.add_column(column)
+    for process in current["processes"]:
+        colour = "green" if process["state"] == "RUNNING" else "red"
+        node = process["node"] or {}
+        table.add_row(
+            process["name"],
+            f"[{colour}]{process['state'].lower()}[/]",
+            str(process["process_id"] or ""),
+            f"{process['uptime_s']} s",
+            process["error"] or "  ".join(f"{k} {v}" for k, v in node.items()),
+        )
+    console = Console()
+    if is_watched:
+        console.clear()
+    console.print(f"{current['data_folder']} (profile {current['profile']})")
+    console.print(table)
+
+
+def logs(
+    name: Annotated[str, typer.Argument(help="A process as `tokend status` names it.")],
+    data: DataOption = None,
+    lines: Annotated[int, typer.Option(min=0, help="How many lines to begin with.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with new lines.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the end of a process' log."""
+    from infra.local import launch
+    from infra.local import logs as files
+
+    try:
+        folder = launch.open_set(get_root(data)).folder.logs
+    except NotRunning as error:
+        raise LocalError(str(error)) from None
+    file = files.get_log_file(folder, name)
+    found = files.follow(file, lines) if follow else iter(files.get_tail(file, lines))
+    for line in found:
+        print_text(json.dumps({"process": name, "line": line}) if as_json else line)

@@ -1,0 +1,1 @@
+"""Everything tokend needs, run on one Linux machine without containers."""

@@ -1,0 +1,20 @@
+"""The one error of this package that a user sees."""
+
+
+class LocalError(Exception):
+    """Something on this machine stands in the way; the text is for the user and says what to do.
+
+    `details` are further lines, such as the end of a log.
+    """
+
+    def __init__(self, message: str, details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class AlreadyRunning(LocalError):
+    """Another process runs on the data folder."""
+
+
+class NotRunning(LocalError):
+    """Nothing runs on the data folder."""

@@ -1,0 +1,117 @@
+"""Where things are: the clone with its fetched files, and the data folder of one set of processes.
+
+Knows paths and modes only; nothing about servers, services or processes.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from infra.local.errors import LocalError
+
+PROJECT = Path(__file__).resolve().parents[2]
+KAFKA_JARS = PROJECT / ".cache" / "kafka" / "libs"
+KAFKA_ARCHIVE = PROJECT / ".cache" / "kafka" / "kafka.aot"
+
+# A unix socket's path has at most 107 bytes, and supervisor adds ".PID" to it while it binds.
+SOCKET_PATH_BYTES_MAX = 90
+
+
+class State(msgspec.Struct, kw_only=True):
+    """What a data folder remembers from one start to the next. Nothing in it is secret."""
+
+    version: int = 1
+    kafka_cluster_id: str
+    profile: str = ""
+    ports: dict[str, int] = {}
+    postgres_folder: str = ""
+    socket_folder: str = ""
+
+
+class DataFolder:
+    """Paths inside one data folder, and the small files that tokend itself keeps there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "config"
+        self.kafka = root / "kafka"
+        self.logs = root / "logs"
+        self.secrets = root / "secrets"
+        self.services = root / "services"
+        self.endpoints_file = root / "endpoints.json"
+        self.lock_file = root / "lock"
+        self.state_file = root / "state.json"
+
+    def make(self, *, is_shared: bool) -> None:
+        """Makes the folders. `is_shared`: another user must be able to pass through `root`."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            if not self.state_file.exists() and any(self.root.iterdir()):
+                raise LocalError(
+                    f"{self.root} holds files that are not tokend's: name an empty folder by --data"
+                )
+            self.root.chmod(0o711 if is_shared else 0o700)
+            for folder in (self.config, self.kafka, self.logs, self.secrets, self.services):
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise LocalError(
+                f"cannot write to the data folder {self.root} ({error.strerror}): "
+                "name another one by --data"
+            ) from None
+
+    def load_state(self) -> State:
+        """What the folder remembers, or a new memory if it has none."""
+        try:
+            return msgspec.json.decode(self.state_file.read_bytes(), type=State)
+        except FileNotFoundError:
+            # Kafka's tools would take an id that begins with a dash for an option.
+            return State(kafka_cluster_id="A" + secrets.token_urlsafe(16)[1:])
+        except msgspec.MsgspecError:
+            raise LocalError(
+                f"{self.state_file} is damaged: remove the set with `tokend destroy` "
+                "or put the file back from a backup"
+            ) from None
+        except PermissionError:
+            raise LocalError(
+                f"the data folder {self.root} belongs to another user: "
+                "name one of your own by --data"
+            ) from None
+
+    def save_state(self, state: State) -> None:
+        write_private(self.state_file, msgspec.json.format(msgspec.json.encode(state)))
+
+    def get_secret_file(self, name: str, generate: Callable[[], str]) -> Path:
+        """The file (mode 0600) that holds secret `name`, generated when it is first asked for."""
+        file = self.secrets / name
+        if not file.exists():
+            write_private(file, generate().encode() + b"\n")
+        return file
+
+    def get_secret(
+        self, name: str, generate: Callable[[], str] = lambda: secrets.token_urlsafe(32)
+    ) -> str:
+        return self.get_secret_file(name, generate).read_text().removesuffix("\n")
+
+
+def get_default_root(environ: Mapping[str, str], user_id: int) -> Path:
+    """Root's set belongs to the machine, everybody else's to his XDG data home."""
+    if user_id == 0:
+        return Path("/var/lib/tokend")
+    data_home = environ.get("XDG_DATA_HOME", "")
+    if not data_home.startswith("/"):
+        return Path(environ.get("HOME") or Path.home()) / ".local" / "share" / "tokend"
+    return Path(data_home) / "tokend"
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Writes a file only its owner may read; whoever reads it meanwhile sees old or new, whole."""
+    new = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(file)

@@ -1,0 +1,84 @@
+"""Prepares Kafka's quick start: `python -m infra.local.kafka_archive`, once per clone, by make.
+
+A broker runs once in a temporary folder while the JVM writes down the classes it loaded, linked
+(the AOT cache of JEP 514). With it the broker starts in about half the time. Without it everything
+works all the same, so a failure here is told and forgiven.
+"""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from infra.local import kafka
+from infra.local.commands import DIES_WITH_PARENT
+from infra.local.errors import LocalError
+from infra.local.folders import KAFKA_ARCHIVE, DataFolder
+from infra.local.place import Place
+
+READY_S = 120.0
+WRITE_S = 300.0
+
+
+async def make_archive() -> None:
+    with tempfile.TemporaryDirectory(prefix="tokend-") as name:
+        folder = DataFolder(Path(name))
+        folder.make(is_shared=False)
+        place = Place(folder)
+        KAFKA_ARCHIVE.unlink(missing_ok=True)
+        await kafka.make_storage(place)
+        new = KAFKA_ARCHIVE.with_suffix(".new")
+        with (folder.logs / "kafka.log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *DIES_WITH_PARENT,
+                *kafka.get_jvm_command(f"-XX:AOTCacheOutput={new}"),
+                "kafka.Kafka",
+                str(kafka.get_settings_file(place)),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            try:
+                await _train(place)
+            finally:
+                if process.returncode is None:
+                    process.send_signal(signal.SIGTERM)
+                await asyncio.wait_for(process.wait(), WRITE_S)
+        if not new.exists():
+            raise LocalError("the JVM wrote no archive")
+        new.rename(KAFKA_ARCHIVE)
+
+
+async def _train(place: Place) -> None:
+    """Lets the broker do what it will do, so that those classes are loaded."""
+    async with asyncio.timeout(READY_S):
+        while not await asyncio.to_thread(kafka.is_ready, place.bootstrap_servers, 1.0):
+            await asyncio.sleep(0.1)
+    await asyncio.to_thread(kafka.create_topics, place.bootstrap_servers, [kafka.Topic("training")])
+    await asyncio.to_thread(_produce_and_consume, place.bootstrap_servers)
+
+
+def _produce_and_consume(bootstrap_servers: str) -> None:
+    from confluent_kafka import Consumer, Producer
+
+    client = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
+    producer = Producer({**client, "enable.idempotence": True})
+    producer.produce("training", b"value", b"key")
+    producer.flush(30)
+    consumer = Consumer({**client, "group.id": "training", "auto.offset.reset": "earliest"})
+    consumer.subscribe(["training"])
+    consumer.poll(30)
+    consumer.close()
+
+
+def main() -> int:
+    try:
+        asyncio.run(make_archive())
+    except (LocalError, TimeoutError, OSError) as error:
+        sys.stderr.write(f"tokend: Kafka will start more slowly: {error or 'no archive in time'}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,393 @@
+"""Starts and stops a set: folder, lock, servers, databases, topics, then services tier by tier.
+
+The one place that knows the order of things. Reports progress through a function it is given;
+writes to no terminal itself.
+"""
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from infra.local import kafka, migrations, postgres, processes, supervisor
+from infra.local.accounts import Account, get_server_account
+from infra.local.errors import LocalError, NotRunning
+from infra.local.folders import DataFolder, write_private
+from infra.local.health import is_healthy
+from infra.local.lock import Lock, get_holder, is_locked, take_lock, wait_until_free
+from infra.local.logs import get_tail
+from infra.local.place import Place
+from infra.local.services import SERVERS, Service, Table
+from infra.local.supervisor import Control, ProcessState, Program
+from infra.local.toml import encode_toml
+
+READY_S = 120.0
+STOP_S = 120.0
+
+# States of a process that was asked to start and did not stay.
+ENDED = ("BACKOFF", "EXITED", "FATAL", "STOPPED")
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSet:
+    """A set that this process started. `supervisor` is its child."""
+
+    place: Place
+    table: Table
+    profile: str
+    lock: Lock
+    supervisor: "subprocess.Popen[bytes]"
+
+    @property
+    def control(self) -> Control:
+        return Control(self.place)
+
+    def stop(self, report: Report) -> None:
+        """Stops everything, in order, and returns when no process is left."""
+        _stop_processes(self.place, self.supervisor, report)
+        self.lock.release()
+
+    def detach(self) -> None:
+        """Lets the set live on without this process."""
+        self.lock.name_holder(self.supervisor.pid)
+        self.lock.release()
+
+
+async def start_set(
+    root: Path, table: Table, profile: str, report: Report, *, is_detached: bool = False
+) -> RunningSet:
+    """Starts the set on data folder `root` and returns when all of it is ready.
+
+    Whatever goes wrong or interrupts it, nothing is left running. Raises LocalError.
+    """
+    folder = DataFolder(root.resolve())
+    account = get_server_account()
+    folder.make(is_shared=account is not None)
+    lock = take_lock(folder.lock_file)
+    try:
+        left = processes.end_processes(folder.root)
+        if left:
+            report(f"ended {len(left)} processes that a killed supervisor had left")
+        return await _start(Place(folder), table, profile, report, lock, account, is_detached)
+    except BaseException:
+        lock.release()
+        raise
+
+
+async def _start(
+    place: Place,
+    table: Table,
+    profile: str,
+    report: Report,
+    lock: Lock,
+    account: Account | None,
+    is_detached: bool,
+) -> RunningSet:
+    services = table.get_services(profile)
+    _choose_ports(place, services, report)
+    place.state.profile = profile
+    supervisor.choose_socket_folder(place)
+    database_folder = postgres.choose_folder(place, account)
+    place.save()
+    if database_folder.parent != place.folder.root:
+        report(f"PostgreSQL's user cannot enter {place.folder.root}: databases are in "
+               f"{database_folder}")  # fmt: skip
+    chosen = postgres.choose_installation(database_folder)
+    installation = await asyncio.to_thread(
+        postgres.make_reachable, chosen, database_folder, account
+    )
+    if installation != chosen:
+        report(f"PostgreSQL's user cannot enter {chosen.binaries}: copied it to "
+               f"{installation.binaries}")  # fmt: skip
+    postgres_command = postgres.get_command(
+        installation, database_folder, place.get_port("postgres"), account
+    )
+    programs = [
+        Program("kafka", SERVERS, 0, kafka.get_command(place)),
+        Program("postgres", SERVERS, 0, postgres_command, stop_signal="INT"),
+        *(_get_program(place, table, service) for service in services),
+    ]
+    child = supervisor.start(place, programs, lock=lock.descriptor, is_detached=is_detached)
+    try:
+        await _wait_for_supervisor(place, child)
+        await _together(
+            _start_kafka(place, table, report),
+            _start_postgres(place, table, services, installation, account, report),
+        )
+        await _start_services(place, table, services, report)
+        _write_endpoints(place, table, services)
+    except BaseException:
+        _stop_processes(place, child, report)
+        raise
+    return RunningSet(place, table, profile, lock, child)
+
+
+def _choose_ports(place: Place, services: Sequence[Service], report: Report) -> None:
+    place.replace_taken_ports(sorted(place.state.ports))
+    for name, (old, new) in place.moved_ports.items():
+        report(f"port {old} is taken by another program: {name} moves to {new}")
+    for name in ("kafka", "kafka.controller", "postgres", *(f"{s.name}.http" for s in services)):
+        place.get_port(name)
+
+
+def _get_program(place: Place, table: Table, service: Service) -> Program:
+    tokend = Path(sys.executable).with_name("tokend")
+    settings = place.get_settings_file(service.name)
+    command = ("setpriv", "--pdeathsig=TERM", str(tokend), "run", service.program, "--config")
+    order = table.tiers.index(service.tier)
+    return Program(service.name, service.tier, order, (*command, str(settings)))
+
+
+async def _wait_for_supervisor(place: Place, child: "subprocess.Popen[bytes]") -> None:
+    async with asyncio.timeout(READY_S):
+        while True:
+            if child.poll() is not None:
+                raise LocalError(
+                    "the supervisor ended while it started",
+                    get_tail(place.folder.logs / "supervisor.start.log"),
+                )
+            try:
+                await asyncio.to_thread(Control(place).get_process_id)
+            except NotRunning:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
+async def _start_kafka(place: Place, table: Table, report: Report) -> None:
+    await kafka.make_storage(place)
+
+    async def is_ready() -> bool:
+        # The port first: a client that is refused waits longer than we want to.
+        if not await _is_open(place.get_port("kafka")):
+            return False
+        return await asyncio.to_thread(kafka.is_ready, place.bootstrap_servers, 1.0)
+
+    await asyncio.to_thread(Control(place).start, "kafka")
+    await _wait_until_ready(place, "kafka", is_ready)
+    await asyncio.to_thread(kafka.create_topics, place.bootstrap_servers, table.topics)
+    report(f"Kafka is ready on {place.bootstrap_servers}")
+
+
+async def _start_postgres(
+    place: Place,
+    table: Table,
+    services: Sequence[Service],
+    installation: postgres.Installation,
+    account: Account | None,
+    report: Report,
+) -> None:
+    folder = Path(place.state.postgres_folder)
+    password = place.get_secret(f"postgres.{postgres.SUPERUSER}")
+    await postgres.make_cluster(installation, folder, password, account)
+    await asyncio.to_thread(Control(place).start, "postgres")
+    await _wait_until_ready(place, "postgres", lambda: postgres.is_ready(place))
+    names = [service.name for service in services if service.has_database]
+    await postgres.create_databases(place, names)
+    report(f"PostgreSQL {installation.version} is ready on {place.get_address('postgres')}")
+    await asyncio.to_thread(migrate_databases, place, table, services, report)
+
+
+def migrate_databases(
+    place: Place, table: Table, services: Sequence[Service], report: Report
+) -> None:
+    """Runs the migrations of every service that has a database."""
+    for service in services:
+        folder = table.programs[service.program].migrations
+        if not service.has_database or folder is None:
+            continue
+        url = place.get_database_url(service.name)
+        for name in migrations.apply_migrations(url, folder):
+            report(f"database {service.name}: applied {name}")
+
+
+async def _start_services(
+    place: Place, table: Table, services: Sequence[Service], report: Report
+) -> None:
+    table.prepare(place)
+    for service in services:
+        settings = encode_toml(service.get_settings(place))
+        write_private(place.get_settings_file(service.name), settings.encode())
+    place.save()
+    for tier in dict.fromkeys(service.tier for service in services):
+        members = [service for service in services if service.tier == tier]
+        await asyncio.to_thread(Control(place).start_tier, tier)
+        await _together(*(_wait_for_service(place, service, report) for service in members))
+
+
+async def _wait_for_service(place: Place, service: Service, report: Report) -> None:
+    async def is_ready() -> bool:
+        if service.health_path is None:
+            state = await asyncio.to_thread(Control(place).get_state, service.name)
+            return state.state == "RUNNING"
+        address = place.get_address(f"{service.name}.http")
+        return await asyncio.to_thread(is_healthy, address, service.health_path)
+
+    await _wait_until_ready(place, service.name, is_ready)
+    report(f"{service.name} is ready")
+
+
+async def _wait_until_ready(
+    place: Place, name: str, is_ready: Callable[[], Awaitable[bool]]
+) -> None:
+    """Raises LocalError with the end of the log if the process ends or takes too long."""
+    log = place.folder.logs / f"{name}.log"
+    try:
+        async with asyncio.timeout(READY_S):
+            while not await is_ready():
+                state = await asyncio.to_thread(Control(place).get_state, name)
+                if state.state in ENDED:
+                    raise LocalError(f"{name} ended while it started: see {log}", get_tail(log))
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise LocalError(
+            f"{name} was not ready after {READY_S:.0f} s: see {log}", get_tail(log)
+        ) from None
+
+
+async def _is_open(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _together(*jobs: Awaitable[None]) -> None:
+    """Runs jobs at once; the first failure cancels the others and is raised as it is."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _write_endpoints(place: Place, table: Table, services: Sequence[Service]) -> None:
+    content = {
+        "profile": place.state.profile,
+        "data_folder": str(place.folder.root),
+        "kafka": {"bootstrap_servers": place.bootstrap_servers},
+        "postgres": {"host": "127.0.0.1", "port": place.get_port("postgres")},
+        "topics": [topic.name for topic in table.topics],
+        "services": {s.name: {"url": place.get_url(f"{s.name}.http")} for s in services},
+        **table.describe(place),
+    }
+    text = msgspec.json.format(msgspec.json.encode(content)) + b"\n"
+    write_private(place.folder.endpoints_file, text)
+
+
+def _stop_processes(place: Place, child: "subprocess.Popen[bytes] | None", report: Report) -> None:
+    """Ends every process of the set: in order if its supervisor lives, at once otherwise.
+
+    It is bounded in time and must not be left half-way: signals to this process are ignored.
+    """
+    root = place.folder.root
+    with processes.ignored_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        report("stopping")
+        place.folder.endpoints_file.unlink(missing_ok=True)
+        try:
+            Control(place).shut_down()
+        except LocalError:
+            # No supervisor, or one that does not answer: its processes are found without it.
+            processes.end_processes(root)
+        if child is not None:
+            _reap(child, report)
+        processes.wait_until(lambda: not processes.find_processes(root), STOP_S)
+        processes.end_processes(root)
+        supervisor.remove_socket_folder(place)
+        report("stopped")
+
+
+def _reap(child: "subprocess.Popen[bytes]", report: Report) -> None:
+    try:
+        child.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        report("the supervisor does not end, so it is killed with all it runs")
+
+
+def open_set(root: Path) -> Place:
+    """The place of an existing data folder. Raises NotRunning if there is none."""
+    folder = DataFolder(root.resolve())
+    if not folder.state_file.exists():
+        raise NotRunning(f"there is no data folder {folder.root}: start with `tokend up`")
+    return Place(folder)
+
+
+def stop_set(root: Path, report: Report) -> None:
+    """Stops the set on `root`, whoever started it. Raises NotRunning if nothing runs there."""
+    place = open_set(root)
+    lock_file = place.folder.lock_file
+    if not is_locked(lock_file) and not processes.find_processes(place.folder.root):
+        raise NotRunning(f"nothing runs on {place.folder.root}")
+    holder = get_holder(lock_file)
+    try:
+        Control(place).get_process_id()
+    except LocalError:
+        # Its `tokend up` has come no further than preparing folders: it stops by itself.
+        if holder is not None and is_locked(lock_file):
+            processes.send_signal(holder, signal.SIGTERM)
+            wait_until_free(lock_file, STOP_S)
+    _stop_processes(place, None, report)
+    if not wait_until_free(lock_file, STOP_S):
+        raise LocalError(
+            f"process {get_holder(lock_file)} still holds {place.folder.root}: end it by kill"
+        )
+
+
+def destroy_set(root: Path, report: Report) -> None:
+    """Stops the set if it runs and deletes its data folder, databases and keys included."""
+    place = open_set(root)
+    try:
+        stop_set(root, report)
+    except NotRunning:
+        report("nothing was running")
+    lock = take_lock(place.folder.lock_file)
+    try:
+        databases = Path(place.state.postgres_folder)
+        if place.state.postgres_folder and databases.parent != place.folder.root:
+            shutil.rmtree(databases.parent)
+        shutil.rmtree(place.folder.root)
+    except OSError as error:
+        raise LocalError(f"cannot delete {error.filename}: {error.strerror}") from None
+    finally:
+        lock.release()
+    report(f"deleted {place.folder.root}")
+
+
+async def watch_set(running: RunningSet, report: Report) -> None:
+    """Returns when the set was stopped by others; tells of processes that were started again.
+
+    Raises LocalError if the supervisor was killed; what it ran has ended with it.
+    """
+    known: dict[str, int] = {}
+    while running.supervisor.poll() is None:
+        for state in await asyncio.to_thread(_get_states, running.control):
+            before = known.get(state.name)
+            if state.state == "RUNNING" and before != state.process_id:
+                known[state.name] = state.process_id
+                if before is not None:
+                    report(f"{state.name} had ended and was started again")
+        await asyncio.sleep(1.0)
+    if running.supervisor.returncode != 0:
+        raise LocalError(
+            f"the supervisor was killed (exit code {running.supervisor.returncode}), "
+            "and all it ran ended with it: start again with `tokend up`"
+        )
+
+
+def _get_states(control: Control) -> list[ProcessState]:
+    try:
+        return control.get_states()
+    except LocalError:  # it is stopping; the caller sees it end
+        return []

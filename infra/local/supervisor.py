@@ -1,0 +1,261 @@
+"""The supervisor (supervisord, from PyPI) that keeps the processes of a set alive.
+
+Writes its settings, starts it, and talks to it over its unix socket. Which processes there are and
+in which order they start is decided elsewhere.
+"""
+
+import http.client
+import os
+import resource
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import xmlrpc.client
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.local import processes
+from infra.local.errors import LocalError, NotRunning
+from infra.local.folders import SOCKET_PATH_BYTES_MAX
+from infra.local.place import Place
+
+ANSWER_S = 30.0
+STOP_S = 30
+LOG_BYTES = 10 * 1024 * 1024
+LOG_FILES = 3
+OPEN_FILES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One supervised process. Those of one `tier` start and stop together, lower `order` first."""
+
+    name: str
+    tier: str
+    order: int
+    command: tuple[str, ...]
+    stop_signal: str = "TERM"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What the supervisor knows of a process. `state`: RUNNING, STOPPED, BACKOFF, FATAL, ..."""
+
+    name: str
+    tier: str
+    state: str
+    process_id: int
+    uptime_s: int
+    description: str
+
+
+def choose_socket_folder(place: Place) -> None:
+    """Where the control socket stands: in the data folder, unless its path would be too long.
+
+    A folder elsewhere is a new one every time, because others could have taken its name meanwhile.
+    """
+    folder = place.folder.root / "supervisor"
+    if len(os.fsencode(folder)) > SOCKET_PATH_BYTES_MAX:
+        folder = Path(tempfile.mkdtemp(prefix="tokend-"))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    place.state.socket_folder = str(folder)
+
+
+def get_socket(place: Place) -> Path:
+    return Path(place.state.socket_folder) / "socket"
+
+
+def remove_socket_folder(place: Place) -> None:
+    """Removes the socket's folder if it is not in the data folder."""
+    folder = Path(place.state.socket_folder)
+    if folder.parent != place.folder.root:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def encode_settings(place: Place, programs: Sequence[Program]) -> str:
+    """The text of supervisord.conf."""
+    files = min(OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    logs = place.folder.logs
+    control = get_socket(place)
+    sections: dict[str, dict[str, object]] = {
+        "unix_http_server": {"file": control, "chmod": "0700"},
+        "rpcinterface:supervisor": {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        },
+        "supervisord": {
+            "nodaemon": "true",
+            "silent": "true",
+            "logfile": logs / "supervisor.log",
+            "logfile_maxbytes": LOG_BYTES,
+            "logfile_backups": LOG_FILES,
+            "pidfile": place.folder.root / "supervisor.pid",
+            "childlogdir": logs,
+            "umask": "077",
+            "minfds": files if files > 0 else OPEN_FILES,
+            **({"user": "root"} if os.geteuid() == 0 else {}),
+        },
+    }
+    for program in programs:
+        sections[f"program:{program.name}"] = _encode_program(program, logs)
+    for tier in dict.fromkeys(p.tier for p in programs):
+        members = [p for p in programs if p.tier == tier]
+        sections[f"group:{tier}"] = {
+            "programs": ",".join(p.name for p in members),
+            "priority": members[0].order,
+        }
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{key}={_escape(value)}\n" for key, value in section.items())
+        for name, section in sections.items()
+    )
+
+
+def _encode_program(program: Program, logs: Path) -> dict[str, object]:
+    return {
+        "command": shlex.join(program.command),
+        "directory": "/",
+        "autostart": "false",
+        "autorestart": "true",
+        "startsecs": 1,
+        # The pause before a try is as many seconds as there were tries: this is about 8 minutes.
+        "startretries": 30,
+        "stopsignal": program.stop_signal,
+        "stopwaitsecs": STOP_S,
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": logs / f"{program.name}.log",
+        "stdout_logfile_maxbytes": LOG_BYTES,
+        "stdout_logfile_backups": LOG_FILES,
+    }
+
+
+def _escape(value: object) -> str:
+    return str(value).replace("%", "%%")
+
+
+def get_environment(place: Place, environ: Mapping[str, str]) -> dict[str, str]:
+    """What the processes inherit: the caller's environment without settings, with the mark.
+
+    The settings files are complete; a variable meant for the user's own commands (a seed, say)
+    must reach no server.
+    """
+    inherited = {k: v for k, v in environ.items() if not k.startswith("TOKEND_")}
+    return {**inherited, processes.MARK: str(place.folder.root)}
+
+
+def start(
+    place: Place, programs: Sequence[Program], *, lock: int, is_detached: bool
+) -> "subprocess.Popen[bytes]":
+    """Starts the supervisor, idle. It holds descriptor `lock` as long as it lives.
+
+    Unless detached it stops everything, in order, when this thread ends, even by kill -9.
+    """
+    settings = place.folder.config / "supervisord.conf"
+    settings.write_text(encode_settings(place, programs))
+    bond = () if is_detached else ("setpriv", "--pdeathsig=TERM")
+    with (place.folder.logs / "supervisor.start.log").open("wb") as log:
+        return subprocess.Popen(
+            [*bond, sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(settings)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=get_environment(place, os.environ),
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a unix socket, with a time-out."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=ANSWER_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002
+        return _Connection(self._path)
+
+
+class Control:
+    """Orders to a running supervisor. Every method raises NotRunning if there is none."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._path = get_socket(place)
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(self._path))
+        try:
+            with proxy:
+                function = getattr(proxy, method)
+                return function(*arguments)
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise NotRunning(
+                f"nothing runs on {self._place.folder.root}: start it with `tokend up`"
+            ) from None
+        except xmlrpc.client.Fault as fault:
+            raise LocalError(f"the supervisor refuses {method}: {fault.faultString}") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise LocalError(
+                f"the supervisor of {self._place.folder.root} does not answer "
+                f"({error or type(error).__name__}): see {self._place.folder.logs}/supervisor.log"
+            ) from None
+
+    def get_process_id(self) -> int:
+        return int(self._call("supervisor.getPID"))
+
+    def get_states(self) -> list[ProcessState]:
+        """All processes, by name."""
+        return [
+            ProcessState(
+                name=info["name"],
+                tier=info["group"],
+                state=info["statename"],
+                process_id=info["pid"],
+                uptime_s=max(0, info["now"] - info["start"]) if info["pid"] else 0,
+                description=info["spawnerr"] or info["description"],
+            )
+            for info in self._call("supervisor.getAllProcessInfo")
+        ]
+
+    def get_state(self, name: str) -> ProcessState:
+        """The state of process `name`. Raises LocalError if there is none of that name."""
+        states = self.get_states()
+        for state in states:
+            if state.name == name:
+                return state
+        names = ", ".join(sorted(state.name for state in states))
+        raise LocalError(f"there is no process {name!r}: choose among {names}")
+
+    def start_tier(self, tier: str) -> None:
+        """Starts all processes of a tier and returns at once."""
+        self._call("supervisor.startProcessGroup", tier, False)
+
+    def start(self, name: str) -> None:
+        state = self.get_state(name)
+        self._call("supervisor.startProcess", f"{state.tier}:{name}", False)
+
+    def stop(self, name: str) -> None:
+        """Stops a process and waits until it has ended; it stays down until it is started."""
+        state = self.get_state(name)
+        self._call("supervisor.stopProcess", f"{state.tier}:{name}", True)
+
+    def shut_down(self) -> None:
+        """Asks the supervisor to stop everything in order and then itself; returns at once."""
+        self._call("supervisor.shutdown")
