@@ -1,0 +1,128 @@
+"""What waits to be sent to one peer: four bounded lanes, emptied in the order of their priority.
+
+Each lane is a byte stream of messages, u32 length and payload. It leaves in chunks of at most
+64 KiB, one record each, so that small messages share a record and a statement never waits for the
+rest of a large reply. It knows no socket.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from streams.node.overlay.interface import PeerError, Priority, Reason
+
+CHUNK_BYTES = 1 << 16
+LENGTH_BYTES = 4
+# What a waiting message costs beside its payload, so that many empty ones are bounded too.
+MESSAGE_COST = 64
+
+_TAGS = [bytes([priority]) for priority in Priority]
+
+
+class _Lane:
+    """The messages of one priority. What has begun to leave is no longer among them."""
+
+    __slots__ = ("bytes_max", "bytes_waiting", "messages", "rest")
+
+    def __init__(self, bytes_max: int) -> None:
+        self.messages: deque[bytes] = deque()
+        self.rest = memoryview(b"")
+        self.bytes_waiting = 0
+        self.bytes_max = bytes_max
+
+
+class SendQueue:
+    """The bounded lanes of one peer."""
+
+    __slots__ = ("_lanes",)
+
+    def __init__(self, bytes_max: Sequence[int]) -> None:
+        """`bytes_max` by priority; a single message may always wait, however large."""
+        self._lanes = [_Lane(lane_bytes) for lane_bytes in bytes_max]
+
+    def put(self, priority: Priority, payload: bytes) -> int:
+        """Returns how many older messages of that priority were dropped to stay in the bound."""
+        lane, dropped = self._lanes[priority], 0
+        lane.bytes_waiting += len(payload) + MESSAGE_COST
+        while lane.messages and lane.bytes_waiting > lane.bytes_max:
+            lane.bytes_waiting -= len(lane.messages.popleft()) + MESSAGE_COST
+            dropped += 1
+        lane.messages.append(payload)
+        return dropped
+
+    def take(self) -> tuple[bytes, int] | None:
+        """The next record's content and how many messages it completes; None: nothing waits."""
+        for tag, lane in zip(_TAGS, self._lanes, strict=True):
+            if lane.messages or lane.rest:
+                return _take_chunk(tag, lane)
+        return None
+
+    def get_bytes_waiting(self) -> int:
+        return sum(lane.bytes_waiting + len(lane.rest) for lane in self._lanes)
+
+
+def _take_chunk(tag: bytes, lane: _Lane) -> tuple[bytes, int]:
+    parts: list[bytes | memoryview] = [tag]
+    room, completed = CHUNK_BYTES, 0
+    while True:
+        if lane.rest:
+            parts.append(lane.rest[:room])
+            room -= len(parts[-1])
+            lane.rest = lane.rest[len(parts[-1]) :]
+            if lane.rest:
+                break
+            completed += 1
+        if room <= LENGTH_BYTES or not lane.messages:
+            break
+        payload = lane.messages.popleft()
+        lane.bytes_waiting -= len(payload) + MESSAGE_COST
+        parts.append(len(payload).to_bytes(LENGTH_BYTES, "big"))
+        room -= LENGTH_BYTES
+        if len(payload) <= room:
+            parts.append(payload)
+            room -= len(payload)
+            completed += 1
+        else:
+            lane.rest = memoryview(payload)
+    return b"".join(parts), completed
+
+
+class Reassembly:
+    """The other end: chunks of the four lanes in, whole messages out."""
+
+    __slots__ = ("_message_bytes_max", "_partial")
+
+    def __init__(self, message_bytes_max: int) -> None:
+        self._partial = [bytearray() for _ in Priority]
+        self._message_bytes_max = message_bytes_max
+
+    def feed(self, content: bytes) -> list[bytes]:
+        """The messages that `content`, one record, completes. Raises PeerError."""
+        if len(content) < 2 or content[0] >= len(self._partial):
+            raise PeerError(Reason.MALFORMED)
+        partial = self._partial[content[0]]
+        if not partial:
+            messages, end = self._split(content, 1)
+            partial += memoryview(content)[end:]
+            return messages
+        partial += memoryview(content)[1:]
+        messages, end = self._split(partial, 0)
+        del partial[:end]
+        return messages
+
+    def has_partial(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return any(self._partial)
+
+    def _split(self, data: bytes | bytearray, at: int) -> tuple[list[bytes], int]:
+        messages, size = [], len(data)
+        while size - at >= LENGTH_BYTES:
+            start = at + LENGTH_BYTES
+            length = int.from_bytes(data[at:start], "big")
+            if length > self._message_bytes_max:
+                limit = f"a message of {length} bytes, at most {self._message_bytes_max}"
+                raise PeerError(Reason.OVERSIZED, limit)
+            if start + length > size:
+                break
+            messages.append(bytes(data[start : start + length]))
+            at = start + length
+        return messages, at
