@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,7 +82,9 @@ class Node:
     address: Address
 
 
-def make_config(number: int, peers: dict[int, Address | None], /, **settings: Any) -> OverlayConfig:
+def make_config(
+    number: int, peers: Mapping[int, Address | None], /, **settings: Any
+) -> OverlayConfig:
     complete: dict[str, Any] = {"network_id": NETWORK_ID, "signing_key": KEYS[number]} | settings
     named = {IDS[peer]: address for peer, address in peers.items()}
     return OverlayConfig(peers=named, **complete)
@@ -90,7 +92,7 @@ def make_config(number: int, peers: dict[int, Address | None], /, **settings: An
 
 @asynccontextmanager
 async def open_node(
-    number: int, peers: dict[int, Address | None], /, **settings: Any
+    number: int, peers: Mapping[int, Address | None], /, **settings: Any
 ) -> AsyncIterator[Node]:
     """Node `number` with these peers; who has an address is dialled."""
     handlers = Recorder()
@@ -144,9 +146,15 @@ def relay(piece: bytes, offset: int) -> bytes:
 
 @asynccontextmanager
 async def open_middleman(
-    target: Address, forth: Alter = relay, back: Alter = relay
+    target: Address,
+    forth: Alter = relay,
+    back: Alter = relay,
+    gate: asyncio.Event | None = None,
 ) -> AsyncIterator[Address]:
-    """Relays between who connects and `target`, altered; `forth` is what goes to the target."""
+    """Relays between who connects and `target`, altered; `forth` is what goes to the target.
+
+    With a gate, who connects waits before it until it is opened.
+    """
     tasks: set[asyncio.Task[None]] = set()
 
     async def copy(
@@ -163,6 +171,8 @@ async def open_middleman(
             writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if gate is not None:
+            await gate.wait()
         other_reader, other_writer = await asyncio.open_connection(*target)
         tasks.add(asyncio.create_task(copy(reader, other_writer, forth)))
         tasks.add(asyncio.create_task(copy(other_reader, writer, back)))
