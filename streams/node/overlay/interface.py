@@ -72,7 +72,10 @@ class Handlers(Protocol):
     """
 
     async def on_message(self, peer: PublicKey, payload: bytes) -> None:
-        """Nothing more is read from the peer until this returns: that is the back-pressure."""
+        """Nothing more is read from the peer until this returns: that is the back-pressure.
+
+        Cancelled when the overlay is closed.
+        """
 
     def on_connected(self, peer: PublicKey) -> None: ...
 
