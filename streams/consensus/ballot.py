@@ -147,9 +147,12 @@ class BallotProtocol:
         return application.derive_empty_value(slot, value)
 
     def emit_newest(self, out: Outputs) -> None:
-        """Ends an outer step: its last statement is sent if it is a new one and the node may
-        speak."""
-        if self.pledges is None or self.pledges == self.emitted:
+        """Ends an outer step: its last statement is sent if it is newer and the node may speak."""
+        if self.pledges is None or self.pledges is self.emitted:
+            return
+        # Under another quorum set the same claims are nothing new: peers would call them stale.
+        order = get_claims(self.pledges).order
+        if self.emitted is not None and order <= get_claims(self.emitted).order:
             return
         if self.context.may_emit(get_values(self.pledges)):
             self.emitted = self.pledges

@@ -159,6 +159,8 @@ def can_follow(first: Pledges, second: Pledges) -> bool:
     under an unchanged b, h rise; a value accepted as committed is never exchanged. Statements of
     different kinds are only compared by that last rule, because accepting a commit may lower b.
     """
+    if first == second:
+        return True
     if isinstance(first, wire.Nominate) and isinstance(second, wire.Nominate):
         return set(first.votes) <= set(second.votes) and set(first.accepted) <= set(second.accepted)
     if isinstance(first, wire.Nominate) or isinstance(second, wire.Nominate):

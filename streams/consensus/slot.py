@@ -155,7 +155,7 @@ class Slot:
 
     def _find_equivocation(self, first: Statement, second: Statement, out: Outputs) -> None:
         node = second.node_id
-        if first == second or node in self._accused or can_follow(first.pledges, second.pledges):
+        if node in self._accused or can_follow(first.pledges, second.pledges):
             return
         if not can_follow(second.pledges, first.pledges):
             self._accused.add(node)
