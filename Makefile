@@ -12,6 +12,7 @@ help:  ## List the verbs.
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: .cache/kafka/setup.stamp  ## Get Python packages and Kafka (done by the others when due).
+	@:
 
 .venv/setup.stamp: requirements.lock pyproject.toml infra/local/setup.sh
 	@PYTHON='$(PYTHON)' infra/local/setup.sh python && touch $@

@@ -138,7 +138,7 @@ def status(
         if not watch:
             break
         time.sleep(1.0)
-    if any(process["state"] != "RUNNING" for process in current["processes"]):
+    if any(process["state"] not in ("RUNNING", "STARTING") for process in current["processes"]):
         raise typer.Exit(output.FAILED)
 
 

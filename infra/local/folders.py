@@ -4,6 +4,7 @@ Knows paths and modes only; nothing about servers, services or processes.
 """
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ KAFKA_ARCHIVE = PROJECT / ".cache" / "kafka" / "kafka.aot"
 
 # A unix socket's path has at most 107 bytes, and supervisor adds ".PID" to it while it binds.
 SOCKET_PATH_BYTES_MAX = 90
+
+# What the supervisor's settings file cannot express in a path.
+UNFIT = re.compile(r"%|[\r\n]|\s[;#]")
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -47,9 +51,14 @@ class DataFolder:
 
     def make(self, *, is_shared: bool) -> None:
         """Makes the folders. `is_shared`: another user must be able to pass through `root`."""
+        if UNFIT.search(str(self.root)):
+            raise LocalError(
+                f"no data folder can be called {str(self.root)!r} (%, line breaks, comment signs): "
+                "name another one by --data"
+            )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            if not self.state_file.exists() and any(self.root.iterdir()):
+            if not self._is_ours():
                 raise LocalError(
                     f"{self.root} holds files that are not tokend's: name an empty folder by --data"
                 )
@@ -61,6 +70,12 @@ class DataFolder:
                 f"cannot write to the data folder {self.root} ({error.strerror}): "
                 "name another one by --data"
             ) from None
+
+    def _is_ours(self) -> bool:
+        """Whether the folder is a set's, or that of a first start that came not far, or empty."""
+        first = {p.name for p in (self.config, self.kafka, self.logs, self.secrets, self.services)}
+        first.add(self.lock_file.name)
+        return self.state_file.exists() or first.issuperset(p.name for p in self.root.iterdir())
 
     def load_state(self) -> State:
         """What the folder remembers, or a new memory if it has none."""

@@ -8,7 +8,6 @@ import asyncio
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,15 +97,13 @@ async def _start(
     database_folder = postgres.choose_folder(place, account)
     place.save()
     if database_folder.parent != place.folder.root:
-        report(f"PostgreSQL's user cannot enter {place.folder.root}: databases are in "
-               f"{database_folder}")  # fmt: skip
+        report(f"databases are in {database_folder}, which PostgreSQL's user can enter")
     chosen = postgres.choose_installation(database_folder)
     installation = await asyncio.to_thread(
         postgres.make_reachable, chosen, database_folder, account
     )
     if installation != chosen:
-        report(f"PostgreSQL's user cannot enter {chosen.binaries}: copied it to "
-               f"{installation.binaries}")  # fmt: skip
+        report(f"PostgreSQL is copied to {installation.binaries}, which its user can enter")
     postgres_command = postgres.get_command(
         installation, database_folder, place.get_port("postgres"), account
     )
@@ -139,11 +136,10 @@ def _choose_ports(place: Place, services: Sequence[Service], report: Report) -> 
 
 
 def _get_program(place: Place, table: Table, service: Service) -> Program:
-    tokend = Path(sys.executable).with_name("tokend")
-    settings = place.get_settings_file(service.name)
-    command = ("setpriv", "--pdeathsig=TERM", str(tokend), "run", service.program, "--config")
-    order = table.tiers.index(service.tier)
-    return Program(service.name, service.tier, order, (*command, str(settings)))
+    settings = str(place.get_settings_file(service.name))
+    # Bound to the supervisor: its end, however it came, asks the service to end too.
+    command = ("setpriv", "--pdeathsig=TERM", *table.runner, service.program, "--config", settings)
+    return Program(service.name, service.tier, table.tiers.index(service.tier), command)
 
 
 async def _wait_for_supervisor(place: Place, child: "subprocess.Popen[bytes]") -> None:

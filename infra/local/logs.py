@@ -18,25 +18,29 @@ def get_tail(file: Path, lines: int = 15) -> tuple[str, ...]:
             text = stream.read().decode(errors="replace")
     except OSError:
         return ()
-    return tuple(text.splitlines()[-lines:])
+    found = text.splitlines()
+    return tuple(found[max(0, len(found) - lines) :])
 
 
 def follow(file: Path, lines: int) -> Iterator[str]:
     """The last lines, then new ones as they come, for ever, also across rotations."""
     stream = file.open("rb")
-    stream.seek(max(0, stream.seek(0, 2) - BLOCK_BYTES))
-    *old, rest = stream.read().split(b"\n")
-    yield from (line.decode(errors="replace") for line in old[-lines:])
-    while True:
-        *whole, rest = (rest + stream.read(BLOCK_BYTES)).split(b"\n")
-        yield from (line.decode(errors="replace") for line in whole)
-        if whole:
-            continue
-        if _is_rotated(file, stream.fileno()):
-            stream.close()
-            stream, rest = file.open("rb"), b""
-        else:
-            time.sleep(0.2)
+    try:
+        stream.seek(max(0, stream.seek(0, 2) - BLOCK_BYTES))
+        *old, rest = stream.read().split(b"\n")
+        yield from (line.decode(errors="replace") for line in old[max(0, len(old) - lines) :])
+        while True:
+            *whole, rest = (rest + stream.read(BLOCK_BYTES)).split(b"\n")
+            yield from (line.decode(errors="replace") for line in whole)
+            if whole:
+                continue
+            if _is_rotated(file, stream.fileno()):
+                stream.close()
+                stream, rest = file.open("rb"), b""
+            else:
+                time.sleep(0.2)
+    finally:
+        stream.close()
 
 
 def _is_rotated(file: Path, descriptor: int) -> bool:

@@ -4,6 +4,7 @@ To add a service, add a program (what `tokend run NAME` loads) and one row per i
 else - settings files, databases, migrations, supervision, status - follows from the rows.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +61,7 @@ def _describe_nothing(_: Place) -> Mapping[str, Any]:
 class Table:
     """All of it. `tiers` start in this order, each when the one before is ready, and stop in the
     opposite order. `prepare` runs before settings files are written (keys, a genesis file).
-    `describe` adds to endpoints.json.
+    `describe` adds to endpoints.json. `runner` is the command that takes PROGRAM --config FILE.
     """
 
     tiers: tuple[str, ...]
@@ -70,6 +71,7 @@ class Table:
     topics: tuple[Topic, ...] = ()
     prepare: Callable[[Place], None] = _do_nothing
     describe: Callable[[Place], Mapping[str, Any]] = _describe_nothing
+    runner: tuple[str, ...] = (str(Path(sys.executable).with_name("tokend")), "run")
 
     def get_services(self, profile: str) -> tuple[Service, ...]:
         """The rows of a profile, in the order in which they start."""

@@ -1,0 +1,102 @@
+"""Migrations against a real PostgreSQL: in order, once, whole, and never edited."""
+
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from infra.local.errors import LocalError
+from infra.local.migrations import apply_migrations, read_migrations
+from tests.support.servers import Servers
+
+FIRST = "CREATE TABLE a (x int); INSERT INTO a VALUES (1);"
+SECOND = "ALTER TABLE a ADD COLUMN y text DEFAULT '100 %';"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "0001_create_a.sql").write_text(FIRST)
+    return tmp_path
+
+
+def test_each_is_applied_once_and_in_order(servers: Servers, folder: Path) -> None:
+    url = servers.create_database()
+    assert apply_migrations(url, folder) == ["0001_create_a"]
+    assert apply_migrations(url, folder) == []
+    (folder / "0002_add_y.sql").write_text(SECOND)
+    (folder / "0003_add_z.sql").write_text("ALTER TABLE a ADD COLUMN z int")
+    assert apply_migrations(url, folder) == ["0002_add_y", "0003_add_z"]
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT * FROM a").fetchall() == [(1, "100 %", None)]
+        numbers = connection.execute("SELECT number FROM schema_migrations").fetchall()
+    assert numbers == [(1,), (2,), (3,)]
+
+
+def test_a_failing_one_leaves_nothing_and_stops_the_rest(servers: Servers, folder: Path) -> None:
+    url = servers.create_database()
+    (folder / "0002_fails.sql").write_text("CREATE TABLE b (x int); SELECT nonsense;")
+    (folder / "0003_after.sql").write_text("CREATE TABLE c (x int)")
+    with pytest.raises(LocalError, match='0002_fails failed: column "nonsense" does not exist'):
+        apply_migrations(url, folder)
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT to_regclass('b'), to_regclass('c')").fetchone()
+    assert found == (None, None)
+    (folder / "0002_fails.sql").write_text("CREATE TABLE b (x int)")
+    assert apply_migrations(url, folder) == ["0002_fails", "0003_after"]
+
+
+def test_an_edited_one_is_refused(servers: Servers, folder: Path) -> None:
+    url = servers.create_database()
+    apply_migrations(url, folder)
+    (folder / "0001_create_a.sql").write_text(FIRST + " -- better")
+    with pytest.raises(LocalError, match="0001_create_a was edited after it was applied"):
+        apply_migrations(url, folder)
+
+
+def test_a_database_of_a_newer_tokend_is_refused(servers: Servers, folder: Path) -> None:
+    url = servers.create_database()
+    (folder / "0002_add_y.sql").write_text(SECOND)
+    apply_migrations(url, folder)
+    (folder / "0002_add_y.sql").unlink()
+    with pytest.raises(LocalError, match=r"0002_add_y, which .* lacks: it was made by a newer"):
+        apply_migrations(url, folder)
+
+
+def test_two_at_once_apply_each_once(servers: Servers, folder: Path) -> None:
+    url = servers.create_database()
+    (folder / "0002_slow.sql").write_text("SELECT pg_sleep(0.2); CREATE TABLE b (x int)")
+    results: list[list[str]] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(apply_migrations(url, folder)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(len, results)) == [0, 0, 0, 2]
+
+
+def test_no_server_is_told() -> None:
+    folder = Path(__file__).parents[1] / "sample_migrations"
+    with pytest.raises(LocalError, match=r"cannot migrate: .* is PostgreSQL running\?"):
+        apply_migrations("postgresql://a:b@127.0.0.1:1/a", folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "there are no migrations"),
+        (["0001_a.sql", "0003_b.sql"], "0003_b should be number 0002"),
+        (["0001_a.sql", "0001_b.sql"], "0001_b should be number 0002"),
+        (["0002_a.sql"], "0002_a should be number 0001"),
+        (["1_a.sql"], "name it like 0001_what_it_does.sql"),
+        (["0001-Create.sql"], "name it like"),
+    ],
+)
+def test_names_and_numbers_are_checked(tmp_path: Path, names: list[str], message: str) -> None:
+    for name in names:
+        (tmp_path / name).write_text("SELECT 1")
+    with pytest.raises(LocalError, match=message):
+        read_migrations(tmp_path)

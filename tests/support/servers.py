@@ -1,0 +1,148 @@
+"""Real Kafka and PostgreSQL for tests, and the means to harm them.
+
+`servers` is shared by the whole session: take databases and topic prefixes of your own from it and
+leave the servers alone. `own_servers` starts a set for one test, which may then kill what it likes.
+The servers come from tokend's own launcher; another provider (containers, say) only has to offer
+what `Servers` names.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from infra.local import kafka, launch, postgres, processes
+from infra.local.kafka import Topic
+from infra.local.services import SERVERS, Table
+
+SERVERS_ONLY = Table(tiers=(SERVERS,), profiles={SERVERS: (SERVERS,)})
+
+
+class Servers(Protocol):
+    """A broker and a database server, both empty at first.
+
+    Names for the faults are those of the provider's processes: "kafka" and "postgres".
+    """
+
+    @property
+    def bootstrap_servers(self) -> str: ...
+
+    def create_database(self, purpose: str = "test") -> str:
+        """A new, empty database with an owner of its own; its URL."""
+        ...
+
+    def get_prefix(self, purpose: str = "test") -> str:
+        """A prefix for names of topics and groups that nobody else has."""
+        ...
+
+    def create_topics(self, topics: Sequence[Topic]) -> None: ...
+
+    def kill(self, name: str) -> None:
+        """kill -9; whoever watches over the process starts it again."""
+        ...
+
+    def pause(self, name: str) -> None: ...
+
+    def resume(self, name: str) -> None: ...
+
+    def stop(self, name: str) -> None:
+        """Stops a process cleanly; it stays down until `start`."""
+        ...
+
+    def start(self, name: str) -> None: ...
+
+    def wait_until_ready(self, seconds: float = 60.0) -> None:
+        """Waits until both servers answer again."""
+        ...
+
+
+class NativeServers:
+    """The provider on this machine: `launch.start_set` with its supervisor."""
+
+    def __init__(self, running: launch.RunningSet) -> None:
+        self.running = running
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.running.place.bootstrap_servers
+
+    def create_database(self, purpose: str = "test") -> str:
+        name = f"{purpose}_{secrets.token_hex(4)}"
+        asyncio.run(postgres.create_databases(self.running.place, [name]))
+        return self.running.place.get_database_url(name)
+
+    def get_prefix(self, purpose: str = "test") -> str:
+        return f"{purpose}-{secrets.token_hex(4)}."
+
+    def create_topics(self, topics: Sequence[Topic]) -> None:
+        kafka.create_topics(self.bootstrap_servers, topics)
+
+    def get_process_id(self, name: str) -> int:
+        return self.running.control.get_state(name).process_id
+
+    def kill(self, name: str) -> None:
+        """Returns when the process is gone."""
+        process_id = self.get_process_id(name)
+        processes.send_signal(process_id, signal.SIGKILL)
+        assert processes.wait_until(lambda: not processes.is_alive(process_id), 10)
+
+    def pause(self, name: str) -> None:
+        processes.send_signal(self.get_process_id(name), signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        processes.send_signal(self.get_process_id(name), signal.SIGCONT)
+
+    def stop(self, name: str) -> None:
+        self.running.control.stop(name)
+
+    def start(self, name: str) -> None:
+        self.running.control.start(name)
+
+    def wait_until_ready(self, seconds: float = 60.0) -> None:
+        assert processes.wait_until(self.are_ready, seconds), "the servers do not come back"
+
+    def are_ready(self) -> bool:
+        place = self.running.place
+        return asyncio.run(postgres.is_ready(place)) and kafka.is_ready(place.bootstrap_servers, 1)
+
+
+def make_folder() -> Path:
+    """A new folder for a set. Not under pytest's own, which PostgreSQL's user may not enter."""
+    return Path(tempfile.mkdtemp(prefix="tokend-test-", dir="/tmp"))
+
+
+@contextlib.contextmanager
+def start_native_servers() -> Iterator[NativeServers]:
+    """A set of its own for the time of the context; nothing is left of it afterwards."""
+    root = make_folder()
+    lines: list[str] = []
+    try:
+        running = asyncio.run(launch.start_set(root, SERVERS_ONLY, SERVERS, lines.append))
+        try:
+            yield NativeServers(running)
+        finally:
+            running.stop(lines.append)
+        assert processes.find_processes(root) == []
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Kafka and PostgreSQL, shared by all tests of the session."""
+    with start_native_servers() as native:
+        yield native
+
+
+@pytest.fixture
+def own_servers() -> Iterator[NativeServers]:
+    """Kafka and PostgreSQL for one test alone."""
+    with start_native_servers() as native:
+        yield native
