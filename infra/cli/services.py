@@ -76,11 +76,11 @@ def migrate(
 
 
 def _migrate_set(root: Path, applied: list[str]) -> None:
-    from infra.local import launch
+    from infra.local import launch, shutdown
     from infra.local.services import TABLE
     from infra.local.supervisor import Control
 
-    place = launch.open_set(root)
+    place = shutdown.open_set(root)
     Control(place).get_process_id()
 
     def note(line: str) -> None:

@@ -1,6 +1,5 @@
 """Verbs about a whole set: up, down, destroy, status, logs."""
 
-import asyncio
 import json
 import os
 import signal
@@ -41,6 +40,8 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
+    import asyncio
+
     from infra.local.services import TABLE
 
     if profile not in TABLE.profiles:
@@ -58,6 +59,8 @@ def _interrupt(*_: object) -> None:
 
 
 async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool) -> None:
+    import asyncio
+
     from infra.local import launch
     from infra.local.services import TABLE
 
@@ -94,7 +97,7 @@ def _print_endpoints(running: "RunningSet", *, as_json: bool) -> None:
 
 def down(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Stop everything, in order; the data stays."""
-    from infra.local.launch import stop_set
+    from infra.local.shutdown import stop_set
 
     root = get_root(data)
     stop_set(root, report)
@@ -108,7 +111,7 @@ def destroy(
     as_json: JsonOption = False,
 ) -> None:
     """Stop everything and delete the data folder, databases and keys included."""
-    from infra.local.launch import destroy_set, open_set
+    from infra.local.shutdown import destroy_set, open_set
 
     root = get_root(data)
     open_set(root)
@@ -144,12 +147,12 @@ def status(
 
 def get_status(root: Path) -> dict[str, Any]:
     """Raises NotRunning."""
-    from infra.local import launch
+    from infra.local import shutdown
     from infra.local.health import get_status as ask
     from infra.local.services import TABLE
     from infra.local.supervisor import Control
 
-    place = launch.open_set(root)
+    place = shutdown.open_set(root)
     paths = {s.name: s.status_path for s in TABLE.services}
     tiers = {tier: position for position, tier in enumerate(TABLE.tiers)}
     states = sorted(Control(place).get_states(), key=lambda s: (tiers.get(s.tier, 99), s.name))
@@ -206,11 +209,11 @@ def logs(
     as_json: JsonOption = False,
 ) -> None:
     """Show the end of a process' log."""
-    from infra.local import launch
     from infra.local import logs as files
+    from infra.local import shutdown
 
     try:
-        folder = launch.open_set(get_root(data)).folder.logs
+        folder = shutdown.open_set(get_root(data)).folder.logs
     except NotRunning as error:
         raise LocalError(str(error)) from None
     file = files.get_log_file(folder, name)

@@ -114,7 +114,8 @@ def _get_existing(path: Path) -> Path:
 
 
 def _check_data_folder(root: Path) -> Check:
-    is_ok = os.access(_get_existing(root), os.W_OK | os.X_OK)
+    existing = _get_existing(root)
+    is_ok = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
     return Check("data folder", is_ok, str(root), "name a folder you may write to by --data")
 
 

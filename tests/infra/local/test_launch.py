@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from infra.local import launch, processes
+from infra.local import launch, processes, shutdown
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from infra.local.folders import PROJECT
 from infra.local.health import get_status, is_healthy
@@ -32,14 +32,6 @@ pytestmark = pytest.mark.servers
 
 def ignore(line: str) -> None:
     """Where nobody wants to know of the progress."""
-
-
-@pytest.fixture
-def root() -> Iterator[Path]:
-    root = make_folder()
-    yield root
-    processes.end_processes(root)
-    shutil.rmtree(root, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -240,20 +232,20 @@ def test_interrupted_at_any_moment_nothing_is_left(root: Path, delay_s: float) -
 def test_a_detached_set_lives_on_until_it_is_stopped(root: Path) -> None:
     with start_elsewhere(root, "detached") as starter:
         assert starter.wait(120) == 0
-    place = launch.open_set(root)
+    place = shutdown.open_set(root)
     assert Control(place).get_process_id() == get_holder(root / "lock")
     with pytest.raises(AlreadyRunning):
         asyncio.run(launch.start_set(root, SERVERS_ONLY, "servers", ignore))
-    launch.stop_set(root, ignore)
+    shutdown.stop_set(root, ignore)
     assert processes.find_processes(root) == []
     with pytest.raises(NotRunning):
-        launch.stop_set(root, ignore)
+        shutdown.stop_set(root, ignore)
 
 
 def test_a_set_can_be_stopped_while_it_starts(root: Path) -> None:
     with start_elsewhere(root) as starter:
         assert processes.wait_until((root / "state.json").exists, 20)
-        launch.stop_set(root, ignore)
+        shutdown.stop_set(root, ignore)
         assert starter.wait(60) != 0
     assert processes.find_processes(root) == []
 
@@ -263,10 +255,10 @@ def test_destroy_deletes_everything(root: Path) -> None:
         url = running.place.get_database_url("first")
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT count(*) FROM starts").fetchone() == (1,)
-    launch.destroy_set(root, ignore)
+    shutdown.destroy_set(root, ignore)
     assert not root.exists()
     with pytest.raises(NotRunning):
-        launch.destroy_set(root, ignore)
+        shutdown.destroy_set(root, ignore)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as another user")
@@ -278,7 +270,7 @@ def test_a_data_folder_nobody_else_may_enter_works_for_root(tmp_path: Path) -> N
         assert not databases.is_relative_to(tmp_path)
     with started(root, SERVERS_ONLY, "servers") as running:
         assert Path(running.place.state.postgres_folder) == databases
-    launch.destroy_set(root, ignore)
+    shutdown.destroy_set(root, ignore)
     assert not databases.parent.exists()
 
 

@@ -1,0 +1,96 @@
+"""Stops and deletes sets, whoever started them."""
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from infra.local import processes, supervisor
+from infra.local.errors import LocalError, NotRunning
+from infra.local.folders import DataFolder
+from infra.local.lock import get_holder, is_locked, take_lock, wait_until_free
+from infra.local.place import Place
+from infra.local.supervisor import Control
+
+STOP_S = 120.0
+
+Report = Callable[[str], None]
+
+
+def stop_processes(place: Place, child: "subprocess.Popen[bytes] | None", report: Report) -> None:
+    """Ends every process of the set: in order if its supervisor lives, at once otherwise.
+
+    It is bounded in time and must not be left half-way: signals to this process are ignored.
+    """
+    root = place.folder.root
+    with processes.ignored_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        report("stopping")
+        place.folder.endpoints_file.unlink(missing_ok=True)
+        try:
+            Control(place).shut_down()
+        except LocalError:
+            # No supervisor, or one that does not answer: its processes are found without it.
+            processes.end_processes(root)
+        if child is not None:
+            _reap(child, report)
+        processes.wait_until(lambda: not processes.find_processes(root), STOP_S)
+        processes.end_processes(root)
+        supervisor.remove_socket_folder(place)
+        report("stopped")
+
+
+def _reap(child: "subprocess.Popen[bytes]", report: Report) -> None:
+    try:
+        child.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        report("the supervisor does not end, so it is killed with all it runs")
+
+
+def open_set(root: Path) -> Place:
+    """The place of an existing data folder. Raises NotRunning if there is none."""
+    folder = DataFolder(root.resolve())
+    if not folder.state_file.exists():
+        raise NotRunning(f"there is no data folder {folder.root}: start with `tokend up`")
+    return Place(folder)
+
+
+def stop_set(root: Path, report: Report) -> None:
+    """Stops the set on `root`, whoever started it. Raises NotRunning if nothing runs there."""
+    place = open_set(root)
+    lock_file = place.folder.lock_file
+    if not is_locked(lock_file) and not processes.find_processes(place.folder.root):
+        raise NotRunning(f"nothing runs on {place.folder.root}")
+    holder = get_holder(lock_file)
+    try:
+        Control(place).get_process_id()
+    except LocalError:
+        # Its `tokend up` has come no further than preparing folders: it stops by itself.
+        if holder is not None and is_locked(lock_file):
+            processes.send_signal(holder, signal.SIGTERM)
+            wait_until_free(lock_file, STOP_S)
+    stop_processes(place, None, report)
+    if not wait_until_free(lock_file, STOP_S):
+        raise LocalError(
+            f"process {get_holder(lock_file)} still holds {place.folder.root}: end it by kill"
+        )
+
+
+def destroy_set(root: Path, report: Report) -> None:
+    """Stops the set if it runs and deletes its data folder, databases and keys included."""
+    place = open_set(root)
+    try:
+        stop_set(root, report)
+    except NotRunning:
+        report("nothing was running")
+    lock = take_lock(place.folder.lock_file)
+    try:
+        databases = Path(place.state.postgres_folder)
+        if place.state.postgres_folder and databases.parent != place.folder.root:
+            shutil.rmtree(databases.parent)
+        shutil.rmtree(place.folder.root)
+    except OSError as error:
+        raise LocalError(f"cannot delete {error.filename}: {error.strerror}") from None
+    finally:
+        lock.release()
+    report(f"deleted {place.folder.root}")
