@@ -7,7 +7,7 @@ itself: one outer step is one loop, and only the statement it ends with is sent.
 
 from streams.consensus.application import Validation, compute_timeout_ms
 from streams.consensus.ballot_rules import RULES
-from streams.consensus.ballot_state import BallotState, Phase, can_take
+from streams.consensus.ballot_state import BallotState, Phase
 from streams.consensus.claims import (
     INFINITE_COUNTER,
     Ballot,
@@ -125,12 +125,9 @@ class BallotProtocol:
         if value is None or state.phase is Phase.EXTERNALIZE:
             return False
         replacement = self._find_replacement(value)
-        ballot = Ballot(counter, value if replacement is None else replacement)
-        if not can_take(state, ballot):
-            return False
         if replacement is not None:
             out.append(ValueReplaced(self.context.slot, value, replacement))
-        state.set_current(ballot)
+        state.set_current(Ballot(counter, value if replacement is None else replacement))
         self._record_own()
         return True
 

@@ -45,11 +45,16 @@ class BallotState:
         self.override: bytes | None = None
 
     def set_current(self, ballot: Ballot) -> None:
-        """Moves b; h and c fall when they are incompatible with it."""
+        """Moves b up; h falls when it is incompatible with it.
+
+        Raises `InvariantViolation` if that broke a vote to commit: c falls before (rule 1), or z
+        keeps its value.
+        """
+        if self.commit is not None and self.commit.value != ballot.value:
+            raise InvariantViolation(f"{ballot} would break the vote to commit {self.commit}")
         self.current = ballot
         if self.high is not None and self.high.value != ballot.value:
             self.high = None
-            self.commit = None
 
     def set_prepared(self, ballot: Ballot) -> None:
         """p and p' are the two highest incompatible ballots accepted as prepared; c falls when h is
@@ -168,13 +173,6 @@ class BallotState:
             self.override = self.high.value
         if commit:
             self.commit = Ballot(commit, self.current.value)
-
-
-def can_take(state: BallotState, ballot: Ballot) -> bool:
-    """Whether b may become `ballot`: it only rises, and never away from a vote to commit."""
-    if state.commit is not None and state.commit.value != ballot.value:
-        return False
-    return state.current is None or state.current < ballot
 
 
 def is_already_prepared(state: BallotState, ballot: Ballot) -> bool:

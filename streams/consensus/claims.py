@@ -108,8 +108,10 @@ def get_ballot(ballot: wire.Ballot | None) -> Ballot | None:
     return None if ballot is None else Ballot(ballot.counter, ballot.value)
 
 
-def get_values(pledges: BallotPledges) -> tuple[bytes, ...]:
+def get_values(pledges: Pledges) -> tuple[bytes, ...]:
     """Every value the statement names, each once."""
+    if isinstance(pledges, wire.Nominate):
+        return tuple(dict.fromkeys((*pledges.votes, *pledges.accepted)))
     if isinstance(pledges, wire.Externalize):
         return (pledges.commit.value,)
     values = [pledges.ballot.value]

@@ -189,7 +189,7 @@ class Nomination:
             changed = [changed for value in pending for changed in self._accept(value)]
             if changed:
                 self._record_own()
-            for value in dict.fromkeys((*pending, *changed)):
+            for value in pending:
                 has_new_candidate |= self._confirm(value)
             pending = changed
         if has_new_candidate:

@@ -140,7 +140,8 @@ class Scp:
         return tuple(output for slot in dict.fromkeys(restored) for output in slot.resume())
 
     def purge(self, below_slot: U64) -> tuple[Output, ...]:
-        """Forgets all slots below, for good."""
+        """Forgets all slots below, for good. A node that starts at a later slot calls this first,
+        to have its slots taken."""
         outputs: list[Output] = []
         for slot in sorted(number for number in self.slots if number < below_slot):
             outputs.extend(self.slots.pop(slot).close())

@@ -131,12 +131,14 @@ class Slot:
     def _take_ballot(self, received: Received, pledges: BallotPledges, out: Outputs) -> None:
         statement, node = received.statement, received.statement.node_id
         claims = get_claims(pledges)
+        waiting = self.postponed.get(node)
         known = self.ballot.tally.statements.get(received.bit)
-        if known is not None:
-            self._find_equivocation(known, statement, out)
-            if claims.order <= self.ballot.tally.claims[received.bit].order:
-                self._refuse(statement, Refusal.STALE, out)
-                return
+        for first in (known, None if waiting is None else waiting.statement):
+            if first is not None and isinstance(first.pledges, BallotPledges):
+                self._find_equivocation(first, statement, out)
+                if claims.order <= get_claims(first.pledges).order:
+                    self._refuse(statement, Refusal.STALE, out)
+                    return
         if self.externalized is not None:
             if claims.value == self.externalized:
                 self.ballot.record(received, pledges, out)

@@ -4,8 +4,8 @@ import pytest
 
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash
-from schemas.generated.consensus import Ballot, Externalize, Nominate, Prepare, Statement
-from streams.consensus.application import TIMEOUT_MAX_MS, compute_timeout_ms
+from schemas.generated.consensus import Ballot, Confirm, Externalize, Nominate, Prepare, Statement
+from streams.consensus.application import TIMEOUT_MAX_MS, Validation, compute_timeout_ms
 from streams.consensus.ballot_state import Phase
 from streams.consensus.claims import Pledges
 from streams.consensus.errors import InsaneQuorumSet, InvariantViolation
@@ -33,6 +33,10 @@ def make_scp(name: str = "v0") -> Scp:
 
 def prepare(counter: int = 1, value: bytes = X, quorum_set_hash: Hash = HASH) -> Prepare:
     return Prepare(quorum_set_hash, Ballot(counter, value), None, None, 0, 0)
+
+
+def own(pledges: Pledges) -> Statement:
+    return Statement(node("v0"), 1, pledges)
 
 
 def get_emitted(outputs: tuple[Output, ...]) -> list[Pledges]:
@@ -149,14 +153,24 @@ def test_a_node_alone_goes_on_where_it_was_restored() -> None:
     assert outputs[-1] == Externalized(1, X)
 
 
+def test_a_decision_waits_for_the_set_of_its_value() -> None:
+    """Also for a node alone, which needs nobody else: started again without the set."""
+    scp = Scp(node("v0"), quorum_set(1, "v0"), application := ValueTable())
+    own_hash = scp.locals[0][1].quorum_set_hash
+    application.levels[X] = Validation.STRUCTURALLY_VALID
+    accepted = Confirm(own_hash, Ballot(1, X), 1, 1, 1)
+    assert not any(isinstance(o, Externalized) for o in scp.restore([own(accepted)]))
+    application.levels[X] = Validation.FULLY_VALID
+    assert scp.revalidate(1)[-1] == Externalized(1, X)
+
+
 def test_only_own_statements_are_restored_and_before_anything_else() -> None:
     scp = make_scp()
     assert scp.restore([Statement(node("v1"), 1, prepare())]) == ()
     assert scp.slots == {}
-    own = Statement(node("v0"), 1, prepare())
-    assert scp.restore([own]) == ()
+    assert scp.restore([own(prepare())]) == ()
     with pytest.raises(InvariantViolation):
-        scp.restore([own])
+        scp.restore([own(prepare())])
 
 
 def test_outputs_survive_the_wire() -> None:
@@ -197,6 +211,14 @@ def test_reconfigure_judges_from_its_slot_on_by_the_new_set() -> None:
     assert [scp.slots[slot].externalized for slot in (1, 2, 3)] == [X, X, X]
     scp.purge(2)
     assert len(scp.locals) == 1
+
+
+def test_a_later_reconfiguration_of_earlier_slots_replaces_the_former() -> None:
+    scp = make_scp()
+    for threshold, from_slot in ((4, 10), (3, 5)):
+        wanted = quorum_set(threshold, "v0", "v1", "v2", "v3")
+        scp.reconfigure(wanted, is_validator=True, from_slot=from_slot)
+    assert [(slot, local.quorum_set.threshold) for slot, local in scp.locals] == [(0, 3), (5, 3)]
 
 
 def test_a_bad_reconfiguration_changes_nothing() -> None:
