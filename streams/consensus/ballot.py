@@ -95,11 +95,7 @@ class BallotProtocol:
         local = self.context.local
         self.pledges = self.state.get_pledges(local.quorum_set_hash)
         claims = self.state.get_claims(self.pledges)
-        quorum_set_hash = local.quorum_set_hash
-        if self.pledges is not None and get_quorum_set_hash(self.pledges) is None:
-            self.tally.record(local.bit, claims, None, None)
-        else:
-            self.tally.record(local.bit, claims, quorum_set_hash, local.slices)
+        self.tally.record(local.bit, claims, local.quorum_set_hash, local.slices)
 
     def _follow_v_blocking(self, out: Outputs) -> bool:
         """Rule 9: while a v-blocking set is ahead, b takes the lowest counter at which none is."""

@@ -66,7 +66,7 @@ def normalise_quorum_set(quorum_set: QuorumSet, excluded: PublicKey | None = Non
     if threshold == 1 and not validators and len(inner_sets) == 1:
         return inner_sets[0]
     return QuorumSet(
-        max(threshold, 0), tuple(sorted(validators)), tuple(sorted(inner_sets, key=_get_sort_key))
+        threshold, tuple(sorted(validators)), tuple(sorted(inner_sets, key=_get_sort_key))
     )
 
 

@@ -20,9 +20,9 @@ another one of the file ended. A line that is not indented is an input:
     restore STATEMENT               the node starts again with its own durable statement(s)
     status                          what is shown to people
 
-and the indented line below tells all outputs it must have, in order, `;` between them. Inputs from
-nodes show the node before `|`. No line below means no outputs. Ballots are written (2,a); the
-infinite counter is inf.
+and the indented line below tells all outputs it must have, in order, `;` between them (a line that
+begins with `;` continues the one before). Inputs from nodes show the node before `|`. No line below
+means no outputs. Ballots are written (2,a); the infinite counter is inf.
 """
 
 import re
@@ -93,7 +93,11 @@ def read_scenarios(path: Path) -> ScenarioFile:
         elif scenario is None:
             header.append(text)
         elif text.startswith(" "):
-            scenario.steps[-1].expected.append(text.strip())
+            expected = scenario.steps[-1].expected
+            if text.strip().startswith(";"):
+                expected[-1] += text.strip()
+            else:
+                expected.append(text.strip())
         else:
             scenario.steps.append(Step(line_number, text))
     return ScenarioFile(header, scenarios)

@@ -207,7 +207,9 @@ def test_reconfigure_judges_from_its_slot_on_by_the_new_set() -> None:
         decide(scp, slot, "v1 v2")
         assert (scp.slots[slot].externalized == X) == is_decided
     # What is decided stays so; the others start again from what was said.
-    scp.reconfigure(FOUR, is_validator=True, from_slot=1)
+    outputs = scp.reconfigure(FOUR, is_validator=True, from_slot=1)
+    told = [output.slot for output in outputs if isinstance(output, Externalized)]
+    assert told == [2, 3]
     assert [scp.slots[slot].externalized for slot in (1, 2, 3)] == [X, X, X]
     scp.purge(2)
     assert len(scp.locals) == 1
