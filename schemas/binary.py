@@ -1,8 +1,8 @@
 """Avro's primitive encodings, in their one canonical form. It knows no schema.
 
-Every reader takes the bytes and a position and returns the value and the next position. Reading past
-the end is found in two ways: an index raises IndexError, a slice comes short and leaves the position
-beyond the end; `schemas.codec.decode` turns both into `Malformed`. Nothing is allocated by a length
+Every reader takes the bytes and a position and returns the value and the next position. Reading
+past the end is found in two ways: an index raises IndexError, a slice comes short and leaves the
+position beyond the end; `schemas.codec.decode` turns both into `Malformed`. Nothing is allocated by a length
 that the bytes cannot hold.
 
 Source of the encodings: Apache Avro 1.12 specification, "Binary Encoding".

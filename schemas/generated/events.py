@@ -33,12 +33,12 @@ class AdmissionCode(Enum):
     """max_time_ms lies further ahead than the network allows. Choose an earlier one."""
     NO_ACCOUNT = 7
     """The source account does not exist in the last ledger."""
-    NO_OPERATION_ACCOUNT = 8
+    SENDER_NOT_ALLOWED = 8
+    """The role of the source account does not allow it to send transactions."""
+    NO_OPERATION_ACCOUNT = 9
     """The source account of an operation does not exist in the last ledger."""
-    BAD_SIGNATURE = 9
+    BAD_SIGNATURE = 10
     """A signature is not over this transaction's hash."""
-    NOT_A_SIGNER = 10
-    """A signature is by a key that signs for none of the source accounts."""
     BAD_AUTH = 11
     """The signatures do not reach the threshold of 1000 for every source account."""
     BAD_AUTH_EXTRA = 12

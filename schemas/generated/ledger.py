@@ -50,6 +50,8 @@ class NetworkSettings:
 
     ledger_version: int
     """Selects the rules under which ledgers are closed."""
+    master_account: AccountID
+    """The account that reviews requests and configures the network."""
     max_time_ahead_ms: U64
     """How far ahead of a ledger's close time a transaction's max_time_ms may lie."""
     close_time_ahead_ms: U64
@@ -70,6 +72,8 @@ class NetworkSettings:
 
 def read_NetworkSettings(data: bytes, at: int) -> tuple[NetworkSettings, int]:
     f_ledger_version, at = read_bounded(data, at, 1, 1000000)
+    f_master_account = AccountID(data[at : at + 32])
+    at += 32
     f_max_time_ahead_ms = U64(int.from_bytes(data[at : at + 8], "big"))
     at += 8
     f_close_time_ahead_ms = U64(int.from_bytes(data[at : at + 8], "big"))
@@ -84,11 +88,12 @@ def read_NetworkSettings(data: bytes, at: int) -> tuple[NetworkSettings, int]:
     at += 8
     f_max_set_transactions, at = read_bounded(data, at, 1, 100000)
     f_max_set_output_bytes, at = read_bounded(data, at, 1, 8388608)
-    return NetworkSettings(f_ledger_version, f_max_time_ahead_ms, f_close_time_ahead_ms, f_minimum_interval_ms, f_heartbeat_ms, f_timeout_initial_ms, f_timeout_increment_ms, f_max_set_transactions, f_max_set_output_bytes), at
+    return NetworkSettings(f_ledger_version, f_master_account, f_max_time_ahead_ms, f_close_time_ahead_ms, f_minimum_interval_ms, f_heartbeat_ms, f_timeout_initial_ms, f_timeout_increment_ms, f_max_set_transactions, f_max_set_output_bytes), at
 
 
 def write_NetworkSettings(value: NetworkSettings, out: bytearray) -> None:
     write_bounded(value.ledger_version, out, 1, 1000000)
+    write_fixed(value.master_account, out, 32)
     write_unsigned(value.max_time_ahead_ms, out, 8)
     write_unsigned(value.close_time_ahead_ms, out, 8)
     write_unsigned(value.minimum_interval_ms, out, 8)
@@ -107,8 +112,6 @@ class Counters:
     """Sequential ids of accounts."""
     request: U64
     """Reviewable requests."""
-    payment: U64
-    """Payments."""
 
 
 def read_Counters(data: bytes, at: int) -> tuple[Counters, int]:
@@ -116,15 +119,12 @@ def read_Counters(data: bytes, at: int) -> tuple[Counters, int]:
     at += 8
     f_request = U64(int.from_bytes(data[at : at + 8], "big"))
     at += 8
-    f_payment = U64(int.from_bytes(data[at : at + 8], "big"))
-    at += 8
-    return Counters(f_account, f_request, f_payment), at
+    return Counters(f_account, f_request), at
 
 
 def write_Counters(value: Counters, out: bytearray) -> None:
     write_unsigned(value.account, out, 8)
     write_unsigned(value.request, out, 8)
-    write_unsigned(value.payment, out, 8)
 
 
 @record

@@ -72,7 +72,7 @@ class CreateAccountCode(Enum):
     """Why an account was not created."""
 
     INVALID_DESTINATION = 0
-    """The destination is the source or the referrer, or no valid key. Name another account."""
+    """The destination is all zeros or the referrer itself. Name another account."""
     NO_SIGNER_DATA = 1
     """No signers are given; an account without signers could never act. Give at least one."""
     SIGNER_DUPLICATION = 2
@@ -355,13 +355,15 @@ class ManageAssetCode(Enum):
     """A request for an asset of this code awaits its reviewer."""
     ASSET_CREATE_TASKS_NOT_FOUND = 9
     """No tasks are given and the key-value asset_create_tasks is not set."""
+    TOO_MANY_BASE_ASSETS = 10
+    """There are 64 base assets, the most there may be."""
 
 
 ALL_ManageAssetCode = tuple(ManageAssetCode)
 
 
 def read_ManageAssetCode(data: bytes, at: int) -> tuple[ManageAssetCode, int]:
-    index, at = read_bounded(data, at, 0, 9)
+    index, at = read_bounded(data, at, 0, 10)
     return ALL_ManageAssetCode[index], at
 
 
@@ -936,8 +938,6 @@ def write_PaymentCode(value: PaymentCode, out: bytearray) -> None:
 class PaymentResult:
     """The amount was paid."""
 
-    payment_id: U64
-    """The payment's number in the network, from 1."""
     destination: AccountID
     """Who was paid."""
     destination_balance: BalanceID
@@ -953,8 +953,6 @@ class PaymentResult:
 
 
 def read_PaymentResult(data: bytes, at: int) -> tuple[PaymentResult, int]:
-    f_payment_id = U64(int.from_bytes(data[at : at + 8], "big"))
-    at += 8
     f_destination = AccountID(data[at : at + 32])
     at += 32
     f_destination_balance = BalanceID(data[at : at + 32])
@@ -964,11 +962,10 @@ def read_PaymentResult(data: bytes, at: int) -> tuple[PaymentResult, int]:
     at += 16
     f_source_fee, at = read_PaymentFee(data, at)
     f_destination_fee, at = read_PaymentFee(data, at)
-    return PaymentResult(f_payment_id, f_destination, f_destination_balance, f_asset, f_source_sent, f_source_fee, f_destination_fee), at
+    return PaymentResult(f_destination, f_destination_balance, f_asset, f_source_sent, f_source_fee, f_destination_fee), at
 
 
 def write_PaymentResult(value: PaymentResult, out: bytearray) -> None:
-    write_unsigned(value.payment_id, out, 8)
     write_fixed(value.destination, out, 32)
     write_fixed(value.destination_balance, out, 32)
     write_string(value.asset, out, 16)

@@ -1,0 +1,88 @@
+"""What holds of an envelope before any ledger is asked: its form, its hashes, its size.
+
+Signatures are verified elsewhere (in worker processes): this module says which ones to verify.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from schemas.codec import Malformed, decode
+from schemas.generated.common import Hash, PublicKey, Signature
+from schemas.generated.events import AdmissionCode
+from schemas.generated.transactions import Transaction, TransactionEnvelope
+from streams.ledger.hashes import compute_hash, compute_transaction_hash
+from streams.ledger.operations.table import OPERATIONS
+
+ENVELOPE_BYTES_MAX = 200_000  # the schema's bounds, added up
+TRANSACTION_OUTPUT_BYTES = 200  # hashes, lengths and result codes of one applied transaction
+OPERATION_OUTPUT_BYTES = 200  # a refusal, a reference to the first use
+
+
+@dataclass(slots=True, frozen=True)
+class Refusal:
+    """Why an envelope stays outside; `transaction_hash` where it could be read."""
+
+    code: AdmissionCode
+    detail: str
+    transaction_hash: Hash | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """A well-formed envelope. It may enter a set once its signatures were verified."""
+
+    envelope: bytes
+    envelope_hash: Hash
+    transaction: Transaction
+    transaction_hash: Hash
+    signers: tuple[PublicKey, ...]
+    signatures: tuple[Signature, ...]
+    output_bytes: int
+
+
+def validate_envelope(envelope: bytes, network_id: Hash) -> Candidate | Refusal:
+    """`envelope`: unframed TransactionEnvelope bytes, from anybody."""
+    try:
+        if len(envelope) > ENVELOPE_BYTES_MAX:
+            return Refusal(AdmissionCode.MALFORMED, f"longer than {ENVELOPE_BYTES_MAX} bytes")
+        outer = decode(TransactionEnvelope, envelope)
+        transaction = decode(Transaction, outer.transaction)
+    except Malformed as error:
+        return Refusal(AdmissionCode.MALFORMED, str(error)[:256])
+    transaction_hash = compute_transaction_hash(network_id, outer.transaction)
+    signers = tuple(each.signer for each in outer.signatures)
+    refusal = _compute_refusal(transaction, signers, network_id)
+    if refusal is not None:
+        return Refusal(*refusal, transaction_hash)
+    return Candidate(
+        envelope=envelope,
+        envelope_hash=compute_hash(envelope),
+        transaction=transaction,
+        transaction_hash=transaction_hash,
+        signers=signers,
+        signatures=tuple(each.signature for each in outer.signatures),
+        output_bytes=compute_output_bytes(transaction, envelope),
+    )
+
+
+def compute_output_bytes(transaction: Transaction, envelope: bytes) -> int:
+    """The most bytes the transaction can add to a ledger's body."""
+    operations = sum(
+        OPERATION_OUTPUT_BYTES + OPERATIONS[type(op.body)].compute_output_bytes(op.body)
+        for op in transaction.operations
+    )
+    return TRANSACTION_OUTPUT_BYTES + len(envelope) + operations
+
+
+def _compute_refusal(
+    transaction: Transaction, signers: tuple[PublicKey, ...], network_id: Hash
+) -> tuple[AdmissionCode, str] | None:
+    if any(a >= b for a, b in pairwise(signers)):
+        return AdmissionCode.MALFORMED, "signatures must be ascending by signer, each signer once"
+    if transaction.network_id != network_id:
+        return AdmissionCode.WRONG_NETWORK, f"this network's id is {network_id.hex()}"
+    if not transaction.operations:
+        return AdmissionCode.MISSING_OPERATION, "the transaction has no operation"
+    if transaction.max_time_ms < transaction.min_time_ms:
+        return AdmissionCode.BAD_TIME_BOUNDS, "max_time_ms lies before min_time_ms"
+    return None

@@ -1,0 +1,90 @@
+"""Creating, crediting and charging balances: the only code that changes an amount."""
+
+from schemas.generated.common import AccountID, Amount, BalanceID, Hash
+from schemas.generated.ledger import (
+    Asset,
+    Balance,
+    BalanceMovement,
+    EffectKind,
+    ParticipantEffect,
+)
+from streams.ledger.hashes import compute_balance_id
+from streams.ledger.state import LedgerDelta
+from streams.ledger.values import AMOUNT_MAX, MAX_BALANCES_PER_ASSET
+
+
+def apply_new_balance(
+    delta: LedgerDelta, network_id: Hash, account_id: AccountID, asset: str
+) -> Balance | None:
+    """Creates the account's next balance of the asset; None when it has the most it may have."""
+    for index in range(MAX_BALANCES_PER_ASSET):
+        balance_id = compute_balance_id(network_id, account_id, asset, index)
+        if delta.get_balance(balance_id) is None:
+            balance = Balance(balance_id, account_id, asset, Amount(0), Amount(0))
+            delta.put(balance)
+            return balance
+    return None
+
+
+def get_first_balance(
+    delta: LedgerDelta, network_id: Hash, account_id: AccountID, asset: str
+) -> Balance | None:
+    return delta.get_balance(compute_balance_id(network_id, account_id, asset, 0))
+
+
+def is_full(balance: Balance, amount: Amount) -> bool:
+    """Whether crediting `amount` would exceed 128 bits."""
+    return balance.amount + balance.locked + amount > AMOUNT_MAX
+
+
+def apply_credit(delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind) -> None:
+    """Adds to what may be spent; the caller has checked `is_full`."""
+    delta.put(_with_amount(balance, balance.amount + amount))
+    _add_movement(delta, balance, amount, kind)
+
+
+def apply_charge(delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind) -> None:
+    """Takes from what may be spent; the caller has checked that it suffices."""
+    delta.put(_with_amount(balance, balance.amount - amount))
+    _add_movement(delta, balance, amount, kind)
+
+
+def apply_issued(delta: LedgerDelta, asset: Asset, amount: Amount) -> None:
+    """Moves `amount` from issuable to issued; the caller has checked the limits."""
+    delta.put(
+        Asset(
+            asset.code,
+            asset.owner,
+            asset.preissued_asset_signer,
+            asset.details,
+            asset.max_issuance_amount,
+            Amount(asset.available_for_issuance - amount),
+            Amount(asset.issued + amount),
+            asset.pending_issuance,
+            asset.policies,
+            asset.asset_type,
+            asset.trailing_digits,
+        )
+    )
+
+
+def add_participant(delta: LedgerDelta, account_id: AccountID) -> None:
+    """Notes that an account took part though no balance of its moved."""
+    effect = ParticipantEffect(delta.operation_index, account_id, EffectKind.PARTICIPATED, None)
+    delta.effects.append(effect)
+
+
+def _add_movement(delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind) -> None:
+    movement = BalanceMovement(balance.balance_id, balance.asset, amount, Amount(0))
+    effect = ParticipantEffect(delta.operation_index, balance.account_id, kind, movement)
+    delta.effects.append(effect)
+
+
+def _with_amount(balance: Balance, amount: int) -> Balance:
+    return Balance(
+        BalanceID(balance.balance_id),
+        balance.account_id,
+        balance.asset,
+        Amount(amount),
+        balance.locked,
+    )

@@ -1,0 +1,146 @@
+"""Closing a ledger: the state transition function of the whole network.
+
+`close_ledger` takes what was agreed (an SCP value and its transactions) and returns what came of
+it; it mutates the ledger it is given. It does no I/O and decides nothing that consensus decided.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from schemas.codec import encode, sha256
+from schemas.generated.common import Hash
+from schemas.generated.consensus import ScpValue
+from schemas.generated.ledger import LedgerHeader
+from streams.ledger import invariants, state_trie
+from streams.ledger.admission import Candidate
+from streams.ledger.apply import Applied, apply_transaction
+from streams.ledger.body import encode_body, encode_result
+from streams.ledger.context import CloseContext, TransactionContext
+from streams.ledger.errors import InvariantViolation
+from streams.ledger.hash_window import HashWindow
+from streams.ledger.hashes import compute_apply_order, compute_hash, compute_set_hash
+from streams.ledger.keys import KeyBytes
+from streams.ledger.merkle import compute_root
+from streams.ledger.state import LedgerState
+from streams.ledger.state_trie import StateTrie
+
+
+@dataclass(slots=True)
+class Ledger:
+    """A node's copy of the network's ledger: everything after the last closed one."""
+
+    state: LedgerState
+    trie: StateTrie
+    window: HashWindow
+    header: LedgerHeader
+    header_hash: Hash
+
+
+@dataclass(slots=True, frozen=True)
+class ClosedLedger:
+    """What closing produced. `changes`: per key the entry's bytes before and after the ledger."""
+
+    header: LedgerHeader
+    header_bytes: bytes
+    header_hash: Hash
+    body: bytes
+    applied: list[Applied]
+    changes: dict[KeyBytes, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
+
+
+def close_ledger(
+    ledger: Ledger, value: ScpValue, candidates: Mapping[Hash, Candidate]
+) -> ClosedLedger:
+    """`candidates`: the set's members by envelope hash. Raises InvariantViolation only."""
+    _check_value(ledger, value, candidates)
+    context = _get_context(ledger, value)
+    applied = [
+        _apply(ledger.state, candidates[each], context)
+        for each in compute_apply_order(value.set_hash, candidates)
+    ]
+    changes = merge_changes(applied)
+    invariants.check_changes(
+        {key: (before, ledger.state.get(key)) for key, (before, _) in changes.items()}
+    )
+    ledger.window.add_ledger(
+        ((c.transaction_hash, c.transaction.max_time_ms) for c in candidates.values()),
+        value.close_time_ms,
+    )
+    return _seal(ledger, value, context, applied, changes)
+
+
+def merge_changes(
+    applied: Sequence[Applied],
+) -> dict[KeyBytes, tuple[bytes | None, bytes | None]]:
+    """Per key what was before the first and what is after the last transaction."""
+    merged: dict[KeyBytes, tuple[bytes | None, bytes | None]] = {}
+    for each in applied:
+        for key, before, after in each.changes:
+            first = merged.get(key)
+            merged[key] = (before if first is None else first[0], after)
+    return merged
+
+
+def compute_trie_changes(
+    changes: Mapping[KeyBytes, tuple[bytes | None, bytes | None]],
+) -> dict[bytes, bytes | None]:
+    return {
+        sha256(key): None if after is None else sha256(after) for key, (_, after) in changes.items()
+    }
+
+
+def _check_value(ledger: Ledger, value: ScpValue, candidates: Mapping[Hash, Candidate]) -> None:
+    if value.previous_header_hash != ledger.header_hash:
+        raise InvariantViolation("the agreed value builds on another ledger")
+    if value.set_hash != compute_set_hash(ledger.header_hash, sorted(candidates)):
+        raise InvariantViolation("the transactions are not those of the agreed set")
+    if value.close_time_ms <= ledger.header.close_time_ms:
+        raise InvariantViolation("the agreed close time does not pass the last")
+
+
+def _apply(state: LedgerState, candidate: Candidate, context: CloseContext) -> Applied:
+    return apply_transaction(
+        state, candidate, TransactionContext(context, candidate.transaction_hash)
+    )
+
+
+def _get_context(ledger: Ledger, value: ScpValue) -> CloseContext:
+    return CloseContext(
+        network_id=ledger.header.network_id,
+        sequence=ledger.header.sequence + 1,
+        close_time_ms=value.close_time_ms,
+        settings=ledger.state.get_settings(),
+    )
+
+
+def _seal(
+    ledger: Ledger,
+    value: ScpValue,
+    context: CloseContext,
+    applied: list[Applied],
+    changes: dict[KeyBytes, tuple[bytes | None, bytes | None]],
+) -> ClosedLedger:
+    results = [encode_result(each) for each in applied]
+    body = encode_body(list(zip(applied, results, strict=True)), ())
+    receipts = [
+        each.candidate.transaction_hash + result
+        for each, result in zip(applied, results, strict=True)
+    ]
+    ledger.trie = state_trie.update(ledger.trie, compute_trie_changes(changes))
+    ledger.header = LedgerHeader(
+        network_id=context.network_id,
+        sequence=context.sequence,
+        previous_header_hash=ledger.header_hash,
+        close_time_ms=value.close_time_ms,
+        ledger_version=context.settings.ledger_version,
+        set_hash=value.set_hash,
+        transaction_count=len(applied),
+        receipts_root=Hash(compute_root(receipts)),
+        body_hash=compute_hash(body),
+        state_root=Hash(ledger.trie.root),
+        hash_window_root=ledger.window.compute_root(),
+        quorum_set_hash=compute_hash(encode(ledger.state.get_validators().quorum_set)),
+    )
+    header_bytes = encode(ledger.header)
+    ledger.header_hash = compute_hash(header_bytes)
+    return ClosedLedger(ledger.header, header_bytes, ledger.header_hash, body, applied, changes)

@@ -1,0 +1,142 @@
+"""Who may be in a transaction set: judged against the ledger before it, never while applying.
+
+A set that breaks these rules is invalid, so nobody can burn another's transaction by copying it
+with a bad signature. That each signature is true was verified before (see `admission`).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from schemas.generated.common import AccountID, Permission, PublicKey
+from schemas.generated.events import AdmissionCode
+from schemas.generated.ledger import Signer
+from streams.ledger.admission import Candidate, Refusal
+from streams.ledger.errors import InvalidSet
+from streams.ledger.hash_window import HashWindow
+from streams.ledger.operations.table import OPERATIONS
+from streams.ledger.permissions import is_account_allowed
+from streams.ledger.state import LedgerState
+from streams.ledger.values import SIGNATURE_THRESHOLD, has_permission
+
+
+def compute_refusal(
+    state: LedgerState, window: HashWindow, candidate: Candidate, close_time_ms: int
+) -> Refusal | None:
+    """Why `candidate` may not be in a set that closes at `close_time_ms`; None: it may."""
+    code = _compute_time_refusal(state, candidate, close_time_ms)
+    if code is None and window.has(candidate.transaction_hash, candidate.transaction.max_time_ms):
+        code = AdmissionCode.DUPLICATE
+    if code is None:
+        code = _compute_size_refusal(state, candidate) or _compute_auth_refusal(state, candidate)
+    if code is None:
+        return None
+    return Refusal(code, DETAILS[code], candidate.transaction_hash)
+
+
+def validate_set(
+    state: LedgerState, window: HashWindow, candidates: Sequence[Candidate], close_time_ms: int
+) -> None:
+    """Raises `InvalidSet` unless every candidate may be in the set, and all of them together."""
+    settings = state.get_settings()
+    if len(candidates) > settings.max_set_transactions:
+        raise InvalidSet(f"{len(candidates)} transactions, {settings.max_set_transactions} allowed")
+    if sum(each.output_bytes for each in candidates) > settings.max_set_output_bytes:
+        raise InvalidSet("the transactions' worst-case output exceeds a ledger's")
+    if len({each.transaction_hash for each in candidates}) != len(candidates):
+        raise InvalidSet("two envelopes of one transaction")
+    for candidate in candidates:
+        refusal = compute_refusal(state, window, candidate, close_time_ms)
+        if refusal is not None:
+            raise InvalidSet(f"{candidate.envelope_hash.hex()}: {refusal.code.name}")
+
+
+def compute_weight(signers: Iterable[Signer]) -> int:
+    """Only the heaviest signer of an identity counts."""
+    heaviest: dict[int, int] = {}
+    for signer in signers:
+        data = signer.data
+        heaviest[data.identity] = max(data.weight, heaviest.get(data.identity, 0))
+    return sum(heaviest.values())
+
+
+def _compute_time_refusal(
+    state: LedgerState, candidate: Candidate, close_time_ms: int
+) -> AdmissionCode | None:
+    transaction = candidate.transaction
+    if close_time_ms < transaction.min_time_ms:
+        return AdmissionCode.TOO_EARLY
+    if close_time_ms > transaction.max_time_ms:
+        return AdmissionCode.TOO_LATE
+    if transaction.max_time_ms > close_time_ms + state.get_settings().max_time_ahead_ms:
+        return AdmissionCode.TOO_FAR_AHEAD
+    return None
+
+
+def _compute_size_refusal(state: LedgerState, candidate: Candidate) -> AdmissionCode | None:
+    if candidate.output_bytes > state.get_settings().max_set_output_bytes:
+        return AdmissionCode.TOO_LARGE
+    return None
+
+
+def _compute_auth_refusal(state: LedgerState, candidate: Candidate) -> AdmissionCode | None:
+    """Order as TokenD's: the transaction's source, then every operation, then unused signatures."""
+    transaction, signers = candidate.transaction, candidate.signers
+    source = transaction.source_account
+    if state.get_account(source) is None:
+        return AdmissionCode.NO_ACCOUNT
+    if not is_account_allowed(state, source, Permission.SEND_TRANSACTION):
+        return AdmissionCode.SENDER_NOT_ALLOWED
+    used: set[PublicKey] = set()
+    if not _is_authorized(state, source, signers, None, used):
+        return AdmissionCode.BAD_AUTH
+    checked: set[tuple[AccountID, Permission]] = set()
+    for operation in transaction.operations:
+        actor = operation.source or source
+        permission = OPERATIONS[type(operation.body)].permission
+        if (actor, permission) in checked:
+            continue
+        checked.add((actor, permission))
+        if state.get_account(actor) is None:
+            return AdmissionCode.NO_OPERATION_ACCOUNT
+        if not _is_authorized(state, actor, signers, permission, used):
+            return AdmissionCode.BAD_AUTH
+    if len(used) != len(signers):
+        return AdmissionCode.BAD_AUTH_EXTRA
+    return None
+
+
+def _is_authorized(
+    state: LedgerState,
+    account_id: AccountID,
+    signers: Sequence[PublicKey],
+    permission: Permission | None,
+    used: set[PublicKey],
+) -> bool:
+    """Whether those of `signers` that may sign this reach the threshold; notes them in `used`."""
+    able = []
+    for key in signers:
+        signer = state.get_signer(account_id, key)
+        if signer is not None and _may_sign(state, signer, permission):
+            able.append(signer)
+            used.add(key)
+    return compute_weight(able) >= SIGNATURE_THRESHOLD
+
+
+def _may_sign(state: LedgerState, signer: Signer, permission: Permission | None) -> bool:
+    """The transaction itself may be signed by any signer of its source (TokenD 1.1)."""
+    if permission is None:
+        return True
+    return has_permission(state.get_signer_role(signer.data.role_id), permission)
+
+
+DETAILS = {
+    AdmissionCode.TOO_EARLY: "the ledger has not reached min_time_ms",
+    AdmissionCode.TOO_LATE: "the ledger has passed max_time_ms",
+    AdmissionCode.TOO_FAR_AHEAD: "max_time_ms lies further ahead than the network allows",
+    AdmissionCode.DUPLICATE: "the transaction is in a ledger already",
+    AdmissionCode.TOO_LARGE: "the transaction's worst-case output exceeds a ledger's",
+    AdmissionCode.NO_ACCOUNT: "the source account does not exist",
+    AdmissionCode.SENDER_NOT_ALLOWED: "the source account's role may not send transactions",
+    AdmissionCode.NO_OPERATION_ACCOUNT: "the source account of an operation does not exist",
+    AdmissionCode.BAD_AUTH: "the signatures do not reach the threshold of 1000",
+    AdmissionCode.BAD_AUTH_EXTRA: "a signature is not needed",
+}

@@ -1,0 +1,95 @@
+"""ManageKeyValue: the network's configuration, kept in the ledger."""
+
+from schemas.generated.common import AccountID
+from schemas.generated.ledger import KeyValue
+from schemas.generated.operations import (
+    ManageKeyValue,
+    ManageKeyValueCode,
+    ManageKeyValueResult,
+    PutKeyValue,
+    StringValue,
+    U32Value,
+    U64Value,
+)
+from schemas.generated.transactions import OperationResult
+from streams.ledger.balances import add_participant
+from streams.ledger.context import TransactionContext
+from streams.ledger.keys import key_value_key
+from streams.ledger.operations.outcome import refused, succeeded
+from streams.ledger.state import LedgerDelta
+
+KEY_BYTES_MAX = 256
+OUTPUT_BYTES = 400 + 5 * KEY_BYTES_MAX
+
+# The type of every key that begins so (TokenD 1.7); other keys are free.
+RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
+    ("account_role:", U64Value),
+    ("aml_alert_create", U32Value),
+    ("asset_create_tasks", U32Value),
+    ("asset_type:", U64Value),
+    ("asset_update_tasks", U32Value),
+    ("atomic_swap_ask_tasks", U32Value),
+    ("atomic_swap_bid_tasks:", U32Value),
+    ("change_role_task:", U32Value),
+    ("change_role_tasks:", U32Value),
+    ("create_kyc_recovery_tasks", U32Value),
+    ("create_offer_tasks", U32Value),
+    ("create_poll_tasks:", U32Value),
+    ("ext_sys_exp_period:", U32Value),
+    ("external_system_type:", U32Value),
+    ("fee_collection_balance:", StringValue),
+    ("issuance_tasks:", U32Value),
+    ("kyc_recovery_enabled", U32Value),
+    ("kyc_recovery_signer_role", U64Value),
+    ("limits_update_tasks", U32Value),
+    ("payment_tasks:", U32Value),
+    ("preissuance_tasks:", U32Value),
+    ("redemption_tasks", U32Value),
+    ("remove_offer_tasks", U32Value),
+    ("sale_create_tasks:", U32Value),
+    ("sale_update_tasks:", U32Value),
+    ("signer_role:", U64Value),
+    ("withdraw_lower_bound:", U64Value),
+    ("withdrawal_tasks:", U32Value),
+)
+NEVER_ZERO_PREFIX = "withdrawal_tasks:"
+
+
+def validate(op: ManageKeyValue) -> ManageKeyValueCode | None:
+    """Checks that hold whatever the ledger says."""
+    if not is_key(op.key):
+        return ManageKeyValueCode.INVALID_KEY
+    if isinstance(op.action, PutKeyValue):
+        value = op.action.value
+        if any(op.key.startswith(p) and type(value) is not t for p, t in RESERVED_PREFIXES):
+            return ManageKeyValueCode.INVALID_TYPE
+        if op.key.startswith(NEVER_ZERO_PREFIX) and value == U32Value(0):
+            return ManageKeyValueCode.ZERO_VALUE_NOT_ALLOWED
+    return None
+
+
+def apply(
+    op: ManageKeyValue,
+    source: AccountID,
+    delta: LedgerDelta,
+    context: TransactionContext,  # noqa: ARG001 - every operation has this form
+) -> OperationResult:
+    """Puts or removes one key (TokenD 1.2)."""
+    if isinstance(op.action, PutKeyValue):
+        delta.put(KeyValue(op.key, op.action.value))
+    elif delta.get_key_value(op.key) is None:
+        return refused(ManageKeyValueCode.NOT_FOUND)
+    else:
+        delta.remove(key_value_key(op.key))
+    add_participant(delta, source)
+    return succeeded(ManageKeyValueResult())
+
+
+def compute_output_bytes(op: ManageKeyValue) -> int:  # noqa: ARG001 - every operation has this form
+    """The most bytes it can add to a ledger's body beside the envelope."""
+    return OUTPUT_BYTES
+
+
+def is_key(key: str) -> bool:
+    """Printable ASCII without spaces, so that a key looks the same to everyone."""
+    return key != "" and key.isascii() and key.isprintable() and " " not in key

@@ -1,0 +1,250 @@
+"""A network in memory: keys, signed transactions, closed and certified ledgers, all real.
+
+It closes ledgers with the ledger's own code and signs them with its validators' keys, so that what
+it makes is what a network publishes. There is no consensus in it and no I/O.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from nacl.signing import SigningKey
+
+from schemas.codec import encode
+from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature, SignerData
+from schemas.generated.consensus import ScpValue
+from schemas.generated.ledger import Certificate, LedgerRecord
+from schemas.generated.operations import (
+    CreateAccount,
+    CreateAsset,
+    CreateIssuanceRequest,
+    ManageAsset,
+    ManageBalance,
+    ManageBalanceAction,
+    Payment,
+    PaymentFee,
+    PaymentFeeData,
+    PaymentToBalance,
+)
+from schemas.generated.transactions import (
+    DecoratedSignature,
+    Operation,
+    Transaction,
+    TransactionEnvelope,
+)
+from schemas.strkey import encode_account_id
+from streams.ledger.admission import Candidate, Refusal, validate_envelope
+from streams.ledger.chain import compute_certificate
+from streams.ledger.close import ClosedLedger, Ledger, close_ledger
+from streams.ledger.genesis import (
+    GENERAL_ROLE,
+    OWNER_ROLE,
+    Genesis,
+    GenesisMaster,
+    GenesisQuorumSet,
+    GenesisSettings,
+    GenesisSigner,
+    open_genesis,
+)
+from streams.ledger.hashes import (
+    compute_balance_id,
+    compute_header_payload,
+    compute_set_hash,
+    compute_transaction_hash,
+)
+from streams.ledger.membership import validate_set
+
+PASSPHRASE = "a network of tests"
+START_MS = 1_700_000_000_000
+FREE = PaymentFeeData(
+    PaymentFee(Amount(0), Amount(0)),
+    PaymentFee(Amount(0), Amount(0)),
+    source_pays_for_destination=False,
+)
+
+
+def get_key(name: str) -> SigningKey:
+    """The key of somebody called `name`: the same in every run."""
+    return SigningKey(sha256(name.encode()).digest())
+
+
+def get_account(name: str) -> AccountID:
+    return AccountID(bytes(get_key(name).verify_key))
+
+
+def get_public_key(name: str) -> PublicKey:
+    return PublicKey(bytes(get_key(name).verify_key))
+
+
+def get_owner(name: str, weight: int = 1000, identity: int = 0) -> SignerData:
+    return SignerData(get_public_key(name), OWNER_ROLE, weight, identity, b"")
+
+
+def make_genesis(validators: int = 4, **settings: int) -> Genesis:
+    keys = tuple(encode_account_id(get_account(f"validator {i}")) for i in range(validators))
+    return Genesis(
+        network_passphrase=PASSPHRASE,
+        close_time_ms=START_MS,
+        master=GenesisMaster(
+            encode_account_id(get_account("master")),
+            (GenesisSigner(encode_account_id(get_account("master"))),),
+        ),
+        quorum_set=GenesisQuorumSet(validators - (validators - 1) // 3, keys),
+        settings=GenesisSettings(**settings),
+    )
+
+
+@dataclass
+class Network:
+    """One ledger, its validators' keys, and the records published so far."""
+
+    genesis: Genesis = field(default_factory=make_genesis)
+    ledger: Ledger = field(init=False)
+    records: list[LedgerRecord] = field(init=False)
+    salt: int = 0
+
+    def __post_init__(self) -> None:
+        opened = open_genesis(self.genesis)
+        self.ledger = opened.ledger
+        self.records = [
+            LedgerRecord(opened.closed.header_bytes, Certificate(()), opened.closed.body)
+        ]
+        self.genesis_hash = opened.closed.header_hash
+
+    @property
+    def network_id(self) -> Hash:
+        return self.ledger.header.network_id
+
+    def get_balance_id(self, name: str, asset: str, index: int = 0) -> Any:
+        return compute_balance_id(self.network_id, get_account(name), asset, index)
+
+    def get_amount(self, name: str, asset: str) -> int:
+        balance = self.ledger.state.get_balance(self.get_balance_id(name, asset))
+        return 0 if balance is None else balance.amount
+
+    def build(self, source: str, *bodies: Any, **changes: Any) -> Transaction:
+        """A transaction of `source`, valid for a minute; `changes` replace its fields."""
+        self.salt += 1
+        fields: dict[str, Any] = {
+            "network_id": self.network_id,
+            "source_account": get_account(source),
+            "salt": self.salt,
+            "min_time_ms": 0,
+            "max_time_ms": self.ledger.header.close_time_ms + 60_000,
+            "memo": "",
+            "operations": tuple(
+                body if isinstance(body, Operation) else Operation(None, body) for body in bodies
+            ),
+        }
+        return Transaction(**{**fields, **changes})
+
+    def sign(self, transaction: Transaction, *signers: str) -> bytes:
+        """Envelope bytes, signed by each of `signers`."""
+        raw = encode(transaction)
+        transaction_hash = compute_transaction_hash(self.network_id, raw)
+        signatures = [
+            DecoratedSignature(
+                get_public_key(name), Signature(get_key(name).sign(transaction_hash).signature)
+            )
+            for name in signers
+        ]
+        signatures.sort(key=lambda each: each.signer)
+        return encode(TransactionEnvelope(raw, tuple(signatures)))
+
+    def prepare(self, source: str, *bodies: Any, **changes: Any) -> Candidate:
+        """A transaction of `source`, signed by it, ready for a set."""
+        return self.admit(self.sign(self.build(source, *bodies, **changes), source))
+
+    def admit(self, envelope: bytes) -> Candidate:
+        candidate = validate_envelope(envelope, self.network_id)
+        if isinstance(candidate, Refusal):
+            raise AssertionError(f"not admitted: {candidate}")  # noqa: TRY004
+        return candidate
+
+    def close(self, *candidates: Candidate, interval_ms: int = 1_000) -> ClosedLedger:
+        """Closes a ledger of exactly these, certifies it and keeps its record."""
+        close_time_ms = self.ledger.header.close_time_ms + interval_ms
+        validate_set(self.ledger.state, self.ledger.window, candidates, close_time_ms)
+        by_hash = {each.envelope_hash: each for each in candidates}
+        set_hash = compute_set_hash(self.ledger.header_hash, sorted(by_hash))
+        value = ScpValue(self.ledger.header_hash, set_hash, close_time_ms, ())
+        quorum_set = self.ledger.state.get_validators().quorum_set
+        closed = close_ledger(self.ledger, value, by_hash)
+        payload = compute_header_payload(
+            self.network_id, closed.header.sequence, closed.header_hash
+        )
+        signatures = {
+            get_public_key(f"validator {i}"): Signature(
+                get_key(f"validator {i}").sign(payload).signature
+            )
+            for i in range(quorum_set.threshold)
+        }
+        certificate = compute_certificate(quorum_set, signatures)
+        if certificate is None:
+            raise AssertionError("the validators do not satisfy the quorum set")
+        self.records.append(LedgerRecord(closed.header_bytes, certificate, closed.body))
+        return closed
+
+    def apply(self, source: str, *bodies: Any) -> ClosedLedger:
+        """One ledger with one transaction."""
+        return self.close(self.prepare(source, *bodies))
+
+
+def create_account(name: str, role_id: int = GENERAL_ROLE) -> CreateAccount:
+    return CreateAccount(get_account(name), None, role_id, (get_owner(name),))
+
+
+def create_asset(
+    code: str, maximum: int = 10**30, policies: int = 1, digits: int = 2, tasks: int | None = None
+) -> ManageAsset:
+    asset = CreateAsset(
+        code=code,
+        preissued_asset_signer=get_public_key("pre-issuer"),
+        max_issuance_amount=Amount(maximum),
+        initial_preissued_amount=Amount(maximum),
+        policies=policies,
+        creator_details=b"",
+        asset_type=0,
+        trailing_digits=digits,
+        all_tasks=tasks,
+    )
+    return ManageAsset(0, asset)
+
+
+def create_balance(name: str, asset: str) -> ManageBalance:
+    return ManageBalance(ManageBalanceAction.CREATE_UNIQUE, get_account(name), asset)
+
+
+def issue(network: Network, name: str, asset: str, amount: int, reference: str) -> Any:
+    receiver = network.get_balance_id(name, asset)
+    return CreateIssuanceRequest(asset, Amount(amount), receiver, b"", reference, None)
+
+
+def pay(
+    network: Network, payer: str, payee: str, asset: str, amount: int, reference: str = ""
+) -> Payment:
+    return Payment(
+        network.get_balance_id(payer, asset),
+        PaymentToBalance(network.get_balance_id(payee, asset)),
+        Amount(amount),
+        FREE,
+        "",
+        reference,
+    )
+
+
+def make_economy(names: Sequence[str] = ("alice", "bob"), amount: int = 1_000_000) -> Network:
+    """A network with an issuer, an asset EUR and people who hold some."""
+    network = Network()
+    people = ("issuer", *names)
+    network.close(*(network.prepare("master", create_account(name)) for name in people))
+    network.apply("issuer", create_asset("EUR"))
+    network.close(*(network.prepare(name, create_balance(name, "EUR")) for name in names))
+    network.close(
+        *(
+            network.prepare("issuer", issue(network, name, "EUR", amount, f"to {name}"))
+            for name in names
+        )
+    )
+    return network
