@@ -1,5 +1,6 @@
 """Verbs about a whole set: up, down, destroy, status, logs."""
 
+import contextlib
 import json
 import os
 import signal
@@ -48,14 +49,10 @@ def up(
         raise typer.BadParameter(
             f"choose among {', '.join(TABLE.profiles)}", param_hint="--profile"
         )
-    # A closed terminal and a plain kill end a set as Ctrl-C does.
-    for wanted in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(wanted, _interrupt)
-    asyncio.run(_run_set(get_root(data), profile, is_detached=detach, as_json=as_json))
-
-
-def _interrupt(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+    try:
+        asyncio.run(_run_set(get_root(data), profile, is_detached=detach, as_json=as_json))
+    except asyncio.CancelledError:
+        raise typer.Exit(output.INTERRUPTED) from None
 
 
 async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool) -> None:
@@ -64,6 +61,7 @@ async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool
     from infra.local import launch
     from infra.local.services import TABLE
 
+    _cancel_on_signals()
     began = time.monotonic()
     running = await launch.start_set(root, TABLE, profile, report, is_detached=is_detached)
     report(f"all is ready after {time.monotonic() - began:.1f} s")
@@ -72,15 +70,34 @@ async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool
         running.detach()
         return
     report("Ctrl-C stops it")
-    try:
-        await launch.watch_set(running, report)
-    except asyncio.CancelledError:
-        # Asked to stop, we have done what we were asked: no interruption any more.
-        task = asyncio.current_task()
+    # Cancelled now, it was asked to stop and has done what it was asked: that is a good end.
+    with contextlib.suppress(asyncio.CancelledError):
+        try:
+            await launch.watch_set(running, report)
+        finally:
+            running.stop(report)
+
+
+def _cancel_on_signals() -> None:
+    """Ctrl-C, a plain kill and a closed terminal cancel the running task, once.
+
+    What it does then must not be interrupted by impatience. A signal that our caller has us ignore
+    (nohup does) stays ignored.
+    """
+    import asyncio
+
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def cancel() -> None:
+        for sent in wanted:
+            loop.add_signal_handler(sent, lambda: None)
         if task is not None:
-            task.uncancel()
-    finally:
-        running.stop(report)
+            task.cancel()
+
+    for sent in wanted:
+        if signal.getsignal(sent) is not signal.SIG_IGN:
+            loop.add_signal_handler(sent, cancel)
 
 
 def _print_endpoints(running: "RunningSet", *, as_json: bool) -> None:

@@ -79,8 +79,9 @@ def _check_packages() -> Check:
 
 
 def _check_tools() -> Check:
-    missing = [tool for tool in ("setpriv", "flock") if shutil.which(tool) is None]
-    found = f"missing: {', '.join(missing)}" if missing else "setpriv, flock"
+    tools = ("setpriv", "prlimit", "flock")
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    found = f"missing: {', '.join(missing)}" if missing else ", ".join(tools)
     return Check("tools", not missing, found, "install the package util-linux")
 
 

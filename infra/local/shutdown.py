@@ -1,5 +1,6 @@
 """Stops and deletes sets, whoever started them."""
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -88,6 +89,8 @@ def destroy_set(root: Path, report: Report) -> None:
         databases = Path(place.state.postgres_folder)
         if place.state.postgres_folder and databases.parent != place.folder.root:
             shutil.rmtree(databases.parent)
+            with contextlib.suppress(OSError):  # others' databases stand there too
+                databases.parent.parent.rmdir()
         shutil.rmtree(place.folder.root)
     except OSError as error:
         raise LocalError(f"cannot delete {error.filename}: {error.strerror}") from None
