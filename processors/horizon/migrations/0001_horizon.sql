@@ -1,0 +1,175 @@
+-- Horizon's views in one schema. `replay` makes another from the same files, with the schema's
+-- name replaced wherever it stands as a word; so every name below is qualified by it.
+--
+-- Ids order as the network did, and hold the ledger in their high bits:
+--   transaction = ledger sequence << 32 | 1-based place in the ledger << 12
+--   operation   = transaction | 1-based place in the transaction
+--   movement    = ledger sequence << 32 | 1-based place among the ledger's movements
+-- History is partitioned by them; the processor creates partitions ahead.
+--
+-- Amounts are in the asset's smallest unit. Milliseconds count since 1970. *_id of accounts and
+-- balances, keys and hashes are raw 32 bytes. What people type may hold U+0000, which text cannot:
+-- such columns are bytea and hold UTF-8.
+
+CREATE SCHEMA horizon;
+
+-- One row, written in the commit that writes a ledger's rows; none before the first ledger.
+CREATE TABLE horizon.progress (
+    only_row      boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    sequence      bigint NOT NULL,   -- the last ledger in these views
+    header_hash   bytea  NOT NULL,
+    close_time_ms bigint NOT NULL,
+    quorum_set    bytea  NOT NULL,   -- QuorumSet: who must certify the next ledger
+    network_id    bytea  NOT NULL,
+    genesis_hash  bytea  NOT NULL,
+    kafka_topic   text COLLATE "C" NOT NULL,  -- the topic that was followed,
+    kafka_offset  bigint NOT NULL,   -- and the offset after that ledger's record: a hint
+    writer_epoch  bigint NOT NULL    -- grows with every start of a writer; an older one is fenced
+);
+
+CREATE TABLE horizon.ledgers (
+    sequence             bigint PRIMARY KEY,
+    header_hash          bytea   NOT NULL,
+    previous_header_hash bytea   NOT NULL,
+    close_time_ms        bigint  NOT NULL,
+    transaction_count    integer NOT NULL,
+    operation_count      integer NOT NULL,
+    state_root           bytea   NOT NULL,
+    header               bytea   NOT NULL,  -- LedgerHeader
+    certificate          bytea   NOT NULL   -- Certificate
+);
+
+CREATE TABLE horizon.transactions (
+    id               bigint  NOT NULL,
+    ledger_sequence  bigint  NOT NULL,
+    transaction_hash bytea   NOT NULL,
+    envelope_hash    bytea   NOT NULL,
+    source_account   bytea   NOT NULL,
+    memo             bytea   NOT NULL,
+    result_code      text COLLATE "C" NOT NULL,  -- symbol of TransactionCode
+    envelope         bytea   NOT NULL,  -- TransactionEnvelope
+    result           bytea   NOT NULL,  -- TransactionResult
+    close_time_ms    bigint  NOT NULL,
+    operation_count  integer NOT NULL,
+    PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+CREATE INDEX transactions_hash ON horizon.transactions (transaction_hash);
+
+-- Those of a transaction: id between its id and its id + 4095.
+CREATE TABLE horizon.operations (
+    id               bigint  NOT NULL,
+    transaction_id   bigint  NOT NULL,
+    ledger_sequence  bigint  NOT NULL,
+    transaction_hash bytea   NOT NULL,
+    source_account   bytea   NOT NULL,  -- the operation's own, or the transaction's
+    type             text COLLATE "C" NOT NULL,  -- name of the body's record, as 'create_account'
+    body             bytea   NOT NULL,  -- Operation (source and body)
+    outcome          bytea,             -- OperationResult; none with INTERNAL_ERROR
+    is_success       boolean NOT NULL,  -- the transaction's, for it is all or nothing
+    close_time_ms    bigint  NOT NULL,
+    PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+
+-- Whose history an operation belongs to: every participant's, and its source's.
+CREATE TABLE horizon.participants (
+    account_id   bytea  NOT NULL,
+    operation_id bigint NOT NULL,
+    PRIMARY KEY (account_id, operation_id)
+) PARTITION BY RANGE (operation_id);
+
+CREATE TABLE horizon.movements (
+    id            bigint NOT NULL,
+    operation_id  bigint NOT NULL,
+    account_id    bytea  NOT NULL,
+    balance_id    bytea  NOT NULL,
+    asset         text COLLATE "C" NOT NULL,
+    kind          text COLLATE "C" NOT NULL,  -- symbol of EffectKind
+    amount        numeric(39) NOT NULL,       -- without the fee
+    fee           numeric(39) NOT NULL,
+    close_time_ms bigint NOT NULL,
+    PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+CREATE INDEX movements_account ON horizon.movements (account_id, id);
+CREATE INDEX movements_balance ON horizon.movements (balance_id, id);
+CREATE INDEX movements_asset ON horizon.movements (asset, id);
+
+-- Current state: one row an entry, `changed_in` the ledger of its last change.
+
+CREATE TABLE horizon.accounts (
+    account_id    bytea  PRIMARY KEY,
+    referrer      bytea,
+    sequential_id bigint NOT NULL,
+    role_id       bigint NOT NULL,
+    changed_in    bigint NOT NULL
+);
+CREATE INDEX accounts_sequential_id ON horizon.accounts (sequential_id);
+
+CREATE TABLE horizon.signers (
+    account_id bytea   NOT NULL,
+    public_key bytea   NOT NULL,
+    role_id    bigint  NOT NULL,
+    weight     integer NOT NULL,
+    identity   bigint  NOT NULL,
+    details    bytea   NOT NULL,
+    changed_in bigint  NOT NULL,
+    PRIMARY KEY (account_id, public_key)
+);
+CREATE INDEX signers_public_key ON horizon.signers (public_key);
+
+-- Room in every page and no index on what payments change keep updates in place.
+CREATE TABLE horizon.balances (
+    balance_id bytea       PRIMARY KEY,
+    account_id bytea       NOT NULL,
+    asset      text COLLATE "C" NOT NULL,
+    amount     numeric(39) NOT NULL,
+    locked     numeric(39) NOT NULL,
+    changed_in bigint      NOT NULL
+) WITH (fillfactor = 60);
+CREATE INDEX balances_account ON horizon.balances (account_id, asset, balance_id);
+CREATE INDEX balances_asset ON horizon.balances (asset, balance_id);
+
+CREATE TABLE horizon.assets (
+    code                   text COLLATE "C" PRIMARY KEY,
+    owner                  bytea       NOT NULL,
+    preissued_asset_signer bytea       NOT NULL,
+    details                bytea       NOT NULL,
+    max_issuance_amount    numeric(39) NOT NULL,
+    available_for_issuance numeric(39) NOT NULL,
+    issued                 numeric(39) NOT NULL,
+    pending_issuance       numeric(39) NOT NULL,
+    policies               bigint      NOT NULL,
+    asset_type             numeric(20) NOT NULL,
+    trailing_digits        integer     NOT NULL,
+    changed_in             bigint      NOT NULL
+) WITH (fillfactor = 60);
+CREATE INDEX assets_owner ON horizon.assets (owner, code);
+
+CREATE TABLE horizon.key_values (
+    key        bytea  PRIMARY KEY,
+    kind       text COLLATE "C" NOT NULL CHECK (kind IN ('u32', 'u64', 'string')),
+    number     numeric(20),  -- of u32 and u64
+    string     bytea,        -- of string
+    changed_in bigint NOT NULL
+);
+
+-- Every other kind of entry, as bytes. The first byte of a key tells the kind (twice the index of
+-- its branch in LedgerKey), so that a kind is a range of keys.
+CREATE TABLE horizon.entries (
+    key        bytea  PRIMARY KEY,  -- LedgerKey
+    entry      bytea  NOT NULL,     -- LedgerEntry
+    changed_in bigint NOT NULL
+);
+
+-- What nodes refused at their doors within the last hour; provisional: other nodes may have taken them.
+CREATE TABLE horizon.admissions (
+    envelope_hash    bytea  NOT NULL,
+    node             text COLLATE "C" NOT NULL,
+    transaction_hash bytea,
+    code             text COLLATE "C" NOT NULL,  -- symbol of AdmissionCode
+    detail           text   NOT NULL,
+    ledger_sequence  bigint NOT NULL,
+    refused_at_ms    bigint NOT NULL,
+    PRIMARY KEY (envelope_hash, node)
+);
+CREATE INDEX admissions_transaction_hash ON horizon.admissions (transaction_hash);
+CREATE INDEX admissions_refused_at ON horizon.admissions (refused_at_ms);
