@@ -3,6 +3,7 @@
 import configparser
 import os
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from infra.local.supervisor import Control, Program
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Iterator[Place]:
     folder = DataFolder(tmp_path / "a b;#x")
     folder.make(is_shared=False)
     place = Place(folder)
     supervisor.choose_socket_folder(place)
-    return place
+    yield place
+    supervisor.remove_socket_folder(place)
 
 
 def test_settings(place: Place) -> None:
