@@ -16,6 +16,7 @@ from pathlib import Path
 from infra.local.accounts import Account
 from infra.local.commands import run_tool
 from infra.local.errors import LocalError
+from infra.local.folders import write_private
 from infra.local.place import Place
 
 SUPERUSER = "postgres"
@@ -142,21 +143,22 @@ async def make_cluster(
     new = folder.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
-    with tempfile.NamedTemporaryFile(dir="/tmp", prefix="tokend-") as password_file:
-        password_file.write(password.encode())
-        password_file.flush()
-        if account is not None:
-            account.give(new, 0o700)
-            account.give(Path(password_file.name), 0o600)
-        locale = ["--locale=C"]
-        if installation.version >= 17:
-            locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    # A real file is wanted. Beside the databases, so that a kill leaves no password elsewhere.
+    password_file = folder.with_suffix(".password")
+    write_private(password_file, password.encode())
+    if account is not None:
+        account.give(new, 0o700)
+        account.give(password_file, 0o600)
+    locale = ["--locale=C"]
+    if installation.version >= 17:
+        locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    try:
         await run_tool(
             [
                 str(installation.binaries / "initdb"),
                 f"--pgdata={new}",
                 f"--username={SUPERUSER}",
-                f"--pwfile={password_file.name}",
+                f"--pwfile={password_file}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
                 *locale,
@@ -164,6 +166,8 @@ async def make_cluster(
             "making PostgreSQL's data folder",
             account=account,
         )
+    finally:
+        password_file.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
 
