@@ -42,6 +42,15 @@ class HashWindow:
             del self._running[minute]
             del self._hashes[minute]
 
+    def restore(self, rows: Iterable[tuple[int, Hash, Iterable[Hash]]]) -> None:
+        """What ledgers added, in their order: (minute, running hash after it, hashes it added)."""
+        for minute, running, hashes in rows:
+            self._running[minute] = running
+            self._hashes.setdefault(minute, set()).update(hashes)
+
+    def get_running(self, minute: int) -> Hash | None:
+        return self._running.get(minute)
+
     def compute_root(self) -> Hash:
         """Hash over (u64 minute || running hash), ascending; zeros when there are none."""
         buckets = [m.to_bytes(8, "big") + self._running[m] for m in sorted(self._running)]

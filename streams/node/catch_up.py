@@ -1,0 +1,72 @@
+"""Finding the way back: who is ahead, and closing certified ledgers again. Pure."""
+
+from schemas.codec import decode
+from schemas.generated.common import Hash, PublicKey
+from schemas.generated.consensus import QuorumSet, ScpValue
+from schemas.generated.ledger import LedgerBody, LedgerRecord
+from streams.ledger.admission import Candidate, Refusal, validate_envelope
+from streams.ledger.chain import ChainPosition, ForgedLedger, verify_record
+from streams.ledger.close import ClosedLedger, Ledger, close_ledger
+from streams.ledger.errors import InvariantViolation
+
+SLOTS_BEHIND = 2  # one is normal: a peer may start a slot while this node still closes the last
+
+
+class Lag:
+    """The newest slot each peer spoke of, and whom to ask next."""
+
+    def __init__(self) -> None:
+        self._newest: dict[PublicKey, int] = {}
+        self._asked = 0
+
+    def note(self, peer: PublicKey, slot: int) -> None:
+        self._newest[peer] = max(slot, self._newest.get(peer, 0))
+
+    def forget(self, peer: PublicKey) -> None:
+        self._newest.pop(peer, None)
+
+    def get_peers_ahead(self, open_slot: int) -> list[PublicKey]:
+        return sorted(p for p, slot in self._newest.items() if slot >= open_slot + SLOTS_BEHIND)
+
+    def get_slots_behind(self, open_slot: int) -> int:
+        return max((slot - open_slot for slot in self._newest.values()), default=0)
+
+    def choose_peer(self, open_slot: int) -> PublicKey | None:
+        """One of those ahead, another each time."""
+        peers = self.get_peers_ahead(open_slot)
+        self._asked += 1
+        return peers[self._asked % len(peers)] if peers else None
+
+
+def close_again(ledger: Ledger, quorum_set: QuorumSet, record: LedgerRecord) -> ClosedLedger:
+    """Closes a certified ledger as the network did.
+
+    Raises `ForgedLedger` for a false record, then nothing has changed; `InvariantViolation` when a
+    true one comes out differently here.
+    """
+    header = ledger.header
+    position = ChainPosition(
+        header.network_id, header.sequence, ledger.header_hash, header.close_time_ms, quorum_set
+    )
+    verified = verify_record(position, record)
+    candidates = _get_candidates(record.body, header.network_id)
+    value = ScpValue(
+        ledger.header_hash, verified.header.set_hash, verified.header.close_time_ms, ()
+    )
+    closed = close_ledger(ledger, value, candidates)
+    if closed.header_hash != verified.header_hash:
+        raise InvariantViolation(
+            f"ledger {closed.header.sequence}: this node computed {closed.header_hash.hex()}, "
+            f"the network certified {verified.header_hash.hex()}"
+        )
+    return closed
+
+
+def _get_candidates(body: bytes, network_id: Hash) -> dict[Hash, Candidate]:
+    candidates: dict[Hash, Candidate] = {}
+    for applied in decode(LedgerBody, body).transactions:
+        candidate = validate_envelope(applied.envelope, network_id)
+        if isinstance(candidate, Refusal):
+            raise ForgedLedger(f"an envelope is {candidate.code.name}")
+        candidates[candidate.envelope_hash] = candidate
+    return candidates

@@ -1,0 +1,411 @@
+"""The herder: one validator's mind, between consensus and the ledger. Pure.
+
+Every public method is told the time, changes the herder and returns, in order, what the shell has
+to do (`outputs`). The herder decides when a ledger is started and with which transactions, follows
+SCP, closes what was agreed, signs it, and finds its way back when it has fallen behind. It has no
+clock, no socket and no database, so the simulator runs exactly this code.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nacl.signing import SigningKey
+
+from schemas.codec import Malformed, decode, encode
+from schemas.generated import overlay
+from schemas.generated.common import PublicKey, Signature
+from schemas.generated.consensus import Nominate, ScpValue, Statement
+from schemas.generated.ledger import Certificate, HeaderSignature
+from schemas.generated.overlay import Message, TransactionSet
+from streams.consensus.claims import get_values
+from streams.ledger.admission import Candidate, validate_envelope
+from streams.ledger.chain import ForgedLedger
+from streams.ledger.close import ClosedLedger, Ledger, close_ledger
+from streams.ledger.hashes import ZERO_HASH, compute_header_payload, compute_set_hash
+from streams.node.agreement import TIMER_KINDS, Agreement
+from streams.node.catch_up import Lag, close_again
+from streams.node.certifier import Certifier, Uncertified
+from streams.node.intake import Intake
+from streams.node.outputs import (
+    Alarm,
+    Broadcast,
+    Certified,
+    Commit,
+    Lane,
+    Output,
+    Send,
+    StartTimer,
+    Timer,
+    TimerName,
+)
+from streams.node.restored import Restored
+from streams.node.transaction_sets import TransactionSets
+from streams.node.values import Values, decode_value
+
+SLOTS_KEPT = 12  # behind the open one, for peers that are a little late
+FETCH_MS, GIVE_UP_MS, RESEND_MS, CATCH_UP_MS = 100, 5_000, 1_000, 500
+UNCERTIFIED_RESENT_MAX = 64
+
+
+class Herder:
+    """One node. `ledger` is the last one it closed, or the genesis."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        signing_key: SigningKey,
+        transactions_max: int = 8_000,
+        is_flooding: bool = True,
+    ) -> None:
+        self.ledger = ledger
+        self.network_id = ledger.header.network_id
+        self.quorum_set = ledger.state.get_validators().quorum_set
+        self.lag = Lag()
+        self._signing_key = signing_key
+        self._sets = TransactionSets()
+        self._values = Values(ledger, self._sets)
+        self.intake = Intake(ledger, self._sets, transactions_max, is_flooding)
+        self.agreement = Agreement(
+            self.network_id, signing_key, self.quorum_set, self._values, self._sets
+        )
+        self.certifier = Certifier(self.network_id)
+        self._closed_at_ms = 0  # this node's clock when it closed the last ledger
+        self._is_started = False  # this node nominates in the open slot
+        self._is_called = False  # a peer does
+        self._is_catching_up = False
+
+    @property
+    def open_slot(self) -> int:
+        return self.ledger.header.sequence + 1
+
+    def start(self, restored: Restored, now_ms: int) -> list[Output]:
+        """Begins, or goes on after a restart, with what was made durable."""
+        self._values.now_ms = self._closed_at_ms = now_ms
+        outputs = self.agreement.purge(max(0, self.open_slot - SLOTS_KEPT))
+        for row in restored.sets:
+            self._restore_set(row.slot, row.envelopes)
+        statements = [decode(Statement, row.statement) for row in restored.statements]
+        outputs += self.agreement.translate(self.agreement.scp.restore(statements))
+        for closed in restored.uncertified:
+            uncertified = Uncertified(closed.header_hash, self.quorum_set, closed.own)
+            certificate = self.certifier.add_closed(closed.sequence, uncertified)
+            if certificate is not None:
+                outputs.append(Certified(closed.sequence, closed.header_hash, certificate))
+        outputs.append(StartTimer(Timer(TimerName.RESEND, 0), RESEND_MS))
+        return outputs + self._advance(now_ms)
+
+    def admit(self, candidates: Iterable[Candidate], now_ms: int) -> list[Output]:
+        """Candidates whose signatures were found true, from anywhere."""
+        self._values.now_ms = now_ms
+        outputs, has_completed = self.intake.admit(candidates)
+        if has_completed:
+            outputs += self._revalidate()
+        return outputs + self._advance(now_ms)
+
+    def connect(self, peer: PublicKey, now_ms: int) -> list[Output]:
+        """A connection came about: tells the peer where we are and asks where it is."""
+        del now_ms
+        request = Message(overlay.StateRequest(self.open_slot))
+        return [*self._get_state(peer, self.open_slot), Send(peer, Lane.SCP, request)]
+
+    def receive(self, peer: PublicKey, message: Message, now_ms: int) -> list[Output]:
+        """A message of an authenticated peer. Requests for stored ledgers are the shell's."""
+        self._values.now_ms = now_ms
+        return HANDLERS[type(message.body)](self, peer, message.body, now_ms)
+
+    def fire(self, timer: Timer, now_ms: int) -> list[Output]:
+        """A timer has run out."""
+        self._values.now_ms = now_ms
+        match timer.name:
+            case TimerName.NOMINATION | TimerName.BALLOT:
+                kind = TIMER_KINDS[timer.name]
+                found = self.agreement.scp.fire_timer(timer.slot, kind, timer.number)
+                return self.agreement.translate(found) + self._advance(now_ms)
+            case TimerName.TRIGGER:
+                return self._advance(now_ms)
+            case TimerName.FETCH:
+                return self._fetch(timer.slot)
+            case TimerName.GIVE_UP:
+                self._sets.give_up(timer.slot)
+                return self._revalidate() + self._advance(now_ms)
+            case TimerName.DEMAND:
+                return self.intake.fire_demand(now_ms)
+            case TimerName.RESEND:
+                return self._resend(now_ms)
+            case TimerName.CATCH_UP:
+                self._is_catching_up = False
+                return self._catch_up()
+
+    # What peers say
+
+    def _receive_statements(
+        self, peer: PublicKey, body: overlay.Statements, now_ms: int
+    ) -> list[Output]:
+        outputs: list[Output] = []
+        for envelope in body.envelopes:
+            statement = self.agreement.open_envelope(envelope)
+            if statement is None:
+                continue
+            outputs += self._want_sets(peer, statement)
+            outputs += self.agreement.receive(statement, envelope)
+            if statement.slot == self.open_slot and isinstance(statement.pledges, Nominate):
+                self._is_called = True
+            self.lag.note(peer, statement.slot)
+        return outputs + self._catch_up() + self._advance(now_ms)
+
+    def _want_sets(self, peer: PublicKey, statement: Statement) -> list[Output]:
+        """Asks the peer for the sets it speaks of that are not here."""
+        if not self.open_slot <= statement.slot <= self.open_slot + 1:
+            return []
+        outputs: list[Output] = []
+        for value in get_values(statement.pledges):
+            decoded = decode_value(value)
+            if decoded is None or decoded.set_hash == ZERO_HASH:
+                continue
+            if self._sets.note_asked(statement.slot, decoded.set_hash):
+                request = Message(overlay.SetRequest(decoded.set_hash))
+                outputs.append(Send(peer, Lane.REPLIES, request))
+                outputs += _wait_for_sets(statement.slot)
+        return outputs
+
+    def _receive_set(self, peer: PublicKey, body: TransactionSet, now_ms: int) -> list[Output]:
+        known = self._sets.add(self.open_slot, body, self.intake.queue)
+        if known is None:
+            return [Alarm(f"{peer.hex()} sent a transaction set that is none")]
+        if known.missing:
+            known.sources.append(peer)
+            return _wait_for_sets(known.slot)
+        return self._revalidate() + self._advance(now_ms)
+
+    def _receive_set_request(
+        self, peer: PublicKey, body: overlay.SetRequest, _: int
+    ) -> list[Output]:
+        known = self._sets.get(body.set_hash)
+        return [] if known is None else [Send(peer, Lane.REPLIES, Message(known.message))]
+
+    def _receive_advert(
+        self, peer: PublicKey, body: overlay.AdvertTransactions, now_ms: int
+    ) -> list[Output]:
+        return self.intake.receive_advert(peer, body, now_ms)
+
+    def _receive_demand(
+        self, peer: PublicKey, body: overlay.DemandTransactions, _: int
+    ) -> list[Output]:
+        return self.intake.receive_demand(peer, body)
+
+    def _receive_signed_header(
+        self, peer: PublicKey, body: overlay.SignedHeader, _: int
+    ) -> list[Output]:
+        del peer
+        sequence = self.ledger.header.sequence
+        certificate = self.certifier.add_signature(body, sequence, self.quorum_set)
+        if certificate is None:
+            return []
+        return [Certified(body.sequence, body.header_hash, certificate)]
+
+    def _receive_certificate(
+        self, peer: PublicKey, body: overlay.CertificateReply, now_ms: int
+    ) -> list[Output]:
+        """Its signatures are judged one by one, like those that come alone."""
+        outputs: list[Output] = []
+        for signature in body.certificate.signatures:
+            signed = overlay.SignedHeader(body.sequence, body.header_hash, signature)
+            outputs += self._receive_signed_header(peer, signed, now_ms)
+        return outputs
+
+    def _receive_state_request(
+        self, peer: PublicKey, body: overlay.StateRequest, _: int
+    ) -> list[Output]:
+        return self._get_state(peer, body.from_slot)
+
+    def _receive_ledger(
+        self, peer: PublicKey, body: overlay.LedgerReply, now_ms: int
+    ) -> list[Output]:
+        """Catching up: a certified ledger is closed again here."""
+        if body.record is None or body.sequence != self.open_slot:
+            return []
+        try:
+            closed = close_again(self.ledger, self.quorum_set, body.record)
+        except (ForgedLedger, Malformed) as error:
+            return [Alarm(f"{peer.hex()} sent a false ledger: {error}")]
+        outputs = self._settle(closed, None, body.record.certificate, now_ms)
+        self._is_catching_up = False
+        return outputs + self._catch_up() + self._advance(now_ms)
+
+    # What we say
+
+    def _get_state(self, peer: PublicKey, from_slot: int) -> list[Output]:
+        envelopes = self.agreement.get_envelopes(from_slot)
+        messages = [Message(overlay.Statements(envelopes))] if envelopes else []
+        return [Send(peer, Lane.SCP, each) for each in (*messages, *self._get_signed_headers())]
+
+    def _get_signed_headers(self) -> list[Message]:
+        """Own signatures of ledgers that still lack their certificate."""
+        own = [
+            (sequence, each.header_hash, each.own)
+            for sequence, each in self.certifier.uncertified.items()
+            if each.own is not None
+        ]
+        return [Message(overlay.SignedHeader(*each)) for each in own[:UNCERTIFIED_RESENT_MAX]]
+
+    def _resend(self, now_ms: int) -> list[Output]:
+        """Liveness needs delivery: says again what has not been settled for a while."""
+        outputs: list[Output] = [StartTimer(Timer(TimerName.RESEND, 0), RESEND_MS)]
+        heartbeat_ms = self.ledger.state.get_settings().heartbeat_ms
+        is_late = now_ms - self._closed_at_ms >= RESEND_MS
+        if is_late and (self._is_started or self._is_called):
+            envelopes = self.agreement.get_envelopes(self.open_slot, is_own=True)
+            if envelopes:
+                outputs.append(Broadcast(Lane.SCP, Message(overlay.Statements(envelopes))))
+            self._sets.forget_asked(self.open_slot)
+        is_silent = now_ms - self._closed_at_ms >= heartbeat_ms + RESEND_MS
+        if is_silent or (is_late and self._is_started):
+            outputs.append(Broadcast(Lane.SCP, Message(overlay.StateRequest(self.open_slot))))
+        oldest = next(iter(self.certifier.uncertified), None)
+        if oldest is not None and is_late:
+            outputs += [Broadcast(Lane.SCP, each) for each in self._get_signed_headers()]
+        if oldest is not None:
+            request = Message(overlay.CertificateRequest(oldest))
+            outputs.append(Broadcast(Lane.SCP, request))
+        return outputs + self._advance(now_ms)
+
+    def _fetch(self, slot: int) -> list[Output]:
+        """Asks for the envelopes that a set lacks and that did not come by themselves."""
+        outputs: list[Output] = []
+        for known in self._sets.get_incomplete(slot):
+            if known.sources and slot >= self.open_slot:
+                known.sources.append(known.sources.pop(0))
+                demand = Message(overlay.DemandTransactions(tuple(sorted(known.missing))))
+                outputs.append(Send(known.sources[0], Lane.REPLIES, demand))
+        if outputs:
+            outputs.append(StartTimer(Timer(TimerName.FETCH, slot), 5 * FETCH_MS))
+        return outputs
+
+    def _catch_up(self) -> list[Output]:
+        """Asks one of the peers ahead for the next ledger, one question at a time."""
+        peer = self.lag.choose_peer(self.open_slot)
+        if peer is None or self._is_catching_up:
+            return []
+        self._is_catching_up = True
+        request = Message(overlay.LedgerRequest(self.open_slot))
+        timer = Timer(TimerName.CATCH_UP, 0)
+        return [Send(peer, Lane.REPLIES, request), StartTimer(timer, CATCH_UP_MS)]
+
+    # The open slot
+
+    def _advance(self, now_ms: int) -> list[Output]:
+        """Closes whatever is decided and here; then starts the next slot if it is time."""
+        outputs: list[Output] = []
+        while self.open_slot in self.agreement.decided:
+            value = decode(ScpValue, self.agreement.decided[self.open_slot])
+            if not self._sets.is_complete(value.set_hash):
+                break
+            outputs += self._close(value, now_ms)
+        if not self._is_started and self.agreement.is_validator:
+            outputs += self._consider_start(now_ms)
+        return outputs
+
+    def _revalidate(self) -> list[Output]:
+        return self.agreement.translate(self.agreement.scp.revalidate(self.open_slot))
+
+    def _consider_start(self, now_ms: int) -> list[Output]:
+        """Starts on work, on a peer's nomination or on the heartbeat, not before the interval."""
+        settings = self.ledger.state.get_settings()
+        has_work = self._is_called or len(self.intake.queue) > 0
+        wait_ms = settings.minimum_interval_ms if has_work else settings.heartbeat_ms
+        remaining_ms = self._closed_at_ms + wait_ms - now_ms
+        if remaining_ms > 0:
+            return [StartTimer(Timer(TimerName.TRIGGER, 0), remaining_ms)]
+        return self._nominate(now_ms)
+
+    def _nominate(self, now_ms: int) -> list[Output]:
+        self._is_started = True
+        header = self.ledger.header
+        interval_ms = self.ledger.state.get_settings().minimum_interval_ms
+        close_time_ms = max(now_ms, header.close_time_ms + interval_ms)
+        choice = self.intake.choose(close_time_ms)
+        outputs = self.intake.drop_refused(choice)
+        hashes = tuple(sorted(each.envelope_hash for each in choice.candidates))
+        set_hash = compute_set_hash(self.ledger.header_hash, hashes)
+        if hashes:
+            message = TransactionSet(self.ledger.header_hash, hashes)
+            self._sets.add(self.open_slot, message, self.intake.queue)
+        value = encode(ScpValue(self.ledger.header_hash, set_hash, close_time_ms, ()))
+        found = self.agreement.scp.nominate(self.open_slot, value, self.ledger.header_hash)
+        said = self.agreement.translate(found)
+        if hashes and any(isinstance(each, Broadcast) for each in said):
+            # Whoever hears the vote will want the set: it goes first, unasked.
+            outputs.append(Broadcast(Lane.SCP, Message(message)))
+        return outputs + said + self._advance(now_ms)
+
+    def _close(self, value: ScpValue, now_ms: int) -> list[Output]:
+        candidates = self._sets.get_candidates(value.set_hash)
+        closed = close_ledger(self.ledger, value, candidates)
+        signature = self._sign(closed) if self.agreement.is_validator else None
+        outputs = self._settle(closed, signature, None, now_ms)
+        sequence = closed.header.sequence
+        if signature is not None:
+            signed = overlay.SignedHeader(sequence, closed.header_hash, signature)
+            outputs.append(Broadcast(Lane.SCP, Message(signed)))
+        uncertified = Uncertified(closed.header_hash, self.quorum_set, signature)
+        certificate = self.certifier.add_closed(sequence, uncertified)
+        if certificate is not None:
+            outputs.append(Certified(sequence, closed.header_hash, certificate))
+        return outputs + self._revalidate()
+
+    def _sign(self, closed: ClosedLedger) -> HeaderSignature:
+        payload = compute_header_payload(
+            self.network_id, closed.header.sequence, closed.header_hash
+        )
+        signature = Signature(self._signing_key.sign(payload).signature)
+        return HeaderSignature(self.agreement.node_id, signature)
+
+    def _settle(
+        self,
+        closed: ClosedLedger,
+        signature: HeaderSignature | None,
+        certificate: Certificate | None,
+        now_ms: int,
+    ) -> list[Output]:
+        """The ledger is closed: commits it and opens the next slot."""
+        self._closed_at_ms = now_ms
+        self._is_started = self._is_called = False
+        outputs = self.intake.note_closed(closed)
+        outputs += [
+            Alarm(f"a transaction met a defect of this node: {applied.defect!r}")
+            for applied in closed.applied
+            if applied.defect is not None
+        ]
+        outputs.append(Commit(closed, signature, certificate))
+        below_slot = max(0, self.open_slot - SLOTS_KEPT)
+        self._sets.purge(below_slot)
+        return outputs + self.agreement.purge(below_slot)
+
+    def _restore_set(self, slot: int, envelopes: Iterable[bytes]) -> None:
+        opened = [validate_envelope(envelope, self.network_id) for envelope in envelopes]
+        candidates = [each for each in opened if isinstance(each, Candidate)]
+        for candidate in candidates:
+            self.intake.queue.add(candidate, is_wanted=True)
+        hashes = tuple(sorted(each.envelope_hash for each in candidates))
+        message = TransactionSet(self.ledger.header_hash, hashes)
+        self._sets.add(slot, message, self.intake.queue)
+
+
+def _wait_for_sets(slot: int) -> list[Output]:
+    return [
+        StartTimer(Timer(TimerName.FETCH, slot), FETCH_MS),
+        StartTimer(Timer(TimerName.GIVE_UP, slot), GIVE_UP_MS),
+    ]
+
+
+HANDLERS: dict[type, Callable[[Herder, PublicKey, Any, int], list[Output]]] = {
+    overlay.Statements: Herder._receive_statements,
+    overlay.TransactionSet: Herder._receive_set,
+    overlay.SetRequest: Herder._receive_set_request,
+    overlay.AdvertTransactions: Herder._receive_advert,
+    overlay.DemandTransactions: Herder._receive_demand,
+    overlay.SignedHeader: Herder._receive_signed_header,
+    overlay.CertificateReply: Herder._receive_certificate,
+    overlay.StateRequest: Herder._receive_state_request,
+    overlay.LedgerReply: Herder._receive_ledger,
+}

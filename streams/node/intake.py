@@ -1,0 +1,158 @@
+"""Transactions on their way to the queue, and between peers. Pure.
+
+What comes in here has true signatures. The intake judges it against the last ledger, keeps it or
+says why not, and spreads word of it.
+"""
+
+from collections.abc import Iterable
+
+from schemas.generated.common import Hash, PublicKey
+from schemas.generated.events import AdmissionCode
+from schemas.generated.overlay import (
+    AdvertTransactions,
+    DemandTransactions,
+    Message,
+    Transactions,
+)
+from streams.ledger.admission import Candidate, Refusal
+from streams.ledger.close import ClosedLedger, Ledger
+from streams.ledger.membership import compute_refusal
+from streams.node.flood import DEMAND_DELAY_MS, Flood
+from streams.node.outputs import (
+    Broadcast,
+    Decided,
+    Lane,
+    Output,
+    Refuse,
+    Send,
+    StartTimer,
+    Timer,
+    TimerName,
+)
+from streams.node.queue import PROVISIONAL, Choice, TransactionQueue
+from streams.node.transaction_sets import TransactionSets
+
+REPLY_BYTES_MAX = 4 * 1024 * 1024
+RECENT_LEDGERS = 32
+
+
+class Intake:
+    """The queue, the flood, and the memory of what was closed lately."""
+
+    def __init__(
+        self, ledger: Ledger, sets: TransactionSets, transactions_max: int, is_flooding: bool
+    ) -> None:
+        self._ledger = ledger
+        self._sets = sets
+        self._is_flooding = is_flooding
+        self.queue = TransactionQueue(transactions_max)
+        self.flood = Flood()
+        self._recent: list[set[Hash]] = []  # envelope hashes of the newest ledgers
+        self._closed: set[Hash] = set()
+
+    def admit(self, candidates: Iterable[Candidate]) -> tuple[list[Output], bool]:
+        """Keeps or refuses; the second value tells whether a set was completed."""
+        outputs: list[Output] = []
+        completed = False
+        for candidate in candidates:
+            self.flood.forget(candidate.envelope_hash)
+            if self.queue.get(candidate.envelope_hash) is not None:
+                continue
+            if candidate.envelope_hash in self._closed:
+                outputs.append(Decided(candidate.envelope_hash))
+                continue
+            refusal = self._keep(candidate)
+            if refusal is None:
+                if self._is_flooding:
+                    self.flood.advertise(candidate.envelope_hash)
+            else:
+                outputs.append(Refuse(candidate.envelope_hash, refusal))
+                outputs.append(Decided(candidate.envelope_hash))
+            completed = self._sets.add_candidate(candidate) or completed
+        outputs.extend(
+            Broadcast(Lane.ADVERTS, Message(AdvertTransactions(hashes)))
+            for hashes in self.flood.take_adverts()
+        )
+        return outputs, completed
+
+    def _keep(self, candidate: Candidate) -> Refusal | None:
+        header, state = self._ledger.header, self._ledger.state
+        close_time_ms = header.close_time_ms + state.get_settings().minimum_interval_ms
+        refusal = compute_refusal(state, self._ledger.window, candidate, close_time_ms)
+        if refusal is not None and refusal.code not in PROVISIONAL | {AdmissionCode.TOO_FAR_AHEAD}:
+            return refusal
+        return self.queue.add(candidate, self._sets.is_wanted(candidate.envelope_hash))
+
+    def is_known(self, envelope_hash: Hash) -> bool:
+        return self.queue.get(envelope_hash) is not None or envelope_hash in self._closed
+
+    def choose(self, close_time_ms: int) -> Choice:
+        return self.queue.choose(self._ledger, close_time_ms)
+
+    def drop_refused(self, choice: Choice) -> list[Output]:
+        outputs: list[Output] = []
+        for candidate, refusal in choice.refused:
+            outputs.append(Refuse(candidate.envelope_hash, refusal))
+            outputs.append(Decided(candidate.envelope_hash))
+        return outputs
+
+    def note_closed(self, closed: ClosedLedger) -> list[Output]:
+        """The ledger's transactions leave the queue, with every other envelope of theirs."""
+        hashes = {applied.candidate.envelope_hash for applied in closed.applied}
+        self._recent.append(hashes)
+        self._closed |= hashes
+        if len(self._recent) > RECENT_LEDGERS:
+            self._closed -= self._recent.pop(0)
+        outputs: list[Output] = [Decided(each) for each in sorted(hashes)]
+        for applied in closed.applied:
+            transaction_hash = applied.candidate.transaction_hash
+            for candidate in self.queue.remove_transaction(transaction_hash):
+                if candidate.envelope_hash in hashes:
+                    continue
+                refusal = Refusal(
+                    AdmissionCode.DUPLICATE, "another envelope was closed", transaction_hash
+                )
+                outputs.append(Refuse(candidate.envelope_hash, refusal))
+                outputs.append(Decided(candidate.envelope_hash))
+        return outputs
+
+    def receive_advert(
+        self, peer: PublicKey, advert: AdvertTransactions, now_ms: int
+    ) -> list[Output]:
+        for envelope_hash in advert.envelope_hashes:
+            if not self.is_known(envelope_hash):
+                self.flood.want(envelope_hash, peer, now_ms)
+        if not self.flood.is_waiting:
+            return []
+        return [StartTimer(Timer(TimerName.DEMAND, 0), DEMAND_DELAY_MS)]
+
+    def fire_demand(self, now_ms: int) -> list[Output]:
+        outputs: list[Output] = [
+            Send(peer, Lane.REPLIES, Message(DemandTransactions(tuple(hashes))))
+            for peer, hashes in self.flood.take_demands(now_ms).items()
+        ]
+        if self.flood.is_waiting:
+            outputs.append(StartTimer(Timer(TimerName.DEMAND, 0), DEMAND_DELAY_MS))
+        return outputs
+
+    def receive_demand(self, peer: PublicKey, demand: DemandTransactions) -> list[Output]:
+        """Answers with what is here, in replies of bounded size."""
+        outputs: list[Output] = []
+        batch: list[bytes] = []
+        size = 0
+        for envelope_hash in demand.envelope_hashes:
+            envelope = self._find_envelope(envelope_hash)
+            if envelope is None:
+                continue
+            batch.append(envelope)
+            size += len(envelope)
+            if size > REPLY_BYTES_MAX:
+                outputs.append(Send(peer, Lane.REPLIES, Message(Transactions(tuple(batch)))))
+                batch, size = [], 0
+        if batch:
+            outputs.append(Send(peer, Lane.REPLIES, Message(Transactions(tuple(batch)))))
+        return outputs
+
+    def _find_envelope(self, envelope_hash: Hash) -> bytes | None:
+        candidate = self.queue.get(envelope_hash) or self._sets.find_candidate(envelope_hash)
+        return None if candidate is None else candidate.envelope

@@ -1,0 +1,158 @@
+"""What the node's pure parts tell its shell to do, in order, as values.
+
+The order is part of the contract: whatever stands after a `Persist` or a `Commit` may only be done
+once that is durable. That is how a node that is killed at any moment never contradicts itself.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from schemas.generated.common import Hash, PublicKey
+from schemas.generated.ledger import Certificate, HeaderSignature
+from schemas.generated.overlay import Message
+from streams.ledger.admission import Refusal
+from streams.ledger.close import ClosedLedger
+
+
+class Lane(Enum):
+    """Which message goes first on the overlay."""
+
+    SCP = 0
+    REPLIES = 1
+    TRANSACTIONS = 2
+    ADVERTS = 3
+
+
+class TimerName(Enum):
+    """What a timer is for; there is one per name and slot."""
+
+    NOMINATION = "nomination"
+    BALLOT = "ballot"
+    TRIGGER = "trigger"  # start the next slot: the interval has passed, or the heartbeat is due
+    FETCH = "fetch"  # ask for what a set lacks
+    GIVE_UP = "give up"  # a set has not arrived
+    DEMAND = "demand"  # ask for advertised envelopes
+    RESEND = "resend"  # say again what is not settled
+    CATCH_UP = "catch up"  # ask for closed ledgers
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """`number` tells an older timer of the same name and slot from the newest."""
+
+    name: TimerName
+    slot: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Fire `timer` after `delay_ms`; replaces one of the same name and slot."""
+
+    timer: Timer
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimer:
+    name: TimerName
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """The node's own newest statement of a slot: one for nomination, one for ballots."""
+
+    slot: int
+    is_nomination: bool
+    statement: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetRow:
+    """A transaction set this node voted to commit, whole: somebody must still have it after all
+    nodes were killed at once."""
+
+    slot: int
+    set_hash: Hash
+    envelopes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Make these durable before anything that follows."""
+
+    statements: tuple[StatementRow, ...]
+    sets: tuple[SetRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A ledger closed: state, record and signature in one commit before anything that follows.
+
+    `signature` is this node's, None for a watcher and for a ledger it caught up with;
+    `certificate` is given with the latter.
+    """
+
+    closed: ClosedLedger
+    signature: HeaderSignature | None
+    certificate: Certificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """Ledger `sequence` has its certificate: keep it; it may be published once all before are."""
+
+    sequence: int
+    header_hash: Hash
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    lane: Lane
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    peer: PublicKey
+    lane: Lane
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Tell the world that this node keeps an envelope out, and why."""
+
+    envelope_hash: Hash
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """This node is done with an envelope: it was closed in a ledger, refused or has expired."""
+
+    envelope_hash: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that people must know of; the node goes on."""
+
+    text: str
+
+
+Output: TypeAlias = (
+    StartTimer
+    | StopTimer
+    | Persist
+    | Commit
+    | Certified
+    | Broadcast
+    | Send
+    | Refuse
+    | Decided
+    | Alarm
+)

@@ -1,0 +1,242 @@
+"""The node's PostgreSQL: what it must remember to go on after any kill. Shell; no decisions.
+
+One connection, used from one thread. Every method is one transaction; `synchronous_commit` is on,
+so what a method has returned from is durable. A database error is raised: the node must not go on
+as if it had remembered.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import psycopg
+
+from schemas.codec import decode, encode
+from schemas.generated.common import Hash
+from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
+from schemas.generated.overlay import Transactions
+from streams.ledger.close import ClosedLedger, Ledger
+from streams.ledger.hash_window import MINUTE_MS, HashWindow
+from streams.ledger.hashes import compute_hash
+from streams.ledger.invariants import check_everything
+from streams.ledger.keys import KeyBytes
+from streams.ledger.state import LedgerState
+from streams.ledger.state_trie import build
+from streams.node.outputs import Commit, Persist, SetRow, StatementRow
+from streams.node.restored import Restored, RestoredHeader
+
+HASH_BYTES = 32
+SLOTS_KEPT = 12
+
+WRITE_ENTRIES = """
+INSERT INTO entries (key, entry) SELECT * FROM unnest(%b::bytea[], %b::bytea[])
+ON CONFLICT (key) DO UPDATE SET entry = excluded.entry"""
+WRITE_LEDGER = """
+INSERT INTO ledgers (sequence, header_hash, header, body, own_signature, certificate)
+VALUES (%b, %b, %b, %b, %b, %b)"""
+WRITE_STATEMENT = """
+INSERT INTO statements (slot, is_nomination, statement) VALUES (%b, %b, %b)
+ON CONFLICT (slot, is_nomination) DO UPDATE SET statement = excluded.statement"""
+WRITE_SET = """
+INSERT INTO transaction_sets (set_hash, slot, envelopes) VALUES (%b, %b, %b)
+ON CONFLICT (set_hash) DO NOTHING"""
+WRITE_OFFSET = """
+INSERT INTO ingest_offsets (partition, next_offset) VALUES (%b, %b)
+ON CONFLICT (partition) DO UPDATE SET next_offset = excluded.next_offset"""
+WRITE_CERTIFICATE = "UPDATE ledgers SET certificate = %b WHERE sequence = %b AND header_hash = %b"
+
+
+class CorruptStore(Exception):
+    """What the database holds does not fit together; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A certified ledger, ready to publish or to send."""
+
+    sequence: int
+    record: LedgerRecord
+
+
+class Store:
+    """Opened by `Store(url)`; the tables must exist (`tokend migrate`)."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True, application_name="tokend core")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def is_empty(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM ledgers LIMIT 1").fetchone() is None
+
+    def load_ledger(self) -> Ledger:
+        """The last closed ledger. Raises `CorruptStore` unless entries and header agree."""
+        found = self._connection.execute(
+            "SELECT header, header_hash FROM ledgers ORDER BY sequence DESC LIMIT 1", binary=True
+        ).fetchone()
+        if found is None:
+            raise CorruptStore("the database holds no ledger")
+        header = decode(LedgerHeader, found[0])
+        rows = self._connection.execute("SELECT key, entry FROM entries", binary=True)
+        encoded = {KeyBytes(key): entry for key, entry in rows}
+        trie = build((compute_hash(key), compute_hash(raw)) for key, raw in encoded.items())
+        if trie.root != header.state_root:
+            raise CorruptStore(
+                f"the entries' root {trie.root.hex()} is not that of ledger {header.sequence}: "
+                "restore the database, or empty it to catch up from the peers"
+            )
+        window = self._load_window()
+        if window.compute_root() != header.hash_window_root:
+            raise CorruptStore(f"the hash window is not that of ledger {header.sequence}")
+        state = LedgerState(encoded)
+        check_everything(state)
+        return Ledger(state, trie, window, header, Hash(found[1]))
+
+    def _load_window(self) -> HashWindow:
+        window = HashWindow()
+        rows = self._connection.execute(
+            "SELECT minute, running, hashes FROM hash_window ORDER BY sequence", binary=True
+        )
+        window.restore(
+            (minute, Hash(running), _split_hashes(hashes)) for minute, running, hashes in rows
+        )
+        return window
+
+    def load_restored(self) -> Restored:
+        """What the herder goes on with."""
+        statements = self._connection.execute(
+            "SELECT slot, is_nomination, statement FROM statements ORDER BY slot", binary=True
+        )
+        sets = self._connection.execute(
+            "SELECT slot, set_hash, envelopes FROM transaction_sets ORDER BY slot", binary=True
+        )
+        headers = self._connection.execute(
+            "SELECT sequence, header_hash, own_signature FROM ledgers "
+            "WHERE certificate IS NULL ORDER BY sequence",
+            binary=True,
+        )
+        return Restored(
+            tuple(StatementRow(*row) for row in statements),
+            tuple(
+                SetRow(slot, Hash(set_hash), decode(Transactions, raw).envelopes)
+                for slot, set_hash, raw in sets
+            ),
+            tuple(
+                RestoredHeader(
+                    sequence, Hash(hash_), None if own is None else decode(HeaderSignature, own)
+                )
+                for sequence, hash_, own in headers
+            ),
+        )
+
+    def load_offsets(self) -> dict[int, int]:
+        return dict(
+            self._connection.execute(
+                "SELECT partition, next_offset FROM ingest_offsets", binary=True
+            ).fetchall()
+        )
+
+    def load_records(self, first: int, bytes_max: int) -> list[StoredRecord]:
+        """Certified ledgers from `first` on without a gap, at least one if there is one."""
+        records: list[StoredRecord] = []
+        size = 0
+        rows = self._connection.execute(
+            "SELECT sequence, header, certificate, body FROM ledgers "
+            "WHERE sequence >= %b ORDER BY sequence LIMIT 64",
+            (first,),
+            binary=True,
+        )
+        for sequence, header, certificate, body in rows:
+            size += len(body)
+            is_next = sequence == first + len(records)
+            if certificate is None or not is_next or (records and size > bytes_max):
+                break
+            record = LedgerRecord(header, decode(Certificate, certificate), body)
+            records.append(StoredRecord(sequence, record))
+        return records
+
+    def load_certificate(self, sequence: int) -> tuple[Hash, Certificate] | None:
+        row = self._connection.execute(
+            "SELECT header_hash, certificate FROM ledgers WHERE sequence = %b",
+            (sequence,),
+            binary=True,
+        ).fetchone()
+        if row is None or row[1] is None:
+            return None
+        return Hash(row[0]), decode(Certificate, row[1])
+
+    def persist(self, persist: Persist) -> None:
+        """Own statements, and the sets they vote to commit."""
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            for row in persist.statements:
+                cursor.execute(
+                    WRITE_STATEMENT, (row.slot, row.is_nomination, row.statement), binary=True
+                )
+            for each in persist.sets:
+                raw = encode(Transactions(each.envelopes))
+                cursor.execute(WRITE_SET, (each.set_hash, each.slot, raw), binary=True)
+
+    def commit(self, commit: Commit, window: HashWindow, offsets: Mapping[int, int]) -> None:
+        """One closed ledger, whole, with the offsets to read on from."""
+        closed = commit.closed
+        sequence = closed.header.sequence
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            _write_entries(cursor, closed)
+            _write_ledger(cursor, commit)
+            for minute, hashes in _get_window_additions(closed).items():
+                running = window.get_running(minute)
+                if running is not None:
+                    cursor.execute(
+                        "INSERT INTO hash_window (sequence, minute, running, hashes) "
+                        "VALUES (%b, %b, %b, %b)",
+                        (sequence, minute, running, b"".join(sorted(hashes))),
+                    )
+            passed = closed.header.close_time_ms // MINUTE_MS
+            cursor.execute("DELETE FROM hash_window WHERE minute < %b", (passed,))
+            cursor.execute("DELETE FROM statements WHERE slot < %b", (sequence - SLOTS_KEPT,))
+            cursor.execute("DELETE FROM transaction_sets WHERE slot <= %b", (sequence,))
+            for partition, next_offset in offsets.items():
+                cursor.execute(WRITE_OFFSET, (partition, next_offset))
+
+    def set_certificate(self, sequence: int, header_hash: Hash, certificate: Certificate) -> None:
+        self._connection.execute(
+            WRITE_CERTIFICATE, (encode(certificate), sequence, header_hash), binary=True
+        )
+
+
+def _write_entries(cursor: psycopg.Cursor, closed: ClosedLedger) -> None:
+    written = [(key, after) for key, (_, after) in closed.changes.items() if after is not None]
+    removed = [key for key, (_, after) in closed.changes.items() if after is None]
+    if written:
+        columns = ([key for key, _ in written], [after for _, after in written])
+        cursor.execute(WRITE_ENTRIES, columns, binary=True)
+    if removed:
+        cursor.execute("DELETE FROM entries WHERE key = ANY(%b)", (removed,), binary=True)
+
+
+def _write_ledger(cursor: psycopg.Cursor, commit: Commit) -> None:
+    closed = commit.closed
+    cursor.execute(
+        WRITE_LEDGER,
+        (
+            closed.header.sequence,
+            closed.header_hash,
+            closed.header_bytes,
+            closed.body,
+            None if commit.signature is None else encode(commit.signature),
+            None if commit.certificate is None else encode(commit.certificate),
+        ),
+        binary=True,
+    )
+
+
+def _get_window_additions(closed: ClosedLedger) -> dict[int, list[Hash]]:
+    added: dict[int, list[Hash]] = {}
+    for applied in closed.applied:
+        minute = applied.candidate.transaction.max_time_ms // MINUTE_MS
+        added.setdefault(minute, []).append(applied.candidate.transaction_hash)
+    return added
+
+
+def _split_hashes(raw: bytes) -> Iterable[Hash]:
+    return [Hash(raw[i : i + HASH_BYTES]) for i in range(0, len(raw), HASH_BYTES)]
