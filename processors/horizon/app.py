@@ -1,0 +1,71 @@
+"""The Horizon processor: a node's closed ledgers, verified and folded into PostgreSQL.
+
+The composition root of the process `tokend run horizon-processor`. The views decide where it
+begins; whatever cannot be verified ends it, with the views as they were.
+"""
+
+from contextlib import ExitStack
+
+import structlog
+
+from processors.horizon import admissions
+from processors.horizon.config import HorizonSettings, Network, load_network
+from processors.horizon.store import LedgerStore, open_connection
+from processors.horizon.writer import LedgerWriter, get_feed
+from processors.ledger_feed.feed import UnfilledGap
+from processors.ledger_feed.logs import configure_logs
+from processors.ledger_feed.stream import Stream, run_streams
+from processors.ledger_feed.topic import open_topic
+from streams.ledger.chain import ForgedLedger
+
+log = structlog.get_logger()
+
+EXIT_NOT_TRUE = 65
+"""The input is not the chain: starting again will not help, somebody has to look."""
+
+
+def main(settings: HorizonSettings) -> None:
+    """Runs until SIGTERM or SIGINT. Ends by SystemExit `EXIT_NOT_TRUE` when a record is not of the
+    chain, or ledgers are missing everywhere; raises `ConfigError`, `SchemaMissing`, `Fenced` and
+    what PostgreSQL raises.
+    """
+    configure_logs()
+    network = load_network(settings.genesis_file)
+    try:
+        with ExitStack() as stack:
+            run_streams(
+                settings.name,
+                settings.kafka.bootstrap_servers,
+                [
+                    _get_ledgers(stack, settings, network),
+                    *(_get_admissions(stack, settings, t) for t in settings.admissions_topics),
+                ],
+            )
+    except (ForgedLedger, UnfilledGap) as error:
+        log.critical("processor_stopped", alarm=True, reason=str(error))
+        raise SystemExit(EXIT_NOT_TRUE) from error
+
+
+def _get_ledgers(stack: ExitStack, settings: HorizonSettings, network: Network) -> Stream:
+    connection = stack.enter_context(open_connection(settings.database.url.reveal()))
+    store = LedgerStore(connection, network.genesis_hash)
+    progress = store.take_over()
+    feed = get_feed(settings, network, store, progress)
+    with open_topic(settings.kafka.bootstrap_servers, settings.ledgers_topic) as reader:
+        is_same = progress is not None and progress.kafka_topic == settings.ledgers_topic
+        hint = progress.kafka_offset if progress is not None and is_same else None
+        offset = reader.get_start(feed.position.sequence + 1, hint)
+    log.info(
+        "processor_starts",
+        sequence=feed.position.sequence,
+        topic=settings.ledgers_topic,
+        offset=offset,
+        writer_epoch=store.epoch,
+    )
+    writer = LedgerWriter(feed, store, settings.ledgers_topic, offset)
+    return Stream([settings.ledgers_topic], writer.write, lambda: writer.next_offset)
+
+
+def _get_admissions(stack: ExitStack, settings: HorizonSettings, topic: str) -> Stream:
+    connection = stack.enter_context(open_connection(settings.database.url.reveal()))
+    return Stream([topic], admissions.get_writer(connection, topic))

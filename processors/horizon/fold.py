@@ -1,0 +1,173 @@
+"""Folding: a verified ledger to rows of the history tables and to changes of current state.
+
+Pure: the same ledger gives the same rows, whatever was folded before it. Which tables there are
+says migrations/; the order of columns here is the order there. It knows no database.
+"""
+
+import re
+from typing import NamedTuple, get_args, get_type_hints
+
+from processors.horizon.body import AppliedSlices, Change, cut_body
+from schemas.binary import read_bytes, read_count, read_string
+from schemas.codec import encode, sha256
+from schemas.generated.transactions import Operation, TransactionCode, read_Operation
+from streams.ledger.chain import VerifiedLedger
+
+LEDGER_SHIFT = 32
+TRANSACTION_SHIFT = 12
+TRANSACTION_BYTES_MAX = 131_072
+# network_id, source_account, salt, min_time_ms, max_time_ms; then the memo.
+SOURCE_AT, MEMO_AT, MEMO_BYTES_MAX = 32, 88, 64
+NO_SOURCE_BYTES, SOURCE_BYTES = 1, 33
+
+Row = tuple[object, ...]
+
+
+def _get_snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+OPERATION_TYPES: tuple[str, ...] = tuple(
+    _get_snake_case(body.__name__) for body in get_args(get_type_hints(Operation)["body"])
+)
+"""By branch of Operation.body."""
+
+
+class LedgerRows(NamedTuple):
+    """What one ledger adds. `changes`: the last of each entry it changed, in order."""
+
+    sequence: int
+    ledger: Row
+    transactions: list[Row]
+    operations: list[Row]
+    participants: list[Row]
+    movements: list[Row]
+    changes: dict[bytes, bytes | None]
+
+
+class _OperationSlice(NamedTuple):
+    body: bytes
+    source: bytes
+    type: str
+
+
+def fold_ledger(verified: VerifiedLedger) -> LedgerRows:
+    """All rows of one ledger. Raises `Malformed` if its body is not one."""
+    header = verified.header
+    body = cut_body(verified.record.body)
+    rows = LedgerRows(header.sequence, (), [], [], [], [], {})
+    for index, applied in enumerate(body.transactions, start=1):
+        _fold_transaction(rows, applied, index, header.close_time_ms)
+        _fold_changes(rows, applied.changes)
+    _fold_changes(rows, body.changes)
+    ledger = (
+        header.sequence,
+        verified.header_hash,
+        header.previous_header_hash,
+        header.close_time_ms,
+        header.transaction_count,
+        len(rows.operations),
+        header.state_root,
+        verified.record.header,
+        encode(verified.record.certificate),
+    )
+    return rows._replace(ledger=ledger)
+
+
+def _fold_changes(rows: LedgerRows, changes: list[Change]) -> None:
+    rows.changes.update(changes)
+
+
+def _fold_transaction(
+    rows: LedgerRows, applied: AppliedSlices, index: int, close_time_ms: int
+) -> None:
+    sequence = rows.sequence
+    transaction_id = sequence << LEDGER_SHIFT | index << TRANSACTION_SHIFT
+    transaction, _ = read_bytes(applied.envelope, 0, TRANSACTION_BYTES_MAX)
+    source = transaction[SOURCE_AT : SOURCE_AT + 32]
+    memo, at = read_string(transaction, MEMO_AT, MEMO_BYTES_MAX)
+    operations = _cut_operations(transaction, at, source)
+    rows.transactions.append(
+        (
+            transaction_id,
+            sequence,
+            applied.transaction_hash,
+            sha256(applied.envelope),
+            source,
+            memo.encode(),
+            applied.code.name,
+            applied.envelope,
+            applied.result,
+            close_time_ms,
+            len(operations),
+        )
+    )
+    outcomes: list[bytes | None] = [*applied.outcomes]
+    outcomes += [None] * (len(operations) - len(outcomes))  # INTERNAL_ERROR tells none
+    is_success = applied.code is TransactionCode.SUCCESS
+    participants = [{each.source: None} for each in operations]
+    _fold_effects(rows, applied, transaction_id, participants, close_time_ms)
+    for place, (each, outcome) in enumerate(zip(operations, outcomes, strict=True), start=1):
+        operation_id = transaction_id | place
+        rows.operations.append(
+            (
+                operation_id,
+                transaction_id,
+                sequence,
+                applied.transaction_hash,
+                each.source,
+                each.type,
+                each.body,
+                outcome,
+                is_success,
+                close_time_ms,
+            )
+        )
+        rows.participants.extend((account, operation_id) for account in participants[place - 1])
+
+
+def _fold_effects(
+    rows: LedgerRows,
+    applied: AppliedSlices,
+    transaction_id: int,
+    participants: list[dict[bytes, None]],
+    close_time_ms: int,
+) -> None:
+    """`participants` (by operation, in order, once each) grows by whom effects name."""
+    for effect in applied.effects:
+        participants[effect.operation_index][effect.account_id] = None
+        movement = effect.movement
+        if movement is None:
+            continue
+        rows.movements.append(
+            (
+                rows.sequence << LEDGER_SHIFT | len(rows.movements) + 1,
+                transaction_id | effect.operation_index + 1,
+                effect.account_id,
+                movement.balance_id,
+                movement.asset,
+                effect.kind.name,
+                movement.amount,
+                movement.fee,
+                close_time_ms,
+            )
+        )
+
+
+def _cut_operations(transaction: bytes, at: int, source: bytes) -> list[_OperationSlice]:
+    count, at = read_count(transaction, at, 100)
+    if count == 1:  # what most transactions hold: it ends where the array's end mark begins
+        return [_cut_operation(transaction[at:-1], source)]
+    operations = []
+    for _ in range(count):
+        _, end = read_Operation(transaction, at)
+        operations.append(_cut_operation(transaction[at:end], source))
+        at = end
+    return operations
+
+
+def _cut_operation(operation: bytes, source: bytes) -> _OperationSlice:
+    if operation[0]:
+        branch = operation[SOURCE_BYTES] >> 1
+        return _OperationSlice(operation, operation[1:SOURCE_BYTES], OPERATION_TYPES[branch])
+    return _OperationSlice(operation, source, OPERATION_TYPES[operation[NO_SOURCE_BYTES] >> 1])

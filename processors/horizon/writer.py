@@ -1,0 +1,88 @@
+"""From records to views: verify, fold, write in batches. Shared by the live processor and replay.
+
+It knows neither Faust nor where records come from.
+"""
+
+from collections.abc import Iterable
+
+from processors.horizon.config import HorizonSettings, Network
+from processors.horizon.fold import LedgerRows, fold_ledger
+from processors.horizon.store import Batch, LedgerStore, Progress, read_header_hash
+from processors.ledger_feed.feed import LedgerFeed, UnfilledGap
+from processors.ledger_feed.topic import Message
+from schemas.settings import ConfigError
+from streams.ledger.chain import ForgedLedger, VerifiedLedger, get_genesis_position
+
+TRANSACTIONS_A_COMMIT = 5_000
+LEDGERS_A_COMMIT = 500
+
+
+class LedgerWriter:
+    """Writes what comes on the ledgers topic. `next_offset`: of the record to come."""
+
+    def __init__(
+        self,
+        feed: LedgerFeed,
+        store: LedgerStore,
+        topic: str,
+        next_offset: int,
+        *,
+        is_live: bool = True,
+    ) -> None:
+        self.feed = feed
+        self.store = store
+        self.topic = topic
+        self.next_offset = next_offset
+        self.is_live = is_live
+        self.pending: list[LedgerRows] = []
+        self.position = feed.position
+
+    def write(self, messages: Iterable[Message]) -> None:
+        """All ledgers of `messages`, in as few commits as is good. What was verified before a
+        record that is not true is written. Raises what `LedgerFeed.receive` raises.
+        """
+        for message in messages:
+            try:
+                for verified in self.feed.receive(message.value):
+                    self._take(verified)
+            except (ForgedLedger, UnfilledGap):
+                self._commit()
+                raise
+            self.next_offset = message.offset + 1
+        self._commit()
+
+    def _take(self, verified: VerifiedLedger) -> None:
+        """Commits before folding, so that `position` is always that of the last pending ledger."""
+        transactions = sum(len(rows.transactions) for rows in self.pending)
+        if transactions >= TRANSACTIONS_A_COMMIT or len(self.pending) >= LEDGERS_A_COMMIT:
+            self._commit()
+        self.pending.append(fold_ledger(verified))
+        self.position = verified.position
+
+    def _commit(self) -> None:
+        if self.pending:
+            batch = Batch(self.pending, self.position, self.topic, self.next_offset)
+            self.store.commit(batch, is_live=self.is_live)
+            self.pending = []
+
+
+def get_feed(
+    settings: HorizonSettings, network: Network, store: LedgerStore, progress: Progress | None
+) -> LedgerFeed:
+    """Goes on from `progress`, or begins at the genesis. Raises `ConfigError`."""
+    position = get_genesis_position(network.network_id)
+    if progress is not None:
+        position = progress.position
+        known = (position.network_id, progress.genesis_hash)
+        if known != (network.network_id, network.genesis_hash):
+            raise ConfigError(
+                "database: it holds the views of another network: name that network's genesis file"
+                " or an empty database"
+            )
+    return LedgerFeed(
+        settings.kafka.bootstrap_servers,
+        settings.peer_topics,
+        network.genesis_hash,
+        position,
+        lambda sequence: read_header_hash(store.connection, sequence, store.schema),
+    )

@@ -1,0 +1,127 @@
+"""The Faust application of a processor: topics in, batches of records out to a writer, or an end.
+
+Agents do nothing but queue what comes, because Faust would restart one that failed and go on past
+the record. Writers run beside them, one a stream, each in a thread; when one fails, everything
+stops and its exception is raised. It knows nothing of ledgers and decides nothing.
+"""
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
+
+from processors.ledger_feed.topic import MESSAGE_BYTES_MAX, PARTITION, Message
+
+STOP_S = 10.0
+QUEUED_MAX = 64
+
+
+@dataclass(slots=True)
+class Stream:
+    """`write` is called with one or more records, in a thread, never twice at a time.
+
+    `get_offset`: where to begin, also after Kafka has taken the partition away and given it back;
+    None leaves that to the group's committed offset.
+    """
+
+    topics: Sequence[str]
+    write: Callable[[list[Message]], None]
+    get_offset: Callable[[], int] | None = None
+    queue: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(QUEUED_MAX))
+
+
+def run_streams(app_id: str, bootstrap_servers: str, streams: Sequence[Stream]) -> None:
+    """Until SIGTERM or SIGINT, or until a writer fails: then raises what it raised."""
+    with tempfile.TemporaryDirectory(prefix="tokend-faust-") as folder:
+        asyncio.run(_run(app_id, bootstrap_servers, streams, folder))
+
+
+async def _run(app_id: str, bootstrap_servers: str, streams: Sequence[Stream], folder: str) -> None:
+    app = _create_app(app_id, bootstrap_servers, streams, folder)
+    await app.start()
+    stopped = asyncio.create_task(_wait_for_signal())
+    crashed = asyncio.create_task(app.wait_until_stopped())
+    writers = [asyncio.create_task(_write(stream)) for stream in streams]
+    tasks = [stopped, crashed, *writers]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(app.stop(), STOP_S)
+    for task in done:
+        task.result()
+    if crashed in done:
+        raise RuntimeError("Faust stopped by itself") from app.crash_reason
+
+
+async def _wait_for_signal() -> None:
+    wanted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, wanted.set)
+    await wanted.wait()
+
+
+async def _write(stream: Stream) -> None:
+    """Whatever has come is written together: many records a commit behind, one when abreast."""
+    while True:
+        messages = [await stream.queue.get()]
+        while not stream.queue.empty():
+            messages.append(stream.queue.get_nowait())
+        await asyncio.to_thread(stream.write, messages)
+
+
+def _create_app(app_id: str, bootstrap_servers: str, streams: Sequence[Stream], folder: str) -> Any:
+    app: Any = faust.App(
+        app_id,
+        broker=[f"kafka://{server}" for server in bootstrap_servers.split(",")],
+        value_serializer="raw",
+        store="memory://",
+        datadir=folder,
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=MESSAGE_BYTES_MAX,
+        stream_buffer_maxsize=QUEUED_MAX,
+    )
+    app.transport.Consumer = _get_consumer(streams)
+    for stream in streams:
+        topic = app.topic(*stream.topics, value_type=bytes, value_serializer="raw")
+        app.agent(topic, name=f"{app_id}.{stream.topics[0]}")(_get_agent(stream))
+    return app
+
+
+def _get_agent(stream: Stream) -> Callable[[Any], Any]:
+    async def take(records: Any) -> None:
+        async for event in records.events():
+            await stream.queue.put(Message(event.message.offset, event.message.value or b""))
+
+    return take
+
+
+def _get_consumer(streams: Sequence[Stream]) -> type:
+    """Faust seeks to the group's committed offsets as its last step; this one then goes on to the
+    offsets that lie with the views (seeking any earlier does not hold).
+    """
+    offsets = {topic: s.get_offset for s in streams if s.get_offset for topic in s.topics}
+
+    class StoredOffsetConsumer(AIOKafkaConsumer):
+        async def perform_seek(self) -> None:
+            await super().perform_seek()
+            wanted = {
+                partition: offsets[partition.topic]()
+                for partition in self.assignment()
+                if partition.topic in offsets and partition.partition == PARTITION
+            }
+            if wanted:
+                await self.seek_wait(wanted)
+
+    return StoredOffsetConsumer
