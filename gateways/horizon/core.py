@@ -1,0 +1,70 @@
+"""Asks this gateway's own core node, over its private port, for its status and for proofs."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+
+from gateways.http.problems import CORE_UNAVAILABLE, NOT_FOUND, Problem
+
+SECONDS = 3.0
+STATUS_SECONDS = 1.0  # how old a status may be: /v3/info must not load the core
+
+
+class ProofAnswer(msgspec.Struct, frozen=True):
+    """What the core node's /proof answers: bytes in hex."""
+
+    header: str
+    certificate: str
+    entry: str | None
+    proof: str
+
+
+class CoreClient:
+    """`token_file` is read at start: its content is never shown."""
+
+    def __init__(self, url: str, token_file: str) -> None:
+        token = Path(token_file).read_text(encoding="ascii").strip()
+        self._client = httpx2.AsyncClient(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=SECONDS
+        )
+        self._status: tuple[float, dict[str, Any]] | None = None
+        self._lock = asyncio.Lock()
+
+    async def stop(self) -> None:
+        await self._client.aclose()
+
+    async def get_status(self) -> dict[str, Any]:
+        """The core node's own words, at most a second old. Raises Problem."""
+        async with self._lock:
+            now = time.monotonic()
+            if self._status is None or now - self._status[0] > STATUS_SECONDS:
+                response = await self._get("/status", {})
+                self._status = (now, _decode(response, dict[str, Any]))
+            return self._status[1]
+
+    async def get_proof(self, key: bytes) -> ProofAnswer:
+        """Of the entry under LedgerKey bytes `key`, or of its absence. Raises Problem."""
+        answer: ProofAnswer = _decode(await self._get("/proof", {"key": key.hex()}), ProofAnswer)
+        return answer
+
+    async def _get(self, path: str, parameters: dict[str, str]) -> bytes:
+        try:
+            response = await self._client.get(path, params=parameters)
+        except httpx2.HTTPError as error:
+            raise Problem(CORE_UNAVAILABLE, f"no answer: {type(error).__name__}") from None
+        if response.status_code == 404:
+            raise Problem(NOT_FOUND, "the core node knows no such thing")
+        if response.status_code != 200:
+            raise Problem(CORE_UNAVAILABLE, f"it answered {response.status_code}")
+        return response.content
+
+
+def _decode(data: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except ValueError:
+        raise Problem(CORE_UNAVAILABLE, "its answer cannot be read") from None

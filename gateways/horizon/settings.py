@@ -1,0 +1,28 @@
+"""Settings of a Horizon gateway."""
+
+from schemas.settings import DatabaseSettings, KafkaSettings, Settings
+
+
+class CoreSettings(Settings, frozen=True):
+    """This gateway's own core node: its private address, and the file of the token it asks for."""
+
+    url: str
+    token_file: str
+
+
+class HorizonGatewaySettings(Settings, frozen=True):
+    """`public_url`: where users reach this gateway; every link begins with it.
+
+    `database`: Horizon's views. `genesis_file`: the network's, the same as the core node's.
+    """
+
+    port: int
+    public_url: str
+    genesis_file: str
+    database: DatabaseSettings
+    kafka: KafkaSettings
+    core: CoreSettings
+    host: str = "127.0.0.1"
+    ingest_topic: str = "transactions"
+    streams_max: int = 500
+    result_seconds_max: int = 30

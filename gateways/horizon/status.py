@@ -1,0 +1,99 @@
+"""What is known of a transaction: in a ledger, on its way, refused by most nodes, or expired.
+
+Nothing is kept here. Who submitted it was given an address that names the envelope's hash and its
+max_time, so that any gateway of the network can answer truthfully. Expired is final only once the
+close time of a ledger in the views has passed max_time, and no ledger up to it holds it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from gateways.horizon import queries
+from gateways.horizon.attributes import AdmissionAttributes
+from gateways.horizon.resources import SUCCESS, render_admission
+from gateways.horizon.service import Horizon
+from gateways.http.values import format_time
+from schemas.generated.events import AdmissionCode
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Which transaction; the envelope and max_time where the asker knows them."""
+
+    transaction_hash: bytes
+    envelope_hash: bytes | None
+    max_time_ms: int | None
+
+    def get_path(self) -> str:
+        """Where its status stands."""
+        path = f"/v3/transactions/{self.transaction_hash.hex()}"
+        if self.envelope_hash is None or self.max_time_ms is None:
+            return path
+        return f"{path}?envelope_hash={self.envelope_hash.hex()}&max_time_ms={self.max_time_ms}"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`word` as TransactionAttributes.status, or "unknown"; `row` where a ledger holds it."""
+
+    word: str
+    row: Any
+    admissions: tuple[AdmissionAttributes, ...]
+    sequence: int
+    close_time_ms: int
+    code: str | None = None
+
+    @property
+    def closed_at(self) -> str:
+        return format_time(self.close_time_ms)
+
+    @property
+    def detail(self) -> str:
+        if self.row is not None:
+            return f"ledger {self.row.ledger_sequence} holds it with code {self.row.result_code}"
+        details = next((each.detail for each in self.admissions if each.code == self.code), "")
+        return f"most nodes refuse it now: {self.code}: {details}"
+
+
+async def get_status(horizon: Horizon, expectation: Expectation) -> Status:
+    """Raises Problem when the views cannot be read."""
+    by_envelope = expectation.envelope_hash is not None
+    admissions = (
+        (queries.ADMISSIONS_OF_ENVELOPE, expectation.envelope_hash)
+        if by_envelope
+        else (queries.ADMISSIONS_OF_TRANSACTION, expectation.transaction_hash)
+    )
+    snapshot = await horizon.database.get_points(
+        (queries.TRANSACTION, expectation.transaction_hash), admissions
+    )
+    rows, refusals = snapshot.rows
+    at = (snapshot.sequence, snapshot.close_time_ms)
+    if rows:
+        word = "success" if rows[0].result_code == SUCCESS else "failed"
+        return Status(word, rows[0], (), *at)
+    told = tuple(render_admission(each) for each in refusals)
+    max_time_ms = expectation.max_time_ms
+    if max_time_ms is not None and snapshot.close_time_ms > max_time_ms:
+        return Status("expired", None, told, *at)
+    code = await _get_common_refusal(horizon, refusals)
+    if code is not None:
+        return Status("refused", None, told, *at, code)
+    is_known = bool(told) or (by_envelope and max_time_ms is not None)
+    return Status("pending" if is_known else "unknown", None, told, *at)
+
+
+async def _get_common_refusal(horizon: Horizon, rows: list[Any]) -> str | None:
+    """The code most often given, if most validators refuse one and the same envelope.
+
+    DUPLICATE says that a ledger holds the transaction: these views will have it soon.
+    """
+    refusing = [row for row in rows if row.code != AdmissionCode.DUPLICATE.name]
+    if not refusing:
+        return None
+    needed = await horizon.get_refusals_needed()
+    envelope_hash, count = Counter(row.envelope_hash for row in refusing).most_common(1)[0]
+    if count < needed:
+        return None
+    codes = Counter(row.code for row in refusing if row.envelope_hash == envelope_hash)
+    return str(codes.most_common(1)[0][0])

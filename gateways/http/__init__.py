@@ -1,0 +1,1 @@
+"""What all gateways share: documents, problems, paging, streams, limits, the edge."""

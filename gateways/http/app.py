@@ -1,0 +1,128 @@
+"""Makes an ASGI application of a route table: reads parameters, calls handlers, answers problems.
+
+The only place where routes become Starlette's.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.types import ASGIApp
+
+from gateways.http.edge import ROUTE_KEY, Edge, make_response
+from gateways.http.metrics import Metrics
+from gateways.http.problems import (
+    BAD_REQUEST,
+    INTERNAL,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    Problem,
+)
+from gateways.http.routes import Call, Parameter, Route
+
+EVENT_STREAM = "text/event-stream"
+
+
+def build_app(
+    routes: Sequence[Route],
+    service: Any,
+    metrics: Metrics,
+    public_url: str,
+    lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+) -> ASGIApp:
+    """`service` is handed to every handler; `lifespan` starts and stops it."""
+    app = Starlette(
+        routes=[
+            StarletteRoute(path, _make_endpoint(path, rows, service, public_url), methods=methods)
+            for path, rows, methods in _group(routes)
+        ],
+        exception_handlers=_make_handlers(public_url),
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return Edge(app, metrics, public_url)
+
+
+def _group(routes: Sequence[Route]) -> list[tuple[str, dict[str, Route], list[str]]]:
+    """Rows of one path together, or the first would answer 405 for the others' methods."""
+    paths: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method] = route
+    return [(path, rows, list(rows)) for path, rows in paths.items()]
+
+
+def _make_endpoint(
+    path: str, rows: dict[str, Route], service: Any, public_url: str
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        request.scope[ROUTE_KEY] = path
+        route = rows["GET" if request.method == "HEAD" else request.method]
+        call = Call(
+            service,
+            request,
+            route,
+            _read_path(request, route.path_parameters),
+            _read_query(request, route.parameters),
+            public_url,
+        )
+        return await route.handler(call)
+
+    return endpoint
+
+
+def _read_path(request: Request, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
+    return {each.name: _parse(each, request.path_params[each.name]) for each in parameters}
+
+
+def _read_query(request: Request, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
+    """Unknown and repeated parameters are refused: a mistyped filter must not show everything."""
+    if not request.scope["query_string"]:
+        return {}
+    known = {each.name: each for each in parameters}
+    query: dict[str, Any] = {}
+    for name, text in request.query_params.multi_items():
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise Problem(BAD_REQUEST, f"unknown parameter {name[:50]!r}; this route knows {names}")
+        if name in query:
+            raise Problem(BAD_REQUEST, f"parameter {name} is given twice")
+        query[name] = _parse(known[name], text)
+    return query
+
+
+def _parse(parameter: Parameter, text: str) -> Any:
+    try:
+        return parameter.kind.parse(text)
+    except ValueError as error:
+        members = {"parameter": parameter.name}
+        raise Problem(BAD_REQUEST, f"{parameter.name}: {error}", members) from None
+
+
+def _make_handlers(public_url: str) -> dict[Any, Any]:
+    """Every refusal as problem details, Starlette's own too. What is unexpected the edge logs."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return make_response(_get_problem(error), public_url, request.scope)
+
+    return {Problem: answer, HTTPException: answer, Exception: answer}
+
+
+def _get_problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, HTTPException) and error.status_code == 404:
+        return Problem(NOT_FOUND, "there is no such route; see /docs")
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return Problem(METHOD_NOT_ALLOWED, "see the Allow header", headers=error.headers)
+    return Problem(INTERNAL, "an unexpected error, told to the operator's log")
+
+
+def wants_stream(call: Call) -> bool:
+    """Whether the sender asks for server-sent events."""
+    accept: str = call.request.headers.get("accept", "")
+    return EVENT_STREAM in accept

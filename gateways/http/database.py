@@ -1,0 +1,165 @@
+"""Reads of a view in PostgreSQL, each consistent with one ledger, and coalesced where they can be.
+
+A read is a snapshot: one repeatable-read transaction, sent as one pipeline, whose first statement
+asks how far the view is. Point reads of concurrent requests share one transaction and one
+`key = any(...)` statement a kind: a pool's overhead costs more than the query itself. It knows no
+table; statements come from the gateway.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.rows import namedtuple_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from gateways.http.problems import VIEW_UNAVAILABLE, Problem
+
+CONNECTIONS_MAX = 8
+BATCHES_MAX = 2
+POOL_SECONDS = 2.0
+STATEMENT_TIMEOUT = "-c statement_timeout=5000 -c default_transaction_read_only=on"
+BEGIN = "begin isolation level repeatable read read only"
+
+
+@dataclass(frozen=True, slots=True)
+class PointQuery:
+    """`sql` takes one array of keys; every row has its key in the column `key`."""
+
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """Any other statement. Equal ones at one time are read once, so `parameters` are hashable: a
+    tuple among them is an array.
+    """
+
+    sql: str
+    parameters: tuple[Hashable, ...] = ()
+
+    def get_values(self) -> list[Any]:
+        return [list(each) if isinstance(each, tuple) else each for each in self.parameters]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The rows of each query, in their order, and the ledger they all are of."""
+
+    sequence: int
+    close_time_ms: int
+    rows: list[list[Any]]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    wanted: list[tuple[PointQuery, Any]]
+    future: asyncio.Future[Snapshot] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Database:
+    """`progress_sql` answers one row (sequence, close_time_ms, ...), or none while it is empty."""
+
+    def __init__(self, url: str, progress_sql: str) -> None:
+        self.url = url
+        self.progress_sql = progress_sql
+        self._pool = AsyncConnectionPool(
+            url,
+            open=False,
+            min_size=2,
+            max_size=CONNECTIONS_MAX,
+            timeout=POOL_SECONDS,
+            kwargs={
+                "autocommit": True,
+                "row_factory": namedtuple_row,
+                "options": STATEMENT_TIMEOUT,
+            },
+        )
+        self._waiting: list[_Waiting] = []
+        self._batches: set[asyncio.Task[None]] = set()
+        self._pages: dict[tuple[PageQuery, ...], asyncio.Task[Snapshot]] = {}
+
+    async def start(self) -> None:
+        """Returns at once: the gateway answers 503 until the database is there."""
+        await self._pool.open(wait=False)
+
+    async def stop(self) -> None:
+        await self._pool.close()
+
+    async def get_points(self, *wanted: tuple[PointQuery, Any]) -> Snapshot:
+        """Rows by key. Raises Problem when the view cannot be read."""
+        waiting = _Waiting(list(wanted))
+        self._waiting.append(waiting)
+        if len(self._batches) < BATCHES_MAX:
+            self._start_batch()
+        return await waiting.future
+
+    async def get_pages(self, *queries: PageQuery) -> Snapshot:
+        """Rows of any statements. Equal ones under way are shared: streams ask the same at once."""
+        task = self._pages.get(queries)
+        if task is None:
+            task = asyncio.create_task(self._read([(q.sql, q.get_values()) for q in queries]))
+            self._pages[queries] = task
+            task.add_done_callback(lambda _: self._pages.pop(queries, None))
+        return await asyncio.shield(task)
+
+    def _start_batch(self) -> None:
+        task = asyncio.create_task(self._run_batches())
+        self._batches.add(task)
+        task.add_done_callback(self._batches.discard)
+
+    async def _run_batches(self) -> None:
+        """The first turn lets all requests of this tick join; the rest came while one was read."""
+        await asyncio.sleep(0)
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            try:
+                await self._read_batch(waiting)
+            except Exception as error:
+                for each in waiting:
+                    if not each.future.done():
+                        each.future.set_exception(error)
+
+    async def _read_batch(self, waiting: list[_Waiting]) -> None:
+        keys: dict[PointQuery, set[Any]] = {}
+        for each in waiting:
+            for query, key in each.wanted:
+                keys.setdefault(query, set()).add(key)
+        snapshot = await self._read([(q.sql, (list(found),)) for q, found in keys.items()])
+        by_key: dict[tuple[PointQuery, Any], list[Any]] = {}
+        for query, rows in zip(keys, snapshot.rows, strict=True):
+            for row in rows:
+                by_key.setdefault((query, row.key), []).append(row)
+        for each in waiting:
+            answer = [by_key.get(wanted, []) for wanted in each.wanted]
+            if not each.future.done():
+                each.future.set_result(Snapshot(snapshot.sequence, snapshot.close_time_ms, answer))
+
+    async def _read(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> Snapshot:
+        async with self._connect() as connection:
+            async with connection.pipeline():
+                await connection.execute(BEGIN)
+                progress = await connection.execute(self.progress_sql)
+                cursors = [await connection.execute(sql, values) for sql, values in statements]
+                await connection.execute("commit")
+            row = await progress.fetchone()
+            if row is None:
+                raise Problem(VIEW_UNAVAILABLE, "the views hold no ledger yet")
+            rows = [await cursor.fetchall() for cursor in cursors]
+        return Snapshot(row.sequence, row.close_time_ms, rows)
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout:
+            raise Problem(VIEW_UNAVAILABLE, "no connection to the database is free") from None
+        except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
+            line = type(error).__name__
+            raise Problem(VIEW_UNAVAILABLE, f"the database does not answer: {line}") from error

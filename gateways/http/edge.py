@@ -1,0 +1,136 @@
+"""The edge of a gateway: request ids, limits, logs, metrics, and no exception beyond it.
+
+One pure ASGI layer around the routes: a middleware stack of single concerns costs as much as a
+whole coalesced read. Logs name route templates, never addresses: filters are people's accounts.
+"""
+
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateways.http.metrics import Metrics
+from gateways.http.problems import (
+    CONTENT_TOO_LARGE,
+    HEADERS_TOO_LARGE,
+    MEDIA_TYPE,
+    URI_TOO_LONG,
+    Problem,
+    render_problem,
+)
+
+BODY_BYTES_MAX = 512 * 1024
+HEADER_COUNT_MAX, HEADER_BYTES_MAX = 64, 16 * 1024
+ADDRESS_BYTES_MAX = 4 * 1024
+REQUEST_ID = b"x-request-id"
+ID_KEY = "tokend.request_id"
+ROUTE_KEY = "tokend.route"  # where the routes leave their template for the edge
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+# Answers are data, not pages; the docs page sets a policy of its own.
+SAFETY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the edge notes of one exchange."""
+
+    status: int = 0
+    response_bytes: int = 0
+    request_bytes: int = 0
+    is_complete: bool = False
+
+
+class Edge:
+    """Wraps `app`. `public_url` is where problem types are explained."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, public_url: str) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.public_url = public_url
+        self.log = structlog.get_logger("gateway")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        scope[ID_KEY] = request_id = _get_request_id(scope)
+        seen = Seen()
+
+        async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.status = message["status"]
+                headers = [*message["headers"], *SAFETY_HEADERS]
+                message["headers"] = [*headers, (REQUEST_ID, request_id.encode())]
+            else:
+                seen.response_bytes += len(message.get("body", b""))
+                seen.is_complete = not message.get("more_body", False)
+            await send(message)
+
+        async def receive_bounded() -> Message:
+            message = await receive()
+            seen.request_bytes += len(message.get("body", b""))
+            if seen.request_bytes > BODY_BYTES_MAX:
+                raise Problem(CONTENT_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
+            return message
+
+        try:
+            _check_limits(scope)
+            await self.app(scope, receive_bounded, send_noted)
+        except Problem as problem:  # only the limits': routes answer their own
+            await make_response(problem, self.public_url, scope)(scope, receive, send_noted)
+        except Exception:
+            self.log.exception("failed", request_id=request_id)
+            if not seen.is_complete:
+                raise  # the connection must not look complete
+        finally:
+            self._note(scope, seen, request_id, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, seen: Seen, request_id: str, seconds: float) -> None:
+        route: str = scope.get(ROUTE_KEY, "none")
+        self.metrics.note_request(scope["method"], route, seen.status, seconds)
+        self.log.info(
+            "request",
+            request_id=request_id,
+            method=scope["method"],
+            route=route,
+            status=seen.status,
+            milliseconds=round(seconds * 1000, 2),
+            request_bytes=seen.request_bytes,
+            response_bytes=seen.response_bytes,
+        )
+
+
+def make_response(problem: Problem, public_url: str, scope: Scope) -> Response:
+    """The problem as an answer to the exchange in `scope`."""
+    body = msgspec.json.encode(render_problem(problem, public_url, scope[ID_KEY]))
+    return Response(body, problem.kind.status, problem.headers, MEDIA_TYPE)
+
+
+def _get_request_id(scope: Scope) -> str:
+    """The sender's own if it is harmless, so that one id can follow a request through services."""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID and _GIVEN_ID.fullmatch(value):
+            text: str = value.decode("ascii")
+            return text
+    return secrets.token_hex(8)
+
+
+def _check_limits(scope: Scope) -> None:
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    if len(scope["raw_path"]) + len(scope["query_string"]) > ADDRESS_BYTES_MAX:
+        raise Problem(URI_TOO_LONG, f"path and query have at most {ADDRESS_BYTES_MAX} bytes")
+    if len(headers) > HEADER_COUNT_MAX:
+        raise Problem(HEADERS_TOO_LARGE, f"at most {HEADER_COUNT_MAX} headers")
+    if sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES_MAX:
+        raise Problem(HEADERS_TOO_LARGE, f"headers have at most {HEADER_BYTES_MAX} bytes")
+    length: Any = next((v for n, v in headers if n == b"content-length"), b"0")
+    if length.isdigit() and int(length[:12]) > BODY_BYTES_MAX:
+        raise Problem(CONTENT_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")

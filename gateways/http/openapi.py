@@ -1,0 +1,106 @@
+"""OpenAPI 3.1 of a route table. What is declared is what is answered: the same types make both."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from gateways.http.problems import MEDIA_TYPE as PROBLEM_TYPE
+from gateways.http.problems import ProblemType
+from gateways.http.routes import Parameter, Route
+
+REFERENCE = "#/components/schemas/{name}"
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "Problem details (RFC 9457); /docs explains each type.",
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "remedy": {"type": "string", "description": "What to do about it."},
+    },
+    "required": ["type", "title", "status", "detail", "instance", "remedy"],
+}
+
+
+def build_document(routes: Sequence[Route], title: str, public_url: str) -> dict[str, Any]:
+    """The whole document. Private routes bear `x-private`: their answers are not for everybody."""
+    types = _get_types(routes)
+    references, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    schemas = dict(zip(map(str, types), references, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _describe(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": "3"},
+        "servers": [{"url": public_url}],
+        "paths": paths,
+        "components": {"schemas": {**components, "Problem": PROBLEM_SCHEMA}},
+    }
+
+
+def _get_types(routes: Sequence[Route]) -> list[Any]:
+    bodies = [kind for route in routes for kind in route.accepts.values() if kind is not bytes]
+    answers = [route.response for route in routes if route.response is not None]
+    return list({str(each): each for each in (*bodies, *answers)}.values())
+
+
+def _describe(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {route.media_type.partition(";")[0]: {"schema": {"type": "string"}}}
+    if route.response is not None:
+        content = {route.media_type: {"schema": schemas[str(route.response)]}}
+    if route.streams:
+        content["text/event-stream"] = {"schema": {"type": "string"}}
+    answers = {str(s): {"description": "As asked for.", "content": content} for s in route.statuses}
+    described: dict[str, Any] = {
+        "operationId": f"{route.method.lower()}{_get_name(route.path)}",
+        "summary": route.doc,
+        "tags": [route.tag],
+        "parameters": [
+            *(_describe_parameter(each, "path") for each in route.path_parameters),
+            *(_describe_parameter(each, "query") for each in route.parameters),
+        ],
+        "responses": {**answers, **_describe_problems(route.problems)},
+    }
+    if route.accepts:
+        described["requestBody"] = {"required": True, "content": _describe_body(route, schemas)}
+    if not route.is_public:
+        described["x-private"] = True
+    return described
+
+
+def _get_name(path: str) -> str:
+    return "".join(word.capitalize() for word in re.findall("[a-z0-9]+", path))
+
+
+def _describe_parameter(parameter: Parameter, place: str) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": place,
+        "required": place == "path",
+        "description": parameter.doc,
+        "schema": parameter.kind.schema,
+    }
+
+
+def _describe_body(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    binary = {"type": "string", "contentEncoding": "binary"}
+    return {
+        media_type: {"schema": binary if kind is bytes else schemas[str(kind)]}
+        for media_type, kind in route.accepts.items()
+    }
+
+
+def _describe_problems(problems: tuple[ProblemType, ...]) -> dict[str, Any]:
+    """Every route may answer any status with a problem; those of its own are named."""
+    schema = {"$ref": REFERENCE.format(name="Problem")}
+    content = {PROBLEM_TYPE: {"schema": schema}}
+    by_status: dict[str, list[str]] = {}
+    for problem in problems:
+        by_status.setdefault(str(problem.status), []).append(f"{problem.slug}: {problem.title}")
+    named = {s: {"description": "; ".join(d), "content": content} for s, d in by_status.items()}
+    return {**named, "default": {"description": "A problem.", "content": content}}

@@ -1,0 +1,57 @@
+"""Runs a gateway's application: uvicorn on uvloop and httptools, logs as JSON lines.
+
+It knows no gateway.
+"""
+
+import logging
+import sys
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+KEEP_ALIVE_SECONDS = 30
+STOP_SECONDS = 5
+CONNECTIONS_MAX = 2_000
+
+
+def configure_logs() -> None:
+    """One JSON object a line on standard error: ours by structlog, libraries' by logging."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processor=structlog.processors.JSONRenderer()
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def serve(app: ASGIApp, host: str, port: int) -> None:
+    """Returns when the process was told to end and the requests under way are answered."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        limit_concurrency=CONNECTIONS_MAX,
+        backlog=1_024,
+    )
+    uvicorn.Server(config).run()

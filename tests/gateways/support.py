@@ -1,0 +1,186 @@
+"""A Horizon gateway as its users meet it: real PostgreSQL and Kafka, real ledgers, real HTTP.
+
+Ledgers come from `tests.support.network`, rows from the Horizon processor's own store. The core
+node is a small server that answers from the same ledger by the ledger's own proofs.
+"""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+import psycopg
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gateways.horizon.main import make_app
+from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings
+from infra.local.kafka import Topic
+from infra.local.migrations import apply_migrations
+from infra.local.ports import choose_port
+from processors.horizon.fold import fold_ledger
+from processors.horizon.store import Batch, LedgerStore
+from schemas.codec import encode
+from schemas.settings import DatabaseSettings, KafkaSettings, Secret
+from streams.ledger import state_trie
+from streams.ledger.chain import ChainPosition, get_genesis_position, verify_record
+from streams.ledger.hashes import compute_hash
+from streams.ledger.keys import KeyBytes
+from tests.support.network import Network, make_economy
+from tests.support.servers import Servers
+
+MIGRATIONS = Path("processors/horizon/migrations")
+TOKEN = "a token of tests"
+
+
+@contextlib.contextmanager
+def serve(app: ASGIApp, port: int) -> Iterator[str]:
+    """`app` on a port of this machine, in a thread; its URL."""
+    config = uvicorn.Config(
+        app, port=port, log_config=None, loop="uvloop", http="httptools", lifespan="on",
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def wait_until(condition: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.02)
+
+
+@dataclass
+class World:
+    """A network, Horizon's views of it, and the means to go on."""
+
+    database_url: str
+    genesis_file: Path
+    network: Network = field(default_factory=make_economy)
+    position: ChainPosition = field(init=False)
+    written: int = 0
+
+    def __post_init__(self) -> None:
+        self.genesis_file.write_bytes(encode_genesis(self.network))
+        self.position = get_genesis_position(self.network.network_id)
+        apply_migrations(self.database_url, MIGRATIONS)
+        self.connection = psycopg.connect(self.database_url, autocommit=True)
+        self.store = LedgerStore(self.connection, self.network.genesis_hash)
+        self.publish()
+
+    def publish(self) -> None:
+        """Writes all ledgers closed since the last time into the views, one commit each."""
+        for record in self.network.records[self.written :]:
+            verified = verify_record(self.position, record, self.network.genesis_hash)
+            self.position = verified.position
+            batch = Batch([fold_ledger(verified)], verified.position, "ledgers", self.written + 1)
+            self.store.commit(batch)
+            self.written += 1
+
+    def refuse(self, envelope: bytes, code: str, *nodes: str) -> None:
+        """Rows as the processor writes them for `<node>.admissions`."""
+        candidate = self.network.admit(envelope)
+        for node in nodes:
+            self.connection.execute(
+                "insert into horizon.admissions values (%s, %s, %s, %s, 'as tests say', 6, 0)",
+                (candidate.envelope_hash, node, candidate.transaction_hash, code),
+            )
+        self.connection.execute("notify horizon_admission")
+
+
+def encode_genesis(network: Network) -> bytes:
+    return msgspec.json.encode(network.genesis)
+
+
+def make_core(world: World) -> Starlette:
+    """Answers as a core node's private port does."""
+
+    async def get_status(request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return Response(status_code=401)
+        return JSONResponse({"sequence": str(world.network.ledger.header.sequence), "missing": []})
+
+    async def get_proof(request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return Response(status_code=401)
+        ledger, record = world.network.ledger, world.network.records[-1]
+        key = KeyBytes(bytes.fromhex(request.query_params["key"]))
+        entry = ledger.state.encoded.get(key)
+        proof = state_trie.prove(ledger.trie, compute_hash(key))
+        return JSONResponse(
+            {
+                "header": record.header.hex(),
+                "certificate": encode(record.certificate).hex(),
+                "entry": None if entry is None else entry.hex(),
+                "proof": encode(proof).hex(),
+            }
+        )
+
+    return Starlette(routes=[Route("/status", get_status), Route("/proof", get_proof)])
+
+
+@dataclass
+class Gateway:
+    """A running gateway and what stands behind it."""
+
+    world: World
+    url: str
+    topic: str
+    servers: Servers
+    client: httpx2.Client
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """The JSON of a good answer. Two underscores stand for nothing in names: use params."""
+        response = self.client.get(path, params=parameters)
+        assert response.status_code == 200, response.text
+        return json.loads(response.content)
+
+
+@contextlib.contextmanager
+def run_gateway(servers: Servers, folder: Path, **changes: Any) -> Iterator[Gateway]:
+    """A gateway of its own with a database and a topic of its own."""
+    world = World(servers.create_database("horizon"), folder / "genesis.json")
+    topic = servers.get_prefix("gateway") + "transactions"
+    servers.create_topics([Topic(topic)])
+    token_file = folder / "token"
+    token_file.write_text(TOKEN)
+    core_port = choose_port([])
+    port = choose_port([core_port])
+    settings: dict[str, Any] = {
+        "port": port,
+        "public_url": f"http://127.0.0.1:{port}",
+        "genesis_file": str(world.genesis_file),
+        "database": DatabaseSettings(url=Secret(world.database_url)),
+        "kafka": KafkaSettings(bootstrap_servers=servers.bootstrap_servers),
+        "core": CoreSettings(url=f"http://127.0.0.1:{core_port}", token_file=str(token_file)),
+        "ingest_topic": topic,
+        "result_seconds_max": 2,
+    }
+    app = make_app(HorizonGatewaySettings(**{**settings, **changes}))
+    with (
+        serve(make_core(world), core_port),
+        serve(app, port) as url,
+        httpx2.Client(base_url=url, timeout=20) as client,
+        world.connection,
+    ):
+        wait_until(lambda: client.get("/ready").status_code == 200)
+        yield Gateway(world, url, topic, servers, client)
