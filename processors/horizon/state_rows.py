@@ -5,7 +5,6 @@ back into entries and compares the root of their trie with a header's. Pure; it 
 """
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from schemas.codec import decode, encode
@@ -66,8 +65,8 @@ def _get_balance(row: Row) -> Balance:
         BalanceID(balance_id),
         AccountID(account_id),
         asset,
-        Amount(int(amount)),
-        Amount(int(locked)),
+        Amount(amount),
+        Amount(locked),
     )
 
 
@@ -89,7 +88,7 @@ def _get_asset_row(entry: Asset) -> Row:
 
 def _get_asset(row: Row) -> Asset:
     code, owner, signer, details, *rest = row
-    maximum, available, issued, pending, policies, asset_type, digits = map(int, rest)
+    maximum, available, issued, pending, policies, asset_type, digits = rest
     return Asset(
         code=code,
         owner=AccountID(owner),
@@ -120,8 +119,7 @@ def _get_key_value(row: Row) -> KeyValue:
     key, kind, number, string = row
     if kind == "string":
         return KeyValue(key.decode(), StringValue(string.decode()))
-    value = int(number)
-    return KeyValue(key.decode(), U32Value(value) if kind == "u32" else U64Value(value))
+    return KeyValue(key.decode(), U32Value(number) if kind == "u32" else U64Value(number))
 
 
 ACCOUNTS = StateTable(
@@ -236,13 +234,8 @@ def compute_state_changes(
 
 
 def encode_state_row(table: StateTable, row: Row) -> tuple[bytes, bytes]:
-    """LedgerKey and LedgerEntry bytes of a row (its `columns`, numeric ones as Decimal or int)."""
+    """LedgerKey and LedgerEntry bytes of a row (its `columns`, numbers as int)."""
     if table is ENTRIES:
         return row[0], row[1]
     entry = table.get_entry(row)
     return get_key(entry), encode(LedgerEntry(entry))
-
-
-def get_text(value: object) -> object:
-    """A numeric column's value as text, which drivers send faster than numbers of unknown size."""
-    return str(value) if isinstance(value, int | Decimal) else value

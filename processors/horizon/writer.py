@@ -18,7 +18,11 @@ LEDGERS_A_COMMIT = 500
 
 
 class LedgerWriter:
-    """Writes what comes on the ledgers topic. `next_offset`: of the record to come."""
+    """Writes what comes on the ledgers topic. `next_offset`: of the record to come.
+
+    `history_from`: the first ledger whose transactions are written; state is folded from all.
+    `transactions`: how many were written so far.
+    """
 
     def __init__(
         self,
@@ -28,12 +32,15 @@ class LedgerWriter:
         next_offset: int,
         *,
         is_live: bool = True,
+        history_from: int = 1,
     ) -> None:
         self.feed = feed
         self.store = store
         self.topic = topic
         self.next_offset = next_offset
         self.is_live = is_live
+        self.history_from = history_from
+        self.transactions = 0
         self.pending: list[LedgerRows] = []
         self.position = feed.position
 
@@ -56,13 +63,17 @@ class LedgerWriter:
         transactions = sum(len(rows.transactions) for rows in self.pending)
         if transactions >= TRANSACTIONS_A_COMMIT or len(self.pending) >= LEDGERS_A_COMMIT:
             self._commit()
-        self.pending.append(fold_ledger(verified))
+        rows = fold_ledger(verified)
+        if rows.sequence < self.history_from:
+            rows = rows._replace(transactions=[], operations=[], participants=[], movements=[])
+        self.pending.append(rows)
         self.position = verified.position
 
     def _commit(self) -> None:
         if self.pending:
             batch = Batch(self.pending, self.position, self.topic, self.next_offset)
             self.store.commit(batch, is_live=self.is_live)
+            self.transactions += sum(len(rows.transactions) for rows in self.pending)
             self.pending = []
 
 

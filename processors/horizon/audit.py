@@ -1,0 +1,93 @@
+"""The audit: do the current-state tables hold exactly what the network agreed on?
+
+Every row is encoded back into its entry; the root of the trie over all of them must be the state
+root that the certified header of the views' last ledger holds. Works on any schema, live or not.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from psycopg import IsolationLevel, sql
+
+from processors.horizon.schema import LIVE, Connection, check_schema
+from processors.horizon.state_rows import STATE_TABLES, StateTable, encode_state_row
+from processors.horizon.store import read_progress
+from schemas.codec import decode, sha256
+from schemas.generated.ledger import LedgerHeader
+from streams.ledger import state_trie
+
+ROWS_AT_ONCE = 5_000
+
+
+class NothingToAudit(Exception):
+    """The views hold no ledger yet."""
+
+
+@dataclass(slots=True, frozen=True)
+class Audit:
+    """`expected`: the state root of ledger `sequence`; `computed`: that of the tables' rows."""
+
+    sequence: int
+    entries: int
+    expected: bytes
+    computed: bytes
+
+    @property
+    def is_equal(self) -> bool:
+        return self.expected == self.computed
+
+
+def audit(
+    connection: Connection, schema: str = LIVE, report: Callable[[int], None] = lambda _: None
+) -> Audit:
+    """Reads one snapshot, so that it may run while the views are written. `report` hears how many
+    entries were read. Raises `SchemaMissing` and `NothingToAudit`.
+    """
+    check_schema(connection, schema)
+    level, connection.isolation_level = connection.isolation_level, IsolationLevel.REPEATABLE_READ
+    try:
+        with connection.transaction():
+            return _audit_snapshot(connection, schema, report)
+    finally:
+        connection.isolation_level = level
+
+
+def _audit_snapshot(connection: Connection, schema: str, report: Callable[[int], None]) -> Audit:
+    progress = read_progress(connection, schema)
+    if progress is None:
+        raise NothingToAudit(f"the views in {schema} hold no ledger yet")
+    sequence = progress.position.sequence
+    query = sql.SQL("SELECT header FROM {} WHERE sequence = %s AND header_hash = %s").format(
+        sql.Identifier(schema, "ledgers")
+    )
+    row = connection.execute(query, (sequence, progress.position.header_hash)).fetchone()
+    if row is None:
+        raise NothingToAudit(f"the views in {schema} lack the header of ledger {sequence}")
+    items: dict[bytes, bytes] = {}
+    for table in STATE_TABLES:
+        for key, entry in _read_entries(connection, schema, table):
+            items[sha256(key)] = sha256(entry)
+            if len(items) % ROWS_AT_ONCE == 0:
+                report(len(items))
+    trie = state_trie.build(items.items())
+    header = decode(LedgerHeader, row[0])
+    return Audit(sequence, len(items), header.state_root, trie.root)
+
+
+def _read_entries(
+    connection: Connection, schema: str, table: StateTable
+) -> Iterator[tuple[bytes, bytes]]:
+    query = sql.SQL("SELECT {} FROM {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+        sql.Identifier(schema, table.name),
+    )
+    with connection.cursor(name=f"audit_{table.name}", binary=True) as cursor:
+        cursor.itersize = ROWS_AT_ONCE
+        cursor.execute(query)
+        for row in cursor:
+            yield encode_state_row(table, tuple(map(_get_integer, row)))
+
+
+def _get_integer(value: object) -> object:
+    return int(value) if isinstance(value, Decimal) else value
