@@ -70,7 +70,7 @@ def load_config(type_: type[SettingsType], path: Path, environ: Mapping[str, str
         if variable.startswith(PREFIX):
             _override(document, type_, variable, environ[variable])
     try:
-        return msgspec.convert(document, type_, dec_hook=_decode_secret)
+        return msgspec.convert(document, type_, dec_hook=_decode_text)
     except msgspec.ValidationError as error:
         raise ConfigError(_describe(path, error)) from None
 
@@ -137,21 +137,23 @@ def _read_text(variable: str, text: str, field_type: Any) -> Any:
         except ValueError:
             value = text
     try:
-        converted = msgspec.convert(value, field_type, strict=False, dec_hook=_decode_secret)
+        converted = msgspec.convert(value, field_type, strict=False, dec_hook=_decode_text)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{variable}: {_get_problem(error)}: correct its value") from None
-    return msgspec.to_builtins(converted, enc_hook=_encode_secret)
+    return msgspec.to_builtins(converted, enc_hook=_encode_text)
 
 
-def _decode_secret(type_: type, value: Any) -> Any:
-    if type_ is Secret and isinstance(value, str):
-        return Secret(value)
+def _decode_text(type_: type, value: Any) -> Any:
+    if type_ in (Secret, Path) and isinstance(value, str):
+        return type_(value)
     raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
 
 
-def _encode_secret(value: Any) -> str:
+def _encode_text(value: Any) -> str:
     if isinstance(value, Secret):
         return value.reveal()
+    if isinstance(value, Path):
+        return str(value)
     raise TypeError(f"a setting cannot be of type {type(value).__name__}")
 
 

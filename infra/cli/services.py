@@ -77,8 +77,8 @@ def migrate(
 
 def _migrate_set(root: Path, applied: list[str]) -> None:
     from infra.local import launch, shutdown
-    from infra.local.services import TABLE
     from infra.local.supervisor import Control
+    from infra.local.table import TABLE
 
     place = shutdown.open_set(root)
     Control(place).get_process_id()
@@ -124,7 +124,7 @@ def _to_do(is_ok: bool, remedy: str) -> str:
 
 
 def _get_program(name: str) -> "Program":
-    from infra.local.services import TABLE
+    from infra.local.table import TABLE
 
     if name not in TABLE.programs:
         names = ", ".join(TABLE.programs) or "none yet"

@@ -17,6 +17,8 @@ from infra.local.errors import LocalError, NotRunning
 
 if TYPE_CHECKING:
     from infra.local.launch import RunningSet
+    from infra.local.place import Place
+    from infra.local.services import Service
 
 DataOption = Annotated[
     Path | None,
@@ -43,7 +45,7 @@ def up(
     """Start everything on this machine; Ctrl-C stops it."""
     import asyncio
 
-    from infra.local.services import TABLE
+    from infra.local.table import TABLE
 
     if profile not in TABLE.profiles:
         raise typer.BadParameter(
@@ -59,7 +61,7 @@ async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool
     import asyncio
 
     from infra.local import launch
-    from infra.local.services import TABLE
+    from infra.local.table import TABLE
 
     _cancel_on_signals()
     began = time.monotonic()
@@ -165,12 +167,11 @@ def status(
 def get_status(root: Path) -> dict[str, Any]:
     """Raises NotRunning."""
     from infra.local import shutdown
-    from infra.local.health import get_status as ask
-    from infra.local.services import TABLE
     from infra.local.supervisor import Control
+    from infra.local.table import TABLE
 
     place = shutdown.open_set(root)
-    paths = {s.name: s.status_path for s in TABLE.services}
+    rows = {s.name: s for s in TABLE.services if s.status_path is not None}
     tiers = {tier: position for position, tier in enumerate(TABLE.tiers)}
     states = sorted(Control(place).get_states(), key=lambda s: (tiers.get(s.tier, 99), s.name))
     return {
@@ -185,13 +186,20 @@ def get_status(root: Path) -> dict[str, Any]:
                 "uptime_s": s.uptime_s,
                 # A failed process says why, a node what it has closed.
                 "error": s.description if s.state in ("BACKOFF", "FATAL") else None,
-                "node": ask(place.get_address(f"{s.name}.http"), path)
-                if (path := paths.get(s.name)) and s.state == "RUNNING"
+                "node": _ask_service(place, row)
+                if (row := rows.get(s.name)) and s.state == "RUNNING"
                 else None,
             }
             for s in states
         ],
     }
+
+
+def _ask_service(place: "Place", row: "Service") -> dict[str, Any] | None:
+    from infra.local.health import get_status as ask
+
+    address = place.get_address(f"{row.name}.http")
+    return ask(address, row.status_path or "/", row.get_token(place))
 
 
 def _print_status(current: dict[str, Any], *, is_watched: bool) -> None:

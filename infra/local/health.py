@@ -13,9 +13,9 @@ def is_healthy(address: str, path: str) -> bool:
     return _get(address, path) is not None
 
 
-def get_status(address: str, path: str) -> dict[str, Any] | None:
+def get_status(address: str, path: str, token: str | None = None) -> dict[str, Any] | None:
     """The JSON object at `path`, None if there is no such answer."""
-    body = _get(address, path)
+    body = _get(address, path, token)
     try:
         answer = json.loads(body or b"")
     except ValueError:
@@ -23,10 +23,11 @@ def get_status(address: str, path: str) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def _get(address: str, path: str) -> bytes | None:
+def _get(address: str, path: str, token: str | None = None) -> bytes | None:
     connection = http.client.HTTPConnection(address, timeout=ANSWER_S)
     try:
-        connection.request("GET", path)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         body = response.read(ANSWER_BYTES_MAX)
     except (OSError, http.client.HTTPException):

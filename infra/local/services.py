@@ -1,7 +1,8 @@
-"""The table of what tokend runs on one machine: profiles, tiers, services, topics, programs.
+"""What a table of services is made of: profiles, tiers, services, topics, programs.
 
-To add a service, add a program (what `tokend run NAME` loads) and one row per instance. Everything
-else - settings files, databases, migrations, supervision, status - follows from the rows.
+The table itself is in `table`. To add a service, add a program (what `tokend run NAME` loads) and
+one row per instance. Everything else - settings files, databases, migrations, supervision,
+status - follows from the rows.
 """
 
 import sys
@@ -38,6 +39,7 @@ class Service:
     `health_path`: asked at its port NAME.http; status 200 means ready. Without one the process is
     taken for ready when it has run for a second.
     `status_path`: asked at its port NAME.http by `tokend status`; answers a JSON object.
+    `get_token`: the bearer token for it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Service:
     has_database: bool = False
     health_path: str | None = None
     status_path: str | None = None
+    get_token: Callable[[Place], str | None] = lambda _: None
 
 
 def _do_nothing(_: Place) -> None:
@@ -78,13 +81,3 @@ class Table:
         tiers = self.profiles[profile]
         rows = [s for s in self.services if s.tier in tiers]
         return tuple(sorted(rows, key=lambda s: self.tiers.index(s.tier)))
-
-
-TABLE = Table(
-    tiers=(SERVERS, "core", "horizon"),
-    profiles={
-        "servers": (SERVERS,),
-        "core": (SERVERS, "core"),
-        "all": (SERVERS, "core", "horizon"),
-    },
-)

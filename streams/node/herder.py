@@ -108,6 +108,11 @@ class Herder:
         request = Message(overlay.StateRequest(self.open_slot))
         return [*self._get_state(peer, self.open_slot), Send(peer, Lane.SCP, request)]
 
+    def disconnect(self, peer: PublicKey) -> list[Output]:
+        """The peer is gone: it is no longer asked for what it is ahead with."""
+        self.lag.forget(peer)
+        return []
+
     def receive(self, peer: PublicKey, message: Message, now_ms: int) -> list[Output]:
         """A message of an authenticated peer. Requests for stored ledgers are the shell's."""
         self._values.now_ms = now_ms

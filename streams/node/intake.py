@@ -86,6 +86,10 @@ class Intake:
     def is_known(self, envelope_hash: Hash) -> bool:
         return self.queue.get(envelope_hash) is not None or envelope_hash in self._closed
 
+    def is_closed(self, envelope_hash: Hash) -> bool:
+        """Whether one of the newest ledgers has it."""
+        return envelope_hash in self._closed
+
     def choose(self, close_time_ms: int) -> Choice:
         return self.queue.choose(self._ledger, close_time_ms)
 

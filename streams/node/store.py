@@ -92,6 +92,14 @@ class Store:
         check_everything(state)
         return Ledger(state, trie, window, header, Hash(found[1]))
 
+    def load_genesis_hash(self) -> Hash:
+        row = self._connection.execute(
+            "SELECT header_hash FROM ledgers WHERE sequence = 1", binary=True
+        ).fetchone()
+        if row is None:
+            raise CorruptStore("the database holds no genesis")
+        return Hash(row[0])
+
     def _load_window(self) -> HashWindow:
         window = HashWindow()
         rows = self._connection.execute(

@@ -111,7 +111,7 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> None:
         profiles={},
         programs={"sample": Program(f"{program}SampleSettings", f"{program}run")},
     )
-    monkeypatch.setattr("infra.local.services.TABLE", table)
+    monkeypatch.setattr("infra.local.table.TABLE", table)
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

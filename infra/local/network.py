@@ -1,0 +1,162 @@
+"""What makes a set a tokend network: keys, the genesis file, each service's settings.
+
+Knows where things are (`Place`) and what the services want; starts nothing.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nacl.signing import SigningKey
+from nacl.utils import random
+
+from infra.local.folders import PROJECT
+from infra.local.kafka import MESSAGE_BYTES_MAX, Topic
+from infra.local.place import Place
+from infra.local.services import Program, Service
+from schemas.strkey import decode_seed, encode_account_id, encode_seed
+from schemas.topics import (
+    INGEST_TOPIC,
+    get_admissions_topic,
+    get_ledgers_topic,
+    get_topics,
+)
+
+CORE, HORIZON = "core", "horizon"
+CORES = tuple(f"core{number}" for number in range(1, 5))
+HORIZONS = {"horizon1": "core1", "horizon2": "core2"}  # each follows a node of its own
+NETWORK_NAME = "tokend on one machine"
+THRESHOLD = 3  # of four: one may fail, or lie
+
+PROGRAMS = {
+    "core": Program(
+        settings="streams.node.config:CoreSettings",
+        run="streams.node.runner:run",
+        migrations=PROJECT / "streams" / "node" / "migrations",
+    ),
+}
+
+
+def prepare(place: Place) -> None:
+    """Makes keys and genesis, once; later starts find them."""
+    for name in ("master", *CORES):
+        _get_seed_file(place, name)
+    for core in CORES:
+        _get_token_file(place, core)
+    genesis = get_genesis_file(place)
+    if not genesis.exists():
+        partial = genesis.with_suffix(".new")
+        partial.write_text(json.dumps(_make_genesis(place), indent=1) + "\n")
+        partial.replace(genesis)
+
+
+def describe(place: Place) -> Mapping[str, Any]:
+    """For endpoints.json: what scripts need to use the network."""
+    from streams.ledger.hashes import compute_network_id
+
+    return {
+        "network_passphrase": NETWORK_NAME,
+        "network_id": compute_network_id(NETWORK_NAME).hex(),
+        "genesis_file": str(get_genesis_file(place)),
+        "master_account": _get_address(place, "master"),
+        "master_seed_file": str(_get_seed_file(place, "master")),
+        "ingest_topic": INGEST_TOPIC,
+        "ledgers_topics": [get_ledgers_topic(core) for core in CORES],
+        "admissions_topics": [get_admissions_topic(core) for core in CORES],
+        "cores": {
+            core: {
+                "url": place.get_url(f"{core}.http"),
+                "token_file": str(_get_token_file(place, core)),
+            }
+            for core in CORES
+        },
+    }
+
+
+def get_kafka_topics() -> tuple[Topic, ...]:
+    return tuple(
+        Topic(
+            row.name,
+            row.partitions,
+            {
+                "retention.ms": str(row.retention_ms),
+                "max.message.bytes": str(MESSAGE_BYTES_MAX),
+            },
+        )
+        for row in get_topics(CORES)
+    )
+
+
+def get_services() -> tuple[Service, ...]:
+    return tuple(_get_core_row(core) for core in CORES)
+
+
+def get_genesis_file(place: Place) -> Path:
+    return place.folder.config / "genesis.json"
+
+
+def _get_core_row(core: str) -> Service:
+    return Service(
+        name=core,
+        tier=CORE,
+        program="core",
+        get_settings=lambda place: _get_core_settings(place, core),
+        has_database=True,
+        health_path="/health",
+        status_path="/status",
+        get_token=lambda place: _get_token_file(place, core).read_text().strip(),
+    )
+
+
+def _get_core_settings(place: Place, core: str) -> Mapping[str, Any]:
+    peers = [
+        {
+            "name": other,
+            "node_id": _get_address(place, other),
+            "address": place.get_address(f"{other}.overlay"),
+        }
+        for other in CORES
+        if other != core
+    ]
+    return {
+        "name": core,
+        "seed_file": str(_get_seed_file(place, core)),
+        "genesis_file": str(get_genesis_file(place)),
+        "is_flooding": False,  # all nodes of the set read the same cluster
+        "database": {"url": place.get_database_url(core)},
+        "kafka": {"bootstrap_servers": place.bootstrap_servers},
+        "overlay": {"listen": place.get_address(f"{core}.overlay"), "peers": peers},
+        "http": {
+            "listen": place.get_address(f"{core}.http"),
+            "token_file": str(_get_token_file(place, core)),
+        },
+    }
+
+
+def _make_genesis(place: Place) -> Mapping[str, Any]:
+    master = _get_address(place, "master")
+    return {
+        "network_passphrase": NETWORK_NAME,
+        "close_time_ms": str(time.time_ns() // 1_000_000),
+        "master": {"account": master, "signers": [{"public_key": master}]},
+        "quorum_set": {
+            "threshold": THRESHOLD,
+            "validators": [_get_address(place, core) for core in CORES],
+        },
+    }
+
+
+def _get_seed_file(place: Place, name: str) -> Path:
+    return place.get_secret_file(f"{name}.seed", lambda: encode_seed(random(32)))
+
+
+def _get_token_file(place: Place, name: str) -> Path:
+    return place.get_secret_file(f"{name}.token", lambda: random(24).hex())
+
+
+def _get_address(place: Place, name: str) -> str:
+    """The G... key of a seed file."""
+    seed = decode_seed(_get_seed_file(place, name).read_text().strip())
+    return encode_account_id(bytes(SigningKey(seed).verify_key))

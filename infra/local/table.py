@@ -1,0 +1,18 @@
+"""The table of what tokend runs on one machine."""
+
+from infra.local import network
+from infra.local.services import SERVERS, Table
+
+TABLE = Table(
+    tiers=(SERVERS, network.CORE, network.HORIZON),
+    profiles={
+        "servers": (SERVERS,),
+        "core": (SERVERS, network.CORE),
+        "all": (SERVERS, network.CORE, network.HORIZON),
+    },
+    programs=network.PROGRAMS,
+    services=network.get_services(),
+    topics=network.get_kafka_topics(),
+    prepare=network.prepare,
+    describe=network.describe,
+)

@@ -1,0 +1,46 @@
+"""A core node's settings file (see `schemas.settings`)."""
+
+from pathlib import Path
+
+from schemas.settings import DatabaseSettings, KafkaSettings, Settings
+
+
+class PeerSettings(Settings, frozen=True):
+    """Another node: `node_id` is G..., `address` HOST:PORT of its overlay."""
+
+    name: str
+    node_id: str
+    address: str
+
+
+class OverlaySettings(Settings, frozen=True):
+    """`listen` is HOST:PORT."""
+
+    listen: str
+    peers: tuple[PeerSettings, ...] = ()
+
+
+class HttpSettings(Settings, frozen=True):
+    """The private port for the node's own Horizon. `token_file` holds the bearer token."""
+
+    listen: str
+    token_file: Path
+
+
+class CoreSettings(Settings, frozen=True):
+    """One node. `seed_file` holds its S... seed; `genesis_file` is the network's.
+
+    `workers`: processes that verify signatures. `is_flooding`: tell peers of transactions; off
+    where all nodes read one Kafka cluster, so that nothing is told twice.
+    """
+
+    name: str
+    seed_file: Path
+    genesis_file: Path
+    database: DatabaseSettings
+    kafka: KafkaSettings
+    overlay: OverlaySettings
+    http: HttpSettings
+    workers: int = 1
+    transactions_max: int = 8_000
+    is_flooding: bool = True

@@ -1,0 +1,179 @@
+"""Envelopes from the ingest topic and from peers, up to the herder's door. Shell.
+
+A thread polls Kafka and waits while the node has enough; signatures are verified in worker
+processes; what is well-formed and truly signed goes on, the rest is refused in public.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from schemas.codec import FRAME_BYTES, FRAME_MARKER
+from schemas.generated import FINGERPRINTS
+from schemas.generated.common import Hash
+from schemas.generated.events import AdmissionCode
+from schemas.generated.transactions import TransactionEnvelope
+from schemas.topics import INGEST_TOPIC, MESSAGE_BYTES_MAX
+from streams.ledger.admission import Candidate, Refusal, validate_envelope
+from streams.ledger.hashes import compute_hash
+from streams.node.offsets import Offsets
+from streams.node.signature_work import SignatureJob, get_job
+from streams.node.verification import VerificationPool
+
+HEAD = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
+BATCH_MAX = 500
+BATCHES_MAX = 4
+POLL_S = 0.02
+
+log = structlog.get_logger()
+
+
+class Ingest:
+    """`admit` takes verified candidates, `refuse` tells of the others; `has_room` is asked before
+    more is read; `is_known` spares work on what is here already."""
+
+    def __init__(
+        self,
+        network_id: Hash,
+        pool: "VerificationPool[SignatureJob, int | None]",
+        offsets: Offsets,
+        *,
+        admit: Callable[[list[Candidate]], Awaitable[None]],
+        refuse: Callable[[Hash, Refusal], None],
+        is_known: Callable[[Hash], bool],
+        has_room: Callable[[], bool],
+    ) -> None:
+        self._network_id = network_id
+        self._pool = pool
+        self._offsets = offsets
+        self._admit = admit
+        self._refuse = refuse
+        self._is_known = is_known
+        self._has_room = has_room
+        self._in_flight: set[Hash] = set()
+        self._slots = asyncio.Semaphore(BATCHES_MAX)
+        self._is_stopping = threading.Event()
+
+    async def offer(self, envelopes: Sequence[bytes]) -> None:
+        """Takes envelopes from anywhere; returns when they were admitted or refused."""
+        candidates: list[Candidate] = []
+        for envelope in envelopes:
+            envelope_hash = compute_hash(envelope)
+            if envelope_hash in self._in_flight or self._is_known(envelope_hash):
+                continue
+            opened = validate_envelope(envelope, self._network_id)
+            if isinstance(opened, Refusal):
+                self._refuse(envelope_hash, opened)
+                continue
+            self._in_flight.add(envelope_hash)
+            candidates.append(opened)
+        if not candidates:
+            return
+        try:
+            async with self._slots:
+                false = await self._pool.run([get_job(each) for each in candidates])
+            true = [c for c, index in zip(candidates, false, strict=True) if index is None]
+            for candidate, index in zip(candidates, false, strict=True):
+                if index is not None:
+                    self._refuse_false(candidate, index)
+            await self._admit(true)
+        finally:
+            self._in_flight.difference_update(each.envelope_hash for each in candidates)
+
+    def _refuse_false(self, candidate: Candidate, index: int) -> None:
+        detail = f"the signature of {candidate.signers[index].hex()} is false"
+        refusal = Refusal(AdmissionCode.BAD_SIGNATURE, detail, candidate.transaction_hash)
+        self._refuse(candidate.envelope_hash, refusal)
+
+    async def follow(self, bootstrap_servers: str, group: str, starts: dict[int, int]) -> None:
+        """Reads the ingest topic from `starts` (by partition) on, for ever."""
+        loop = asyncio.get_running_loop()
+        inbox: asyncio.Queue[list[Message]] = asyncio.Queue(BATCHES_MAX)
+        thread = asyncio.create_task(
+            asyncio.to_thread(self._poll, bootstrap_servers, group, starts, loop, inbox)
+        )
+        tasks: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                get = asyncio.create_task(inbox.get())
+                await asyncio.wait({get, thread, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+                for task in [t for t in (thread, *tasks) if t.done()]:
+                    task.result()  # an error of the thread or of a batch ends the node
+                    tasks.discard(task)
+                messages = await get
+                while len(tasks) >= BATCHES_MAX or not self._has_room():
+                    await asyncio.sleep(POLL_S)
+                    tasks = {task for task in tasks if not task.done() or task.result()}
+                tasks.add(asyncio.create_task(self.offer(self._open(messages))))
+        finally:
+            self._is_stopping.set()
+            for task in tasks:
+                task.cancel()
+
+    def _open(self, messages: list[Message]) -> list[bytes]:
+        """The envelopes in the frames; notes the offsets; refuses what is no frame."""
+        envelopes = []
+        for message in messages:
+            value: bytes = message.value() or b""
+            partition, offset = message.partition() or 0, message.offset() or 0
+            envelope = value[FRAME_BYTES:]
+            envelope_hash = compute_hash(envelope)
+            if value[:FRAME_BYTES] != HEAD:
+                self._offsets.skip(partition, offset)
+                detail = "not a framed TransactionEnvelope"
+                self._refuse(envelope_hash, Refusal(AdmissionCode.MALFORMED, detail))
+            else:
+                self._offsets.add(partition, offset, envelope_hash)
+                envelopes.append(envelope)
+        return envelopes
+
+    def _poll(
+        self,
+        bootstrap_servers: str,
+        group: str,
+        starts: dict[int, int],
+        loop: asyncio.AbstractEventLoop,
+        inbox: "asyncio.Queue[list[Message]]",
+    ) -> None:
+        consumer = Consumer(get_consumer_settings(bootstrap_servers, group))
+        try:
+            partitions = sorted(
+                consumer.list_topics(INGEST_TOPIC, timeout=60).topics[INGEST_TOPIC].partitions
+            )
+            consumer.assign(
+                [TopicPartition(INGEST_TOPIC, each, starts.get(each, 0)) for each in partitions]
+            )
+            while not self._is_stopping.is_set():
+                messages = consumer.consume(BATCH_MAX, timeout=POLL_S)
+                good = [each for each in messages if not _has_failed(each)]
+                if good:
+                    asyncio.run_coroutine_threadsafe(inbox.put(good), loop).result()
+        finally:
+            consumer.close()
+
+
+def get_consumer_settings(bootstrap_servers: str, group: str) -> dict[str, Any]:
+    """A reader that keeps its own offsets."""
+    return {
+        "bootstrap.servers": bootstrap_servers,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
+        "fetch.wait.max.ms": 50,
+        "log_level": 3,
+    }
+
+
+def _has_failed(message: Message) -> bool:
+    error = message.error()
+    if error is None:
+        return False
+    if error.fatal():
+        raise KafkaException(error)
+    log.warning("the ingest topic cannot be read now", error=error.str())
+    return True

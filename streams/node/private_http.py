@@ -1,0 +1,94 @@
+"""The node's private port, for its own Horizon: status, proofs, metrics, health. Shell.
+
+Everything but /health needs the bearer token.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from schemas.codec import encode
+from streams.ledger.keys import KeyBytes
+from streams.node.proofs import Proofs
+
+KEY_HEX_MAX = 2 * 400
+
+
+class PrivateHttp:
+    """`get_status` answers a JSON object whose "is_healthy" decides /health."""
+
+    def __init__(
+        self, token: str, proofs: Proofs, get_status: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        self._token = token
+        self._proofs = proofs
+        self._get_status = get_status
+        self._app = Starlette(
+            routes=[
+                Route("/health", self._health),
+                Route("/status", self._status),
+                Route("/proof", self._proof),
+                Route("/metrics", self._metrics),
+            ]
+        )
+
+    def get_server(self, listen: str) -> uvicorn.Server:
+        host, _, port = listen.rpartition(":")
+        config = uvicorn.Config(
+            self._app,
+            host=host,
+            port=int(port),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+        )
+        return uvicorn.Server(config)
+
+    def _is_allowed(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode())
+
+    async def _health(self, _: Request) -> Response:
+        is_healthy = bool(self._get_status()["is_healthy"])
+        return JSONResponse({"is_healthy": is_healthy}, 200 if is_healthy else 503)
+
+    async def _status(self, request: Request) -> Response:
+        if not self._is_allowed(request):
+            return PlainTextResponse("the bearer token is missing or wrong", 401)
+        return JSONResponse(self._get_status())
+
+    async def _metrics(self, request: Request) -> Response:
+        if not self._is_allowed(request):
+            return PlainTextResponse("the bearer token is missing or wrong", 401)
+        lines = [
+            f"tokend_core_{name} {value}"
+            for name, value in self._get_status().items()
+            if isinstance(value, int)
+        ]
+        return PlainTextResponse("\n".join(lines) + "\n")
+
+    async def _proof(self, request: Request) -> Response:
+        if not self._is_allowed(request):
+            return PlainTextResponse("the bearer token is missing or wrong", 401)
+        text = request.query_params.get("key", "")
+        try:
+            key = KeyBytes(bytes.fromhex(text[:KEY_HEX_MAX]))
+        except ValueError:
+            return PlainTextResponse("key must be the hex of a LedgerKey's bytes", 400)
+        proof = self._proofs.prove(key)
+        if proof is None:
+            return PlainTextResponse("no ledger was certified since the start; ask again", 503)
+        return JSONResponse(
+            {
+                "header": proof.header.hex(),
+                "certificate": encode(proof.certificate).hex(),
+                "entry": None if proof.entry is None else proof.entry.hex(),
+                "proof": encode(proof.path).hex(),
+            }
+        )

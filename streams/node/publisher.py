@@ -1,0 +1,139 @@
+"""Certified ledgers to the node's own topic, in order, without a gap. Shell.
+
+What stands on the topic is where to go on: at the start its last record is read. A ledger whose
+acknowledgement was lost may land twice; repeats are equal.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from schemas.codec import decode, frame, unframe
+from schemas.generated.common import Hash
+from schemas.generated.events import Admission
+from schemas.generated.ledger import LedgerHeader, LedgerRecord
+from schemas.topics import MESSAGE_BYTES_MAX, get_admissions_topic, get_ledgers_topic
+from streams.ledger.admission import Refusal
+from streams.node.ingest import get_consumer_settings
+from streams.node.store import StoredRecord
+
+IN_FLIGHT_MAX = 16
+BATCH_BYTES = 4 * 1024 * 1024
+POLL_S = 0.01
+Load = Callable[[int, int], Awaitable[list[StoredRecord]]]
+
+
+class Publisher:
+    """`load(first, bytes_max)` gives certified ledgers from `first` on."""
+
+    def __init__(self, bootstrap_servers: str, node: str, load: Load) -> None:
+        self._topic = get_ledgers_topic(node)
+        self._admissions_topic = get_admissions_topic(node)
+        self._bootstrap_servers = bootstrap_servers
+        self._load = load
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 2,
+                "message.max.bytes": MESSAGE_BYTES_MAX,
+                "message.timeout.ms": 0,  # a broker that is away is waited for
+                "log_level": 3,
+            }
+        )
+        self._news = asyncio.Event()
+        self._recent: dict[int, LedgerRecord] = {}
+        self._in_flight = 0
+        self._failure: KafkaException | None = None
+        self.published = 0
+
+    def add(self, sequence: int, record: LedgerRecord | None) -> None:
+        """A ledger has its certificate; the record, if it is at hand, spares a look-up."""
+        if record is not None and len(self._recent) < IN_FLIGHT_MAX:
+            self._recent[sequence] = record
+        self._news.set()
+
+    def refuse(self, envelope_hash: Hash, refusal: Refusal, sequence: int, now_ms: int) -> None:
+        """Tells of a refusal; lost if the broker is away for long: it is provisional anyway."""
+        admission = Admission(
+            envelope_hash,
+            refusal.transaction_hash,
+            refusal.code,
+            refusal.detail[:200],
+            sequence,
+            now_ms,
+        )
+        try:
+            self._producer.produce(self._admissions_topic, frame(admission), bytes(envelope_hash))
+        except BufferError:
+            self._producer.poll(0)
+
+    async def run(self) -> None:
+        """Publishes for ever. Raises KafkaException when the producer has failed for good."""
+        self.published = await asyncio.to_thread(self._read_last_sequence)
+        while True:
+            self._producer.poll(0)
+            if self._failure is not None:
+                raise self._failure
+            if self._in_flight < IN_FLIGHT_MAX:
+                await self._produce_next()
+            try:
+                await asyncio.wait_for(
+                    self._news.wait(), POLL_S if self._in_flight else 10 * POLL_S
+                )
+            except TimeoutError:
+                continue
+
+    async def _produce_next(self) -> None:
+        self._news.clear()
+        record = self._recent.pop(self.published + 1, None)
+        if record is not None:
+            self._produce(self.published + 1, record)
+            self._news.set()
+            return
+        for stored in await self._load(self.published + 1, BATCH_BYTES):
+            self._recent.pop(stored.sequence, None)
+            self._produce(stored.sequence, stored.record)
+
+    def _produce(self, sequence: int, record: LedgerRecord) -> None:
+        self._producer.produce(
+            self._topic,
+            frame(record),
+            sequence.to_bytes(8, "big"),
+            partition=0,
+            on_delivery=self._on_delivered,
+        )
+        self._in_flight += 1
+        self.published = sequence
+        for old in [each for each in self._recent if each <= sequence]:
+            del self._recent[old]
+
+    def _on_delivered(self, error: KafkaError | None, _: Message) -> None:
+        self._in_flight -= 1
+        if error is not None:
+            self._failure = KafkaException(error)
+
+    def _read_last_sequence(self) -> int:
+        settings: dict[str, Any] = get_consumer_settings(
+            self._bootstrap_servers, f"{self._topic}.writer"
+        )
+        consumer = Consumer({**settings, "isolation.level": "read_uncommitted"})
+        try:
+            place = TopicPartition(self._topic, 0)
+            low, high = consumer.get_watermark_offsets(place, timeout=60)
+            if high == low:
+                return 0
+            consumer.assign([TopicPartition(self._topic, 0, high - 1)])
+            message = consumer.poll(60)
+            if message is None or message.error() is not None:
+                raise KafkaException(message.error() if message else KafkaError._TIMED_OUT)
+            record = unframe(LedgerRecord, message.value() or b"")
+            return decode(LedgerHeader, record.header).sequence
+        finally:
+            consumer.close()
+
+    def flush(self) -> None:
+        self._producer.flush(5)
