@@ -24,9 +24,9 @@ from schemas.topics import (
     get_topics,
 )
 
-CORE, HORIZON = "core", "horizon"
+CORE, HORIZON, GATEWAYS = "core", "horizon", "gateways"
 CORES = tuple(f"core{number}" for number in range(1, 5))
-HORIZONS = {"horizon1": "core1", "horizon2": "core2"}  # each follows a node of its own
+PAIRS = {"1": "core1", "2": "core2"}  # Horizon pairs, each behind a node of its own
 NETWORK_NAME = "tokend on one machine"
 THRESHOLD = 3  # of four: one may fail, or lie
 
@@ -35,6 +35,15 @@ PROGRAMS = {
         settings="streams.node.config:CoreSettings",
         run="streams.node.runner:run",
         migrations=PROJECT / "streams" / "node" / "migrations",
+    ),
+    "horizon-processor": Program(
+        settings="processors.horizon.config:HorizonSettings",
+        run="processors.horizon.app:main",
+        migrations=PROJECT / "processors" / "horizon" / "migrations",
+    ),
+    "horizon-gateway": Program(
+        settings="gateways.horizon.settings:HorizonGatewaySettings",
+        run="gateways.horizon.main:main",
     ),
 }
 
@@ -65,6 +74,7 @@ def describe(place: Place) -> Mapping[str, Any]:
         "ingest_topic": INGEST_TOPIC,
         "ledgers_topics": [get_ledgers_topic(core) for core in CORES],
         "admissions_topics": [get_admissions_topic(core) for core in CORES],
+        "horizon": [place.get_url(f"gateway{pair}.http") for pair in PAIRS],
         "cores": {
             core: {
                 "url": place.get_url(f"{core}.http"),
@@ -90,7 +100,10 @@ def get_kafka_topics() -> tuple[Topic, ...]:
 
 
 def get_services() -> tuple[Service, ...]:
-    return tuple(_get_core_row(core) for core in CORES)
+    rows = [_get_core_row(core) for core in CORES]
+    for pair, core in PAIRS.items():
+        rows += [_get_processor_row(pair, core), _get_gateway_row(pair, core)]
+    return tuple(rows)
 
 
 def get_genesis_file(place: Place) -> Path:
@@ -133,6 +146,50 @@ def _get_core_settings(place: Place, core: str) -> Mapping[str, Any]:
             "token_file": str(_get_token_file(place, core)),
         },
     }
+
+
+def _get_processor_row(pair: str, core: str) -> Service:
+    return Service(
+        name=f"horizon{pair}",
+        tier=HORIZON,
+        program="horizon-processor",
+        get_settings=lambda place: get_processor_settings(place, pair, core),
+        has_database=True,
+    )
+
+
+def get_processor_settings(place: Place, pair: str, core: str) -> Mapping[str, Any]:
+    """What `tokend replay` reads too."""
+    return {
+        "name": f"horizon{pair}",
+        "kafka": {"bootstrap_servers": place.bootstrap_servers},
+        "database": {"url": place.get_database_url(f"horizon{pair}")},
+        "genesis_file": str(get_genesis_file(place)),
+        "ledgers_topic": get_ledgers_topic(core),
+        "peer_topics": [get_ledgers_topic(other) for other in CORES if other != core],
+        "admissions_topics": [get_admissions_topic(other) for other in CORES],
+    }
+
+
+def _get_gateway_row(pair: str, core: str) -> Service:
+    return Service(
+        name=f"gateway{pair}",
+        tier=GATEWAYS,
+        program="horizon-gateway",
+        get_settings=lambda place: {
+            "port": place.get_port(f"gateway{pair}.http"),
+            "public_url": place.get_url(f"gateway{pair}.http"),
+            "genesis_file": str(get_genesis_file(place)),
+            "database": {"url": place.get_database_url(f"horizon{pair}")},
+            "kafka": {"bootstrap_servers": place.bootstrap_servers},
+            "core": {
+                "url": place.get_url(f"{core}.http"),
+                "token_file": str(_get_token_file(place, core)),
+            },
+        },
+        health_path="/ready",
+        status_path="/health",
+    )
 
 
 def _make_genesis(place: Place) -> Mapping[str, Any]:

@@ -4,11 +4,11 @@ from infra.local import network
 from infra.local.services import SERVERS, Table
 
 TABLE = Table(
-    tiers=(SERVERS, network.CORE, network.HORIZON),
+    tiers=(SERVERS, network.CORE, network.HORIZON, network.GATEWAYS),
     profiles={
         "servers": (SERVERS,),
         "core": (SERVERS, network.CORE),
-        "all": (SERVERS, network.CORE, network.HORIZON),
+        "all": (SERVERS, network.CORE, network.HORIZON, network.GATEWAYS),
     },
     programs=network.PROGRAMS,
     services=network.get_services(),
