@@ -48,7 +48,8 @@ class Streams:
     ) -> AsyncIterator[ServerSentEvent]:
         self._change(1)
         try:
-            yield ServerSentEvent(comment="open", retry=RETRY_MILLISECONDS)
+            # Without data it is no event, but a reader cut off before the first one knows where.
+            yield ServerSentEvent(id=str(start), retry=RETRY_MILLISECONDS)
             async for event in _walk(start, load, bell, name):
                 yield event
         finally:

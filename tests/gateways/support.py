@@ -17,10 +17,6 @@ import httpx2
 import msgspec
 import psycopg
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateways.horizon.main import make_app
@@ -30,12 +26,12 @@ from infra.local.migrations import apply_migrations
 from infra.local.ports import choose_port
 from processors.horizon.fold import fold_ledger
 from processors.horizon.store import Batch, LedgerStore
-from schemas.codec import encode
 from schemas.settings import DatabaseSettings, KafkaSettings, Secret
-from streams.ledger import state_trie
+from streams.ledger.admission import Candidate
 from streams.ledger.chain import ChainPosition, get_genesis_position, verify_record
-from streams.ledger.hashes import compute_hash
-from streams.ledger.keys import KeyBytes
+from streams.ledger.close import ClosedLedger
+from streams.node.private_http import PrivateHttp
+from streams.node.proofs import Proofs
 from tests.support.network import Network, make_economy
 from tests.support.servers import Servers
 
@@ -43,14 +39,23 @@ MIGRATIONS = Path("processors/horizon/migrations")
 TOKEN = "a token of tests"
 
 
-@contextlib.contextmanager
-def serve(app: ASGIApp, port: int) -> Iterator[str]:
-    """`app` on a port of this machine, in a thread; its URL."""
+def serve(app: ASGIApp, port: int) -> contextlib.AbstractContextManager[str]:
+    """`app` on a port of this machine, as gateways are served."""
     config = uvicorn.Config(
-        app, port=port, log_config=None, loop="uvloop", http="httptools", lifespan="on",
+        app,
+        port=port,
+        log_config=None,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
         timeout_graceful_shutdown=2,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
+    )
+    return run_server(uvicorn.Server(config), port)
+
+
+@contextlib.contextmanager
+def run_server(server: uvicorn.Server, port: int) -> Iterator[str]:
+    """In a thread of its own; its URL."""
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -85,7 +90,20 @@ class World:
         apply_migrations(self.database_url, MIGRATIONS)
         self.connection = psycopg.connect(self.database_url, autocommit=True)
         self.store = LedgerStore(self.connection, self.network.genesis_hash)
+        self.proofs = Proofs(self.network.ledger)
         self.publish()
+
+    def close(self, *candidates: Candidate) -> ClosedLedger:
+        """Closes a ledger and lets all see it: the views, and the core's proofs."""
+        closed = self.network.close(*candidates)
+        certificate = self.network.records[-1].certificate
+        self.proofs.add_closed(closed)
+        self.proofs.set_certificate(closed.header.sequence, closed.header_hash, certificate)
+        self.publish()
+        return closed
+
+    def apply(self, source: str, *bodies: Any) -> ClosedLedger:
+        return self.close(self.network.prepare(source, *bodies))
 
     def publish(self) -> None:
         """Writes all ledgers closed since the last time into the views, one commit each."""
@@ -111,31 +129,14 @@ def encode_genesis(network: Network) -> bytes:
     return msgspec.json.encode(network.genesis)
 
 
-def make_core(world: World) -> Starlette:
-    """Answers as a core node's private port does."""
+def run_core(world: World, port: int) -> contextlib.AbstractContextManager[str]:
+    """A core node's own private port, with the ledger of `world` behind it."""
 
-    async def get_status(request: Request) -> Response:
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
-            return Response(status_code=401)
-        return JSONResponse({"sequence": str(world.network.ledger.header.sequence), "missing": []})
+    def get_status() -> dict[str, Any]:
+        return {"sequence": world.network.ledger.header.sequence, "is_healthy": True}
 
-    async def get_proof(request: Request) -> Response:
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
-            return Response(status_code=401)
-        ledger, record = world.network.ledger, world.network.records[-1]
-        key = KeyBytes(bytes.fromhex(request.query_params["key"]))
-        entry = ledger.state.encoded.get(key)
-        proof = state_trie.prove(ledger.trie, compute_hash(key))
-        return JSONResponse(
-            {
-                "header": record.header.hex(),
-                "certificate": encode(record.certificate).hex(),
-                "entry": None if entry is None else entry.hex(),
-                "proof": encode(proof).hex(),
-            }
-        )
-
-    return Starlette(routes=[Route("/status", get_status), Route("/proof", get_proof)])
+    server = PrivateHttp(TOKEN, world.proofs, get_status).get_server(f"127.0.0.1:{port}")
+    return run_server(server, port)
 
 
 @dataclass
@@ -148,8 +149,8 @@ class Gateway:
     servers: Servers
     client: httpx2.Client
 
-    def get(self, path: str, **parameters: str) -> Any:
-        """The JSON of a good answer. Two underscores stand for nothing in names: use params."""
+    def get(self, path: str, parameters: dict[str, str] | None = None) -> Any:
+        """The JSON of a good answer."""
         response = self.client.get(path, params=parameters)
         assert response.status_code == 200, response.text
         return json.loads(response.content)
@@ -177,7 +178,7 @@ def run_gateway(servers: Servers, folder: Path, **changes: Any) -> Iterator[Gate
     }
     app = make_app(HorizonGatewaySettings(**{**settings, **changes}))
     with (
-        serve(make_core(world), core_port),
+        run_core(world, core_port),
         serve(app, port) as url,
         httpx2.Client(base_url=url, timeout=20) as client,
         world.connection,

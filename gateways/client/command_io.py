@@ -1,0 +1,132 @@
+"""What the user verbs read and show: seeds, envelopes, gateways, results; errors as one line."""
+
+import base64
+import binascii
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from gateways.client.errors import ClientError
+from infra.cli.output import print_json, print_text
+from infra.local.errors import LocalError
+
+if TYPE_CHECKING:
+    from gateways.client.horizon import HorizonClient
+    from gateways.client.keys import SigningKey
+
+
+@contextmanager
+def connect(url: str | None, endpoints: Path | None) -> Iterator["HorizonClient"]:
+    from gateways.client.horizon import HorizonClient
+
+    with errors():
+        address = url or read_endpoints(endpoints).get("horizon_url")
+        if not address:
+            raise LocalError(
+                "which gateway? give --url, TOKEND_HORIZON_URL, or --endpoints with a horizon_url"
+            )
+        with HorizonClient(address) as client:
+            yield client
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """What users do wrong or cannot help, in one line."""
+    from schemas.strkey import StrkeyError
+
+    try:
+        yield
+    except (ClientError, StrkeyError) as error:
+        raise LocalError(str(error)) from None
+    except ValueError as error:
+        raise LocalError(f"cannot be read: {error}") from None
+
+
+def read_endpoints(endpoints: Path | None) -> dict[str, Any]:
+    if endpoints is None:
+        return {}
+    content = json.loads(read_file(endpoints))
+    return content if isinstance(content, dict) else {}
+
+
+def read_genesis(genesis: Path | None, endpoints: Path | None) -> bytes:
+    path = genesis or read_endpoints(endpoints).get("genesis_file")
+    if path is None:
+        raise LocalError("which network do you trust? give --genesis, or --endpoints of its set")
+    return read_file(Path(path))
+
+
+def read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise LocalError(f"{path}: {error.strerror}") from None
+
+
+def read_key(seed_file: Path | None) -> "SigningKey":
+    from gateways.client.keys import read_seed
+    from schemas.strkey import StrkeyError
+
+    try:
+        if seed_file is not None:
+            return read_seed(read_file(seed_file).decode("ascii"))
+        text = os.environ.get("TOKEND_SEED") or typer.prompt("Seed (S...)", hide_input=True)
+        return read_seed(text)
+    except (StrkeyError, UnicodeDecodeError) as error:
+        reason = error if isinstance(error, StrkeyError) else "it is no text"
+        raise LocalError(f"the seed cannot be used: {reason}") from None
+
+
+def write_secret(path: Path, text: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise LocalError(f"{path}: {error.strerror}: name a file that is not there") from None
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+
+
+def read_envelope(text: str) -> bytes:
+    try:
+        return base64.b64decode((sys.stdin.read() if text == "-" else text).strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise LocalError("the envelope is no base64: copy all of it") from None
+
+
+def show_envelope(envelope: bytes, *, as_json: bool) -> None:
+    from gateways.client.transactions import compute_envelope_transaction_hash
+
+    text = base64.b64encode(envelope).decode()
+    if as_json:
+        print_json({"envelope": text, "hash": compute_envelope_transaction_hash(envelope).hex()})
+    else:
+        print_text(text)
+
+
+def show_result(attributes: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(attributes)
+        return
+    place = attributes["ledger_sequence"]
+    where = f" in ledger {place}" if place else ""
+    print_text(f"{attributes['hash']} {attributes['status']}{where}")
+
+
+def show(values: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(values)
+        return
+    for name, value in values.items():
+        print_text(f"{name:<18} {value}")
+
+
+def print_document(value: Any) -> None:
+    import msgspec
+
+    print_text(msgspec.json.format(msgspec.json.encode(value)).decode())

@@ -1,0 +1,306 @@
+"""The user verbs of the CLI: keys, transactions, payments, accounts, history, proofs.
+
+`app` is mounted into the command `tokend`. A seed comes from a file, the environment or a prompt,
+never from the command line, where every process could read it.
+"""
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateways.client import command_io
+from infra.cli.output import JsonOption, print_json, print_text
+
+if TYPE_CHECKING:
+    from gateways.client.horizon import HorizonClient
+
+app = typer.Typer(help="Verbs for users of a network.")
+keys = typer.Typer(help="Keys: seeds and addresses.")
+tx = typer.Typer(help="Transactions, step by step; - stands for standard input.")
+app.add_typer(keys, name="keys")
+app.add_typer(tx, name="tx")
+
+UrlOption = Annotated[
+    str | None, typer.Option("--url", envvar="TOKEND_HORIZON_URL", help="A Horizon gateway.")
+]
+EndpointsOption = Annotated[
+    Path | None, typer.Option("--endpoints", help="endpoints.json of a set, instead of --url.")
+]
+SeedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--seed-file", help="The file of the seed; else TOKEND_SEED, else you are asked for it."
+    ),
+]
+EnvelopeArgument = Annotated[str, typer.Argument(help="An envelope in base64, or -.")]
+MemoOption = Annotated[str, typer.Option(help="Free text in the transaction.")]
+AddressArgument = Annotated[str, typer.Argument(help="G...")]
+
+
+@keys.command("new")
+def new_key(
+    out: Annotated[Path | None, typer.Option(help="Write the seed here (mode 0600).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key. Without --out its seed is printed: keep it secret."""
+    from gateways.client.keys import generate_key, get_address, get_seed
+
+    key = generate_key()
+    shown = {"address": get_address(key)}
+    if out is None:
+        shown["seed"] = get_seed(key)
+    else:
+        command_io.write_secret(out, get_seed(key))
+        shown["seed_file"] = str(out)
+    command_io.show(shown, as_json=as_json)
+
+
+@keys.command("show")
+def show_key(seed_file: SeedOption = None, as_json: JsonOption = False) -> None:
+    """The address of a seed. The seed itself is not shown."""
+    from gateways.client.keys import get_address
+
+    command_io.show({"address": get_address(command_io.read_key(seed_file))}, as_json=as_json)
+
+
+@tx.command("build")
+def build(
+    source: Annotated[str, typer.Option("--from", help="The paying account, G...")],
+    to: Annotated[str, typer.Option("--to", help="An account G... or a balance B...")],
+    amount: Annotated[str, typer.Option(help="Like 12.34")],
+    asset: Annotated[str, typer.Option(help="The asset's code.")],
+    reference: Annotated[str, typer.Option(help="Unique for the payer; random if absent.")] = "",
+    subject: Annotated[str, typer.Option(help="What it is for.")] = "",
+    memo: MemoOption = "",
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a payment without signing it."""
+    with command_io.connect(url, endpoints) as client:
+        envelope = _build_payment(client, source, to, amount, asset, reference, subject, memo)
+    command_io.show_envelope(envelope, as_json=as_json)
+
+
+@tx.command("sign")
+def sign(
+    envelope: EnvelopeArgument, seed_file: SeedOption = None, as_json: JsonOption = False
+) -> None:
+    """Add a signature. The transaction says for which network it is."""
+    from gateways.client.transactions import add_signatures, decode_transaction
+
+    raw = command_io.read_envelope(envelope)
+    with command_io.errors():
+        network_id = decode_transaction(raw).network_id
+        signed = add_signatures(raw, network_id, command_io.read_key(seed_file))
+    command_io.show_envelope(signed, as_json=as_json)
+
+
+@tx.command("submit")
+def submit(
+    envelope: EnvelopeArgument,
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Submit an envelope and wait for its result. The same one again has the same result."""
+    raw = command_io.read_envelope(envelope)
+    with command_io.connect(url, endpoints) as client:
+        command_io.show_result(client.submit_until_final(raw), as_json=as_json)
+
+
+@tx.command("show")
+def show(
+    what: Annotated[str, typer.Argument(help="A transaction's hash, an envelope, or -.")],
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a transaction: of the network by its hash, or what an envelope holds, offline."""
+    if len(what) == 64 and all(each in "0123456789abcdef" for each in what):
+        with command_io.connect(url, endpoints) as client:
+            command_io.show_result(client.get_transaction(what), as_json=as_json)
+        return
+    from gateways.client.transactions import (
+        compute_envelope_transaction_hash,
+        decode_envelope,
+        decode_transaction,
+    )
+    from gateways.http.render import Scales, render_value
+
+    raw = command_io.read_envelope(what)
+    with command_io.errors():
+        shown = {
+            "hash": compute_envelope_transaction_hash(raw).hex(),
+            "transaction": render_value(decode_transaction(raw), Scales()),
+            "signatures": [
+                render_value(each, Scales()) for each in decode_envelope(raw).signatures
+            ],
+        }
+    command_io.print_document(shown)
+
+
+@app.command("pay")
+def pay(
+    to: Annotated[str, typer.Argument(help="An account G... or a balance B...")],
+    amount: Annotated[str, typer.Argument(help="Like 12.34")],
+    asset: Annotated[str, typer.Argument(help="The asset's code.")],
+    seed_file: SeedOption = None,
+    reference: Annotated[str, typer.Option(help="Unique for the payer; random if absent.")] = "",
+    subject: Annotated[str, typer.Option(help="What it is for.")] = "",
+    memo: MemoOption = "",
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pay from the account of your seed, and wait for the result.
+
+    With a reference of your own, the payment happens once however often you try.
+    """
+    from gateways.client.keys import get_address
+    from gateways.client.transactions import add_signatures, decode_transaction
+
+    key = command_io.read_key(seed_file)
+    with command_io.connect(url, endpoints) as client:
+        source = get_address(key)
+        unsigned = _build_payment(client, source, to, amount, asset, reference, subject, memo)
+        envelope = add_signatures(unsigned, decode_transaction(unsigned).network_id, key)
+        command_io.show_result(client.submit_until_final(envelope), as_json=as_json)
+
+
+@app.command("account")
+def account(
+    address: AddressArgument,
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """An account, its balances and its signers."""
+    with command_io.connect(url, endpoints) as client:
+        document = client.get_account(address)
+    if as_json:
+        print_json(document)
+        return
+    attributes = document["data"]["attributes"]
+    print_text(f"account {address} (role {attributes['role_id']})")
+    for each in document.get("included", []):
+        one = each["attributes"]
+        if each["type"] == "balances":
+            print_text(f"  {one['available']:>24} {one['asset']:<16} {each['id']}")
+        else:
+            print_text(f"  signer, weight {one['weight']:>4}      {each['id'].split('-')[1]}")
+
+
+@app.command("history")
+def history(
+    address: AddressArgument,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 25,
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What happened to an account, newest first."""
+    with command_io.connect(url, endpoints) as client:
+        parameters = {"filter[account]": address, "page[limit]": str(limit)}
+        page = client.get("/v3/history", parameters)["data"]
+    if as_json:
+        print_json(page)
+        return
+    for each in page:
+        operation = each["attributes"]["operation"]
+        effects = ", ".join(
+            f"{effect['kind']} {effect['amount']} {effect['asset']}"
+            for effect in each["attributes"]["effects"]
+        )
+        line = f"{operation['applied_at']}  {operation['type']:<24} {operation['code']:<10}"
+        print_text(f"{line} {effects}".rstrip())
+
+
+@app.command("verify-proof")
+def verify(
+    balance: Annotated[str, typer.Argument(help="B...")],
+    genesis: Annotated[
+        Path | None, typer.Option(help="The genesis file that you trust; else endpoints.json's.")
+    ] = None,
+    pinned: Annotated[str | None, typer.Option("--genesis-hash", help="Its hash in hex.")] = None,
+    proof: Annotated[
+        Path | None, typer.Option("--proof", help="A saved proof; else Horizon is asked.")
+    ] = None,
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove a balance from the genesis on, trusting no gateway."""
+    import json
+
+    from gateways.client.proofs import get_genesis_anchor, verify_proof
+    from gateways.http.values import format_time
+    from schemas.strkey import decode_balance_id
+    from streams.ledger.keys import balance_key
+
+    with command_io.errors():
+        key = balance_key(decode_balance_id(balance))
+        pinned_hash = None if pinned is None else bytes.fromhex(pinned)
+        anchor = get_genesis_anchor(command_io.read_genesis(genesis, endpoints), pinned_hash)
+        if proof is not None:
+            attributes = json.loads(command_io.read_file(proof))
+        else:
+            with command_io.connect(url, endpoints) as client:
+                attributes = client.get_proof(balance)
+        proved = verify_proof(attributes, anchor, key)
+    command_io.show(
+        {
+            "balance": balance,
+            "exists": proved.entry is not None,
+            **_describe_balance(proved.entry),
+            "ledger": str(proved.sequence),
+            "closed_at": format_time(proved.close_time_ms),
+            "header_hash": proved.header_hash.hex(),
+            "state_root": proved.state_root.hex(),
+            "validators_signed": proved.signed_by,
+        },
+        as_json=as_json,
+    )
+
+
+def _describe_balance(entry: Any) -> dict[str, Any]:
+    """In units: a balance does not say its asset's decimals."""
+    if entry is None:
+        return {}
+    return {
+        "asset": entry.asset,
+        "available_units": str(entry.amount),
+        "locked_units": str(entry.locked),
+    }
+
+
+def _build_payment(
+    client: "HorizonClient",
+    source: str,
+    to: str,
+    amount: str,
+    asset: str,
+    reference: str,
+    subject: str,
+    memo: str,
+) -> bytes:
+    from gateways.client.transactions import (
+        build_transaction,
+        make_payment,
+        sign_transaction,
+        to_units,
+    )
+    from schemas.generated.common import Hash
+    from schemas.strkey import decode_account_id, encode_balance_id
+    from streams.ledger.hashes import compute_balance_id
+
+    source_id = decode_account_id(source)
+    info = client.get_info()
+    network_id = Hash(bytes.fromhex(info["network_id"]))
+    units = to_units(amount, client.get_asset(asset)["trailing_digits"])
+    balance = encode_balance_id(compute_balance_id(network_id, source_id, asset, 0))
+    body = make_payment(balance, to, units, reference or secrets.token_hex(16), subject)
+    now_ms = int(info["latest_ledger_close_time_ms"])
+    return sign_transaction(build_transaction(network_id, source_id, [body], now_ms, memo=memo))

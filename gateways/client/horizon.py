@@ -1,0 +1,180 @@
+"""A client of Horizon's API over HTTP, synchronous. What it returns is the API's own JSON.
+
+It trusts the gateway it asks; `gateways.client.proofs` is for who does not.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+import httpx2
+
+from gateways.client.errors import HorizonUnavailable, ProblemError
+
+TIMEOUT_SECONDS = 40.0  # a gateway holds `wait=result` for up to 30
+RETRY_SECONDS = 1.0
+PAGE_MAX = "200"
+Json = dict[str, Any]
+
+
+class HorizonClient:
+    """Speaks to the gateway at `url`. A context manager."""
+
+    def __init__(self, url: str, http: httpx2.Client | None = None) -> None:
+        self._http = http or httpx2.Client(timeout=TIMEOUT_SECONDS)
+        self._url = url.rstrip("/")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Json:
+        """The document at `path` (or a whole address from a link). Raises ClientError."""
+        return self._send("GET", path, parameters)
+
+    def get_info(self) -> Json:
+        """The network and how far these views are: attributes of /v3/info."""
+        return _get_attributes(self.get("/v3/info"))
+
+    def get_network_time_ms(self) -> int:
+        """The last close time: what time bounds are held against."""
+        return int(self.get_info()["latest_ledger_close_time_ms"])
+
+    def get_account(self, address: str, include: str = "balances,signers") -> Json:
+        """The whole document, with what is included."""
+        return self.get(f"/v3/accounts/{address}", {"include": include} if include else None)
+
+    def get_balances(self, address: str) -> list[Json]:
+        """All balances of an account, as resources."""
+        return list(self.walk("/v3/balances", {"filter[account]": address, "order": "asc"}))
+
+    def get_balance(self, balance: str) -> Json:
+        return _get_attributes(self.get(f"/v3/balances/{balance}"))
+
+    def get_asset(self, code: str) -> Json:
+        return _get_attributes(self.get(f"/v3/assets/{code}"))
+
+    def get_proof(self, balance: str) -> Json:
+        """Attributes of the proof, for `verify_proof`."""
+        return _get_attributes(self.get(f"/v3/balances/{balance}/proof"))
+
+    def get_transaction(self, transaction_hash: str) -> Json:
+        """Attributes. Raises ProblemError `not-found` while nothing is known of it."""
+        return _get_attributes(self.get(f"/v3/transactions/{transaction_hash}"))
+
+    def walk(self, path: str, parameters: Mapping[str, str] | None = None) -> Iterator[Json]:
+        """Every resource of a collection, page after page, until there is no next one."""
+        page = self.get(path, {"page[limit]": PAGE_MAX, **(parameters or {})})
+        while True:
+            yield from page["data"]
+            following = page["links"]["next"]
+            if following is None:
+                return
+            page = self.get(following)
+
+    def submit(self, envelope: bytes, wait: str = "result") -> Json:
+        """Attributes of the transaction. Raises ProblemError where it was refused or has failed.
+
+        `wait`: "ingest" (durable) or "result". After HorizonUnavailable send the same envelope
+        again, here or elsewhere: it counts only once.
+        """
+        return _get_attributes(self._post(envelope, wait))
+
+    def submit_until_final(self, envelope: bytes, seconds: float = 120.0) -> Json:
+        """Attributes once a ledger has it, however often the gateway must be asked.
+
+        Raises ProblemError for a refusal or failure, HorizonUnavailable when `seconds` are over.
+        """
+        deadline = time.monotonic() + seconds
+        document = self._retry(lambda: self._post(envelope, "result"), deadline)
+        while _get_attributes(document)["status"] == "pending":
+            if time.monotonic() > deadline:
+                raise HorizonUnavailable("it is still pending: ask for its status again later")
+            time.sleep(RETRY_SECONDS)
+            address: str = document["links"]["self"]
+            document = self._retry(lambda: self.get(address), deadline)  # noqa: B023 - called now
+        if _get_attributes(document)["status"] != "success":
+            return self.submit(envelope)  # the first result again, as the problem that it is
+        return _get_attributes(document)
+
+    def _post(self, envelope: bytes, wait: str) -> Json:
+        headers = {"Content-Type": "application/avro"}
+        return self._send("POST", "/v3/transactions", {"wait": wait}, envelope, headers)
+
+    def _retry(self, ask: Callable[[], Json], deadline: float) -> Json:
+        while True:
+            try:
+                return ask()
+            except HorizonUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_SECONDS)
+
+    def stream(
+        self, path: str, parameters: Mapping[str, str] | None = None, after: str | None = None
+    ) -> Iterator[tuple[str, Json]]:
+        """(id, resource) of everything after `after` (now if None), for ever, each once.
+
+        A lost connection is made again where it was. Raises ProblemError.
+        """
+        position = after
+        while True:
+            headers = {} if position is None else {"Last-Event-ID": position}
+            try:
+                with self._http.sse(
+                    self._url + path, params=parameters, headers=headers, timeout=TIMEOUT_SECONDS
+                ) as events:
+                    _raise_problem(events.response)
+                    for event in events:
+                        position = event.id or position
+                        if event.data:
+                            yield event.id, event.json()  # type: ignore[misc]
+            except httpx2.TransportError:
+                time.sleep(RETRY_SECONDS)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        address = path if path.startswith("http") else self._url + path
+        try:
+            response = self._http.request(
+                method, address, params=parameters, content=content, headers=headers
+            )
+        except httpx2.HTTPError as error:
+            raise HorizonUnavailable(
+                f"{self._url} does not answer ({type(error).__name__}): is the gateway running?"
+            ) from None
+        _raise_problem(response)
+        return _read(response)
+
+
+def _raise_problem(response: httpx2.Response) -> None:
+    if response.status_code < 300:
+        return
+    response.read()
+    problem = _read(response)
+    if response.status_code in (429, 502, 503, 504):
+        raise HorizonUnavailable(f"try again: {ProblemError(problem)}")
+    raise ProblemError(problem)
+
+
+def _read(response: httpx2.Response) -> Json:
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise HorizonUnavailable(f"{response.url} answers no JSON: is it a Horizon gateway?")
+    return document
+
+
+def _get_attributes(document: Json) -> Json:
+    attributes: Json = document["data"]["attributes"]
+    return attributes

@@ -1,0 +1,23 @@
+"""Problem details."""
+
+from gateways.http.problems import BROKER_UNAVAILABLE, PROBLEM_TYPES, Problem, render_problem
+
+
+def test_a_problem_says_what_to_do() -> None:
+    problem = Problem(BROKER_UNAVAILABLE, "not durable", {"code": "X"})
+    rendered = render_problem(problem, "https://horizon.example", "abc")
+    assert rendered == {
+        "type": "https://horizon.example/docs#problem-broker-unavailable",
+        "title": BROKER_UNAVAILABLE.title,
+        "status": 503,
+        "detail": "not durable",
+        "instance": "urn:request:abc",
+        "remedy": BROKER_UNAVAILABLE.remedy,
+        "code": "X",
+    }
+    assert problem.headers == {"Retry-After": "1"}
+
+
+def test_types_are_told_apart() -> None:
+    assert len({each.slug for each in PROBLEM_TYPES}) == len(PROBLEM_TYPES)
+    assert all(each.title and each.remedy.endswith(".") for each in PROBLEM_TYPES)
