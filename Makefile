@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup check test test-faults clean
+.PHONY: help setup demo check test test-faults bench clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -19,6 +19,9 @@ setup: .cache/kafka/setup.stamp  ## Get Python packages and Kafka (done by the o
 
 .cache/kafka/setup.stamp: .venv/setup.stamp infra/kafka/pom.xml infra/kafka/jars.sha256
 	@infra/local/setup.sh kafka && touch $@
+
+demo: setup  ## Run a whole network through one scenario (KEEP=1 leaves it running).
+	@$(BIN)/tokend demo $(if $(KEEP),--keep)
 
 check: setup  ## Style, types, imports, generated files.
 	$(BIN)/ruff check .

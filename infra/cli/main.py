@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from infra.cli import output, services, sets
+from gateways.client import commands as user
+from infra.cli import demo, output, replay, services, sets
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from schemas.settings import ConfigError
 
@@ -41,6 +42,9 @@ app.command()(sets.logs)
 app.command()(services.run)
 app.command()(services.migrate)
 app.command()(services.doctor)
+app.command()(replay.replay)
+app.command()(demo.demo)
+app.add_typer(user.app)
 
 config = typer.Typer(help="Settings files.")
 config.command("check")(services.check_config)

@@ -63,7 +63,7 @@ async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool
     from infra.local import launch
     from infra.local.table import TABLE
 
-    _cancel_on_signals()
+    cancel_on_signals()
     began = time.monotonic()
     running = await launch.start_set(root, TABLE, profile, report, is_detached=is_detached)
     report(f"all is ready after {time.monotonic() - began:.1f} s")
@@ -80,7 +80,7 @@ async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool
             running.stop(report)
 
 
-def _cancel_on_signals() -> None:
+def cancel_on_signals() -> None:
     """Ctrl-C, a plain kill and a closed terminal cancel the running task, once.
 
     What it does then must not be interrupted by impatience. A signal that our caller has us ignore

@@ -1,0 +1,69 @@
+"""The verb `replay`: a processor's views built anew from the log."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli import output
+from infra.cli.output import JsonOption, print_json, print_text
+from infra.cli.sets import DataOption, get_root
+from infra.local.errors import LocalError
+
+
+class View(StrEnum):
+    """What can be replayed."""
+
+    HORIZON = "horizon"
+
+
+def replay(
+    view: Annotated[View, typer.Option(help="Which views.")] = View.HORIZON,
+    first: Annotated[
+        int, typer.Option("--from", min=1, help="Copy the history before this ledger.")
+    ] = 1,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare with the live views instead of replacing.")
+    ] = False,
+    service: Annotated[str, typer.Option(help="The processor of the set.")] = "horizon1",
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A processor's settings file instead.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild views beside the live ones, audit them against the state root, swap them in."""
+    from infra.local import shutdown
+    from processors.horizon.config import HorizonSettings
+    from processors.horizon.display import show_progress
+    from processors.horizon.replay import ReplayError, run
+    from schemas.settings import load_config
+
+    file = config or shutdown.open_set(get_root(data)).get_settings_file(service)
+    settings = load_config(HorizonSettings, file, os.environ)
+    try:
+        with show_progress() as report:
+            outcome = run(settings, first, verify, report)
+    except ReplayError as error:
+        raise LocalError(str(error)) from None
+    found: dict[str, Any] = {
+        "view": view.value,
+        "sequence": outcome.sequence,
+        "transactions": outcome.transactions,
+        "seconds": round(outcome.seconds, 3),
+        "state_root": outcome.audit.computed.hex(),
+        "is_audited": outcome.audit.is_equal,
+        "is_live": outcome.is_live,
+        "differences": None
+        if outcome.differences is None
+        else [str(each) for each in outcome.differences],
+    }
+    if as_json:
+        print_json(found)
+    else:
+        for name, value in found.items():
+            print_text(f"{name:<13} {value}")
+    if not outcome.audit.is_equal or outcome.differences:
+        raise typer.Exit(output.FAILED)

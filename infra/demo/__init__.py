@@ -1,0 +1,1 @@
+"""`make demo`: a network from nothing, one scenario on it told step by step, and nothing left."""

@@ -1,0 +1,329 @@
+"""The demo's story, told by the means a user has: the client library, the ingest topic, the APIs.
+
+It runs in a thread of its own against a running set and stops between two looks at the network
+when it is asked to.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nacl.signing import SigningKey
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gateways.client import transactions as make
+from gateways.client.errors import HorizonUnavailable
+from gateways.client.horizon import HorizonClient
+from gateways.client.ingest import IngestProducer
+from gateways.client.keys import (
+    generate_key,
+    get_account_id,
+    get_address,
+    get_public_key,
+    read_seed,
+)
+from gateways.client.proofs import get_genesis_anchor, verify_proof
+from infra.demo.steps import Interrupted, Steps
+from infra.local import network
+from infra.local.health import get_status
+from infra.local.launch import RunningSet
+from processors.horizon import replay
+from processors.horizon.config import HorizonSettings
+from processors.horizon.display import show_progress
+from schemas.generated.common import Hash
+from schemas.settings import load_config
+from schemas.strkey import decode_balance_id, encode_balance_id
+from streams.ledger.hashes import compute_balance_id
+from streams.ledger.keys import balance_key
+
+ASSET, DIGITS = "EUR", 2
+PAYMENTS, BY_POST = 1_000, 20
+PRODUCED_PER_S = 250
+VICTIM = "core3"
+SETTLE_S = 90.0
+"""How long anything may take before the demo says that it failed."""
+
+
+class DemoFailed(Exception):
+    """The scenario did not come out as it must; the message says where."""
+
+
+@dataclass
+class Person:
+    """Somebody with a key."""
+
+    name: str
+    key: SigningKey
+
+    @property
+    def address(self) -> str:
+        return get_address(self.key)
+
+
+@dataclass
+class Scenario:
+    """One run. `is_stopping` is looked at wherever it waits."""
+
+    running: RunningSet
+    console: Console
+    is_stopping: threading.Event
+    figures: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.place = self.running.place
+        self.steps = Steps(self.console, self.is_stopping)
+        self.client = HorizonClient(self.place.get_url("gateway1.http"))
+        self.issuer, self.alice, self.bob = (
+            Person(name, generate_key()) for name in ("issuer", "Alice", "Bob")
+        )
+        seed = self.place.get_secret_file("master.seed", str).read_text().strip()
+        self.master = Person("master", read_seed(seed))
+
+    def run(self) -> None:
+        """Tells the whole story. Raises DemoFailed, Interrupted, or what a part of it raises."""
+        with self.client:
+            self.network_id = Hash(bytes.fromhex(self.client.get_info()["network_id"]))
+            self._create_people()
+            self._issue()
+            self._pay()
+            self._show_books()
+            self._restart_victim()
+            self._compare_nodes()
+            self._replay()
+            self._prove()
+            self._end()
+
+    def _submit(self, person: Person, *bodies: Any) -> dict[str, Any]:
+        result: dict[str, Any] = self.client.submit_until_final(
+            self._sign(person, *bodies), SETTLE_S
+        )
+        return result
+
+    def _sign(self, person: Person, *bodies: Any) -> bytes:
+        transaction = make.build_transaction(
+            self.network_id,
+            get_account_id(person.key),
+            bodies,
+            time.time_ns() // 1_000_000,
+        )
+        return make.sign_transaction(transaction, person.key)
+
+    def _get_balance(self, person: Person) -> str:
+        """The B... id of its first balance: known before the balance exists."""
+        account_id = get_account_id(person.key)
+        return encode_balance_id(compute_balance_id(self.network_id, account_id, ASSET, 0))
+
+    def _create_people(self) -> None:
+        self.steps.tell("The master account creates an issuer, Alice and Bob")
+        people = (self.issuer, self.alice, self.bob)
+        self._submit(
+            self.master, *(make.make_create_account(get_account_id(p.key)) for p in people)
+        )
+        for person in people:
+            self.steps.say(f"{person.name:<7} {person.address}")
+
+    def _issue(self) -> None:
+        self.steps.tell(f"The issuer creates {ASSET} and issues 5,000.00 to Alice")
+        asset = make.make_create_asset(ASSET, DIGITS, "1000000", get_public_key(self.issuer.key))
+        self._submit(self.issuer, asset)
+        for person in (self.alice, self.bob):
+            self._submit(person, make.make_create_balance(get_account_id(person.key), ASSET))
+        units = make.to_units("5000.00", DIGITS)
+        issuance = make.make_issuance(ASSET, units, self._get_balance(self.alice), "demo-1")
+        result = self._submit(self.issuer, issuance)
+        self.steps.say(f"closed in ledger {result['ledger_sequence']}")
+
+    def _pay(self) -> None:
+        self.steps.tell(
+            f"Alice signs {PAYMENTS:,} payments of 1.00 to Bob: {PAYMENTS - BY_POST:,} go straight "
+            f"to the ingest topic, {BY_POST} through POST"
+        )
+        units = make.to_units("1.00", DIGITS)
+        source, payee = self._get_balance(self.alice), self._get_balance(self.bob)
+        envelopes = [
+            self._sign(
+                self.alice, make.make_payment(source, payee, units, reference=f"demo-{index}")
+            )
+            for index in range(2, PAYMENTS + 2)
+        ]
+        began = time.monotonic()
+        with self._get_progress() as progress:
+            task = progress.add_task("closed", total=PAYMENTS)
+            self._produce(
+                envelopes[BY_POST:], lambda: progress.update(task, completed=self._count())
+            )
+            for envelope in envelopes[:BY_POST]:
+                self.steps.check()
+                self.client.submit(envelope, wait="ingest")
+
+            def are_closed() -> bool:
+                count = self._count()
+                progress.update(task, completed=count)
+                return count == PAYMENTS
+
+            self._wait(are_closed, "all payments are closed")
+        seconds = time.monotonic() - began
+        self.figures.append(("payments closed", f"{PAYMENTS:,} in {seconds:.1f} s"))
+
+    def _produce(self, envelopes: list[bytes], look: Callable[[], None]) -> None:
+        """At a steady pace, so that the node dies in the middle of it."""
+        source = bytes(get_account_id(self.alice.key))
+        delivered: list[Future[None]] = []
+        began = time.monotonic()
+        with closing(IngestProducer(self.place.bootstrap_servers)) as producer:
+            for index, envelope in enumerate(envelopes):
+                if index == len(envelopes) // 2:
+                    self._kill_victim()
+                if index % 50 == 0:
+                    self.steps.check()
+                    look()
+                wait = began + index / PRODUCED_PER_S - time.monotonic()
+                if wait > 0:
+                    time.sleep(wait)
+                delivered.append(producer.produce(envelope, source))
+        for each in delivered:
+            each.result(SETTLE_S)
+
+    def _kill_victim(self) -> None:
+        state = self.running.control.get_state(VICTIM)
+        os.kill(state.process_id, signal.SIGKILL)
+        self.running.control.stop(VICTIM)  # or the supervisor would start it at once
+        self.steps.say(f"[red]kill -9[/] {VICTIM} (process {state.process_id}); the others go on")
+
+    def _count(self) -> int:
+        """How many payments Bob's balance shows."""
+        try:
+            amount = self.client.get_balance(self._get_balance(self.bob))["available"]
+        except HorizonUnavailable:
+            return 0
+        return int(make.to_units(amount, DIGITS)) // 100
+
+    def _show_books(self) -> None:
+        self.steps.tell("Balances and history, from Horizon's API")
+        for person, expected in ((self.alice, 5_000 - PAYMENTS), (self.bob, PAYMENTS)):
+            balance = self.client.get_balance(self._get_balance(person))
+            if make.to_units(balance["available"], DIGITS) != expected * 100:
+                raise DemoFailed(f"{person.name} has {balance['available']}, not {expected}")
+            self.steps.say(f"{person.name:<7} {balance['available']:>12} {ASSET}")
+        query = {"filter[account]": self.bob.address, "order": "desc"}
+        movements = list(self.client.walk("/v3/movements", query))
+        if len(movements) != PAYMENTS:
+            raise DemoFailed(f"Bob's history has {len(movements)} movements, not {PAYMENTS}")
+        self.steps.say(f"Bob's history has {len(movements):,} movements, each once")
+
+    def _restart_victim(self) -> None:
+        self.steps.tell(f"{VICTIM} is started again and catches up")
+        began = time.monotonic()
+        self.running.control.start(VICTIM)
+        self._wait(
+            lambda: (
+                (mine := self._ask(VICTIM)) is not None
+                and (other := self._ask("core1")) is not None
+                and mine["sequence"] >= other["sequence"]
+            ),
+            f"{VICTIM} is level with the others",
+        )
+        seconds = time.monotonic() - began
+        self.steps.say(f"level with the others after {seconds:.1f} s")
+        self.figures.append((f"{VICTIM} back and level", f"{seconds:.1f} s"))
+
+    def _ask(self, core: str) -> dict[str, Any] | None:
+        token = self.place.get_secret_file(f"{core}.token", str).read_text().strip()
+        return get_status(self.place.get_address(f"{core}.http"), "/status", token)
+
+    def _compare_nodes(self) -> None:
+        self.steps.tell("All four nodes agree")
+        found: dict[str, Any] = {}
+
+        def are_equal() -> bool:
+            statuses = {core: self._ask(core) for core in network.CORES}
+            heads = {(s["sequence"], s["header_hash"]) for s in statuses.values() if s}
+            found.update(sequence=max(heads)[0], header_hash=max(heads)[1])
+            return None not in statuses.values() and len(heads) == 1
+
+        self._wait(are_equal, "all nodes have the same header")
+        self.steps.say(f"ledger {found['sequence']}: {found['header_hash']} on every node")
+        self.figures.append(("ledgers closed", f"{found['sequence']:,}, equal on four nodes"))
+
+    def _replay(self) -> None:
+        self.steps.tell("Horizon's views are rebuilt from the log while the old ones serve")
+        file = self.place.get_settings_file("horizon1")
+        settings = load_config(HorizonSettings, Path(file), {})
+        with show_progress() as report:
+            outcome = replay.run(settings, report=self._checked(report))
+        if not outcome.audit.is_equal:
+            raise DemoFailed("the rebuilt views' state root is not the header's")
+        self.steps.say(f"state root computed from the rebuilt rows  {outcome.audit.computed.hex()}")
+        self.steps.say(
+            f"state root in ledger {outcome.audit.sequence}'s header".ljust(43)
+            + outcome.audit.expected.hex()
+        )
+        pace = outcome.transactions / max(outcome.seconds, 0.001)
+        self.figures.append(
+            ("replay", f"{outcome.transactions:,} transactions, {pace:,.0f} a second")
+        )
+
+    def _checked(self, report: replay.Report) -> replay.Report:
+        def look(progress: Any) -> None:
+            self.steps.check()
+            report(progress)
+
+        return look
+
+    def _prove(self) -> None:
+        self.steps.tell("Bob's balance is proved offline: genesis, certificate, state root, entry")
+        balance = self._get_balance(self.bob)
+        attributes = self.client.get_proof(balance)
+        anchor = get_genesis_anchor(network.get_genesis_file(self.place).read_bytes())
+        proved = verify_proof(attributes, anchor, balance_key(decode_balance_id(balance)))
+        amount = getattr(proved.entry, "amount", None)
+        if amount != PAYMENTS * 100:
+            raise DemoFailed(f"the proof says {amount}")
+        self.steps.say(
+            f"{PAYMENTS:,}.00 {ASSET} after ledger {proved.sequence}, signed by {proved.signed_by} "
+            "of 4 validators"
+        )
+
+    def _end(self) -> None:
+        table = Table(title="tokend", show_header=False, title_justify="left")
+        gateway = self.place.get_url("gateway1.http")
+        for name, path in (
+            ("API", "/v3/info"),
+            ("API docs", "/docs"),
+            ("OpenAPI", "/openapi.json"),
+        ):
+            table.add_row(name, gateway + path)
+        table.add_row("second gateway", self.place.get_url("gateway2.http"))
+        table.add_row("Kafka", self.place.bootstrap_servers)
+        for row in self.figures:
+            table.add_row(*row)
+        self.console.print(table)
+
+    def _get_progress(self) -> Progress:
+        return Progress(
+            TextColumn("   {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+
+    def _wait(self, is_true: Callable[[], Any], what: str) -> None:
+        deadline = time.monotonic() + SETTLE_S
+        while not is_true():
+            self.steps.check()
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"waited {SETTLE_S:.0f} s in vain until {what}")
+            time.sleep(0.1)
+
+
+__all__ = ["DemoFailed", "Interrupted", "Scenario"]
