@@ -66,7 +66,7 @@ class Agreement:
         self._signing_key = signing_key
         self._sets = sets
         self._members = frozenset(get_nodes(quorum_set))
-        self._envelopes: dict[int, dict[EnvelopeKey, Envelope]] = {}
+        self._known: dict[int, dict[EnvelopeKey, tuple[Statement, Envelope]]] = {}
         self._persisted_sets: set[Hash] = set()
 
     def open_envelope(self, envelope: Envelope) -> Statement | None:
@@ -75,8 +75,8 @@ class Agreement:
             statement = decode(Statement, envelope.statement)
         except Malformed:
             return None
-        known = self._envelopes.get(statement.slot, {}).get(_get_key(statement))
-        if statement.node_id not in self._members or known == envelope:
+        known = self._known.get(statement.slot, {}).get(_get_key(statement))
+        if statement.node_id not in self._members or (known and known[1] == envelope):
             return None
         payload = compute_statement_hash(self._network_id, envelope.statement)
         if not is_valid_signature(statement.node_id, payload, envelope.signature):
@@ -87,8 +87,23 @@ class Agreement:
         """Hands an opened statement to SCP; keeps its envelope for those who ask later."""
         found = self.scp.receive(statement)
         if not any(isinstance(each, scp_outputs.Refused) for each in found):
-            self._envelopes.setdefault(statement.slot, {})[_get_key(statement)] = envelope
+            self._keep(statement, envelope)
         return self.translate(found)
+
+    def restore(self, statements: Iterable[Statement]) -> list[Output]:
+        """Own statements as they were made durable: not sent now, but told to those who ask."""
+        restored = tuple(statements)
+        for statement in restored:
+            self._keep(statement, self._seal(statement))
+        return self.translate(self.scp.restore(restored))
+
+    def _keep(self, statement: Statement, envelope: Envelope) -> None:
+        self._known.setdefault(statement.slot, {})[_get_key(statement)] = (statement, envelope)
+
+    def _seal(self, statement: Statement) -> Envelope:
+        raw = encode(statement)
+        payload = compute_statement_hash(self._network_id, raw)
+        return Envelope(raw, Signature(self._signing_key.sign(payload).signature))
 
     def translate(self, found: Iterable[scp_outputs.Output]) -> list[Output]:
         """SCP's outputs as the node's. All statements of a step are made durable in one go."""
@@ -118,13 +133,11 @@ class Agreement:
             return []
         rows, sets, envelopes = [], [], []
         for statement in emitted:
-            raw = encode(statement)
-            payload = compute_statement_hash(self._network_id, raw)
-            envelope = Envelope(raw, Signature(self._signing_key.sign(payload).signature))
+            envelope = self._seal(statement)
             is_nomination = isinstance(statement.pledges, Nominate)
-            rows.append(StatementRow(statement.slot, is_nomination, raw))
+            rows.append(StatementRow(statement.slot, is_nomination, envelope.statement))
             sets.extend(self._get_sets_to_keep(statement))
-            self._envelopes.setdefault(statement.slot, {})[_get_key(statement)] = envelope
+            self._keep(statement, envelope)
             envelopes.append(envelope)
         message = Message(Statements(tuple(envelopes)))
         return [Persist(tuple(rows), tuple(sets)), Broadcast(Lane.SCP, message)]
@@ -152,15 +165,19 @@ class Agreement:
         """What is known of the slots from there on, for a peer that asks, or to say it again."""
         return tuple(
             envelope
-            for slot in sorted(self._envelopes)
+            for slot in sorted(self._known)
             if slot >= from_slot
-            for key, envelope in self._envelopes[slot].items()
-            if not is_own or key[0] == self.node_id
+            for statement, envelope in self._known[slot].values()
+            if not is_own or statement.node_id == self.node_id
         )
 
+    def get_statements(self, slot: int) -> list[Statement]:
+        """The newest that each node said in a slot, of nomination and of ballots."""
+        return [statement for statement, _ in self._known.get(slot, {}).values()]
+
     def purge(self, below_slot: int) -> list[Output]:
-        for slot in [slot for slot in self._envelopes if slot < below_slot]:
-            del self._envelopes[slot]
+        for slot in [slot for slot in self._known if slot < below_slot]:
+            del self._known[slot]
         for slot in [slot for slot in self.decided if slot < below_slot]:
             del self.decided[slot]
         self._persisted_sets = {s for s in self._persisted_sets if self._sets.get(s) is not None}

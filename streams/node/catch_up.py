@@ -25,15 +25,15 @@ class Lag:
     def forget(self, peer: PublicKey) -> None:
         self._newest.pop(peer, None)
 
-    def get_peers_ahead(self, open_slot: int) -> list[PublicKey]:
-        return sorted(p for p, slot in self._newest.items() if slot >= open_slot + SLOTS_BEHIND)
+    def get_peers_ahead(self, open_slot: int, slots_behind: int = SLOTS_BEHIND) -> list[PublicKey]:
+        return sorted(p for p, slot in self._newest.items() if slot >= open_slot + slots_behind)
 
     def get_slots_behind(self, open_slot: int) -> int:
         return max((slot - open_slot for slot in self._newest.values()), default=0)
 
-    def choose_peer(self, open_slot: int) -> PublicKey | None:
-        """One of those ahead, another each time."""
-        peers = self.get_peers_ahead(open_slot)
+    def choose_peer(self, open_slot: int, is_late: bool = False) -> PublicKey | None:
+        """One of those ahead, another each time; by one slot is enough if this node `is_late`."""
+        peers = self.get_peers_ahead(open_slot, 1 if is_late else SLOTS_BEHIND)
         self._asked += 1
         return peers[self._asked % len(peers)] if peers else None
 

@@ -17,14 +17,14 @@ from schemas.generated.common import PublicKey, Signature
 from schemas.generated.consensus import Nominate, ScpValue, Statement
 from schemas.generated.ledger import Certificate, HeaderSignature
 from schemas.generated.overlay import Message, TransactionSet
-from streams.consensus.claims import get_values
 from streams.ledger.admission import Candidate, validate_envelope
 from streams.ledger.chain import ForgedLedger
 from streams.ledger.close import ClosedLedger, Ledger, close_ledger
-from streams.ledger.hashes import ZERO_HASH, compute_header_payload, compute_set_hash
+from streams.ledger.hashes import compute_header_payload, compute_set_hash
 from streams.node.agreement import TIMER_KINDS, Agreement
 from streams.node.catch_up import Lag, close_again
 from streams.node.certifier import Certifier, Uncertified
+from streams.node.fetcher import Fetcher
 from streams.node.intake import Intake
 from streams.node.outputs import (
     Alarm,
@@ -40,10 +40,10 @@ from streams.node.outputs import (
 )
 from streams.node.restored import Restored
 from streams.node.transaction_sets import TransactionSets
-from streams.node.values import Values, decode_value
+from streams.node.values import Values
 
 SLOTS_KEPT = 12  # behind the open one, for peers that are a little late
-FETCH_MS, GIVE_UP_MS, RESEND_MS, CATCH_UP_MS = 100, 5_000, 1_000, 500
+RESEND_MS, CATCH_UP_MS, CATCH_UP_PAUSE_MS = 1_000, 500, 50
 UNCERTIFIED_RESENT_MAX = 64
 
 
@@ -63,6 +63,7 @@ class Herder:
         self.lag = Lag()
         self._signing_key = signing_key
         self._sets = TransactionSets()
+        self._fetcher = Fetcher(self._sets)
         self._values = Values(ledger, self._sets)
         self.intake = Intake(ledger, self._sets, transactions_max, is_flooding)
         self.agreement = Agreement(
@@ -85,14 +86,14 @@ class Herder:
         for row in restored.sets:
             self._restore_set(row.slot, row.envelopes)
         statements = [decode(Statement, row.statement) for row in restored.statements]
-        outputs += self.agreement.translate(self.agreement.scp.restore(statements))
+        outputs += self.agreement.restore(statements)
         for closed in restored.uncertified:
             uncertified = Uncertified(closed.header_hash, self.quorum_set, closed.own)
             certificate = self.certifier.add_closed(closed.sequence, uncertified)
             if certificate is not None:
                 outputs.append(Certified(closed.sequence, closed.header_hash, certificate))
         outputs.append(StartTimer(Timer(TimerName.RESEND, 0), RESEND_MS))
-        return outputs + self._advance(now_ms)
+        return outputs + self._take_up() + self._advance(now_ms)
 
     def admit(self, candidates: Iterable[Candidate], now_ms: int) -> list[Output]:
         """Candidates whose signatures were found true, from anywhere."""
@@ -129,10 +130,8 @@ class Herder:
             case TimerName.TRIGGER:
                 return self._advance(now_ms)
             case TimerName.FETCH:
-                return self._fetch(timer.slot)
-            case TimerName.GIVE_UP:
-                self._sets.give_up(timer.slot)
-                return self._revalidate() + self._advance(now_ms)
+                outputs = self._fetcher.fire(timer.slot, self.open_slot)
+                return outputs + self._revalidate() + self._advance(now_ms)
             case TimerName.DEMAND:
                 return self.intake.fire_demand(now_ms)
             case TimerName.RESEND:
@@ -151,35 +150,20 @@ class Herder:
             statement = self.agreement.open_envelope(envelope)
             if statement is None:
                 continue
-            outputs += self._want_sets(peer, statement)
+            outputs += self._fetcher.want(self.open_slot, statement, peer)
             outputs += self.agreement.receive(statement, envelope)
             if statement.slot == self.open_slot and isinstance(statement.pledges, Nominate):
                 self._is_called = True
             self.lag.note(peer, statement.slot)
         return outputs + self._catch_up() + self._advance(now_ms)
 
-    def _want_sets(self, peer: PublicKey, statement: Statement) -> list[Output]:
-        """Asks the peer for the sets it speaks of that are not here."""
-        if not self.open_slot <= statement.slot <= self.open_slot + 1:
-            return []
-        outputs: list[Output] = []
-        for value in get_values(statement.pledges):
-            decoded = decode_value(value)
-            if decoded is None or decoded.set_hash == ZERO_HASH:
-                continue
-            if self._sets.note_asked(statement.slot, decoded.set_hash):
-                request = Message(overlay.SetRequest(decoded.set_hash))
-                outputs.append(Send(peer, Lane.REPLIES, request))
-                outputs += _wait_for_sets(statement.slot)
-        return outputs
-
     def _receive_set(self, peer: PublicKey, body: TransactionSet, now_ms: int) -> list[Output]:
         known = self._sets.add(self.open_slot, body, self.intake.queue)
         if known is None:
             return [Alarm(f"{peer.hex()} sent a transaction set that is none")]
         if known.missing:
-            known.sources.append(peer)
-            return _wait_for_sets(known.slot)
+            set_hash = compute_set_hash(body.previous_header_hash, body.envelope_hashes)
+            return self._fetcher.pursue(known.slot, set_hash, peer)
         return self._revalidate() + self._advance(now_ms)
 
     def _receive_set_request(
@@ -234,8 +218,10 @@ class Herder:
         except (ForgedLedger, Malformed) as error:
             return [Alarm(f"{peer.hex()} sent a false ledger: {error}")]
         outputs = self._settle(closed, None, body.record.certificate, now_ms)
-        self._is_catching_up = False
-        return outputs + self._catch_up() + self._advance(now_ms)
+        self.certifier.set_certified(closed.header.sequence)
+        # More of the same answer may follow: the next question waits until nothing more comes.
+        outputs.append(StartTimer(Timer(TimerName.CATCH_UP, 0), CATCH_UP_PAUSE_MS))
+        return outputs + self._take_up() + self._advance(now_ms)
 
     # What we say
 
@@ -257,38 +243,25 @@ class Herder:
         """Liveness needs delivery: says again what has not been settled for a while."""
         outputs: list[Output] = [StartTimer(Timer(TimerName.RESEND, 0), RESEND_MS)]
         heartbeat_ms = self.ledger.state.get_settings().heartbeat_ms
-        is_late = now_ms - self._closed_at_ms >= RESEND_MS
-        if is_late and (self._is_started or self._is_called):
-            envelopes = self.agreement.get_envelopes(self.open_slot, is_own=True)
-            if envelopes:
-                outputs.append(Broadcast(Lane.SCP, Message(overlay.Statements(envelopes))))
-            self._sets.forget_asked(self.open_slot)
-        is_silent = now_ms - self._closed_at_ms >= heartbeat_ms + RESEND_MS
-        if is_silent or (is_late and self._is_started):
+        silent_ms = now_ms - self._closed_at_ms
+        own = self.agreement.get_envelopes(self.open_slot, is_own=True)
+        is_stuck = silent_ms >= RESEND_MS and bool(self.agreement.get_statements(self.open_slot))
+        if is_stuck and own:
+            outputs.append(Broadcast(Lane.SCP, Message(overlay.Statements(own))))
+        if is_stuck or silent_ms >= heartbeat_ms + RESEND_MS:
             outputs.append(Broadcast(Lane.SCP, Message(overlay.StateRequest(self.open_slot))))
         oldest = next(iter(self.certifier.uncertified), None)
-        if oldest is not None and is_late:
-            outputs += [Broadcast(Lane.SCP, each) for each in self._get_signed_headers()]
         if oldest is not None:
+            outputs += [Broadcast(Lane.SCP, each) for each in self._get_signed_headers()]
             request = Message(overlay.CertificateRequest(oldest))
             outputs.append(Broadcast(Lane.SCP, request))
+        if silent_ms >= RESEND_MS:
+            outputs += self._catch_up(is_late=True)
         return outputs + self._advance(now_ms)
 
-    def _fetch(self, slot: int) -> list[Output]:
-        """Asks for the envelopes that a set lacks and that did not come by themselves."""
-        outputs: list[Output] = []
-        for known in self._sets.get_incomplete(slot):
-            if known.sources and slot >= self.open_slot:
-                known.sources.append(known.sources.pop(0))
-                demand = Message(overlay.DemandTransactions(tuple(sorted(known.missing))))
-                outputs.append(Send(known.sources[0], Lane.REPLIES, demand))
-        if outputs:
-            outputs.append(StartTimer(Timer(TimerName.FETCH, slot), 5 * FETCH_MS))
-        return outputs
-
-    def _catch_up(self) -> list[Output]:
+    def _catch_up(self, is_late: bool = False) -> list[Output]:
         """Asks one of the peers ahead for the next ledger, one question at a time."""
-        peer = self.lag.choose_peer(self.open_slot)
+        peer = self.lag.choose_peer(self.open_slot, is_late)
         if peer is None or self._is_catching_up:
             return []
         self._is_catching_up = True
@@ -356,7 +329,7 @@ class Herder:
         certificate = self.certifier.add_closed(sequence, uncertified)
         if certificate is not None:
             outputs.append(Certified(sequence, closed.header_hash, certificate))
-        return outputs + self._revalidate()
+        return outputs + self._take_up()
 
     def _sign(self, closed: ClosedLedger) -> HeaderSignature:
         payload = compute_header_payload(
@@ -386,6 +359,18 @@ class Herder:
         self._sets.purge(below_slot)
         return outputs + self.agreement.purge(below_slot)
 
+    def _take_up(self) -> list[Output]:
+        """The open slot is a new one: looks at what was said in it before its time had come."""
+        outputs: list[Output] = []
+        for slot in (self.open_slot, self.open_slot + 1):
+            for statement in self.agreement.get_statements(slot):
+                is_own = statement.node_id == self.agreement.node_id
+                source = None if is_own else statement.node_id
+                outputs += self._fetcher.want(self.open_slot, statement, source)
+        said = self.agreement.get_statements(self.open_slot)
+        self._is_called = any(isinstance(each.pledges, Nominate) for each in said)
+        return outputs + self._revalidate()
+
     def _restore_set(self, slot: int, envelopes: Iterable[bytes]) -> None:
         opened = [validate_envelope(envelope, self.network_id) for envelope in envelopes]
         candidates = [each for each in opened if isinstance(each, Candidate)]
@@ -394,13 +379,6 @@ class Herder:
         hashes = tuple(sorted(each.envelope_hash for each in candidates))
         message = TransactionSet(self.ledger.header_hash, hashes)
         self._sets.add(slot, message, self.intake.queue)
-
-
-def _wait_for_sets(slot: int) -> list[Output]:
-    return [
-        StartTimer(Timer(TimerName.FETCH, slot), FETCH_MS),
-        StartTimer(Timer(TimerName.GIVE_UP, slot), GIVE_UP_MS),
-    ]
 
 
 HANDLERS: dict[type, Callable[[Herder, PublicKey, Any, int], list[Output]]] = {

@@ -49,6 +49,7 @@ class Intake:
         self.flood = Flood()
         self._recent: list[set[Hash]] = []  # envelope hashes of the newest ledgers
         self._closed: set[Hash] = set()
+        self._is_demand_due = False  # its timer runs
 
     def admit(self, candidates: Iterable[Candidate]) -> tuple[list[Output], bool]:
         """Keeps or refuses; the second value tells whether a set was completed."""
@@ -56,34 +57,38 @@ class Intake:
         completed = False
         for candidate in candidates:
             self.flood.forget(candidate.envelope_hash)
+            is_wanted = self._sets.is_wanted(candidate.envelope_hash)
+            completed = self._sets.add_candidate(candidate) or completed
             if self.queue.get(candidate.envelope_hash) is not None:
                 continue
             if candidate.envelope_hash in self._closed:
                 outputs.append(Decided(candidate.envelope_hash))
                 continue
-            refusal = self._keep(candidate)
+            refusal = self._keep(candidate, is_wanted)
             if refusal is None:
                 if self._is_flooding:
                     self.flood.advertise(candidate.envelope_hash)
             else:
                 outputs.append(Refuse(candidate.envelope_hash, refusal))
                 outputs.append(Decided(candidate.envelope_hash))
-            completed = self._sets.add_candidate(candidate) or completed
         outputs.extend(
             Broadcast(Lane.ADVERTS, Message(AdvertTransactions(hashes)))
             for hashes in self.flood.take_adverts()
         )
         return outputs, completed
 
-    def _keep(self, candidate: Candidate) -> Refusal | None:
+    def _keep(self, candidate: Candidate, is_wanted: bool) -> Refusal | None:
         header, state = self._ledger.header, self._ledger.state
         close_time_ms = header.close_time_ms + state.get_settings().minimum_interval_ms
         refusal = compute_refusal(state, self._ledger.window, candidate, close_time_ms)
         if refusal is not None and refusal.code not in PROVISIONAL | {AdmissionCode.TOO_FAR_AHEAD}:
             return refusal
-        return self.queue.add(candidate, self._sets.is_wanted(candidate.envelope_hash))
+        return self.queue.add(candidate, is_wanted)
 
     def is_known(self, envelope_hash: Hash) -> bool:
+        """Whether an envelope need not come here again: not so while a set lacks it."""
+        if self._sets.is_wanted(envelope_hash):
+            return False
         return self.queue.get(envelope_hash) is not None or envelope_hash in self._closed
 
     def is_closed(self, envelope_hash: Hash) -> bool:
@@ -126,18 +131,22 @@ class Intake:
         for envelope_hash in advert.envelope_hashes:
             if not self.is_known(envelope_hash):
                 self.flood.want(envelope_hash, peer, now_ms)
-        if not self.flood.is_waiting:
+        return self._wait_to_demand()
+
+    def _wait_to_demand(self) -> list[Output]:
+        """A running timer is left alone: adverts that come faster would put it off for ever."""
+        if self._is_demand_due or not self.flood.is_waiting:
             return []
+        self._is_demand_due = True
         return [StartTimer(Timer(TimerName.DEMAND, 0), DEMAND_DELAY_MS)]
 
     def fire_demand(self, now_ms: int) -> list[Output]:
+        self._is_demand_due = False
         outputs: list[Output] = [
             Send(peer, Lane.REPLIES, Message(DemandTransactions(tuple(hashes))))
             for peer, hashes in self.flood.take_demands(now_ms).items()
         ]
-        if self.flood.is_waiting:
-            outputs.append(StartTimer(Timer(TimerName.DEMAND, 0), DEMAND_DELAY_MS))
-        return outputs
+        return outputs + self._wait_to_demand()
 
     def receive_demand(self, peer: PublicKey, demand: DemandTransactions) -> list[Output]:
         """Answers with what is here, in replies of bounded size."""

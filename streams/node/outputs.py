@@ -31,7 +31,6 @@ class TimerName(Enum):
     BALLOT = "ballot"
     TRIGGER = "trigger"  # start the next slot: the interval has passed, or the heartbeat is due
     FETCH = "fetch"  # ask for what a set lacks
-    GIVE_UP = "give up"  # a set has not arrived
     DEMAND = "demand"  # ask for advertised envelopes
     RESEND = "resend"  # say again what is not settled
     CATCH_UP = "catch up"  # ask for closed ledgers

@@ -37,7 +37,8 @@ class TransactionQueue:
 
     def add(self, candidate: Candidate, is_wanted: bool = False) -> Refusal | None:
         """`is_wanted`: a set lacks it, so no bound applies."""
-        waiting = self._by_source.setdefault(candidate.transaction.source_account, {})
+        source = candidate.transaction.source_account
+        waiting = self._by_source.get(source, {})
         if not is_wanted:
             if len(self._by_hash) >= self.transactions_max:
                 detail = f"{len(self._by_hash)} transactions are waiting"
@@ -46,7 +47,7 @@ class TransactionQueue:
                 detail = f"{len(waiting)} transactions of the source are waiting"
                 code = AdmissionCode.SOURCE_OVER_SHARE
                 return Refusal(code, detail, candidate.transaction_hash)
-        waiting[candidate.envelope_hash] = candidate
+        self._by_source.setdefault(source, {})[candidate.envelope_hash] = candidate
         self._by_hash[candidate.envelope_hash] = candidate
         same = self._by_transaction.setdefault(candidate.transaction_hash, {})
         same[candidate.envelope_hash] = candidate

@@ -3,13 +3,16 @@
 from dataclasses import dataclass, field
 
 from schemas.generated.common import Hash, PublicKey
-from schemas.generated.overlay import TransactionSet
+from schemas.generated.overlay import DemandTransactions, Message, SetRequest, TransactionSet
 from streams.ledger.admission import Candidate
 from streams.ledger.close import Ledger
 from streams.ledger.errors import InvalidSet
 from streams.ledger.hashes import ZERO_HASH, compute_set_hash
 from streams.ledger.membership import validate_set
 from streams.node.queue import TransactionQueue
+
+ROUNDS_MAX = 10  # of asking again; then consensus goes on without the set
+DEMANDED_MAX = 10_000  # hashes in one demand
 
 
 @dataclass(slots=True)
@@ -21,7 +24,15 @@ class KnownSet:
     missing: set[Hash] = field(default_factory=set)
     candidates: dict[Hash, Candidate] = field(default_factory=dict)
     verdicts: dict[int, str | None] = field(default_factory=dict)  # by close time; None: valid
-    sources: list[PublicKey] = field(default_factory=list)  # peers to ask for what is missing
+
+
+@dataclass(slots=True)
+class Pursuit:
+    """A set that consensus speaks of and that is not here, or not whole."""
+
+    slot: int
+    sources: list[PublicKey] = field(default_factory=list)  # who spoke of it, to be asked in turn
+    rounds: int = 0  # how often it was asked for again
 
 
 class TransactionSets:
@@ -30,18 +41,45 @@ class TransactionSets:
     def __init__(self) -> None:
         self._sets: dict[Hash, KnownSet] = {}
         self._wanted: dict[Hash, set[Hash]] = {}  # envelope -> sets that lack it
-        self._asked: dict[Hash, int] = {}  # sets asked for, with their slot
+        self._pursuits: dict[Hash, Pursuit] = {}
         self.given_up: set[Hash] = set()
 
     def get(self, set_hash: Hash) -> KnownSet | None:
         return self._sets.get(set_hash)
 
-    def note_asked(self, slot: int, set_hash: Hash) -> bool:
-        """Whether a set has to be asked for: it is not here and was not asked for before."""
-        if set_hash in self._sets or set_hash in self._asked:
+    def pursue(self, slot: int, set_hash: Hash, source: PublicKey | None) -> bool:
+        """Notes that a set is wanted, and who spoke of it; True when it has to be asked for now."""
+        if self.is_complete(set_hash):
             return False
-        self._asked[set_hash] = slot
-        return True
+        is_new = set_hash not in self._pursuits
+        pursuit = self._pursuits.setdefault(set_hash, Pursuit(slot))
+        if source is not None and source not in pursuit.sources:
+            pursuit.sources.append(source)
+        return is_new and set_hash not in self._sets
+
+    def ask_again(self, slot: int) -> list[tuple[PublicKey | None, Message]]:
+        """Whom to ask what, for the sets of a slot that are still wanted; None: everybody.
+
+        A set asked for often enough is given up; it goes on being asked for.
+        """
+        questions: list[tuple[PublicKey | None, Message]] = []
+        for set_hash, pursuit in self._pursuits.items():
+            if pursuit.slot != slot:
+                continue
+            pursuit.rounds += 1
+            if pursuit.rounds >= ROUNDS_MAX:
+                self.given_up.add(set_hash)
+            if pursuit.sources:
+                pursuit.sources.append(pursuit.sources.pop(0))
+            source = pursuit.sources[0] if pursuit.sources else None
+            questions.append((source, self._get_question(set_hash)))
+        return questions
+
+    def _get_question(self, set_hash: Hash) -> Message:
+        known = self._sets.get(set_hash)
+        if known is None:
+            return Message(SetRequest(set_hash))
+        return Message(DemandTransactions(tuple(sorted(known.missing)[:DEMANDED_MAX])))
 
     def find_candidate(self, envelope_hash: Hash) -> Candidate | None:
         """An envelope that some kept set has, also once it was closed."""
@@ -50,20 +88,6 @@ class TransactionSets:
             if candidate is not None:
                 return candidate
         return None
-
-    def get_incomplete(self, slot: int) -> list[KnownSet]:
-        return [known for known in self._sets.values() if known.slot == slot and known.missing]
-
-    def forget_asked(self, slot: int) -> None:
-        """Ask anew for what was asked for and did not come."""
-        self._asked = {h: s for h, s in self._asked.items() if s != slot}
-
-    def give_up(self, slot: int) -> None:
-        """Waits no longer for the sets of a slot."""
-        self.given_up |= {h for h, s in self._asked.items() if s == slot}
-        self.given_up |= {
-            h for h, known in self._sets.items() if known.slot == slot and known.missing
-        }
 
     def is_wanted(self, envelope_hash: Hash) -> bool:
         return envelope_hash in self._wanted
@@ -86,17 +110,23 @@ class TransactionSets:
         set_hash = compute_set_hash(message.previous_header_hash, hashes)
         if set_hash in self._sets:
             return self._sets[set_hash]
-        known = KnownSet(self._asked.pop(set_hash, slot), message)
+        pursuit = self._pursuits.get(set_hash)
+        known = KnownSet(slot if pursuit is None else pursuit.slot, message)
         for each in hashes:
-            candidate = queue.get(each)
+            candidate = queue.get(each) or self.find_candidate(each)
             if candidate is None:
                 known.missing.add(each)
                 self._wanted.setdefault(each, set()).add(set_hash)
             else:
                 known.candidates[each] = candidate
         self._sets[set_hash] = known
-        self.given_up.discard(set_hash)
+        if not known.missing:
+            self._note_whole(set_hash)
         return known
+
+    def _note_whole(self, set_hash: Hash) -> None:
+        self._pursuits.pop(set_hash, None)
+        self.given_up.discard(set_hash)
 
     def add_candidate(self, candidate: Candidate) -> bool:
         """Fills it in where it is missing; True when that completed a set."""
@@ -105,7 +135,9 @@ class TransactionSets:
             known = self._sets[set_hash]
             known.candidates[candidate.envelope_hash] = candidate
             known.missing.discard(candidate.envelope_hash)
-            completed = completed or not known.missing
+            if not known.missing:
+                self._note_whole(set_hash)
+                completed = True
         return completed
 
     def get_fault(self, set_hash: Hash, ledger: Ledger, close_time_ms: int) -> str | None:
@@ -113,12 +145,17 @@ class TransactionSets:
         if set_hash == ZERO_HASH:
             return None
         known = self._sets[set_hash]
+        if known.message.previous_header_hash != ledger.header_hash:
+            return "it builds on another ledger"
         if close_time_ms not in known.verdicts:
             known.verdicts[close_time_ms] = _find_fault(known, ledger, close_time_ms)
         return known.verdicts[close_time_ms]
 
     def purge(self, below_slot: int) -> None:
-        self._asked = {h: s for h, s in self._asked.items() if s >= below_slot}
+        passed = [h for h, pursuit in self._pursuits.items() if pursuit.slot < below_slot]
+        for set_hash in passed:
+            del self._pursuits[set_hash]
+            self.given_up.discard(set_hash)
         for set_hash, known in list(self._sets.items()):
             if known.slot < below_slot:
                 del self._sets[set_hash]
@@ -131,8 +168,6 @@ class TransactionSets:
 
 
 def _find_fault(known: KnownSet, ledger: Ledger, close_time_ms: int) -> str | None:
-    if known.message.previous_header_hash != ledger.header_hash:
-        return "it builds on another ledger"
     candidates = [known.candidates[each] for each in known.message.envelope_hashes]
     try:
         validate_set(ledger.state, ledger.window, candidates, close_time_ms)

@@ -1,0 +1,132 @@
+"""A node's disk: the rows that `streams/node/store.py` keeps in PostgreSQL, in memory.
+
+What a method has returned from survives a crash; nothing else does. Loading rebuilds the ledger
+from rows alone and refuses rows that do not fit together, as the store does.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from schemas.codec import decode
+from schemas.generated.common import Hash
+from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
+from streams.ledger.close import ClosedLedger, Ledger
+from streams.ledger.hash_window import MINUTE_MS, HashWindow
+from streams.ledger.hashes import compute_hash
+from streams.ledger.invariants import check_everything
+from streams.ledger.keys import KeyBytes
+from streams.ledger.state import LedgerState
+from streams.ledger.state_trie import build
+from streams.node.outputs import Certified, Commit, Persist, SetRow, StatementRow
+from streams.node.restored import Restored, RestoredHeader
+
+SLOTS_KEPT = 12
+
+
+class CorruptDisk(Exception):
+    """The rows do not fit together: something was made durable that never held."""
+
+
+@dataclass(slots=True)
+class LedgerRow:
+    header_hash: Hash
+    header: bytes
+    body: bytes
+    own: HeaderSignature | None
+    certificate: Certificate | None
+
+
+@dataclass
+class Disk:
+    """Rows by their primary keys."""
+
+    entries: dict[KeyBytes, bytes] = field(default_factory=dict)
+    ledgers: dict[int, LedgerRow] = field(default_factory=dict)
+    window: dict[tuple[int, int], tuple[Hash, tuple[Hash, ...]]] = field(default_factory=dict)
+    statements: dict[tuple[int, bool], StatementRow] = field(default_factory=dict)
+    sets: dict[Hash, SetRow] = field(default_factory=dict)
+    next_offset: int = 0
+
+    def copy(self) -> "Disk":
+        return deepcopy(self)
+
+    def persist(self, persist: Persist) -> None:
+        for row in persist.statements:
+            self.statements[row.slot, row.is_nomination] = row
+        for each in persist.sets:
+            self.sets.setdefault(each.set_hash, each)
+
+    def commit(self, commit: Commit, window: HashWindow, next_offset: int) -> None:
+        closed = commit.closed
+        sequence = closed.header.sequence
+        if sequence in self.ledgers:
+            raise CorruptDisk(f"ledger {sequence} is committed twice")
+        for key, (_, after) in closed.changes.items():
+            if after is None:
+                del self.entries[key]
+            else:
+                self.entries[key] = after
+        self.ledgers[sequence] = LedgerRow(
+            closed.header_hash,
+            closed.header_bytes,
+            closed.body,
+            commit.signature,
+            commit.certificate,
+        )
+        self._write_window(closed, window)
+        self.statements = {
+            k: r for k, r in self.statements.items() if k[0] >= sequence - SLOTS_KEPT
+        }
+        self.sets = {k: r for k, r in self.sets.items() if r.slot > sequence}
+        self.next_offset = next_offset
+
+    def _write_window(self, closed: ClosedLedger, window: HashWindow) -> None:
+        added: dict[int, list[Hash]] = {}
+        for applied in closed.applied:
+            minute = applied.candidate.transaction.max_time_ms // MINUTE_MS
+            added.setdefault(minute, []).append(applied.candidate.transaction_hash)
+        for minute, hashes in added.items():
+            running = window.get_running(minute)
+            if running is not None:
+                row = (running, tuple(sorted(hashes)))
+                self.window[minute, closed.header.sequence] = row
+        passed = closed.header.close_time_ms // MINUTE_MS
+        self.window = {key: row for key, row in self.window.items() if key[0] >= passed}
+
+    def certify(self, certified: Certified) -> None:
+        row = self.ledgers[certified.sequence]
+        if row.header_hash == certified.header_hash:
+            row.certificate = certified.certificate
+
+    def load_ledger(self) -> Ledger:
+        row = self.ledgers[max(self.ledgers)]
+        header = decode(LedgerHeader, row.header)
+        trie = build((compute_hash(k), compute_hash(raw)) for k, raw in self.entries.items())
+        if trie.root != header.state_root:
+            raise CorruptDisk(f"the entries are not those of ledger {header.sequence}")
+        window = HashWindow()
+        by_sequence = sorted(self.window.items(), key=lambda item: item[0][1])
+        window.restore((minute, running, hashes) for (minute, _), (running, hashes) in by_sequence)
+        if window.compute_root() != header.hash_window_root:
+            raise CorruptDisk(f"the hash window is not that of ledger {header.sequence}")
+        state = LedgerState(self.entries)
+        check_everything(state)
+        return Ledger(state, trie, window, header, row.header_hash)
+
+    def load_restored(self) -> Restored:
+        return Restored(
+            tuple(self.statements[key] for key in sorted(self.statements)),
+            tuple(sorted(self.sets.values(), key=lambda row: row.slot)),
+            tuple(
+                RestoredHeader(sequence, row.header_hash, row.own)
+                for sequence, row in sorted(self.ledgers.items())
+                if row.certificate is None
+            ),
+        )
+
+    def get_record(self, sequence: int) -> LedgerRecord | None:
+        """The certified ledger, as it is published and sent."""
+        row = self.ledgers.get(sequence)
+        if row is None or row.certificate is None:
+            return None
+        return LedgerRecord(row.header, row.certificate, row.body)

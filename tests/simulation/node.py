@@ -1,0 +1,181 @@
+"""One simulated node: the real herder, and the shell's part of performing what it says.
+
+What `streams/node/runner.py` does with sockets, PostgreSQL and Kafka is done here with the world's
+events and rows in memory, in the same order. A crash may come before any output: then the rest of
+the step and everything in memory are gone.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from nacl.signing import SigningKey
+
+from schemas.generated.common import Hash, PublicKey
+from schemas.generated.overlay import (
+    CertificateReply,
+    CertificateRequest,
+    LedgerReply,
+    LedgerRequest,
+    Message,
+    Transactions,
+)
+from streams.ledger.admission import Candidate
+from streams.ledger.hashes import compute_hash
+from streams.node import outputs
+from streams.node.herder import Herder
+from streams.node.offsets import Offsets
+from streams.node.outputs import Output, Timer, TimerName
+from tests.simulation.disk import Disk
+
+RECORDS_MAX = 16  # in one answer
+TimerKey = tuple[TimerName, int]
+
+
+class Crash(Exception):
+    """The process was killed before the output."""
+
+
+class World(Protocol):
+    """What a node needs of the run it is in."""
+
+    def get_clock_ms(self, node: "Node") -> int: ...
+    def is_crash_due(self, node: "Node", output: Output) -> bool: ...
+    def start_timer(self, node: "Node", timer: Timer, delay_ms: int) -> None: ...
+    def carry(self, node: "Node", peer: PublicKey | None, message: Message) -> None: ...
+    def open_envelope(self, envelope: bytes) -> Candidate | None: ...
+    def note(self, node: "Node", output: Output) -> None: ...
+    def note_crash(self, node: "Node") -> None: ...
+
+
+class Node:
+    """A node on its disk; `herder` is None while its process is down."""
+
+    def __init__(self, world: World, index: int, key: SigningKey, disk: Disk) -> None:
+        self.world = world
+        self.index = index
+        self.name = f"node {index}"
+        self.key = key
+        self.node_id = PublicKey(bytes(key.verify_key))
+        self.disk = disk
+        self.herder: Herder | None = None
+        self.offsets = Offsets()
+        self.next_offset = 0
+        self.life = 0  # how often it was started; events of an earlier life are void
+        self.timers: dict[TimerKey, int] = {}  # the newest ticket of each timer
+        self._tickets = 0
+
+    @property
+    def sequence(self) -> int:
+        return max(self.disk.ledgers)
+
+    def start(self) -> None:
+        """A new process on what the disk holds."""
+        self.life += 1
+        self.herder = Herder(self.disk.load_ledger(), self.key)
+        self.offsets = Offsets()
+        self.next_offset = self.disk.next_offset
+        restored = self.disk.load_restored()
+        self._do(lambda herder, now_ms: herder.start(restored, now_ms))
+
+    def crash(self) -> None:
+        self.herder = None
+        self.timers.clear()
+        self.world.note_crash(self)
+
+    def connect(self, peer: PublicKey) -> None:
+        self._do(lambda herder, now_ms: herder.connect(peer, now_ms))
+
+    def take_ticket(self, timer: Timer) -> int:
+        """Names one setting of a timer; setting it again makes the former void."""
+        self._tickets += 1
+        self.timers[timer.name, timer.slot] = self._tickets
+        return self._tickets
+
+    def fire(self, timer: Timer, ticket: int) -> None:
+        if self.timers.get((timer.name, timer.slot)) == ticket:
+            del self.timers[timer.name, timer.slot]
+            self._do(lambda herder, now_ms: herder.fire(timer, now_ms))
+
+    def receive(self, peer: PublicKey, message: Message) -> None:
+        match message.body:
+            case LedgerRequest(first_sequence):
+                self._answer_ledger_request(peer, first_sequence)
+            case CertificateRequest(sequence):
+                self._answer_certificate_request(peer, sequence)
+            case Transactions(envelopes):
+                self.offer(envelopes)
+            case _:
+                self._do(lambda herder, now_ms: herder.receive(peer, message, now_ms))
+
+    def _answer_ledger_request(self, peer: PublicKey, first: int) -> None:
+        replies = []
+        for sequence in range(first, first + RECORDS_MAX):
+            record = self.disk.get_record(sequence)
+            if record is None:
+                break
+            replies.append(LedgerReply(sequence, record))
+        for reply in replies or [LedgerReply(first, None)]:
+            self.world.carry(self, peer, Message(reply))
+
+    def _answer_certificate_request(self, peer: PublicKey, sequence: int) -> None:
+        row = self.disk.ledgers.get(sequence)
+        if row is not None and row.certificate is not None:
+            reply = CertificateReply(sequence, row.header_hash, row.certificate)
+            self.world.carry(self, peer, Message(reply))
+
+    def read(self, first: int, envelopes: Sequence[tuple[bytes, Hash]]) -> None:
+        """Envelopes from the ingest topic, from offset `first` on."""
+        for offset, (_, envelope_hash) in enumerate(envelopes, first):
+            self.offsets.add(0, offset, envelope_hash)
+        self.next_offset = first + len(envelopes)
+        self.offer([envelope for envelope, _ in envelopes])
+
+    def offer(self, envelopes: Sequence[bytes]) -> None:
+        """What is well-formed and truly signed goes on to the herder."""
+        candidates = []
+        for envelope in envelopes:
+            opened = self.world.open_envelope(envelope)
+            if opened is None:
+                self.offsets.set_decided(compute_hash(envelope))
+            else:
+                candidates.append(opened)
+        if candidates:
+            self._do(lambda herder, now_ms: herder.admit(candidates, now_ms))
+
+    def _do(self, step: Callable[[Herder, int], list[Output]]) -> None:
+        if self.herder is None:
+            return
+        try:
+            for output in step(self.herder, self.world.get_clock_ms(self)):
+                if self.world.is_crash_due(self, output):
+                    raise Crash
+                self._perform(output)
+        except Crash:
+            self.crash()
+
+    def _perform(self, output: Output) -> None:
+        self.world.note(self, output)
+        match output:
+            case outputs.Persist():
+                self.disk.persist(output)
+            case outputs.Commit():
+                self._commit(output)
+            case outputs.Certified():
+                self.disk.certify(output)
+            case outputs.Broadcast(_, message):
+                self.world.carry(self, None, message)
+            case outputs.Send(peer, _, message):
+                self.world.carry(self, peer, message)
+            case outputs.StartTimer(timer, delay_ms):
+                self.world.start_timer(self, timer, delay_ms)
+            case outputs.StopTimer(name, slot):
+                self.timers.pop((name, slot), None)
+            case outputs.Decided(envelope_hash) | outputs.Refuse(envelope_hash, _):
+                self.offsets.set_decided(envelope_hash)
+            case outputs.Alarm():
+                pass  # noted above
+
+    def _commit(self, commit: outputs.Commit) -> None:
+        if self.herder is not None:
+            next_offset = self.offsets.get_next().get(0, self.next_offset)
+            self.disk.commit(commit, self.herder.ledger.window, next_offset)
