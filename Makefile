@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo check test test-faults bench clean
+.PHONY: help setup demo check test test-faults simulate bench clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -35,6 +35,9 @@ test: setup  ## All tests, with real servers.
 
 test-faults: setup  ## Only the tests that start, kill and restart real servers.
 	$(BIN)/pytest -m servers
+
+simulate: setup  ## One simulated run, SEED=n; a batch from there on: SEEDS=n.
+	$(BIN)/python -m tests.simulation.run --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)
 
 clean:  ## Remove what set-up and the tools made here (no data folder).
 	rm -rf .venv .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
