@@ -1,4 +1,4 @@
-"""A load for a running set: an issuer, an asset, many payers, and pre-signed payments of theirs.
+"""A load for a running set: issuer, asset, many payers, and pre-signed payments of theirs.
 
 It talks to the set as a user does: it produces framed envelopes to the ingest topic and follows a
 node's ledgers topic.
@@ -15,8 +15,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from nacl.signing import SigningKey
 
 from schemas.codec import decode, encode, frame, unframe
-from schemas.generated.common import Amount, Hash, Signature
+from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature
 from schemas.generated.ledger import LedgerBody, LedgerHeader, LedgerRecord
+from schemas.generated.operations import CreateIssuanceRequest, Payment, PaymentToBalance
 from schemas.generated.transactions import (
     DecoratedSignature,
     Operation,
@@ -69,7 +70,7 @@ class Set:
         raw = encode(
             Transaction(
                 self.network_id,
-                made.AccountID(public),
+                AccountID(public),
                 self.salt & (1 << 64) - 1,
                 0,
                 time.time_ns() // 1_000_000 + LIFE_MS,
@@ -79,7 +80,7 @@ class Set:
         )
         transaction_hash = compute_transaction_hash(self.network_id, raw)
         signature = Signature(key.sign(transaction_hash).signature)
-        signed = DecoratedSignature(made.PublicKey(public), signature)
+        signed = DecoratedSignature(PublicKey(public), signature)
         return transaction_hash, frame(TransactionEnvelope(raw, (signed,)))
 
     def produce(self, envelopes: Iterable[bytes], rate: float | None = None) -> float:
@@ -106,6 +107,17 @@ class Set:
         return time.perf_counter() - start
 
 
+def get_reader_settings(bootstrap_servers: str) -> dict[str, Any]:
+    """A reader of its own, that commits nothing."""
+    return {
+        "bootstrap.servers": bootstrap_servers,
+        "group.id": f"workload.{time.time_ns()}",
+        "enable.auto.commit": False,
+        "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
+        "fetch.wait.max.ms": 20,
+    }
+
+
 @dataclass
 class Follower:
     """Reads a node's ledgers topic from where it stands now."""
@@ -114,15 +126,7 @@ class Follower:
 
     @classmethod
     def open(cls, bootstrap_servers: str, node: str) -> "Follower":
-        consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap_servers,
-                "group.id": f"bench.{time.time_ns()}",
-                "enable.auto.commit": False,
-                "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
-                "fetch.wait.max.ms": 20,
-            }
-        )
+        consumer = Consumer(get_reader_settings(bootstrap_servers))
         topic = f"{node}.ledgers"
         _, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
         consumer.assign([TopicPartition(topic, 0, high)])
@@ -174,7 +178,7 @@ def make_economy(target: Set, names: Sequence[str], follower: Follower) -> None:
     )
     issues = [
         [
-            made.CreateIssuanceRequest(
+            CreateIssuanceRequest(
                 ASSET, Amount(10**9), target.get_balance_id(name), b"", f"to {name}", None
             )
             for name in names[i : i + ACCOUNTS_A_LEDGER]
@@ -199,9 +203,9 @@ def make_payments(target: Set, names: Sequence[str], count: int) -> list[tuple[H
         payee = (payer * 7 + 1) % len(names)
         if payee == payer:
             payee = (payer + 1) % len(names)
-        body = made.Payment(
+        body = Payment(
             balances[payer],
-            made.PaymentToBalance(balances[payee]),
+            PaymentToBalance(balances[payee]),
             Amount(1),
             made.FREE,
             "",
@@ -209,5 +213,3 @@ def make_payments(target: Set, names: Sequence[str], count: int) -> list[tuple[H
         )
         payments.append(target.sign(keys[payer], [body]))
     return payments
-
-
