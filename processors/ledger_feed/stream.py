@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import faust
@@ -19,6 +20,7 @@ from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 from processors.ledger_feed.topic import MESSAGE_BYTES_MAX, PARTITION, Message
 
 STOP_S = 10.0
+SESSION_S = 10.0
 QUEUED_MAX = 64
 
 
@@ -79,7 +81,7 @@ async def _write(stream: Stream) -> None:
 
 def _create_app(app_id: str, bootstrap_servers: str, streams: Sequence[Stream], folder: str) -> Any:
     app: Any = faust.App(
-        app_id,
+        get_group(app_id, streams),
         broker=[f"kafka://{server}" for server in bootstrap_servers.split(",")],
         value_serializer="raw",
         store="memory://",
@@ -91,12 +93,25 @@ def _create_app(app_id: str, bootstrap_servers: str, streams: Sequence[Stream], 
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=MESSAGE_BYTES_MAX,
         stream_buffer_maxsize=QUEUED_MAX,
+        # A member that comes back under its name takes its place at once; otherwise the group
+        # would wait for a killed one until its session ends.
+        consumer_group_instance_id=app_id,
+        broker_session_timeout=SESSION_S,
+        broker_heartbeat_interval=SESSION_S / 5,
     )
     app.transport.Consumer = _get_consumer(streams)
     for stream in streams:
         topic = app.topic(*stream.topics, value_type=bytes, value_serializer="raw")
         app.agent(topic, name=f"{app_id}.{stream.topics[0]}")(_get_agent(stream))
     return app
+
+
+def get_group(app_id: str, streams: Sequence[Stream]) -> str:
+    """The consumer group. Another choice of topics is another group, because a broker gives a
+    member that comes back under its name the partitions it had, whatever it asks for now.
+    """
+    topics = sorted(topic for stream in streams for topic in stream.topics)
+    return f"{app_id}-{sha256(' '.join(topics).encode()).hexdigest()[:8]}"
 
 
 def _get_agent(stream: Stream) -> Callable[[Any], Any]:

@@ -1,0 +1,154 @@
+"""Networks with a bit of everything in them: every operation, refusals, several operations in one
+transaction, what PostgreSQL's text cannot hold, entries that go away again.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from schemas.generated.common import Amount
+from schemas.generated.operations import (
+    CreateSigner,
+    ManageKeyValue,
+    ManageSigner,
+    Payment,
+    PaymentToAccount,
+    PutKeyValue,
+    RemoveKeyValue,
+    RemoveSigner,
+    StringValue,
+    U32Value,
+    U64Value,
+)
+from schemas.generated.transactions import Operation
+from streams.ledger.admission import Candidate
+from tests.support.network import (
+    FREE,
+    Network,
+    create_asset,
+    get_account,
+    get_owner,
+    get_public_key,
+    issue,
+    make_economy,
+    pay,
+)
+
+PEOPLE = ("alice", "bob", "carol")
+AMOUNT = 1_000_000
+
+Step = Callable[[Network, int], Candidate]
+"""Makes a transaction; the number is different in every step."""
+
+
+def _pay(network: Network, number: int) -> Candidate:
+    payer, payee = PEOPLE[number % 3], PEOPLE[(number + 1) % 3]
+    body = pay(network, payer, payee, "EUR", 1 + number, f"payment {number}")
+    return network.prepare(payer, body, memo="a memo\0with a NUL")
+
+
+def _pay_too_much(network: Network, number: int) -> Candidate:
+    payer, payee = PEOPLE[number % 3], PEOPLE[(number + 1) % 3]
+    return network.prepare(payer, pay(network, payer, payee, "EUR", 10**20))
+
+
+def _pay_again(network: Network, number: int) -> Candidate:
+    """The reference was used by the issuance."""
+    return network.prepare("issuer", issue(network, "alice", "EUR", 1 + number, "to alice"))
+
+
+def _pay_many(network: Network, number: int) -> Candidate:
+    """Three operations, the second by another account, which signs too."""
+    operations = (
+        pay(network, "alice", "bob", "EUR", 1 + number),
+        Operation(get_account("bob"), pay(network, "bob", "carol", "EUR", 2 + number)),
+        Payment(
+            network.get_balance_id("alice", "EUR"),
+            PaymentToAccount(get_account("carol")),
+            Amount(3),
+            FREE,
+            "to whom it may concern",
+            "",
+        ),
+    )
+    transaction = network.build("alice", *operations)
+    return network.admit(network.sign(transaction, "alice", "bob"))
+
+
+def _pay_many_in_vain(network: Network, number: int) -> Candidate:
+    operations = (
+        pay(network, "bob", "carol", "EUR", 1 + number),
+        pay(network, "bob", "carol", "EUR", 10**20),
+        pay(network, "bob", "carol", "EUR", 1),
+    )
+    return network.prepare("bob", *operations)
+
+
+def _put_key_value(network: Network, number: int) -> Candidate:
+    value = (U32Value(number), U64Value((1 << 64) - 1 - number), StringValue("s\0"))[number % 3]
+    return network.prepare("master", ManageKeyValue(f"key\0{number % 5}", PutKeyValue(value)))
+
+
+def _remove_key_value(network: Network, number: int) -> Candidate:
+    return network.prepare("master", ManageKeyValue(f"key\0{number % 5}", RemoveKeyValue()))
+
+
+def _add_signer(network: Network, number: int) -> Candidate:
+    signer = get_owner(f"signer {number % 3}", weight=1 + number % 1000, identity=1)
+    return network.prepare("carol", ManageSigner(CreateSigner(signer)))
+
+
+def _remove_signer(network: Network, number: int) -> Candidate:
+    key = get_public_key(f"signer {number % 3}")
+    return network.prepare("carol", ManageSigner(RemoveSigner(key)))
+
+
+def _create_asset(network: Network, number: int) -> Candidate:
+    return network.prepare("issuer", create_asset(f"A{number}", maximum=(1 << 128) - 1))
+
+
+def _ask_for_asset(network: Network, number: int) -> Candidate:
+    """Has a task left, so that a request stays in the state."""
+    return network.prepare("issuer", create_asset(f"R{number}", tasks=1))
+
+
+STEPS: tuple[Step, ...] = (
+    _pay,
+    _pay_too_much,
+    _pay_again,
+    _pay_many,
+    _pay_many_in_vain,
+    _put_key_value,
+    _remove_key_value,
+    _add_signer,
+    _remove_signer,
+    _create_asset,
+    _ask_for_asset,
+)
+
+
+def make_network(ledgers: Sequence[Sequence[int]]) -> Network:
+    """An economy, then one ledger for each of `ledgers`, of the steps with these indexes."""
+    network = make_economy(PEOPLE, AMOUNT)
+    for number, steps in enumerate(ledgers):
+        candidates = [
+            STEPS[step](network, number * 100 + place) for place, step in enumerate(steps)
+        ]
+        network.close(*candidates)
+    return network
+
+
+def make_varied_network(ledgers: int = 4) -> Network:
+    """Every step in every ledger."""
+    return make_network([range(len(STEPS))] * ledgers)
+
+
+def make_busy_network(ledgers: int, payments: int = 20) -> Network:
+    """Payments only, without references, so that ledgers are quick to make."""
+    network = make_economy(PEOPLE, AMOUNT)
+    for _ in range(ledgers):
+        bodies: list[Any] = [
+            (PEOPLE[i % 3], pay(network, PEOPLE[i % 3], PEOPLE[(i + 1) % 3], "EUR", 1 + i))
+            for i in range(payments)
+        ]
+        network.close(*(network.prepare(payer, body) for payer, body in bodies))
+    return network

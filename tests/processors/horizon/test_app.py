@@ -1,0 +1,281 @@
+"""The processor as a process between a real broker and a real database."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from processors.horizon.app import EXIT_NOT_TRUE
+from processors.horizon.audit import audit
+from processors.horizon.store import open_connection
+from schemas.codec import frame
+from schemas.generated.common import Hash, Signature
+from schemas.generated.events import Admission, AdmissionCode
+from schemas.generated.ledger import Certificate, HeaderSignature, LedgerRecord
+from tests.processors.economies import make_busy_network, make_varied_network
+from tests.processors.support import Log, Views
+from tests.support.network import Network
+from tests.support.servers import Servers
+
+
+@pytest.fixture(scope="module")
+def varied() -> Network:
+    return make_varied_network()
+
+
+@pytest.fixture(scope="module")
+def busy() -> Network:
+    return make_busy_network(120)
+
+
+def get_expected(views: Views, records: Sequence[LedgerRecord], tmp_path: Path) -> object:
+    """The rows that folding exactly `records` once gives, in a database of its own."""
+    folder = tmp_path / "expected"
+    folder.mkdir()
+    others = Views(views.servers, folder, views.network)
+    others.fold(records)
+    return others.get_rows()
+
+
+def is_right(views: Views) -> bool:
+    with open_connection(views.url) as connection:
+        return audit(connection).is_equal
+
+
+def test_views_hold_every_ledger_and_the_state_root_is_the_header_s(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.log.publish(*varied.records[:5])
+    with views.run() as processor:
+        processor.wait_for(5)
+        views.log.publish(*varied.records[5:])
+        processor.wait_for(len(varied.records))
+        assert processor.stop() == 0
+    assert is_right(views)
+    assert [row[0] for row in views.query("SELECT sequence FROM horizon.ledgers ORDER BY 1")] == [
+        *range(1, len(varied.records) + 1)
+    ]
+
+
+def test_killed_at_any_moment_every_row_is_there_once(
+    servers: Servers, tmp_path: Path, busy: Network
+) -> None:
+    views = Views(servers, tmp_path, busy)
+    for start in range(0, len(busy.records), 31):
+        views.log.publish(*busy.records[start : start + 31])
+        with views.run() as processor:
+            first = views.get_sequence()
+            processor.wait_until(lambda at=first: views.get_sequence() > at)  # type: ignore[misc]
+            processor.kill()
+    with views.run() as processor:
+        processor.wait_for(len(busy.records))
+    assert is_right(views)
+    assert views.get_rows() == get_expected(views, busy.records, tmp_path)
+
+
+def test_repeats_are_passed_over(servers: Servers, tmp_path: Path, varied: Network) -> None:
+    views = Views(servers, tmp_path, varied)
+    records = varied.records
+    views.log.publish(*records[:4], *records[1:6], records[5], *records[6:])
+    with views.run() as processor:
+        processor.wait_for(len(records))
+        views.log.publish(records[2])
+        views.log.publish(*varied.records[-1:])
+        assert processor.stop() == 0
+    with views.run() as processor:
+        time.sleep(1)
+        assert processor.process.poll() is None
+    assert is_right(views)
+    assert views.get_rows() == get_expected(views, records, tmp_path)
+
+
+def test_a_gap_is_filled_from_another_node_s_topic(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    empty = Log(servers, f"{views.prefix}node2.ledgers")
+    peer = Log(servers, f"{views.prefix}node3.ledgers")
+    records = varied.records
+    peer.publish(*records[:3], *records[1:])
+    views.log.publish(*records[:3], *records[6:])
+    with views.run(peer_topics=(empty.topic, peer.topic)) as processor:
+        processor.wait_for(len(records))
+    assert is_right(views)
+    assert views.get_rows() == get_expected(views, records, tmp_path)
+
+
+def test_a_gap_that_nobody_fills_stops_the_processor(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.log.publish(*varied.records[:3], *varied.records[4:])
+    check_it_stops(views, 3, "ledgers 4 to 4 are missing")
+
+
+def test_reordered_ledgers_stop_the_processor(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    records = varied.records
+    views.log.publish(*records[:3], records[4], records[3], *records[5:])
+    check_it_stops(views, 3, "ledgers 4 to 4 are missing")
+
+
+def forge_certificate(record: LedgerRecord) -> LedgerRecord:
+    first, *rest = record.certificate.signatures
+    wrong = HeaderSignature(first.node_id, Signature(bytes(64)))
+    return LedgerRecord(record.header, Certificate((wrong, *rest)), record.body)
+
+
+def drop_signature(record: LedgerRecord) -> LedgerRecord:
+    certificate = Certificate(record.certificate.signatures[1:])
+    return LedgerRecord(record.header, certificate, record.body)
+
+
+def change_body(record: LedgerRecord) -> LedgerRecord:
+    body = record.body[:-40] + bytes([record.body[-40] ^ 1]) + record.body[-39:]
+    return LedgerRecord(record.header, record.certificate, body)
+
+
+def change_header(record: LedgerRecord) -> LedgerRecord:
+    header = record.header[:-1] + bytes([record.header[-1] ^ 1])
+    return LedgerRecord(header, record.certificate, record.body)
+
+
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        (forge_certificate, "a signature of the certificate is false"),
+        (drop_signature, "too few validators"),
+        (change_body, "the body is not the header's"),
+        (change_header, "a signature of the certificate is false"),
+        (lambda record: frame(record)[:-1], "a record cannot be read"),
+        (lambda _: b"", "a record cannot be read"),
+    ],
+)
+def test_a_forged_ledger_stops_the_processor(  # type: ignore[no-untyped-def]
+    servers: Servers, tmp_path: Path, varied: Network, forge, reason: str
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    records = varied.records
+    views.log.publish(*records[:7], forge(records[7]), *records[7:])
+    check_it_stops(views, 7, reason)
+
+
+def test_another_ledger_under_a_known_number_stops_the_processor(
+    servers: Servers, tmp_path: Path
+) -> None:
+    one, other = make_varied_network(1), make_busy_network(2)
+    views = Views(servers, tmp_path, one)
+    assert one.records[4] == other.records[4]
+    views.log.publish(*one.records, other.records[5])
+    check_it_stops(views, len(one.records), "the chain forked")
+
+
+def test_another_genesis_stops_the_processor(servers: Servers, tmp_path: Path) -> None:
+    other = Network()
+    views = Views(servers, tmp_path, make_varied_network(1))
+    changed = change_header(other.records[0])
+    views.log.publish(changed)
+    check_it_stops(views, 0, "the genesis is not the pinned one")
+
+
+def check_it_stops(views: Views, sequence: int, reason: str) -> None:
+    """Before the wrong record, with an alarm; and again when it is started again."""
+    for _ in range(2):
+        with views.run() as processor:
+            assert processor.wait_for_end() == EXIT_NOT_TRUE
+            assert reason in processor.get_alarms()[0]
+        assert views.get_sequence() == sequence
+        if sequence:
+            assert is_right(views)
+
+
+def test_a_wrong_offset_is_only_a_hint(servers: Servers, tmp_path: Path, varied: Network) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records[:6])
+    for offset in (0, 3, 1_000):
+        with views.connect() as connection:
+            connection.execute("UPDATE horizon.progress SET kafka_offset = %s", (offset,))
+        views.fold(varied.records[views.get_sequence() : views.get_sequence() + 1])
+    assert is_right(views)
+
+
+def test_views_follow_another_node_from_where_they_stand(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records[:6])
+    other = Log(servers, f"{views.prefix}node2.ledgers")
+    other.publish(*varied.records)
+    with views.run(ledgers_topic=other.topic) as processor:
+        processor.wait_for(len(varied.records))
+    assert is_right(views)
+
+
+def test_the_older_of_two_processors_is_fenced(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records[:6])
+    with views.run() as older:
+        older.wait_until(lambda: "processor_starts" in older.read_log())
+        with views.run(name=f"{views.prefix}another") as newer:
+            newer.wait_until(lambda: "processor_starts" in newer.read_log())
+            views.log.publish(*varied.records[6:])
+            newer.wait_for(len(varied.records))
+            assert older.wait_for_end() == 1
+            assert "Fenced" in older.read_log()
+    assert is_right(views)
+
+
+def test_without_its_schema_it_says_what_to_do(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    with views.connect() as connection:
+        connection.execute("DROP SCHEMA horizon CASCADE")
+    with views.run() as processor:
+        assert processor.wait_for_end() == 1
+        assert "run `tokend migrate`" in processor.read_log()
+
+
+def test_views_of_another_network_are_refused(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records[:2])
+    with views.connect() as connection:
+        connection.execute("UPDATE horizon.progress SET network_id = %s", (bytes(32),))
+    with views.run() as processor:
+        assert processor.wait_for_end() == 1
+        assert "another network" in processor.read_log()
+
+
+def test_refusals_are_stored_told_and_forgotten_after_an_hour(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    now_ms = time.time_ns() // 1_000_000
+    old = Admission(Hash(b"o" * 32), None, AdmissionCode.MALFORMED, "", 1, now_ms - 3_700_000)
+    fresh = Admission(Hash(b"f" * 32), None, AdmissionCode.BAD_AUTH, "a\0b", 2, now_ms)
+    with views.connect() as listener:
+        listener.execute("LISTEN horizon_admission")
+        listener.execute("LISTEN horizon_ledger")
+        listener.execute(
+            "INSERT INTO horizon.admissions VALUES (%s, 'node', NULL, 'MALFORMED', '', 1, %s)",
+            (b"x" * 32, now_ms - 3_700_000),
+        )
+        views.log.publish(*varied.records)
+        views.admissions.publish(old, b"no admission", fresh, fresh)
+        with views.run() as processor:
+            processor.wait_for(len(varied.records))
+            told = {(n.channel, n.payload) for n in listener.notifies(timeout=5, stop_after=2)}
+            assert ("horizon_admission", fresh.envelope_hash.hex()) in told
+            assert any(channel == "horizon_ledger" for channel, _ in told)
+            processor.wait_until(lambda: "admission_left_out" in processor.read_log())
+    rows = views.query("SELECT envelope_hash, node, code, detail FROM horizon.admissions")
+    node = views.admissions.topic.removesuffix(".admissions")
+    assert rows == [(fresh.envelope_hash, node, "BAD_AUTH", "a\ufffdb")]

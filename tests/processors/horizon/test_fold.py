@@ -1,0 +1,136 @@
+"""One verified ledger becomes the rows that the tables' descriptions promise."""
+
+from processors.horizon.fold import OPERATION_TYPES, LedgerRows, fold_ledger
+from schemas.codec import decode, encode, sha256
+from schemas.generated.ledger import LedgerBody
+from schemas.generated.transactions import (
+    Operation,
+    OperationResult,
+    Transaction,
+    TransactionEnvelope,
+    TransactionResult,
+)
+from streams.ledger.chain import VerifiedLedger, get_genesis_position, verify_record
+from streams.ledger.state_trie import build
+from tests.processors.economies import make_varied_network
+from tests.support.network import Network, get_account, make_economy, pay
+
+
+def verify(network: Network) -> list[VerifiedLedger]:
+    position, ledgers = get_genesis_position(network.network_id), []
+    for record in network.records:
+        verified = verify_record(position, record, network.genesis_hash)
+        position = verified.position
+        ledgers.append(verified)
+    return ledgers
+
+
+def fold_last(network: Network) -> LedgerRows:
+    return fold_ledger(verify(network)[-1])
+
+
+def test_types_are_named_as_the_schema_files() -> None:
+    assert OPERATION_TYPES == (
+        "create_account",
+        "manage_signer",
+        "manage_balance",
+        "manage_key_value",
+        "manage_asset",
+        "create_issuance_request",
+        "payment",
+    )
+
+
+def test_a_payment() -> None:
+    network = make_economy()
+    network.close(network.prepare("alice", pay(network, "alice", "bob", "EUR", 7), memo="thanks"))
+    rows = fold_last(network)
+    sequence = rows.sequence
+    first = sequence << 32 | 1 << 12
+    alice, bob = get_account("alice"), get_account("bob")
+    transaction = rows.transactions[0]
+    assert transaction[:2] == (first, sequence)
+    assert transaction[4:7] == (alice, b"thanks", "SUCCESS")
+    assert transaction[3] == sha256(transaction[7])  # type: ignore[arg-type]
+    operation = rows.operations[0]
+    assert operation[:3] == (first | 1, first, sequence)
+    assert operation[4:6] == (alice, "payment")
+    assert operation[8] is True
+    assert rows.participants == [(alice, first | 1), (bob, first | 1)]
+    assert [(m[0], m[1], m[2], m[5], m[6]) for m in rows.movements] == [
+        (sequence << 32 | 1, first | 1, alice, "CHARGED", 7),
+        (sequence << 32 | 2, first | 1, bob, "FUNDED", 7),
+    ]
+
+
+def test_a_failed_transaction_has_rows_and_its_sources_take_part() -> None:
+    network = make_economy()
+    bodies = (
+        pay(network, "alice", "bob", "EUR", 1),
+        Operation(get_account("bob"), pay(network, "bob", "alice", "EUR", 10**20)),
+    )
+    network.close(network.admit(network.sign(network.build("alice", *bodies), "alice", "bob")))
+    rows = fold_last(network)
+    assert rows.transactions[0][6] == "FAILED"
+    assert [(each[4], each[8]) for each in rows.operations] == [
+        (get_account("alice"), False),
+        (get_account("bob"), False),
+    ]
+    assert [account for account, _ in rows.participants] == [
+        get_account("alice"),
+        get_account("bob"),
+    ]
+    assert rows.movements == []
+    assert rows.changes == {}
+
+
+def test_every_slice_is_what_its_column_says() -> None:
+    for verified in verify(make_varied_network()):
+        rows = fold_ledger(verified)
+        body = decode(LedgerBody, verified.record.body)
+        operations = iter(rows.operations)
+        assert len(rows.transactions) == len(body.transactions)
+        for row, applied in zip(rows.transactions, body.transactions, strict=True):
+            envelope = decode(TransactionEnvelope, applied.envelope)
+            transaction = decode(Transaction, envelope.transaction)
+            assert row[4:6] == (transaction.source_account, transaction.memo.encode())
+            assert row[10] == len(transaction.operations)
+            assert decode(TransactionResult, row[8]) == applied.result  # type: ignore[arg-type]
+            for operation, result in zip(
+                transaction.operations, applied.result.operations, strict=True
+            ):
+                found = next(operations)
+                assert found[4] == (operation.source or transaction.source_account)
+                assert decode(Operation, found[6]) == operation  # type: ignore[arg-type]
+                assert decode(OperationResult, found[7]) == result  # type: ignore[arg-type]
+        assert next(operations, None) is None
+
+
+def test_ids_ascend_and_never_repeat() -> None:
+    folded = [fold_ledger(each) for each in verify(make_varied_network())]
+    for name in ("transactions", "operations", "movements"):
+        ids = [row[0] for rows in folded for row in getattr(rows, name)]
+        assert ids == sorted(set(ids))
+    assert len({each for rows in folded for each in rows.participants}) == sum(
+        len(rows.participants) for rows in folded
+    )
+
+
+def test_changes_are_the_last_of_each_entry() -> None:
+    network = make_varied_network()
+    state: dict[bytes, bytes] = {}
+    for verified in verify(network):
+        for key, after in fold_ledger(verified).changes.items():
+            if after is None:
+                state.pop(key, None)
+            else:
+                state[key] = after
+    trie = build((sha256(key), sha256(entry)) for key, entry in state.items())
+    assert trie.root == network.ledger.header.state_root
+
+
+def test_the_genesis_has_entries_and_no_transactions() -> None:
+    rows = fold_ledger(verify(Network())[0])
+    assert rows.transactions == []
+    assert len(rows.changes) > 10
+    assert rows.ledger[8] == encode(Network().records[0].certificate)

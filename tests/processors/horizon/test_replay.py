@@ -1,0 +1,267 @@
+"""Replay: rebuilt views are the live ones, whenever it was interrupted, and nobody notices."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from infra.local.processes import wait_until
+from processors.horizon import rebuild, replay
+from processors.horizon.audit import audit
+from processors.horizon.rebuild import Difference, ReplayProgress
+from processors.horizon.replay import ReplayError, run
+from processors.horizon.store import open_connection
+from tests.processors.economies import make_busy_network, make_varied_network
+from tests.processors.support import Views, encode_toml
+from tests.support.network import Network
+from tests.support.servers import Servers
+
+REPLAY = """
+import os, pathlib, sys
+from processors.horizon.config import HorizonSettings
+from processors.horizon.replay import run
+from schemas.settings import load_config
+run(load_config(HorizonSettings, pathlib.Path(sys.argv[1]), os.environ))
+"""
+
+
+@pytest.fixture(scope="module")
+def varied() -> Network:
+    return make_varied_network()
+
+
+def get_schemas(views: Views) -> list[str]:
+    found = views.query(
+        "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'horizon%%' ORDER BY 1"
+    )
+    return [name for (name,) in found]
+
+
+def is_right(views: Views) -> bool:
+    with open_connection(views.url) as connection:
+        return audit(connection).is_equal
+
+
+def test_rebuilt_views_take_the_place_of_damaged_ones(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records)
+    before = views.get_rows()
+    with views.connect() as connection:
+        connection.execute("UPDATE horizon.balances SET amount = amount + 1")
+        connection.execute("DELETE FROM horizon.movements WHERE amount < 100")
+    assert not is_right(views)
+    states: list[ReplayProgress] = []
+    outcome = run(views.get_settings(), report=states.append)
+    assert outcome.is_live
+    assert outcome.audit.is_equal
+    assert outcome.sequence == len(varied.records)
+    assert outcome.transactions == len(before["transactions"])
+    assert views.get_rows() == before
+    assert get_schemas(views) == ["horizon"]
+    assert [states[0].state, states[-1].state] == ["replaying", "done"]
+    assert states[-1].sequence == states[-1].target == len(varied.records)
+
+
+def test_verifying_compares_and_leaves_the_live_views(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records)
+    outcome = run(views.get_settings(), verify=True)
+    assert outcome.differences == []
+    assert not outcome.is_live
+    assert get_schemas(views) == ["horizon"]
+    with views.connect() as connection:
+        connection.execute("UPDATE horizon.transactions SET memo = 'x' WHERE id % 3 = 0")
+        connection.execute("DELETE FROM horizon.signers WHERE weight < 1000")
+    changed = run(views.get_settings(), verify=True).differences
+    assert changed is not None
+    assert [each.table for each in changed] == ["signers", "transactions"]
+    assert changed[0].missing == 0
+    assert isinstance(changed[1], Difference)
+    assert changed[1].missing == changed[1].surplus > 0
+
+
+def test_history_before_the_first_ledger_asked_for_is_kept(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records)
+    before = views.get_rows()
+    last = len(varied.records)
+    outcome = run(views.get_settings(), from_sequence=last)
+    assert outcome.transactions == varied.ledger.header.transaction_count
+    assert views.get_rows() == before
+    with pytest.raises(ReplayError, match="the first is 1"):
+        run(views.get_settings(), from_sequence=0)
+
+
+def test_a_killed_replay_goes_on_where_it_was(servers: Servers, tmp_path: Path) -> None:
+    network = make_busy_network(300, payments=5)
+    views = Views(servers, tmp_path, network)
+    views.fold(network.records)
+    before = views.get_rows()
+    config = tmp_path / "replay.toml"
+    config.write_text(encode_toml(views.get_settings()))
+    process = subprocess.Popen([sys.executable, "-c", REPLAY, str(config)], env=os.environ)
+    assert wait_until(lambda: get_replayed(views) > 0, 60)
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    stopped_at = get_replayed(views)
+    assert 0 < stopped_at < len(network.records)
+    outcome = run(views.get_settings())
+    assert outcome.transactions < len(before["transactions"])
+    assert views.get_rows() == before
+    assert get_schemas(views) == ["horizon"]
+
+
+def get_replayed(views: Views) -> int:
+    try:
+        rows = views.query("SELECT sequence FROM horizon_replay_1.progress")
+    except psycopg.errors.UndefinedTable:
+        return 0
+    return rows[0][0] if rows else 0
+
+
+def test_a_replay_of_another_kind_starts_anew(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    with open_connection(views.url) as connection:
+        assert rebuild.open_replay(connection, 1) == "horizon_replay_1"
+        assert rebuild.open_replay(connection, 1) == "horizon_replay_1"
+        assert rebuild.open_replay(connection, 2) == "horizon_replay_2"
+        connection.execute("UPDATE horizon_replay_2.replay SET state = 'failed'")
+        assert rebuild.open_replay(connection, 2) == "horizon_replay_3"
+        connection.execute("CREATE SCHEMA horizon_old_7")
+        rebuild.open_replay(connection, 2)
+    assert get_schemas(views) == ["horizon", "horizon_replay_3"]
+
+
+def test_only_one_replay_runs(servers: Servers, tmp_path: Path, varied: Network) -> None:
+    views = Views(servers, tmp_path, varied)
+    with open_connection(views.url) as connection:
+        assert rebuild.try_lock_replay(connection)
+        with pytest.raises(ReplayError, match="another replay"):
+            run(views.get_settings())
+
+
+def test_views_that_do_not_add_up_are_not_swapped_in(
+    servers: Servers, tmp_path: Path, varied: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records)
+    before = views.get_rows()
+
+    def damage(connection: Any, schema: str) -> Any:
+        connection.execute(f"UPDATE {schema}.balances SET locked = locked + 1")  # noqa: S608
+        return audit(connection, schema)
+
+    monkeypatch.setattr(replay, "audit", damage)
+    with pytest.raises(ReplayError, match="state root"):
+        run(views.get_settings())
+    assert views.get_rows() == before
+    monkeypatch.undo()
+    assert run(views.get_settings()).is_live
+
+
+def test_a_topic_that_ends_too_early_is_told(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records)
+    with views.connect() as connection:
+        connection.execute("UPDATE horizon.progress SET sequence = sequence + 1")
+    with pytest.raises(ReplayError, match="the live views are at"):
+        run(views.get_settings())
+
+
+class Reader(threading.Thread):
+    """Reads the live views without a pause, as a gateway's connection with prepared statements."""
+
+    def __init__(self, views: Views) -> None:
+        super().__init__()
+        self.views = views
+        self.is_over = threading.Event()
+        self.errors: list[Exception] = []
+        self.sequences: list[int] = []
+
+    def run(self) -> None:
+        try:
+            with psycopg.connect(self.views.url, autocommit=True, prepare_threshold=0) as reader:
+                while not self.is_over.is_set():
+                    self.read(reader)
+        except Exception as error:
+            self.errors.append(error)
+
+    def read(self, reader: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        row = reader.execute("SELECT sequence FROM horizon.progress").fetchone()
+        assert row is not None
+        self.sequences.append(row[0])
+        held = reader.execute("SELECT sum(amount + locked) FROM horizon.balances").fetchone()
+        issued = reader.execute("SELECT sum(issued) FROM horizon.assets").fetchone()
+        assert held is not None
+        assert held == issued
+        query = "SELECT count(*) FROM horizon.transactions WHERE ledger_sequence <= %s"
+        count = reader.execute(query, (5,)).fetchone()
+        assert count is not None
+        assert count[0] > 0
+
+
+def test_the_live_processor_and_readers_do_not_notice_the_swap(
+    servers: Servers, tmp_path: Path
+) -> None:
+    network = make_busy_network(200, payments=5)
+    views = Views(servers, tmp_path, network)
+    views.fold(network.records[:100])
+    views.admissions.publish()
+    reader = Reader(views)
+    with views.run() as processor:
+        reader.start()
+        publisher = threading.Thread(target=publish_slowly, args=(views, network.records[100:]))
+        publisher.start()
+        for _ in range(3):
+            assert run(views.get_settings()).is_live
+        publisher.join()
+        processor.wait_for(len(network.records))
+        assert processor.process.poll() is None
+        reader.is_over.set()
+        reader.join(10)
+    assert reader.errors == []
+    assert reader.sequences == sorted(reader.sequences)
+    assert is_right(views)
+    assert run(views.get_settings(), verify=True).differences == []
+
+
+def publish_slowly(views: Views, records: Any) -> None:
+    pause = threading.Event()
+    for record in records:
+        views.log.publish(record)
+        pause.wait(0.05)
+
+
+def test_the_row_replay_tells_machines_how_far_it_is(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records)
+    seen: list[tuple[Any, ...]] = []
+
+    def look(progress: ReplayProgress) -> None:
+        if progress.state == "auditing":
+            table = f"{progress.schema}.replay"
+            query = f"SELECT state, sequence, target, transactions FROM {table}"  # noqa: S608
+            seen.extend(views.query(query))
+
+    run(views.get_settings(), report=look)
+    last = len(varied.records)
+    transactions = views.query("SELECT count(*) FROM horizon.transactions")[0][0]
+    assert seen == [("auditing", last, last, transactions)]
