@@ -17,7 +17,7 @@ from streams.ledger.apply import Applied, apply_transaction
 from streams.ledger.body import encode_body, encode_result
 from streams.ledger.context import CloseContext, TransactionContext
 from streams.ledger.errors import InvariantViolation
-from streams.ledger.hash_window import HashWindow
+from streams.ledger.hash_window import HashWindow, WindowRow
 from streams.ledger.hashes import compute_apply_order, compute_hash, compute_set_hash
 from streams.ledger.keys import KeyBytes
 from streams.ledger.merkle import compute_root
@@ -38,7 +38,8 @@ class Ledger:
 
 @dataclass(slots=True, frozen=True)
 class ClosedLedger:
-    """What closing produced. `changes`: per key the entry's bytes before and after the ledger."""
+    """What closing produced. `changes`: per key the entry's bytes before and after the ledger;
+    `window_rows`: what it added to the hash window."""
 
     header: LedgerHeader
     header_bytes: bytes
@@ -46,6 +47,7 @@ class ClosedLedger:
     body: bytes
     applied: list[Applied]
     changes: dict[KeyBytes, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
+    window_rows: tuple[WindowRow, ...] = ()
 
 
 def close_ledger(
@@ -61,10 +63,6 @@ def close_ledger(
     changes = merge_changes(applied)
     invariants.check_changes(
         {key: (before, ledger.state.get(key)) for key, (before, _) in changes.items()}
-    )
-    ledger.window.add_ledger(
-        ((c.transaction_hash, c.transaction.max_time_ms) for c in candidates.values()),
-        value.close_time_ms,
     )
     return _seal(ledger, value, context, applied, changes)
 
@@ -126,6 +124,13 @@ def _seal(
         each.candidate.transaction_hash + result
         for each, result in zip(applied, results, strict=True)
     ]
+    window_rows = ledger.window.add_ledger(
+        (
+            (each.candidate.transaction_hash, each.candidate.transaction.max_time_ms)
+            for each in applied
+        ),
+        value.close_time_ms,
+    )
     ledger.trie = state_trie.update(ledger.trie, compute_trie_changes(changes))
     ledger.header = LedgerHeader(
         network_id=context.network_id,
@@ -143,4 +148,6 @@ def _seal(
     )
     header_bytes = encode(ledger.header)
     ledger.header_hash = compute_hash(header_bytes)
-    return ClosedLedger(ledger.header, header_bytes, ledger.header_hash, body, applied, changes)
+    return ClosedLedger(
+        ledger.header, header_bytes, ledger.header_hash, body, applied, changes, window_rows
+    )

@@ -11,6 +11,7 @@ from schemas.generated.common import Hash
 from streams.ledger.hashes import ZERO_HASH, compute_hash
 
 MINUTE_MS = 60_000
+WindowRow = tuple[int, Hash, tuple[Hash, ...]]  # minute, running hash after it, hashes it added
 
 
 class HashWindow:
@@ -25,8 +26,11 @@ class HashWindow:
     def has(self, transaction_hash: Hash, max_time_ms: int) -> bool:
         return transaction_hash in self._hashes.get(max_time_ms // MINUTE_MS, ())
 
-    def add_ledger(self, transactions: Iterable[tuple[Hash, int]], close_time_ms: int) -> None:
-        """`transactions`: (hash, max_time_ms) of those a ledger took, in any order."""
+    def add_ledger(
+        self, transactions: Iterable[tuple[Hash, int]], close_time_ms: int
+    ) -> tuple[WindowRow, ...]:
+        """`transactions`: (hash, max_time_ms) of those a ledger took, in any order. Returns what
+        it added, for `restore`."""
         added: dict[int, list[Hash]] = {}
         for transaction_hash, max_time_ms in transactions:
             added.setdefault(max_time_ms // MINUTE_MS, []).append(transaction_hash)
@@ -35,6 +39,8 @@ class HashWindow:
             self._running[minute] = compute_hash(running + b"".join(sorted(hashes)))
             self._hashes.setdefault(minute, set()).update(hashes)
         self._drop_passed(close_time_ms)
+        kept = sorted(minute for minute in added if minute in self._running)
+        return tuple((m, self._running[m], tuple(sorted(added[m]))) for m in kept)
 
     def _drop_passed(self, close_time_ms: int) -> None:
         passed = [m for m in self._running if (m + 1) * MINUTE_MS <= close_time_ms]
@@ -42,14 +48,11 @@ class HashWindow:
             del self._running[minute]
             del self._hashes[minute]
 
-    def restore(self, rows: Iterable[tuple[int, Hash, Iterable[Hash]]]) -> None:
-        """What ledgers added, in their order: (minute, running hash after it, hashes it added)."""
+    def restore(self, rows: Iterable[WindowRow]) -> None:
+        """What ledgers added, in their order."""
         for minute, running, hashes in rows:
             self._running[minute] = running
             self._hashes.setdefault(minute, set()).update(hashes)
-
-    def get_running(self, minute: int) -> Hash | None:
-        return self._running.get(minute)
 
     def compute_root(self) -> Hash:
         """Hash over (u64 minute || running hash), ascending; zeros when there are none."""

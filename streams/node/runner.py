@@ -199,9 +199,7 @@ class Node:
 
     async def _commit(self, commit: Commit) -> None:
         closed = commit.closed
-        await self._in_thread(
-            self.store.commit, commit, self.herder.ledger.window, self.offsets.get_next()
-        )
+        await self._in_thread(self.store.commit, commit, self.offsets.get_next())
         self.last_progress_ms = get_now_ms()
         self.proofs.add_closed(closed)
         if commit.certificate is None:
@@ -317,7 +315,7 @@ def open_store(settings: CoreSettings) -> tuple[Store, Ledger]:
     if store.is_empty():
         ledger = opened.ledger
         commit = Commit(opened.closed, None, Certificate(()))
-        store.commit(commit, ledger.window, {})
+        store.commit(commit, {})
         return store, ledger
     ledger = store.load_ledger()
     genesis_hash = store.load_genesis_hash()

@@ -5,7 +5,7 @@ so what a method has returned from is durable. A database error is raised: the n
 as if it had remembered.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -184,21 +184,19 @@ class Store:
                 raw = encode(Transactions(each.envelopes))
                 cursor.execute(WRITE_SET, (each.set_hash, each.slot, raw), binary=True)
 
-    def commit(self, commit: Commit, window: HashWindow, offsets: Mapping[int, int]) -> None:
+    def commit(self, commit: Commit, offsets: Mapping[int, int]) -> None:
         """One closed ledger, whole, with the offsets to read on from."""
         closed = commit.closed
         sequence = closed.header.sequence
         with self._connection.transaction(), self._connection.cursor() as cursor:
             _write_entries(cursor, closed)
             _write_ledger(cursor, commit)
-            for minute, hashes in _get_window_additions(closed).items():
-                running = window.get_running(minute)
-                if running is not None:
-                    cursor.execute(
-                        "INSERT INTO hash_window (sequence, minute, running, hashes) "
-                        "VALUES (%b, %b, %b, %b)",
-                        (sequence, minute, running, b"".join(sorted(hashes))),
-                    )
+            for minute, running, hashes in closed.window_rows:
+                cursor.execute(
+                    "INSERT INTO hash_window (sequence, minute, running, hashes) "
+                    "VALUES (%b, %b, %b, %b)",
+                    (sequence, minute, running, b"".join(hashes)),
+                )
             passed = closed.header.close_time_ms // MINUTE_MS
             cursor.execute("DELETE FROM hash_window WHERE minute < %b", (passed,))
             cursor.execute("DELETE FROM statements WHERE slot < %b", (sequence - SLOTS_KEPT,))
@@ -238,13 +236,5 @@ def _write_ledger(cursor: psycopg.Cursor, commit: Commit) -> None:
     )
 
 
-def _get_window_additions(closed: ClosedLedger) -> dict[int, list[Hash]]:
-    added: dict[int, list[Hash]] = {}
-    for applied in closed.applied:
-        minute = applied.candidate.transaction.max_time_ms // MINUTE_MS
-        added.setdefault(minute, []).append(applied.candidate.transaction_hash)
-    return added
-
-
-def _split_hashes(raw: bytes) -> Iterable[Hash]:
-    return [Hash(raw[i : i + HASH_BYTES]) for i in range(0, len(raw), HASH_BYTES)]
+def _split_hashes(raw: bytes) -> tuple[Hash, ...]:
+    return tuple(Hash(raw[i : i + HASH_BYTES]) for i in range(0, len(raw), HASH_BYTES))

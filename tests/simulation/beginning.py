@@ -44,12 +44,12 @@ def make_beginning(validators: int) -> Beginning:
     network = Network(make_genesis(validators))
     disk = Disk()
     opened = open_genesis(network.genesis)
-    disk.commit(Commit(opened.closed, None, Certificate(())), network.ledger.window, 0)
+    disk.commit(Commit(opened.closed, None, Certificate(())), 0)
 
     def close(*candidates: Candidate) -> None:
         closed = network.close(*candidates)
         certificate = network.records[-1].certificate
-        disk.commit(Commit(closed, None, certificate), network.ledger.window, 0)
+        disk.commit(Commit(closed, None, certificate), 0)
 
     close(
         network.prepare("master", create_account("issuer")),

@@ -56,7 +56,7 @@ class Disk:
         for each in persist.sets:
             self.sets.setdefault(each.set_hash, each)
 
-    def commit(self, commit: Commit, window: HashWindow, next_offset: int) -> None:
+    def commit(self, commit: Commit, next_offset: int) -> None:
         closed = commit.closed
         sequence = closed.header.sequence
         if sequence in self.ledgers:
@@ -73,23 +73,16 @@ class Disk:
             commit.signature,
             commit.certificate,
         )
-        self._write_window(closed, window)
+        self._write_window(closed)
         self.statements = {
             k: r for k, r in self.statements.items() if k[0] >= sequence - SLOTS_KEPT
         }
         self.sets = {k: r for k, r in self.sets.items() if r.slot > sequence}
         self.next_offset = next_offset
 
-    def _write_window(self, closed: ClosedLedger, window: HashWindow) -> None:
-        added: dict[int, list[Hash]] = {}
-        for applied in closed.applied:
-            minute = applied.candidate.transaction.max_time_ms // MINUTE_MS
-            added.setdefault(minute, []).append(applied.candidate.transaction_hash)
-        for minute, hashes in added.items():
-            running = window.get_running(minute)
-            if running is not None:
-                row = (running, tuple(sorted(hashes)))
-                self.window[minute, closed.header.sequence] = row
+    def _write_window(self, closed: ClosedLedger) -> None:
+        for minute, running, hashes in closed.window_rows:
+            self.window[minute, closed.header.sequence] = (running, hashes)
         passed = closed.header.close_time_ms // MINUTE_MS
         self.window = {key: row for key, row in self.window.items() if key[0] >= passed}
 
@@ -123,6 +116,11 @@ class Disk:
                 if row.certificate is None
             ),
         )
+
+    def get_uncertified(self) -> list[int]:
+        """Ledgers below the newest that lack their certificates."""
+        newest = max(self.ledgers)
+        return [s for s, row in self.ledgers.items() if s < newest and row.certificate is None]
 
     def get_record(self, sequence: int) -> LedgerRecord | None:
         """The certified ledger, as it is published and sent."""

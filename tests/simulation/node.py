@@ -176,6 +176,4 @@ class Node:
                 pass  # noted above
 
     def _commit(self, commit: outputs.Commit) -> None:
-        if self.herder is not None:
-            next_offset = self.offsets.get_next().get(0, self.next_offset)
-            self.disk.commit(commit, self.herder.ledger.window, next_offset)
+        self.disk.commit(commit, self.offsets.get_next().get(0, self.next_offset))
