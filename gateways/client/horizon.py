@@ -12,7 +12,7 @@ import httpx2
 from gateways.client.errors import HorizonUnavailable, ProblemError
 
 TIMEOUT_SECONDS = 40.0  # a gateway holds `wait=result` for up to 30
-RETRY_SECONDS = 1.0
+RETRY_SECONDS = 0.5
 PAGE_MAX = "200"
 Json = dict[str, Any]
 

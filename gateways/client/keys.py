@@ -5,7 +5,15 @@ from nacl.signing import SigningKey
 from schemas.generated.common import AccountID, PublicKey
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
 
-__all__ = ["SigningKey", "generate_key", "get_account_id", "get_address", "get_seed", "read_seed"]
+__all__ = [
+    "SigningKey",
+    "generate_key",
+    "get_account_id",
+    "get_address",
+    "get_public_key",
+    "get_seed",
+    "read_seed",
+]
 
 
 def generate_key() -> SigningKey:

@@ -1,0 +1,149 @@
+"""The verbs as a user runs them: in a process of their own, mounted as the CLI mounts them."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateways.client.keys import get_address, get_seed
+from schemas.strkey import encode_balance_id
+from tests.gateways.support import Gateway
+from tests.support.network import get_key
+
+ALICE, BOB = get_address(get_key("alice")), get_address(get_key("bob"))
+# The mount that infra.cli.main makes, with its handling of errors.
+PROGRAM = """
+import sys
+from infra.cli import main
+from gateways.client.commands import app
+names = {c.name for c in main.app.registered_commands}
+if "pay" not in names and all(g.typer_instance is not app for g in main.app.registered_groups):
+    main.app.add_typer(app)
+main.main()
+"""
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("TOKEND_")}
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        env={**clean, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def run_json(*arguments: str, **environment: str) -> Any:
+    done = run(*arguments, "--json", **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def seed_file(tmp_path: Path) -> str:
+    path = tmp_path / "alice.seed"
+    path.write_text(get_seed(get_key("alice")) + "\n")
+    return str(path)
+
+
+def test_keys(tmp_path: Path) -> None:
+    path = tmp_path / "new.seed"
+    made = run_json("keys", "new", "--out", str(path))
+    assert "seed" not in made
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    shown = run("keys", "show", "--seed-file", str(path))
+    assert made["address"] in shown.stdout
+    assert path.read_text().strip() not in shown.stdout
+    again = run("keys", "new", "--out", str(path))
+    assert again.returncode == 1
+    assert "name a file that is not there" in again.stderr
+    printed = run_json("keys", "new")
+    assert run_json("keys", "show", TOKEND_SEED=printed["seed"])["address"] == printed["address"]
+
+
+def test_a_payment_at_once_and_step_by_step(network: Gateway, seed_file: str) -> None:
+    url = ("--url", network.url)
+    paid = run_json("pay", BOB, "1.25", "EUR", "--seed-file", seed_file, "--reference", "a", *url)
+    assert paid["status"] == "success"
+    twice = run("pay", BOB, "1.25", "EUR", "--seed-file", seed_file, "--reference", "a", *url)
+    assert twice.returncode == 1
+    assert "REFERENCE_DUPLICATION" in twice.stderr
+    built = run_json(
+        *("tx", "build", "--from", ALICE, "--to", BOB, "--amount", "0.5", "--asset", "EUR"), *url
+    )
+    signed = run_json("tx", "sign", built["envelope"], "--seed-file", seed_file)
+    assert signed["hash"] == built["hash"]
+    held = json.loads(run("tx", "show", signed["envelope"]).stdout)
+    assert held["transaction"]["source_account"] == ALICE
+    submitted = run_json("tx", "submit", signed["envelope"], TOKEND_HORIZON_URL=network.url)
+    assert run_json("tx", "show", signed["hash"], *url) == submitted
+    unsigned = run("tx", "submit", "AAAA", *url)
+    assert unsigned.returncode == 1
+    assert "MALFORMED" in unsigned.stderr
+
+
+def test_account_and_history(network: Gateway, tmp_path: Path) -> None:
+    endpoints = tmp_path / "endpoints.json"
+    endpoints.write_text(json.dumps({"horizon_url": network.url}))
+    account = run("account", ALICE, "--endpoints", str(endpoints))
+    assert account.returncode == 0
+    assert "EUR" in account.stdout
+    history = run("history", ALICE, "--url", network.url)
+    assert "issued 10000.00 EUR" in history.stdout
+    document = run_json("history", ALICE, "--limit", "1", "--url", network.url)
+    assert len(document) == 1
+
+
+def test_a_balance_is_proved(network: Gateway, tmp_path: Path, seed_file: str) -> None:
+    run_json("pay", BOB, "0.01", "EUR", "--seed-file", seed_file, "--url", network.url)
+    balance = encode_balance_id(network.world.network.get_balance_id("alice", "EUR"))
+    genesis = ("--genesis", str(network.world.genesis_file))
+    proved = run_json("verify-proof", balance, *genesis, "--url", network.url)
+    amount = network.world.network.get_amount("alice", "EUR")
+    assert (proved["exists"], proved["available_units"]) == (True, str(amount))
+    saved = tmp_path / "proof.json"
+    attributes = network.get(f"/v3/balances/{balance}/proof")["data"]["attributes"]
+    saved.write_text(json.dumps(attributes))
+    offline = run_json("verify-proof", balance, *genesis, "--proof", str(saved))
+    assert offline["header_hash"] == proved["header_hash"]
+    saved.write_text(json.dumps({**attributes, "entry": None}))
+    lied = run("verify-proof", balance, *genesis, "--proof", str(saved))
+    assert lied.returncode == 1
+    assert "state root" in lied.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("account", ALICE), "which gateway?"),
+        (("account", ALICE, "--url", "http://127.0.0.1:1"), "is the gateway running?"),
+        (("account", ALICE, "--endpoints", "/nowhere"), "No such file"),
+        (("tx", "sign", "%%%"), "no base64"),
+        (("tx", "show", "AAAA"), "no envelope"),
+        (("keys", "show", "--seed-file", "/nowhere"), "No such file"),
+        (("verify-proof", ALICE, "--url", "http://127.0.0.1:1"), "B..."),
+    ],
+)
+def test_errors_are_one_line(arguments: tuple[str, ...], words: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    as_json = run(*arguments, "--json")
+    assert words in json.loads(as_json.stdout)["error"]
+
+
+def test_a_bad_seed_is_refused_without_being_told() -> None:
+    seed = get_seed(get_key("alice"))
+    done = run("keys", "show", TOKEND_SEED=seed[:-2] + "AA")
+    assert done.returncode == 1
+    assert seed[:30] not in done.stdout + done.stderr

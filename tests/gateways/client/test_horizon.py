@@ -1,0 +1,138 @@
+"""The client against a running gateway, from building a transaction to its result."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from gateways.client.errors import HorizonUnavailable, ProblemError
+from gateways.client.horizon import HorizonClient
+from gateways.client.ingest import IngestError, IngestProducer
+from gateways.client.keys import (
+    SigningKey,
+    generate_key,
+    get_account_id,
+    get_address,
+    get_public_key,
+)
+from gateways.client.transactions import (
+    Body,
+    build_transaction,
+    compute_envelope_transaction_hash,
+    make_create_account,
+    make_create_asset,
+    make_create_balance,
+    make_issuance,
+    make_payment,
+    sign_transaction,
+    to_units,
+)
+from schemas.generated.common import Hash
+from schemas.strkey import encode_balance_id
+from streams.ledger.hashes import compute_balance_id
+from tests.gateways.support import Gateway
+from tests.support.network import get_key
+
+
+class User:
+    """Somebody with a key and a client."""
+
+    def __init__(self, client: HorizonClient, key: SigningKey | None = None) -> None:
+        self.client = client
+        self.key = key or generate_key()
+        self.account_id = get_account_id(self.key)
+        self.address = get_address(self.key)
+        self.network_id = Hash(bytes.fromhex(client.get_info()["network_id"]))
+
+    def get_balance(self, asset: str) -> str:
+        return encode_balance_id(compute_balance_id(self.network_id, self.account_id, asset, 0))
+
+    def sign(self, *bodies: Body) -> bytes:
+        now_ms = self.client.get_network_time_ms()
+        transaction = build_transaction(self.network_id, self.account_id, bodies, now_ms)
+        return sign_transaction(transaction, self.key)
+
+    def do(self, *bodies: Body) -> None:
+        assert self.client.submit_until_final(self.sign(*bodies), 30)["status"] == "success"
+
+
+@pytest.fixture
+def client(network: Gateway) -> Iterator[HorizonClient]:
+    with HorizonClient(network.url) as made:
+        yield made
+
+
+def test_from_nothing_to_a_payment(network: Gateway, client: HorizonClient) -> None:
+    master, issuer, alice, bob = (
+        User(client, get_key("master")),
+        User(client),
+        User(client),
+        User(client),
+    )
+    code = f"T{secrets.token_hex(4)}"
+    master.do(*(make_create_account(each.account_id) for each in (issuer, alice, bob)))
+    issuer.do(make_create_asset(code, 6, "1000000", get_public_key(issuer.key)))
+    alice.do(make_create_balance(alice.account_id, code))
+    issuer.do(make_issuance(code, to_units("100.5", 6), alice.get_balance(code), "first"))
+    payment = make_payment(alice.get_balance(code), bob.address, to_units("0.25", 6), "rent")
+    envelope = alice.sign(payment)
+    first = client.submit(envelope)
+    assert client.submit(envelope) == first
+    assert client.get_transaction(first["hash"]) == first
+    assert first["hash"] == compute_envelope_transaction_hash(envelope).hex()
+    assert client.get_balance(alice.get_balance(code))["available"] == "100.250000"
+    (balance,) = client.get_balances(bob.address)
+    assert (balance["attributes"]["available"], balance["attributes"]["asset"]) == (
+        "0.250000",
+        code,
+    )
+    kinds = [
+        effect["kind"]
+        for each in client.walk("/v3/history", {"filter[account]": alice.address})
+        for effect in each["attributes"]["effects"]
+    ]
+    assert kinds == ["charged", "issued"]
+
+    again = make_payment(alice.get_balance(code), bob.address, to_units("0.25", 6), "rent")
+    with pytest.raises(ProblemError, match="REFERENCE_DUPLICATION") as caught:
+        client.submit_until_final(alice.sign(again), 30)
+    assert caught.value.kind == "transaction-failed"
+    operation = next(client.walk("/v3/operations", {"filter[account]": alice.address}))
+    assert operation["attributes"]["first"]["transaction_hash"] == first["hash"]
+
+
+def test_producing_to_the_topic_is_as_good_as_posting(
+    network: Gateway, client: HorizonClient
+) -> None:
+    master = User(client, get_key("master"))
+    people = [User(client) for _ in range(20)]
+    envelopes = [master.sign(make_create_account(each.account_id)) for each in people]
+    producer = IngestProducer(network.servers.bootstrap_servers, network.topic)
+    for future in [producer.produce(each, master.account_id) for each in envelopes]:
+        future.result(20)
+    producer.close()
+    for envelope in envelopes:
+        assert client.submit_until_final(envelope, 30)["status"] == "success"
+    for each in people:
+        assert client.get_account(each.address)["data"]["id"] == each.address
+
+
+def test_a_broker_that_is_not_there_is_told(network: Gateway) -> None:
+    producer = IngestProducer("127.0.0.1:1", "nothing")
+    with pytest.raises(IngestError):
+        producer.produce(b"", b"").result(20)
+    producer.close()
+
+
+def test_problems_and_silence(network: Gateway, client: HorizonClient) -> None:
+    with pytest.raises(ProblemError, match="no such account") as caught:
+        client.get_account(get_address(generate_key()))
+    assert caught.value.kind == "not-found"
+    nobody = HorizonClient("http://127.0.0.1:1")
+    with nobody, pytest.raises(HorizonUnavailable, match="is the gateway running"):
+        nobody.get_info()
+
+
+def test_what_is_no_gateway_is_told(client: HorizonClient) -> None:
+    with pytest.raises(HorizonUnavailable, match="no JSON"):
+        client.get("/docs")

@@ -1,0 +1,77 @@
+"""Building and signing, offline."""
+
+import pytest
+
+from gateways.client.errors import ClientError
+from gateways.client.keys import generate_key, get_account_id, get_address, get_seed, read_seed
+from gateways.client.transactions import (
+    add_signatures,
+    build_transaction,
+    decode_envelope,
+    decode_transaction,
+    make_create_asset,
+    make_issuance,
+    make_payment,
+    sign_transaction,
+    to_units,
+)
+from schemas.generated.common import Amount, PublicKey
+from schemas.strkey import StrkeyError, encode_balance_id
+from tests.support.network import Network, get_account, get_key
+
+BALANCE = encode_balance_id(bytes(32))
+
+
+def test_a_built_transaction_is_admitted() -> None:
+    network = Network()
+    alice, bob = get_key("alice"), get_key("bob")
+    body = make_payment(BALANCE, get_address(bob), Amount(5), "r")
+    transaction = build_transaction(network.network_id, get_account("alice"), [body], 1_000)
+    envelope = sign_transaction(transaction, alice)
+    both = add_signatures(envelope, network.network_id, bob)
+    for each in (envelope, both):
+        candidate = network.admit(each)
+        assert candidate.transaction == transaction
+    assert len(decode_envelope(both).signatures) == 2
+    assert add_signatures(both, network.network_id, alice) == both
+    assert decode_transaction(both).max_time_ms == 1_000 + 5 * 60_000
+
+
+def test_two_alike_are_two() -> None:
+    network = Network()
+    made = [build_transaction(network.network_id, get_account("a"), [], 0) for _ in range(2)]
+    assert made[0].salt != made[1].salt
+
+
+@pytest.mark.parametrize(
+    ("amount", "digits"), [("1.001", 2), ("-1", 2), ("x", 2), ("1e2", 2), ("0.1", 0)]
+)
+def test_amounts_are_never_rounded(amount: str, digits: int) -> None:
+    with pytest.raises(ClientError):
+        to_units(amount, digits)
+
+
+def test_mistakes_are_told_in_words() -> None:
+    network = Network()
+    account = get_address(get_key("alice"))
+    with pytest.raises(ClientError, match="56 characters"):
+        make_payment(BALANCE, "GABC", Amount(1))
+    with pytest.raises(ClientError, match="comes from a balance"):
+        make_payment(account, account, Amount(1))
+    with pytest.raises(ClientError, match="goes to a balance"):
+        make_issuance("EUR", Amount(1), account, "r")
+    with pytest.raises(ClientError, match="no envelope"):
+        decode_envelope(b"\x00\x00\x00")
+    asset = make_create_asset("E" * 300, 2, "1", PublicKey(bytes(32)))
+    transaction = build_transaction(network.network_id, get_account("alice"), [asset], 0)
+    with pytest.raises(ClientError, match="the transaction"):
+        sign_transaction(transaction, get_key("alice"))
+
+
+def test_seeds_come_back_and_are_not_told() -> None:
+    key = generate_key()
+    assert get_account_id(read_seed(get_seed(key) + "\n")) == get_account_id(key)
+    seed = get_seed(key)
+    with pytest.raises(StrkeyError) as caught:
+        read_seed(seed[:-1] + ("A" if seed[-1] != "A" else "B"))
+    assert seed[:20] not in str(caught.value)
