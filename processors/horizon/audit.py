@@ -13,7 +13,7 @@ from psycopg import IsolationLevel, sql
 from processors.horizon.schema import LIVE, Connection, check_schema
 from processors.horizon.state_rows import STATE_TABLES, StateTable, encode_state_row
 from processors.horizon.store import read_progress
-from schemas.codec import decode, sha256
+from schemas.codec import Unencodable, decode, sha256
 from schemas.generated.ledger import LedgerHeader
 from streams.ledger import state_trie
 
@@ -86,7 +86,15 @@ def _read_entries(
         cursor.itersize = ROWS_AT_ONCE
         cursor.execute(query)
         for row in cursor:
-            yield encode_state_row(table, tuple(map(_get_integer, row)))
+            yield _encode(table, tuple(map(_get_integer, row)))
+
+
+def _encode(table: StateTable, row: tuple[object, ...]) -> tuple[bytes, bytes]:
+    """A row that is no entry at all counts as one that nobody agreed on."""
+    try:
+        return encode_state_row(table, row)
+    except Unencodable as error:
+        return f"{table.name}: {error}".encode(), repr(row).encode()
 
 
 def _get_integer(value: object) -> object:

@@ -44,6 +44,8 @@ class TopicReader:
                 "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
                 "receive.message.max.bytes": 4 * MESSAGE_BYTES_MAX,
                 "queued.max.messages.kbytes": 4 * MESSAGE_BYTES_MAX // 1024,
+                # A read elsewhere waits for the fetch that is under way.
+                "fetch.wait.max.ms": 20,
                 "log_level": 0,
             }
         )
