@@ -45,16 +45,24 @@ def is_asset_code(code: str) -> bool:
 
 
 def is_details(details: bytes) -> bool:
-    """Empty, or one JSON value nested at most 32 levels; its meaning is opaque to the ledger."""
+    """Empty, or one JSON value (RFC 8259, in UTF-8) nested at most 32 levels; its meaning is opaque to the ledger."""
     if not details:
         return True
     if details.count(b"[") + details.count(b"{") > JSON_DEPTH_MAX and _is_too_deep(details):
         return False
     try:
-        json.loads(details)
+        # Numbers are left as text: how large one may be differs between interpreters.
+        json.loads(
+            details.decode(), parse_int=str, parse_float=str, parse_constant=_refuse_constant
+        )
     except ValueError:
         return False
     return True
+
+
+def _refuse_constant(name: str) -> str:
+    """NaN and the infinities, which Python reads and JSON does not have."""
+    raise ValueError(name)
 
 
 def _is_too_deep(details: bytes) -> bool:

@@ -1,0 +1,203 @@
+"""CreateIssuanceRequest, case by case."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from schemas.generated.common import Amount, BalanceID, Permission
+from schemas.generated.ledger import Account, AccountRole
+from schemas.generated.operations import (
+    CreateIssuanceRequest,
+    CreateIssuanceRequestCode,
+    CreateIssuanceRequestResult,
+    ManageKeyValue,
+    RemoveKeyValue,
+)
+from schemas.generated.transactions import OperationResult
+from streams.ledger.values import AMOUNT_MAX, AssetPolicy
+from tests.streams.ledger.operations.cases import Case, put, run_case
+from tests.support.network import Network, create_asset, create_balance, get_account, issue
+
+Code = CreateIssuanceRequestCode
+
+
+def issue_to_alice(network: Network, **changes: Any) -> CreateIssuanceRequest:
+    made: CreateIssuanceRequest = issue(network, "alice", "EUR", 10, "salary")
+    return replace(made, **changes)
+
+
+def issue_once(network: Network) -> None:
+    network.apply("issuer", issue_to_alice(network))
+
+
+def promise_once(network: Network) -> None:
+    """The reference is held by a request that is still pending."""
+    network.apply("issuer", issue_to_alice(network, all_tasks=8))
+
+
+def make_alice_deaf(network: Network) -> None:
+    alice = network.ledger.state.get_account(get_account("alice"))
+    assert alice is not None
+    put(
+        network,
+        AccountRole(9, "mute", (Permission.SEND_TRANSACTION,)),
+        Account(alice.account_id, alice.referrer, alice.sequential_id, 9),
+    )
+
+
+def make_second_asset(network: Network) -> None:
+    network.apply("issuer", create_asset("USD"))
+    network.apply("alice", create_balance("alice", "USD"))
+
+
+def change_asset(network: Network, **changes: Any) -> None:
+    asset = network.ledger.state.get_asset("EUR")
+    assert asset is not None
+    put(network, replace(asset, **changes))
+
+
+def fill_alice(network: Network) -> None:
+    balance = network.ledger.state.get_balance(network.get_balance_id("alice", "EUR"))
+    assert balance is not None
+    put(network, replace(balance, locked=Amount(AMOUNT_MAX - balance.amount)))
+
+
+def forget_tasks(network: Network) -> None:
+    network.apply("master", ManageKeyValue("issuance_tasks:*", RemoveKeyValue()))
+
+
+def check_issued(network: Network, result: OperationResult) -> None:
+    assert network.get_amount("alice", "EUR") == 1_000_010
+    assert result.outcome == CreateIssuanceRequestResult(4, get_account("alice"), fulfilled=True)
+
+
+def check_pending(tasks: int) -> Any:
+    def check(network: Network, result: OperationResult) -> None:
+        assert network.get_amount("alice", "EUR") == 1_000_000
+        assert isinstance(result.outcome, CreateIssuanceRequestResult)
+        assert not result.outcome.fulfilled
+        request = network.ledger.state.get_request(4)
+        assert request is not None
+        assert request.pending_tasks == tasks
+
+    return check
+
+
+def check_first_use(network: Network, result: OperationResult) -> None:
+    assert result.first is not None
+    assert result.first.ledger_sequence == network.ledger.header.sequence - 1
+
+
+AT_ONCE = ("Asset changed", "Balance changed", "Counters changed", "Reference made")
+LATER = ("ReviewableRequest made", "RequestReference made", "Counters changed")
+
+CASES = (
+    Case("issued at once", "issuer", issue_to_alice, changes=AT_ONCE, check=check_issued),
+    Case(
+        "asked for",
+        "issuer",
+        lambda n: issue_to_alice(n, all_tasks=8),
+        changes=LATER,
+        check=check_pending(8),
+    ),
+    Case(
+        "an asset whose every issuance is reviewed",
+        "issuer",
+        issue_to_alice,
+        given=lambda n: change_asset(n, policies=int(AssetPolicy.ISSUANCE_MANUAL_REVIEW_REQUIRED)),
+        changes=LATER,
+        check=check_pending(2),
+    ),
+    Case(
+        "more than is pre-issued",
+        "issuer",
+        issue_to_alice,
+        given=lambda n: change_asset(n, available_for_issuance=Amount(9)),
+        changes=LATER,
+        check=check_pending(1),
+    ),
+    Case(
+        "what is no asset code",
+        "issuer",
+        lambda n: issue_to_alice(n, asset="E-R"),
+        Code.INVALID_ASSET,
+    ),
+    Case("nothing", "issuer", lambda n: issue_to_alice(n, amount=Amount(0)), Code.INVALID_AMOUNT),
+    Case(
+        "without a reference",
+        "issuer",
+        lambda n: issue_to_alice(n, reference=""),
+        Code.INVALID_REFERENCE,
+    ),
+    Case(
+        "details that are not JSON",
+        "issuer",
+        lambda n: issue_to_alice(n, creator_details=b"["),
+        Code.INVALID_CREATOR_DETAILS,
+    ),
+    Case(
+        "a task bit of the system",
+        "issuer",
+        lambda n: issue_to_alice(n, all_tasks=9),
+        Code.SYSTEM_TASKS_NOT_ALLOWED,
+    ),
+    Case("no asset", "issuer", lambda n: issue_to_alice(n, asset="USD"), Code.ASSET_NOT_FOUND),
+    Case("another's asset", "alice", issue_to_alice, Code.NOT_AUTHORIZED),
+    Case(
+        "a reference again",
+        "issuer",
+        issue_to_alice,
+        Code.REFERENCE_DUPLICATION,
+        given=issue_once,
+        check=check_first_use,
+    ),
+    Case(
+        "a reference that a pending request holds",
+        "issuer",
+        issue_to_alice,
+        Code.REFERENCE_DUPLICATION,
+        given=promise_once,
+        check=check_first_use,
+    ),
+    Case(
+        "to no balance",
+        "issuer",
+        lambda n: issue_to_alice(n, receiver=BalanceID(bytes(32))),
+        Code.NO_COUNTERPARTY,
+    ),
+    Case(
+        "to one who may not receive it",
+        "issuer",
+        issue_to_alice,
+        Code.COUNTERPARTY_NOT_ALLOWED,
+        given=make_alice_deaf,
+    ),
+    Case(
+        "to a balance of another asset",
+        "issuer",
+        lambda n: issue_to_alice(n, receiver=n.get_balance_id("alice", "USD")),
+        Code.ASSET_MISMATCHED,
+        given=make_second_asset,
+    ),
+    Case(
+        "no tasks set",
+        "issuer",
+        issue_to_alice,
+        Code.ISSUANCE_TASKS_NOT_FOUND,
+        given=forget_tasks,
+    ),
+    Case(
+        "more than may ever be issued",
+        "issuer",
+        issue_to_alice,
+        Code.EXCEEDS_MAX_ISSUANCE_AMOUNT,
+        given=lambda n: change_asset(n, max_issuance_amount=Amount(2_000_009)),
+    ),
+    Case("more than fits", "issuer", issue_to_alice, Code.RECEIVER_FULL_LINE, given=fill_alice),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_create_issuance_request(case: Case) -> None:
+    run_case(case)

@@ -1,0 +1,98 @@
+"""ManageSigner, case by case."""
+
+from dataclasses import replace
+
+import pytest
+
+from schemas.generated.operations import (
+    CreateSigner,
+    ManageSigner,
+    ManageSignerCode,
+    RemoveSigner,
+    UpdateSigner,
+)
+from schemas.generated.transactions import OperationResult
+from tests.streams.ledger.operations.cases import Case, run_case
+from tests.support.network import Network, get_account, get_owner, get_public_key
+
+
+def create_signer(name: str, weight: int = 1000, identity: int = 1) -> ManageSigner:
+    return ManageSigner(CreateSigner(get_owner(name, weight, identity)))
+
+
+def add_spare(network: Network) -> None:
+    network.apply("alice", create_signer("spare"))
+
+
+def check_weight(network: Network, _: OperationResult) -> None:
+    signer = network.ledger.state.get_signer(get_account("alice"), get_public_key("spare"))
+    assert signer is not None
+    assert signer.data.weight == 5
+
+
+def check_gone(network: Network, _: OperationResult) -> None:
+    key = get_public_key("spare")
+    assert network.ledger.state.get_signer(get_account("alice"), key) is None
+
+
+CASES = (
+    Case("added", "alice", lambda _: create_signer("spare"), changes=("Signer made",)),
+    Case(
+        "changed",
+        "alice",
+        lambda _: ManageSigner(UpdateSigner(get_owner("spare", 5, 2))),
+        given=add_spare,
+        changes=("Signer changed",),
+        check=check_weight,
+    ),
+    Case(
+        "removed",
+        "alice",
+        lambda _: ManageSigner(RemoveSigner(get_public_key("spare"))),
+        given=add_spare,
+        changes=("Signer removed",),
+        check=check_gone,
+    ),
+    Case(
+        "details that are not JSON",
+        "alice",
+        lambda _: ManageSigner(CreateSigner(replace(get_owner("spare"), details=b"{"))),
+        ManageSignerCode.INVALID_DETAILS,
+    ),
+    Case(
+        "a weight of 0",
+        "alice",
+        lambda _: create_signer("spare", weight=0),
+        ManageSignerCode.INVALID_WEIGHT,
+    ),
+    Case(
+        "added again",
+        "alice",
+        lambda _: create_signer("spare"),
+        ManageSignerCode.ALREADY_EXISTS,
+        given=add_spare,
+    ),
+    Case(
+        "changed where there is none",
+        "alice",
+        lambda _: ManageSigner(UpdateSigner(get_owner("spare"))),
+        ManageSignerCode.NOT_FOUND,
+    ),
+    Case(
+        "removed where there is none",
+        "alice",
+        lambda _: ManageSigner(RemoveSigner(get_public_key("spare"))),
+        ManageSignerCode.NOT_FOUND,
+    ),
+    Case(
+        "a role that does not exist",
+        "alice",
+        lambda _: ManageSigner(CreateSigner(replace(get_owner("spare"), role_id=77))),
+        ManageSignerCode.NO_SUCH_ROLE,
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_manage_signer(case: Case) -> None:
+    run_case(case)
