@@ -29,6 +29,7 @@ check: setup  ## Style, types, imports, generated files.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
+	$(BIN)/python -m schemas.compatibility
 
 test: setup  ## All tests, with real servers.
 	$(BIN)/pytest
@@ -38,6 +39,9 @@ test-faults: setup  ## Only the tests that start, kill and restart real servers.
 
 simulate: setup  ## One simulated run, SEED=n; a batch from there on: SEEDS=n.
 	$(BIN)/python -m tests.simulation.run --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)
+
+bench: setup  ## Measure four nodes, replay and visibility (some minutes); appends to bench.jsonl.
+	$(BIN)/python -m tests.bench
 
 clean:  ## Remove what set-up and the tools made here (no data folder).
 	rm -rf .venv .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,8 +2,8 @@
 
 Every reader takes the bytes and a position and returns the value and the next position. Reading
 past the end is found in two ways: an index raises IndexError, a slice comes short and leaves the
-position beyond the end; `schemas.codec.decode` turns both into `Malformed`. Nothing is allocated by a length
-that the bytes cannot hold.
+position beyond the end; `schemas.codec.decode` turns both into `Malformed`. Nothing is allocated by
+a length that the bytes cannot hold.
 
 Source of the encodings: Apache Avro 1.12 specification, "Binary Encoding".
 """

@@ -1,8 +1,8 @@
 """The strict codec: values to canonical Avro bytes and back. It knows no topic and no file.
 
 Bytes are valid iff every integer and length is in range and `encode(decode(b)) == b`. Only
-outermost messages are framed, with Avro's single-object encoding (marker and schema fingerprint), so that a
-topic can be replayed without a registry.
+outermost messages are framed, with Avro's single-object encoding (marker and schema fingerprint),
+so that a topic can be replayed without a registry.
 """
 
 import hashlib

@@ -1,0 +1,316 @@
+"""Turns the named types of one schema folder into a Python module's source.
+
+A record becomes a slotted dataclass with a strict reader and writer made of `schemas.binary`'s
+primitives, an enum an Enum whose values are the symbols' indexes, a fixed a NewType.
+"""
+
+import textwrap
+from typing import Any
+
+Schema = Any
+DEFAULT_BOUNDS = {"int": (-(1 << 31), (1 << 31) - 1), "long": (-(1 << 63), (1 << 63) - 1)}
+
+
+class SchemaError(Exception):
+    """A schema breaks a rule of ours; the message names it."""
+
+
+def get_full_name(name: str, folder: str) -> str:
+    return name if "." in name else f"{folder}.{name}"
+
+
+class Generator:
+    """Turns the named types of one folder into Python source."""
+
+    def __init__(self, named: dict[str, dict[str, Schema]], folder: str) -> None:
+        self.named = named
+        self.folder = folder
+        self.imports: set[tuple[str, str]] = set()
+        self.constants: list[str] = []
+        self.current = ""  # the record being emitted
+
+    def resolve(self, name: str) -> dict[str, Schema]:
+        full_name = get_full_name(name, self.folder)
+        if full_name not in self.named:
+            raise SchemaError(f"{self.folder}: unknown type {name}")
+        return self.named[full_name]
+
+    def use(self, schema: dict[str, Schema], prefix: str = "") -> str:
+        name = f"{prefix}{schema['name']}"
+        if schema["folder"] != self.folder:
+            self.imports.add((schema["folder"], name))
+        return name
+
+    def is_recursive(self, schema: dict[str, Schema]) -> bool:
+        wanted = {schema["name"], f"{schema['folder']}.{schema['name']}"}
+        return any(
+            isinstance(f["type"], dict) and f["type"].get("items") in wanted
+            for f in schema.get("fields", ())
+        )
+
+    def annotation(self, avro: Schema) -> str:
+        if isinstance(avro, list):
+            return " | ".join(self.annotation(branch) for branch in avro)
+        if isinstance(avro, dict):
+            return f"tuple[{self.annotation(avro['items'])}, ...]"
+        simple = {"null": "None", "boolean": "bool", "int": "int", "long": "int"}
+        simple |= {"string": "str", "bytes": "bytes"}
+        return simple.get(avro) or self.use(self.resolve(avro))
+
+    # Each of the next two returns source lines that read into, or write from, one expression.
+
+    def read_lines(self, avro: Schema, bounds: dict[str, Schema], target: str) -> list[str]:
+        if isinstance(avro, list):
+            return self.read_union_lines(avro, bounds, target)
+        if isinstance(avro, dict):
+            item = f"{target}_item"
+            inner = self.read_lines(avro["items"], bounds, item)
+            return [
+                f"count, at = read_count(data, at, {bounds.get('maxItems', 1 << 20)})",
+                f"{target}_list = []",
+                "if count:",
+                f"    for _ in range(count):  # {target}",
+                *(f"        {line}" for line in inner),
+                f"        {target}_list.append({item})",
+                "    at = read_array_end(data, at)",
+                f"{target} = tuple({target}_list)",
+            ]
+        if avro in DEFAULT_BOUNDS:
+            low, high = DEFAULT_BOUNDS[avro]
+            low, high = bounds.get("minimum", low), bounds.get("maximum", high)
+            return [f"{target}, at = read_bounded(data, at, {low}, {high})"]
+        if avro == "boolean":
+            return [f"{target}, at = read_boolean(data, at)"]
+        if avro in ("string", "bytes"):
+            return [f"{target}, at = read_{avro}(data, at, {bounds['maxLength']})"]
+        return self.read_named_lines(self.resolve(avro), target)
+
+    def read_named_lines(self, schema: dict[str, Schema], target: str) -> list[str]:
+        name = self.use(schema)
+        if schema["type"] == "fixed":
+            cut = f"data[at : at + {schema['size']}]"
+            value = f'int.from_bytes({cut}, "big")' if schema.get("integer") else cut
+            return [f"{target} = {name}({value})", f"at += {schema['size']}"]
+        depth = ", depth + 1" if schema["name"] == self.current else ""
+        return [f"{target}, at = {self.use(schema, 'read_')}(data, at{depth})"]
+
+    def read_union_lines(
+        self, avro: list[Schema], bounds: dict[str, Schema], target: str
+    ) -> list[str]:
+        if avro[0] == "null" and len(avro) == 2:
+            inner = self.read_lines(avro[1], bounds, target)
+            return [
+                f"{target}: {self.annotation(avro)} = None",
+                "branch, at = read_bounded(data, at, 0, 1)",
+                "if branch:",
+                *(f"    {line}" for line in inner),
+            ]
+        names = [self.use(self.resolve(branch), "read_") for branch in avro if branch != "null"]
+        if "null" in avro:
+            raise SchemaError(f"{self.folder}: a union is either null-or-one or records and enums")
+        table = f"READERS_{len(self.constants)}"
+        annotation = self.annotation(avro)
+        lines = "".join(f"    {name},\n" for name in names)
+        self.constants.append(
+            f"{table}: tuple[Callable[[bytes, int], tuple[{annotation}, int]], ...] = (\n{lines})"
+        )
+        return [
+            f"branch, at = read_bounded(data, at, 0, {len(names) - 1})",
+            f"{target}, at = {table}[branch](data, at)",
+        ]
+
+    def write_lines(self, avro: Schema, bounds: dict[str, Schema], source: str) -> list[str]:
+        if isinstance(avro, list):
+            return self.write_union_lines(avro, bounds, source)
+        if isinstance(avro, dict):
+            item = f"f_{source.removeprefix('value.')}_item"
+            return [
+                f"write_count(len({source}), out, {bounds.get('maxItems', 1 << 20)})",
+                f"if {source}:",
+                f"    for {item} in {source}:",
+                *(f"        {line}" for line in self.write_lines(avro["items"], bounds, item)),
+                "    out.append(0)",
+            ]
+        if avro in DEFAULT_BOUNDS:
+            low, high = DEFAULT_BOUNDS[avro]
+            low, high = bounds.get("minimum", low), bounds.get("maximum", high)
+            return [f"write_bounded({source}, out, {low}, {high})"]
+        if avro == "boolean":
+            return [f"write_boolean({source}, out)"]
+        if avro in ("string", "bytes"):
+            return [f"write_{avro}({source}, out, {bounds['maxLength']})"]
+        schema = self.resolve(avro)
+        if schema["type"] == "fixed":
+            kind = "unsigned" if schema.get("integer") else "fixed"
+            return [f"write_{kind}({source}, out, {schema['size']})"]
+        depth = ", depth + 1" if schema["name"] == self.current else ""
+        return [f"{self.use(schema, 'write_')}({source}, out{depth})"]
+
+    def write_union_lines(
+        self, avro: list[Schema], bounds: dict[str, Schema], source: str
+    ) -> list[str]:
+        if avro[0] == "null":
+            return [
+                f"if {source} is None:",
+                "    out.append(0)",
+                "else:",
+                "    out.append(2)",
+                *(f"    {line}" for line in self.write_lines(avro[1], bounds, source)),
+            ]
+        table = f"WRITERS_{len(self.constants)}"
+        lines = ""
+        for index, branch in enumerate(avro):
+            schema = self.resolve(branch)
+            lines += f"    {self.use(schema)}: ({index}, {self.use(schema, 'write_')}),\n"
+        self.constants.append(
+            f"{table}: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {{\n{lines}}}"
+        )
+        return [
+            f"if type({source}) not in {table}:",
+            f'    raise Unencodable(f"{{type({source}).__name__}} is not a branch of the union")',
+            f"index, write = {table}[type({source})]",
+            "write_long(index, out)",
+            f"write({source}, out)",
+        ]
+
+    def emit(self, schema: dict[str, Schema]) -> str:
+        emitters = {"fixed": self.emit_fixed, "enum": self.emit_enum, "record": self.emit_record}
+        return emitters[schema["type"]](schema)
+
+    def emit_fixed(self, schema: dict[str, Schema]) -> str:
+        base = "int" if schema.get("integer") else "bytes"
+        if schema.get("alias"):  # plain arithmetic quantities, see common.avsc
+            return f"{schema['name']}: TypeAlias = {base}\n{doc_string(schema['doc'], '')}\n"
+        name, doc = schema["name"], doc_string(schema["doc"], "")
+        return f'{name} = NewType("{name}", {base})\n{doc}\n'
+
+    def emit_enum(self, schema: dict[str, Schema]) -> str:
+        name = schema["name"]
+        members = "".join(
+            f"    {symbol} = {index}\n{doc_string(schema['symbolDocs'][symbol])}\n"
+            for index, symbol in enumerate(schema["symbols"])
+        )
+        return f"""class {name}(Enum):
+{doc_string(schema["doc"])}
+
+{members}
+
+ALL_{name} = tuple({name})
+
+
+def read_{name}(data: bytes, at: int) -> tuple[{name}, int]:
+    index, at = read_bounded(data, at, 0, {len(schema["symbols"]) - 1})
+    return ALL_{name}[index], at
+
+
+def write_{name}(value: {name}, out: bytearray) -> None:
+    if type(value) is not {name}:
+        raise Unencodable(f"{{value!r}} is not a {name}")
+    write_long(value.value, out)
+"""
+
+    def emit_record(self, schema: dict[str, Schema]) -> str:
+        name, fields = schema["name"], schema["fields"]
+        recursive = self.is_recursive(schema)
+        self.current = name
+        attributes = "".join(
+            f"    {f['name']}: {self.annotation(f['type'])}\n{doc_string(f['doc'])}\n"
+            for f in fields
+        )
+        reads = [line for f in fields for line in self.read_lines(f["type"], f, f"f_{f['name']}")]
+        writes = [
+            line for f in fields for line in self.write_lines(f["type"], f, f"value.{f['name']}")
+        ]
+        depth = ", depth: int = 0" if recursive else ""
+        read_check = ["check_depth(depth, Malformed)"] if recursive else []
+        write_check = ["check_depth(depth, Unencodable)"] if recursive else []
+        arguments = ", ".join(f"f_{f['name']}" for f in fields)
+        return f"""@record
+class {name}:
+{doc_string(schema["doc"])}
+
+{attributes}
+
+def read_{name}(data: bytes, at: int{depth}) -> tuple[{name}, int]:
+{indent([*read_check, *reads, f"return {name}({arguments}), at"])}
+
+
+def write_{name}(value: {name}, out: bytearray{depth}) -> None:
+{indent([*write_check, *writes] or ["del value, out"])}
+"""
+
+    def emit_module(self) -> str:
+        schemas = [schema for schema in self.named.values() if schema["folder"] == self.folder]
+        body = "\n\n".join(self.emit(schema) for schema in order_by_use(schemas, self.folder))
+        coded = [schema["name"] for schema in schemas if schema["type"] != "fixed"]
+        readers = "".join(f"    {name}: read_{name},\n" for name in coded)
+        writers = "".join(f"    {name}: write_{name},\n" for name in coded)
+        imports = "".join(
+            f"from schemas.generated.{folder} import {name} as {name}\n"
+            for folder, name in sorted(self.imports)
+        )
+        constants = "\n\n".join(self.constants)
+        return f'''"""The named types of `schemas/{self.folder}`.
+
+Generated by `python -m schemas.generate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, NewType, TypeAlias
+
+from schemas.binary import *
+from schemas.binary import Malformed, Unencodable
+{imports}
+
+{body}
+
+{constants}
+
+READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {{
+{readers}}}
+
+WRITERS: dict[type, Callable[[Any, bytearray], None]] = {{
+{writers}}}
+'''
+
+
+def doc_string(text: str, margin: str = "    ") -> str:
+    lines = textwrap.wrap(text, 96 - len(margin))
+    if len(lines) == 1:
+        return f'{margin}"""{text}"""'
+    return f'{margin}"""' + f"\n{margin}".join(lines) + f'\n{margin}"""'
+
+
+def indent(lines: list[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def get_used_names(avro: Schema) -> set[str]:
+    if isinstance(avro, list):
+        return set().union(*(get_used_names(branch) for branch in avro))
+    if isinstance(avro, dict):
+        return get_used_names(avro["items"])
+    return {avro}
+
+
+def order_by_use(schemas: list[dict[str, Schema]], folder: str) -> list[dict[str, Schema]]:
+    """Definitions before uses, otherwise in the order of the files."""
+    by_name = {schema["name"]: schema for schema in schemas}
+    ordered: dict[str, dict[str, Schema]] = {}
+
+    def place(schema: dict[str, Schema]) -> None:
+        if schema["name"] in ordered:
+            return
+        for entry in schema.get("fields", ()):
+            for used in sorted(get_used_names(entry["type"])):
+                name = used.removeprefix(f"{folder}.")
+                if name in by_name and name != schema["name"]:
+                    place(by_name[name])
+        ordered[schema["name"]] = schema
+
+    for schema in schemas:
+        place(schema)
+    return list(ordered.values())
