@@ -3,6 +3,7 @@
 It knows no gateway.
 """
 
+import gc
 import logging
 import sys
 
@@ -54,4 +55,7 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
         limit_concurrency=CONNECTIONS_MAX,
         backlog=1_024,
     )
+    # What was imported stays: looking through it again and again costs 40 ms each (measured).
+    gc.collect()
+    gc.freeze()
     uvicorn.Server(config).run()
