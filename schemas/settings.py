@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 PREFIX = "TOKEND_"
+USER_VARIABLES = frozenset({"TOKEND_HORIZON_URL", "TOKEND_SEED"})  # of the users' verbs
 SettingsType = TypeVar("SettingsType", bound=msgspec.Struct)
 
 
@@ -63,11 +64,11 @@ def load_config(type_: type[SettingsType], path: Path, environ: Mapping[str, str
     Two underscores go one table deeper. Numbers and booleans are read from the text, lists and
     tables from JSON. A variable ending in _FILE names a file that holds the value (its last line
     break is dropped), which is how containers receive secrets. Every variable that begins with
-    TOKEND_ must be a setting of `type_`. Raises ConfigError.
+    TOKEND_ must be a setting of `type_`, but for USER_VARIABLES. Raises ConfigError.
     """
     document = _read_document(path)
     for variable in sorted(environ):
-        if variable.startswith(PREFIX):
+        if variable.startswith(PREFIX) and variable not in USER_VARIABLES:
             _override(document, type_, variable, environ[variable])
     try:
         return msgspec.convert(document, type_, dec_hook=_decode_text)

@@ -195,6 +195,19 @@ def get_status(root: Path) -> dict[str, Any]:
     }
 
 
+def _describe_node(node: dict[str, Any]) -> str:
+    """One line: a core node's ledger and who is missing; a gateway's newest ledger."""
+    if "header_hash" not in node:
+        return "  ".join(f"{key} {value}" for key, value in node.items() if value is not None)
+    parts = [f"ledger {node['sequence']} {node['header_hash'][:12]}"]
+    parts += [f"{name} {node[name]}" for name in ("behind", "waiting_transactions") if node[name]]
+    if node["missing"] and node["phase"] != "idle":
+        parts.append(f"waits for {', '.join(node['missing'])}")
+    if not node["is_healthy"]:
+        parts.append("[red]stalled[/]")
+    return "  ".join(parts)
+
+
 def _ask_service(place: "Place", row: "Service") -> dict[str, Any] | None:
     from infra.local.health import get_status as ask
 
@@ -217,7 +230,7 @@ def _print_status(current: dict[str, Any], *, is_watched: bool) -> None:
             f"[{colour}]{process['state'].lower()}[/]",
             str(process["process_id"] or ""),
             f"{process['uptime_s']} s",
-            process["error"] or "  ".join(f"{k} {v}" for k, v in node.items()),
+            process["error"] or _describe_node(node),
         )
     console = Console()
     if is_watched:

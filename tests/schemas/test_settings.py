@@ -67,6 +67,21 @@ def test_a_secret_is_not_shown(path: Path) -> None:
     assert "hunter2" not in f"{settings!r} {settings} {settings.database.url}"
 
 
+def test_paths_are_read_as_paths(tmp_path: Path) -> None:
+    class WithPath(Settings, frozen=True):
+        seed_file: Path
+
+    file = tmp_path / "a.toml"
+    file.write_text('seed_file = "a/b"\n')
+    assert load_config(WithPath, file, {}).seed_file == Path("a/b")
+    assert load_config(WithPath, file, {"TOKEND_SEED_FILE": "c"}).seed_file == Path("c")
+
+
+def test_variables_of_the_users_verbs_are_no_settings(path: Path) -> None:
+    environ = {"TOKEND_SEED": "S", "TOKEND_HORIZON_URL": "http://127.0.0.1"}
+    assert load_config(Example, path, environ) == load_config(Example, path, {})
+
+
 def test_environment_wins_and_takes_the_field_s_type(path: Path) -> None:
     settings = load_config(
         Example,

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002 -- the table answers alike for all slots
 """What the tests of the consensus library share: an application of a few values, short names."""
 
 from collections.abc import Iterable
