@@ -49,6 +49,12 @@ from streams.ledger.values import SIGNATURE_THRESHOLD
 GENESIS_SEQUENCE = 1
 MASTER_ROLE, GENERAL_ROLE, OWNER_ROLE = 1, 2, 1
 RECORD_BYTES_MAX = 8 * 1024 * 1024
+POSITIVE_SETTINGS = (
+    "max_time_ahead_ms",
+    "minimum_interval_ms",
+    "heartbeat_ms",
+    "timeout_initial_ms",
+)
 GENERAL_PERMISSIONS = (
     Permission.SEND_TRANSACTION,
     Permission.MANAGE_SIGNER,
@@ -133,10 +139,13 @@ def decode_genesis(text: bytes) -> Genesis:
 def open_genesis(genesis: Genesis) -> OpenedGenesis:
     """The same ledger 1 on every node. Raises `GenesisError` naming what cannot be used."""
     try:
-        entries = _get_entries(genesis)
-        encoded = {get_key(entry): encode(LedgerEntry(entry)) for entry in entries}
+        return _open(genesis)
     except (StrkeyError, Unencodable) as error:
         raise GenesisError(f"the genesis file: {error}") from None
+
+
+def _open(genesis: Genesis) -> OpenedGenesis:
+    encoded = {get_key(entry): encode(LedgerEntry(entry)) for entry in _get_entries(genesis)}
     state = LedgerState(encoded)
     invariants.check_everything(state)
     trie = state_trie.build((sha256(key), sha256(raw)) for key, raw in encoded.items())
@@ -166,6 +175,9 @@ def open_genesis(genesis: Genesis) -> OpenedGenesis:
 def _get_entries(genesis: Genesis) -> list[Entry]:
     master = AccountID(decode_account_id(genesis.master.account))
     settings = {f: getattr(genesis.settings, f) for f in genesis.settings.__struct_fields__}
+    for name in POSITIVE_SETTINGS:
+        if settings[name] < 1:
+            raise GenesisError(f"the genesis file: settings.{name} must be at least 1")
     return [
         NetworkSettings(master_account=master, **settings),
         Counters(account=1, request=0),
@@ -182,6 +194,8 @@ def _get_entries(genesis: Genesis) -> list[Entry]:
 
 def _get_signers(genesis: Genesis) -> tuple[GenesisSigner, ...]:
     signers = genesis.master.signers
+    if len({signer.public_key for signer in signers}) != len(signers):
+        raise GenesisError("the genesis file: a signer of the master account stands there twice")
     heaviest = {s.identity: s.weight for s in sorted(signers, key=lambda each: each.weight)}
     if sum(heaviest.values()) < SIGNATURE_THRESHOLD:
         raise GenesisError(

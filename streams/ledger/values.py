@@ -45,7 +45,10 @@ def is_asset_code(code: str) -> bool:
 
 
 def is_details(details: bytes) -> bool:
-    """Empty, or one JSON value (RFC 8259, in UTF-8) nested at most 32 levels; its meaning is opaque to the ledger."""
+    """Empty, or one JSON value (RFC 8259, in UTF-8) nested at most 32 levels.
+
+    Its meaning is opaque to the ledger.
+    """
     if not details:
         return True
     if details.count(b"[") + details.count(b"{") > JSON_DEPTH_MAX and _is_too_deep(details):

@@ -1,0 +1,195 @@
+"""Who may be in a set: signatures and weights, time bounds, duplicates, sizes."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from schemas.generated.common import Permission
+from schemas.generated.events import AdmissionCode
+from schemas.generated.ledger import AccountRole, SignerRole
+from schemas.generated.operations import CreateSigner, ManageSigner
+from schemas.generated.transactions import Operation, Transaction
+from streams.ledger.admission import Candidate
+from streams.ledger.errors import InvalidSet
+from streams.ledger.genesis import GENERAL_ROLE
+from streams.ledger.membership import compute_refusal, validate_set
+from tests.streams.ledger.operations.cases import put
+from tests.support.network import (
+    Network,
+    create_account,
+    create_asset,
+    get_account,
+    get_owner,
+    make_economy,
+    pay,
+)
+
+NEXT_MS = 1_000
+
+
+def judge(network: Network, candidate: Candidate, after_ms: int = NEXT_MS) -> AdmissionCode | None:
+    ledger = network.ledger
+    close_time_ms = ledger.header.close_time_ms + after_ms
+    refusal = compute_refusal(ledger.state, ledger.window, candidate, close_time_ms)
+    return None if refusal is None else refusal.code
+
+
+def judge_signed(network: Network, transaction: Transaction, *signers: str) -> AdmissionCode | None:
+    return judge(network, network.admit(network.sign(transaction, *signers)))
+
+
+def build_payment(network: Network, **changes: Any) -> Transaction:
+    return network.build("alice", pay(network, "alice", "bob", "EUR", 1), **changes)
+
+
+def add_signer(network: Network, name: str, weight: int, identity: int, role_id: int = 1) -> None:
+    data = replace(get_owner(name, weight, identity), role_id=role_id)
+    network.apply("alice", ManageSigner(CreateSigner(data)))
+
+
+def test_an_owner_may_sign() -> None:
+    network = make_economy()
+    assert judge_signed(network, build_payment(network), "alice") is None
+
+
+@pytest.mark.parametrize(
+    ("signers", "expected"),
+    [
+        ((), AdmissionCode.BAD_AUTH),
+        (("bob",), AdmissionCode.BAD_AUTH),
+        (("alice", "bob"), AdmissionCode.BAD_AUTH_EXTRA),
+    ],
+)
+def test_signatures_must_suffice_and_none_be_in_vain(
+    signers: tuple[str, ...], expected: AdmissionCode
+) -> None:
+    network = make_economy()
+    assert judge_signed(network, build_payment(network), *signers) is expected
+
+
+@pytest.mark.parametrize(
+    ("signers", "expected"),
+    [
+        (("half", "other half"), None),
+        (("half",), AdmissionCode.BAD_AUTH),
+        (("half", "same half"), AdmissionCode.BAD_AUTH),  # one identity: only the heaviest counts
+        (("half", "same half", "other half"), None),
+        (("alice", "half"), None),
+    ],
+)
+def test_weights_add_up_over_identities(
+    signers: tuple[str, ...], expected: AdmissionCode | None
+) -> None:
+    network = make_economy()
+    add_signer(network, "half", 500, 1)
+    add_signer(network, "same half", 499, 1)
+    add_signer(network, "other half", 500, 2)
+    assert judge_signed(network, build_payment(network), *signers) is expected
+
+
+def test_a_signer_may_sign_only_what_its_role_allows() -> None:
+    network = make_economy()
+    put(network, SignerRole(9, "payer", (Permission.SEND_PAYMENT,)))
+    add_signer(network, "payer", 1000, 1, role_id=9)
+    assert judge_signed(network, build_payment(network), "payer") is None
+    other = network.build("alice", create_asset("USD"))
+    assert judge_signed(network, other, "payer") is AdmissionCode.BAD_AUTH
+
+
+def test_every_source_of_an_operation_must_have_signed() -> None:
+    network = make_economy()
+    operation = Operation(get_account("bob"), pay(network, "bob", "alice", "EUR", 1))
+    transaction = network.build("alice", operation)
+    assert judge_signed(network, transaction, "alice", "bob") is None
+    assert judge_signed(network, transaction, "alice") is AdmissionCode.BAD_AUTH
+    assert judge_signed(network, transaction, "bob") is AdmissionCode.BAD_AUTH
+    stranger = Operation(get_account("nobody"), operation.body)
+    transaction = network.build("alice", stranger)
+    code = judge_signed(network, transaction, "alice", "nobody")
+    assert code is AdmissionCode.NO_OPERATION_ACCOUNT
+
+
+def test_a_source_must_exist_and_be_allowed_to_send() -> None:
+    network = make_economy()
+    nobody = network.build("nobody", pay(network, "nobody", "bob", "EUR", 1))
+    assert judge_signed(network, nobody, "nobody") is AdmissionCode.NO_ACCOUNT
+    put(network, AccountRole(GENERAL_ROLE, "general", ()))
+    code = judge_signed(network, build_payment(network), "alice")
+    assert code is AdmissionCode.SENDER_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("min_ms", "max_ms", "expected"),
+    [
+        (0, NEXT_MS, None),
+        (NEXT_MS, NEXT_MS, None),
+        (NEXT_MS + 1, NEXT_MS + 1, AdmissionCode.TOO_EARLY),
+        (0, NEXT_MS - 1, AdmissionCode.TOO_LATE),
+        (0, NEXT_MS + 15 * 60_000, None),
+        (0, NEXT_MS + 15 * 60_000 + 1, AdmissionCode.TOO_FAR_AHEAD),
+    ],
+)
+def test_time_bounds_are_held_against_the_close_time(
+    min_ms: int, max_ms: int, expected: AdmissionCode | None
+) -> None:
+    network = make_economy()
+    now_ms = network.ledger.header.close_time_ms
+    candidate = network.prepare(
+        "alice",
+        pay(network, "alice", "bob", "EUR", 1),
+        min_time_ms=now_ms + min_ms,
+        max_time_ms=now_ms + max_ms,
+    )
+    assert judge(network, candidate) is expected
+
+
+def test_what_entered_a_ledger_is_a_duplicate_for_as_long_as_it_could_be_valid() -> None:
+    network = make_economy()
+    candidate = network.prepare("alice", pay(network, "alice", "bob", "EUR", 10**9))
+    network.close(candidate)  # underfunded: it entered the ledger all the same
+    again = network.admit(candidate.envelope)
+    assert judge(network, again) is AdmissionCode.DUPLICATE
+    last_ms = candidate.transaction.max_time_ms - network.ledger.header.close_time_ms
+    network.close(interval_ms=last_ms - 1)
+    assert judge(network, again, after_ms=1) is AdmissionCode.DUPLICATE
+    assert judge(network, again, after_ms=2) is AdmissionCode.TOO_LATE
+
+
+def test_a_transaction_larger_than_a_ledger_is_refused() -> None:
+    network = make_economy()
+    settings = network.ledger.state.get_settings()
+    candidate = network.prepare("alice", pay(network, "alice", "bob", "EUR", 1))
+    put(network, replace(settings, max_set_output_bytes=candidate.output_bytes))
+    assert judge(network, candidate) is None
+    put(network, replace(settings, max_set_output_bytes=candidate.output_bytes - 1))
+    assert judge(network, candidate) is AdmissionCode.TOO_LARGE
+
+
+def test_a_set_is_bounded_and_has_each_transaction_once() -> None:
+    network = make_economy()
+    settings, ledger = network.ledger.state.get_settings(), network.ledger
+    first = network.prepare("alice", pay(network, "alice", "bob", "EUR", 1))
+    second = network.prepare("bob", pay(network, "bob", "alice", "EUR", 1))
+    at_ms = ledger.header.close_time_ms + NEXT_MS
+
+    def validate(*candidates: Candidate) -> None:
+        validate_set(ledger.state, ledger.window, candidates, at_ms)
+
+    validate(first, second)
+    put(network, replace(settings, max_set_transactions=1))
+    with pytest.raises(InvalidSet, match="2 transactions, 1 allowed"):
+        validate(first, second)
+    size = first.output_bytes + second.output_bytes
+    put(network, replace(settings, max_set_output_bytes=size - 1))
+    with pytest.raises(InvalidSet, match="worst-case output"):
+        validate(first, second)
+    put(network, settings)
+    add_signer(network, "spare", 1000, 1)
+    one = build_payment(network)
+    at_ms = ledger.header.close_time_ms + NEXT_MS
+    twins = [network.admit(network.sign(one, name)) for name in ("alice", "spare")]
+    with pytest.raises(InvalidSet, match="two envelopes of one transaction"):
+        validate(*twins)
+    with pytest.raises(InvalidSet, match="NO_ACCOUNT"):
+        validate(network.prepare("nobody", create_account("x")))
