@@ -1,5 +1,6 @@
 """The processor as a process between a real broker and a real database."""
 
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from processors.horizon.app import EXIT_NOT_TRUE
 from processors.horizon.audit import audit
 from processors.horizon.store import open_connection
+from processors.ledger_feed.stream import SESSION_S
 from schemas.codec import frame
 from schemas.generated.common import Hash, Signature
 from schemas.generated.events import Admission, AdmissionCode
@@ -228,6 +230,22 @@ def test_the_older_of_two_processors_is_fenced(
             newer.wait_for(len(varied.records))
             assert older.wait_for_end() == 1
             assert "Fenced" in older.read_log()
+    assert is_right(views)
+
+
+def test_a_processor_that_slept_longer_than_its_session_goes_on(
+    servers: Servers, tmp_path: Path, busy: Network
+) -> None:
+    views = Views(servers, tmp_path, busy)
+    views.log.publish(*busy.records[:20])
+    with views.run() as processor:
+        processor.wait_for(20)
+        processor.process.send_signal(signal.SIGSTOP)
+        views.log.publish(*busy.records[20:60])
+        time.sleep(SESSION_S + 3)
+        processor.process.send_signal(signal.SIGCONT)
+        views.log.publish(*busy.records[60:])
+        processor.wait_for(len(busy.records))
     assert is_right(views)
 
 
