@@ -26,10 +26,10 @@ def connect(url: str | None, endpoints: Path | None) -> Iterator["HorizonClient"
     from gateways.client.horizon import HorizonClient
 
     with errors():
-        address = url or read_endpoints(endpoints).get("horizon_url")
+        address = url or next(iter(read_endpoints(endpoints).get("horizon", ())), None)
         if not address:
             raise LocalError(
-                "which gateway? give --url, TOKEND_HORIZON_URL, or --endpoints with a horizon_url"
+                "which gateway? give --url, TOKEND_HORIZON_URL, or --endpoints of a whole set"
             )
         with HorizonClient(address) as client:
             yield client

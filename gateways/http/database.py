@@ -142,15 +142,31 @@ class Database:
 
     async def _read(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> Snapshot:
         async with self._connect() as connection:
-            async with connection.pipeline():
-                await connection.execute(BEGIN)
-                progress = await connection.execute(self.progress_sql)
-                cursors = [await connection.execute(sql, values) for sql, values in statements]
-                await connection.execute("commit")
-            row = await progress.fetchone()
-            if row is None:
-                raise Problem(VIEW_UNAVAILABLE, "the views hold no ledger yet")
-            rows = [await cursor.fetchall() for cursor in cursors]
+            while True:
+                snapshot = await self._read_once(connection, statements)
+                if snapshot is not None:
+                    return snapshot
+
+    async def _read_once(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        statements: Sequence[tuple[str, Sequence[Any]]],
+    ) -> Snapshot | None:
+        """None if a replay's views took the place of the live ones meanwhile: a snapshot holds
+        rows still but not names, and the new ones may be older in it than the old.
+        """
+        async with connection.pipeline():
+            await connection.execute(BEGIN)
+            progress = await connection.execute(self.progress_sql)
+            cursors = [await connection.execute(sql, values) for sql, values in statements]
+            progress_after = await connection.execute(self.progress_sql)
+            await connection.execute("commit")
+        row, row_after = await progress.fetchone(), await progress_after.fetchone()
+        if row is None:
+            raise Problem(VIEW_UNAVAILABLE, "the views hold no ledger yet")
+        if row_after is None or row_after.sequence != row.sequence:
+            return None
+        rows = [await cursor.fetchall() for cursor in cursors]
         return Snapshot(row.sequence, row.close_time_ms, rows)
 
     @asynccontextmanager

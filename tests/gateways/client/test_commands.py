@@ -16,22 +16,13 @@ from tests.gateways.support import Gateway
 from tests.support.network import get_key
 
 ALICE, BOB = get_address(get_key("alice")), get_address(get_key("bob"))
-# The mount that infra.cli.main makes, with its handling of errors.
-PROGRAM = """
-import sys
-from infra.cli import main
-from gateways.client.commands import app
-names = {c.name for c in main.app.registered_commands}
-if "pay" not in names and all(g.typer_instance is not app for g in main.app.registered_groups):
-    main.app.add_typer(app)
-main.main()
-"""
+PROGRAM = str(Path(sys.executable).with_name("tokend"))
 
 
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     clean = {k: v for k, v in os.environ.items() if not k.startswith("TOKEND_")}
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
+        [PROGRAM, *arguments],
         env={**clean, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -92,7 +83,7 @@ def test_a_payment_at_once_and_step_by_step(network: Gateway, seed_file: str) ->
 
 def test_account_and_history(network: Gateway, tmp_path: Path) -> None:
     endpoints = tmp_path / "endpoints.json"
-    endpoints.write_text(json.dumps({"horizon_url": network.url}))
+    endpoints.write_text(json.dumps({"horizon": [network.url]}))
     account = run("account", ALICE, "--endpoints", str(endpoints))
     assert account.returncode == 0
     assert "EUR" in account.stdout
