@@ -1,0 +1,155 @@
+"""No transaction adds more to a ledger's body than was declared of it: sets are cut by that."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.generated.common import AccountID, Amount
+from schemas.generated.ledger import Asset, BaseAssets
+from schemas.generated.operations import (
+    CreateSigner,
+    ManageKeyValue,
+    ManageSigner,
+    PaymentToAccount,
+    PutKeyValue,
+    RemoveKeyValue,
+    RemoveSigner,
+    StringValue,
+    UpdateSigner,
+)
+from schemas.generated.transactions import Operation
+from streams.ledger.values import AMOUNT_MAX
+from tests.streams.ledger.operations.cases import put
+from tests.support.network import (
+    Network,
+    create_account,
+    create_asset,
+    create_balance,
+    get_account,
+    get_owner,
+    get_public_key,
+    issue,
+    make_economy,
+    pay,
+)
+
+DETAILS = b'"' + b"x" * 2046 + b'"'
+LONGEST = "Z" * 16
+
+
+def make_wide_economy() -> Network:
+    """Everything as large as it may be before the operation: 63 base assets, an asset with the
+    longest code and details, in which alice and bob are rich."""
+    network = make_economy()
+    network.apply("issuer", with_details(create_asset(LONGEST, maximum=AMOUNT_MAX)))
+    network.close(*(network.prepare(n, create_balance(n, LONGEST)) for n in ("alice", "bob")))
+    network.apply("issuer", issue(network, "alice", LONGEST, AMOUNT_MAX // 2, "rich"))
+    network.apply("alice", ManageSigner(CreateSigner(get_wide_signer("spare"))))
+    put_value = ManageKeyValue("k" * 256, PutKeyValue(StringValue("v" * 256)))
+    network.apply("master", put_value)
+    network.apply("master", create_account("poor"))
+    asset = network.ledger.state.get_asset("EUR")
+    assert asset is not None
+    codes = tuple(f"BASE{number:012}" for number in range(63))
+    put(network, BaseAssets(codes), *(_get_base(asset, code) for code in codes))
+    return network
+
+
+def _get_base(asset: Asset, code: str) -> Asset:
+    return replace(asset, code=code, issued=Amount(0))
+
+
+def with_details(made: Any) -> Any:
+    return replace(made, action=replace(made.action, creator_details=DETAILS))
+
+
+def get_wide_signer(name: str, identity: int = 2**32 - 1) -> Any:
+    return replace(get_owner(name, 1000, identity), details=DETAILS)
+
+
+def make_account(network: Network, number: int) -> Any:
+    signers = tuple(get_wide_signer(f"signer {n}", n) for n in range(number % 5 + 1))
+    made = replace(create_account(f"wide {number}"), signers=signers)
+    return Operation(None, replace(made, referrer=get_account("alice")))
+
+
+def make_asset(network: Network, number: int) -> Any:
+    tasks = None if number % 2 else 8
+    made = create_asset(f"Q{number % 100_000:015}", AMOUNT_MAX, policies=3, tasks=tasks)
+    return Operation(get_account("issuer"), with_details(made))
+
+
+def make_issuance(network: Network, number: int) -> Any:
+    made = issue(network, "bob", LONGEST, number + 1, f"{number:064}")
+    made = replace(made, creator_details=DETAILS, all_tasks=None if number % 2 else 8)
+    return Operation(get_account("issuer"), made)
+
+
+def make_payment(network: Network, number: int) -> Any:
+    made = pay(network, "alice", "bob", LONGEST, number + 1, f"{number:064}")
+    if number % 2:
+        made = replace(made, destination=PaymentToAccount(get_account("poor")))
+    return Operation(get_account("alice"), replace(made, subject="s" * 256))
+
+
+def make_signer(network: Network, number: int) -> Any:
+    actions = (
+        UpdateSigner(replace(get_wide_signer("spare"), weight=number % 1000 + 1)),
+        CreateSigner(get_wide_signer(f"spare {number}")),
+        RemoveSigner(get_public_key("spare")),
+    )
+    return Operation(get_account("alice"), ManageSigner(actions[number % 3]))
+
+
+def make_balance(network: Network, number: int) -> Any:
+    return Operation(get_account("poor"), create_balance("poor", LONGEST))
+
+
+def make_value(network: Network, number: int) -> Any:
+    value = PutKeyValue(StringValue(f"{number:0256}"))
+    return Operation(
+        None, ManageKeyValue("k" * 256, RemoveKeyValue() if number % 3 == 2 else value)
+    )
+
+
+MAKERS = (
+    make_account,
+    make_asset,
+    make_issuance,
+    make_payment,
+    make_signer,
+    make_balance,
+    make_value,
+)
+SIGNERS = ("master", "issuer", "alice", "poor")
+wanted = st.lists(
+    st.tuples(st.sampled_from(MAKERS), st.integers(0, 99_999)), min_size=1, max_size=6
+)
+
+
+def check(chosen: list[tuple[Any, int]]) -> str:
+    """Closes one ledger with one transaction of these; its result's code."""
+    network = make_wide_economy()
+    bodies = [make(network, number) for make, number in chosen]
+    sources = {AccountID(each.source) if each.source else None for each in bodies}
+    signers = [n for n in SIGNERS if n == "master" or get_account(n) in sources]
+    transaction = network.build("master", *bodies, memo="m" * 64)
+    candidate = network.admit(network.sign(transaction, *signers))
+    closed = network.close(candidate)
+    assert closed.applied[0].defect is None
+    assert len(closed.body) <= candidate.output_bytes
+    return closed.applied[0].result.code.name
+
+
+def test_each_operation_alone_stays_within_what_it_declares() -> None:
+    for make in MAKERS:
+        for number in range(6):
+            assert check([(make, number)]) == "SUCCESS", make.__name__
+
+
+@settings(max_examples=40, deadline=None)
+@given(wanted)
+def test_several_in_one_transaction_do_too(chosen: list[tuple[Any, int]]) -> None:
+    check(chosen)
