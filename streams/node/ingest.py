@@ -93,26 +93,22 @@ class Ingest:
         """Reads the ingest topic from `starts` (by partition) on, for ever."""
         loop = asyncio.get_running_loop()
         inbox: asyncio.Queue[list[Message]] = asyncio.Queue(BATCHES_MAX)
-        thread = asyncio.create_task(
-            asyncio.to_thread(self._poll, bootstrap_servers, group, starts, loop, inbox)
-        )
-        tasks: set[asyncio.Task[None]] = set()
+        poll = asyncio.to_thread(self._poll, bootstrap_servers, group, starts, loop, inbox)
         try:
-            while True:
-                get = asyncio.create_task(inbox.get())
-                await asyncio.wait({get, thread, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-                for task in [t for t in (thread, *tasks) if t.done()]:
-                    task.result()  # an error of the thread or of a batch ends the node
-                    tasks.discard(task)
-                messages = await get
-                while len(tasks) >= BATCHES_MAX or not self._has_room():
-                    await asyncio.sleep(POLL_S)
-                    tasks = {task for task in tasks if not task.done() or task.result()}
-                tasks.add(asyncio.create_task(self.offer(self._open(messages))))
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(poll)
+                for _ in range(BATCHES_MAX):
+                    parts.create_task(self._take(inbox))
         finally:
             self._is_stopping.set()
-            for task in tasks:
-                task.cancel()
+
+    async def _take(self, inbox: "asyncio.Queue[list[Message]]") -> None:
+        """One batch after the other; several of these run, so that the workers never wait."""
+        while True:
+            envelopes = self._open(await inbox.get())  # at once: offsets are noted in order
+            while not self._has_room():
+                await asyncio.sleep(POLL_S)
+            await self.offer(envelopes)
 
     def _open(self, messages: list[Message]) -> list[bytes]:
         """The envelopes in the frames; notes the offsets; refuses what is no frame."""
