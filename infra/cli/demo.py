@@ -1,6 +1,5 @@
 """The verb `demo`: a fresh set, the scenario on it, and nothing left of either."""
 
-import asyncio
 import contextlib
 import tempfile
 import threading
@@ -24,6 +23,8 @@ KeepOption = Annotated[
 
 def demo(keep: KeepOption = False) -> None:
     """Start everything from nothing, run the demo scenario, stop and forget everything."""
+    import asyncio
+
     root = Path(tempfile.mkdtemp(prefix="tokend-demo-"))
     try:
         asyncio.run(_run(root, keep=keep))
@@ -64,6 +65,8 @@ async def _run(root: Path, *, keep: bool) -> None:
 
 async def _tell(scenario: "Scenario") -> None:
     """In a thread; cancelled, it waits until the thread has noticed."""
+    import asyncio
+
     task = asyncio.create_task(asyncio.to_thread(scenario.run))
     try:
         await asyncio.shield(task)
