@@ -145,6 +145,12 @@ def copy_older_history(connection: Connection, schema: str, from_sequence: int) 
             )
 
 
+def analyze(connection: Connection, schema: str) -> None:
+    """Lets the planner know the new tables before anybody asks them something."""
+    for table in COMPARED:
+        connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
+
+
 def compare(connection: Connection, schema: str, from_sequence: int) -> list[Difference]:
     """Every table of `schema` with the live one, row by row, both ways; history from
     `from_sequence` on. To be called in a transaction that sees both at one ledger.

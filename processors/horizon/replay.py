@@ -16,6 +16,7 @@ from processors.horizon.config import HorizonSettings, load_network
 from processors.horizon.rebuild import (
     Difference,
     ReplayProgress,
+    analyze,
     compare,
     copy_older_history,
     lock_swap,
@@ -185,6 +186,7 @@ class _Replay:
         if self.from_sequence > 1:
             self._tell("copying")
             copy_older_history(self.connection, self.schema, self.from_sequence)
+        analyze(self.connection, self.schema)
         lock_swap(self.connection)
         try:
             self._catch_up()

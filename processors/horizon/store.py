@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
+from psycopg.types.string import BytesBinaryDumper
 
 from processors.horizon.fold import LedgerRows, Row
 from processors.horizon.schema import (
@@ -244,4 +245,6 @@ def open_connection(url: str) -> Iterator[Connection]:
     """A connection in autocommit mode, so that transactions are where the code says so."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = on")
+        # COPY looks dumpers up by column type; that of bytea is not compiled unless asked for.
+        connection.adapters.register_dumper(bytes, BytesBinaryDumper)
         yield connection

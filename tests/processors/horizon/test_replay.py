@@ -66,6 +66,7 @@ def test_rebuilt_views_take_the_place_of_damaged_ones(
     assert outcome.transactions == len(before["transactions"])
     assert views.get_rows() == before
     assert get_schemas(views) == ["horizon"]
+    assert views.query("SELECT count(*) FROM pg_stats WHERE schemaname = 'horizon'") != [(0,)]
     assert [states[0].state, states[-1].state] == ["replaying", "done"]
     assert states[-1].sequence == states[-1].target == len(varied.records)
 
