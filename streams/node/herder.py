@@ -200,6 +200,10 @@ class Herder:
         for signature in body.certificate.signatures:
             signed = overlay.SignedHeader(body.sequence, body.header_hash, signature)
             outputs += self._receive_signed_header(peer, signed, now_ms)
+        oldest = next(iter(self.certifier.uncertified), self.open_slot)
+        if outputs and oldest < self.open_slot - 1:  # the newest has its own on the way
+            request = Message(overlay.CertificateRequest(oldest))
+            outputs.append(Send(peer, Lane.REPLIES, request))
         return outputs
 
     def _receive_state_request(

@@ -5,6 +5,7 @@ nothing about what goes wrong; that is `faults`.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 from random import Random
@@ -45,6 +46,8 @@ class World:
         self.outputs_left: dict[int, int] = {}  # node -> outputs until it is killed
         self.alarms: list[str] = []
         self.counts: dict[str, int] = {}
+        self.sent: Counter[tuple[int, str]] = Counter()  # by node and kind of message
+        self.crash_rule: Callable[[Node, Output], bool] = lambda _, __: False
         self._network_id = beginning.network.network_id
         self._opened: dict[bytes, Candidate | None] = {}
         self._events: list[tuple[int, int, Callable[[], None]]] = []
@@ -136,7 +139,7 @@ class World:
     def is_crash_due(self, node: Node, output: Output) -> bool:
         left = self.outputs_left.get(node.index)
         if left is None:
-            return False
+            return self.crash_rule(node, output)
         self.outputs_left[node.index] = left - 1
         if left > 0:
             return False
@@ -150,6 +153,7 @@ class World:
 
     def carry(self, node: Node, peer: PublicKey | None, message: Message) -> None:
         self._trace.update(encode(message))
+        self.sent[node.index, type(message.body).__name__] += 1
         if node.node_id not in self._twins:
             self.checks.check_sent(node.node_id, message)
         for receiver in self.nodes:
