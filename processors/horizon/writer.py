@@ -15,6 +15,7 @@ from streams.ledger.chain import ForgedLedger, VerifiedLedger, get_genesis_posit
 
 TRANSACTIONS_A_COMMIT = 5_000
 LEDGERS_A_COMMIT = 500
+BODY_BYTES_A_COMMIT = 32 * 1024 * 1024
 
 
 class LedgerWriter:
@@ -42,6 +43,7 @@ class LedgerWriter:
         self.history_from = history_from
         self.transactions = 0
         self.pending: list[LedgerRows] = []
+        self.pending_bytes = 0
         self.position = feed.position
 
     def write(self, messages: Iterable[Message]) -> None:
@@ -60,14 +62,21 @@ class LedgerWriter:
 
     def _take(self, verified: VerifiedLedger) -> None:
         """Commits before folding, so that `position` is always that of the last pending ledger."""
-        transactions = sum(len(rows.transactions) for rows in self.pending)
-        if transactions >= TRANSACTIONS_A_COMMIT or len(self.pending) >= LEDGERS_A_COMMIT:
+        if self._is_full():
             self._commit()
         rows = fold_ledger(verified)
         if rows.sequence < self.history_from:
             rows = rows._replace(transactions=[], operations=[], participants=[], movements=[])
         self.pending.append(rows)
+        self.pending_bytes += len(verified.record.body)
         self.position = verified.position
+
+    def _is_full(self) -> bool:
+        return (
+            len(self.pending) >= LEDGERS_A_COMMIT
+            or self.pending_bytes >= BODY_BYTES_A_COMMIT
+            or sum(len(rows.transactions) for rows in self.pending) >= TRANSACTIONS_A_COMMIT
+        )
 
     def _commit(self) -> None:
         if self.pending:
@@ -75,6 +84,7 @@ class LedgerWriter:
             self.store.commit(batch, is_live=self.is_live)
             self.transactions += sum(len(rows.transactions) for rows in self.pending)
             self.pending = []
+            self.pending_bytes = 0
 
 
 def get_feed(
