@@ -1,0 +1,66 @@
+"""Who is ahead, and closing certified ledgers again."""
+
+from dataclasses import replace
+
+import pytest
+
+from schemas.generated.common import PublicKey
+from schemas.generated.ledger import Certificate
+from streams.ledger.chain import ForgedLedger
+from streams.ledger.errors import InvariantViolation
+from streams.ledger.genesis import open_genesis
+from streams.node.catch_up import Lag, close_again
+from tests.streams.ledger.operations.cases import put
+from tests.support.network import make_economy
+
+ANNA, BEN = PublicKey(b"a" * 32), PublicKey(b"b" * 32)
+
+
+def test_those_two_slots_ahead_are_asked_in_turn() -> None:
+    lag = Lag()
+    lag.note(ANNA, 11)
+    assert lag.choose_peer(10) is None
+    assert lag.choose_peer(10, is_late=True) == ANNA
+    lag.note(ANNA, 12)
+    lag.note(BEN, 15)
+    lag.note(BEN, 3)
+    assert {lag.choose_peer(10), lag.choose_peer(10)} == {ANNA, BEN}
+    assert lag.get_slots_behind(10) == 5
+    lag.forget(BEN)
+    assert lag.choose_peer(10) == ANNA
+    assert lag.get_slots_behind(10) == 2
+
+
+def test_a_chain_is_closed_again_to_the_same_state() -> None:
+    network = make_economy()
+    ledger = open_genesis(network.genesis).ledger
+    quorum_set = ledger.state.get_validators().quorum_set
+    for record in network.records[1:]:
+        assert close_again(ledger, quorum_set, record).body == record.body
+    assert ledger.header == network.ledger.header
+    assert ledger.state.encoded == network.ledger.state.encoded
+    assert ledger.window.compute_root() == network.ledger.window.compute_root()
+
+
+def test_a_false_record_changes_nothing() -> None:
+    network = make_economy()
+    ledger = open_genesis(network.genesis).ledger
+    quorum_set = ledger.state.get_validators().quorum_set
+    before = dict(ledger.state.encoded)
+    with pytest.raises(ForgedLedger):
+        close_again(ledger, quorum_set, replace(network.records[1], certificate=Certificate(())))
+    with pytest.raises(ForgedLedger):
+        close_again(ledger, quorum_set, network.records[2])
+    assert ledger.header.sequence == 1
+    assert ledger.state.encoded == before
+
+
+def test_a_true_record_that_comes_out_differently_stops_the_node() -> None:
+    network = make_economy()
+    records = list(network.records)
+    network.ledger = open_genesis(network.genesis).ledger
+    counters = network.ledger.state.get_counters()
+    put(network, replace(counters, account=counters.account + 1))
+    quorum_set = network.ledger.state.get_validators().quorum_set
+    with pytest.raises(InvariantViolation, match="the network certified"):
+        close_again(network.ledger, quorum_set, records[1])
