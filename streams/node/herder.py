@@ -158,9 +158,9 @@ class Herder:
         return outputs + self._catch_up() + self._advance(now_ms)
 
     def _receive_set(self, peer: PublicKey, body: TransactionSet, now_ms: int) -> list[Output]:
-        known = self._sets.add(self.open_slot, body, self.intake.queue)
+        known = self._sets.add(self.open_slot, body, self.intake.queue, peer)
         if known is None:
-            return [Alarm(f"{peer.hex()} sent a transaction set that is none")]
+            return [Alarm(f"{peer.hex()} sent a transaction set that nobody wants")]
         if known.missing:
             set_hash = compute_set_hash(body.previous_header_hash, body.envelope_hashes)
             return self._fetcher.pursue(known.slot, set_hash, peer)
@@ -358,6 +358,8 @@ class Herder:
             for applied in closed.applied
             if applied.defect is not None
         ]
+        if not self.agreement.is_validator:  # others drop what is invalid when they nominate
+            outputs += self.intake.drop_refused(self.intake.choose(closed.header.close_time_ms))
         outputs.append(Commit(closed, signature, certificate))
         below_slot = max(0, self.open_slot - SLOTS_KEPT)
         self._sets.purge(below_slot)

@@ -12,6 +12,7 @@ from streams.ledger.membership import validate_set
 from streams.node.queue import TransactionQueue
 
 ROUNDS_MAX = 10  # of asking again; then consensus goes on without the set
+UNASKED_MAX = 4  # sets that one peer may send in a slot before anybody asks for them
 DEMANDED_MAX = 10_000  # hashes in one demand
 
 
@@ -21,6 +22,7 @@ class KnownSet:
 
     slot: int
     message: TransactionSet
+    source: PublicKey | None = None  # who sent it unasked
     missing: set[Hash] = field(default_factory=set)
     candidates: dict[Hash, Candidate] = field(default_factory=dict)
     verdicts: dict[int, str | None] = field(default_factory=dict)  # by close time; None: valid
@@ -102,8 +104,15 @@ class TransactionSets:
         """The members of a complete set, by envelope hash."""
         return {} if set_hash == ZERO_HASH else self._sets[set_hash].candidates
 
-    def add(self, slot: int, message: TransactionSet, queue: TransactionQueue) -> KnownSet | None:
-        """None when the hashes are not strictly ascending: no honest node says this."""
+    def add(
+        self,
+        slot: int,
+        message: TransactionSet,
+        queue: TransactionQueue,
+        source: PublicKey | None = None,
+    ) -> KnownSet | None:
+        """None when the hashes are not strictly ascending, or `source` sends more sets than
+        anybody asked for: no honest node does."""
         hashes = message.envelope_hashes
         if list(hashes) != sorted(set(hashes)) or not hashes:
             return None
@@ -111,7 +120,11 @@ class TransactionSets:
         if set_hash in self._sets:
             return self._sets[set_hash]
         pursuit = self._pursuits.get(set_hash)
-        known = KnownSet(slot if pursuit is None else pursuit.slot, message)
+        if pursuit is not None:
+            slot, source = pursuit.slot, None
+        elif source is not None and self._count_unasked(slot, source) >= UNASKED_MAX:
+            return None
+        known = KnownSet(slot, message, source)
         for each in hashes:
             candidate = queue.get(each) or self.find_candidate(each)
             if candidate is None:
@@ -123,6 +136,10 @@ class TransactionSets:
         if not known.missing:
             self._note_whole(set_hash)
         return known
+
+    def _count_unasked(self, slot: int, source: PublicKey) -> int:
+        sets = self._sets.values()
+        return sum(1 for known in sets if known.slot == slot and known.source == source)
 
     def _note_whole(self, set_hash: Hash) -> None:
         self._pursuits.pop(set_hash, None)

@@ -1,0 +1,59 @@
+"""Sets are asked for at once, and again until they are here; one timer for each slot."""
+
+from schemas.codec import encode
+from schemas.generated.common import Hash, PublicKey
+from schemas.generated.consensus import Nominate, ScpValue, Statement
+from schemas.generated.overlay import Message, SetRequest
+from streams.ledger.hashes import ZERO_HASH
+from streams.node.fetcher import AGAIN_MS, FIRST_MS, Fetcher
+from streams.node.outputs import Broadcast, Lane, Send, StartTimer, Timer, TimerName
+from streams.node.transaction_sets import TransactionSets
+
+SLOT = 6
+ANNA, BEN = PublicKey(b"a" * 32), PublicKey(b"b" * 32)
+ONE, TWO = Hash(b"\x01" * 32), Hash(b"\x02" * 32)
+TIMER = Timer(TimerName.FETCH, SLOT)
+
+
+def nominate(*set_hashes: Hash, slot: int = SLOT) -> Statement:
+    values = sorted(encode(ScpValue(ZERO_HASH, each, 1, ())) for each in set_hashes)
+    return Statement(ANNA, slot, Nominate(ZERO_HASH, tuple(values), ()))
+
+
+def ask(peer: PublicKey, set_hash: Hash) -> Send:
+    return Send(peer, Lane.REPLIES, Message(SetRequest(set_hash)))
+
+
+def test_who_speaks_of_a_set_is_asked_for_it_once() -> None:
+    fetcher = Fetcher(TransactionSets())
+    assert fetcher.want(SLOT, nominate(ONE), ANNA) == [ask(ANNA, ONE), StartTimer(TIMER, FIRST_MS)]
+    assert fetcher.want(SLOT, nominate(ONE), BEN) == []
+    assert fetcher.want(SLOT, nominate(ONE, TWO), BEN) == [ask(BEN, TWO)]
+
+
+def test_only_sets_of_the_open_slot_and_the_next_are_wanted() -> None:
+    fetcher = Fetcher(TransactionSets())
+    assert fetcher.want(SLOT, nominate(ONE, slot=SLOT - 1), ANNA) == []
+    assert fetcher.want(SLOT, nominate(ONE, slot=SLOT + 2), ANNA) == []
+    assert fetcher.want(SLOT, nominate(ONE, slot=SLOT + 1), ANNA) != []
+    assert fetcher.want(SLOT, nominate(ZERO_HASH), ANNA) == []
+
+
+def test_a_request_that_was_lost_is_made_again() -> None:
+    fetcher = Fetcher(TransactionSets())
+    fetcher.want(SLOT, nominate(ONE), ANNA)
+    for _ in range(20):
+        assert fetcher.fire(SLOT, SLOT) == [ask(ANNA, ONE), StartTimer(TIMER, AGAIN_MS)]
+
+
+def test_nobody_in_particular_is_asked_for_what_only_we_spoke_of() -> None:
+    fetcher = Fetcher(TransactionSets())
+    assert fetcher.want(SLOT, nominate(ONE), None) == [StartTimer(TIMER, FIRST_MS)]
+    request = Broadcast(Lane.REPLIES, Message(SetRequest(ONE)))
+    assert fetcher.fire(SLOT, SLOT) == [request, StartTimer(TIMER, AGAIN_MS)]
+
+
+def test_asking_ends_when_the_slot_is_closed() -> None:
+    fetcher = Fetcher(TransactionSets())
+    fetcher.want(SLOT, nominate(ONE), ANNA)
+    assert fetcher.fire(SLOT, SLOT + 1) == []
