@@ -17,6 +17,11 @@ USER_VARIABLES = frozenset({"TOKEND_HORIZON_URL", "TOKEND_SEED"})  # of the user
 SettingsType = TypeVar("SettingsType", bound=msgspec.Struct)
 
 
+EXIT_NOT_TRUE = 65
+"""How a process ends that met something false (a forged ledger, a node that diverged): starting it
+again will not help, somebody has to look. No supervisor may restart it."""
+
+
 class ConfigError(ValueError):
     """Settings that cannot be used; one line naming file or variable, key and remedy."""
 

@@ -23,6 +23,7 @@ from infra.local import processes
 from infra.local.errors import LocalError, NotRunning
 from infra.local.folders import SOCKET_PATH_BYTES_MAX
 from infra.local.place import Place
+from schemas.settings import EXIT_NOT_TRUE
 
 ANSWER_S = 30.0
 STOP_S = 20
@@ -122,7 +123,8 @@ def _encode_program(program: Program, logs: Path) -> dict[str, object]:
         "command": shlex.join(program.command),
         "directory": "/",
         "autostart": "false",
-        "autorestart": "true",
+        "autorestart": "unexpected",
+        "exitcodes": EXIT_NOT_TRUE,
         "startsecs": 1,
         # The pause before a try is as many seconds as there were tries: this is about 8 minutes.
         "startretries": 30,

@@ -16,12 +16,10 @@ from processors.ledger_feed.feed import UnfilledGap
 from processors.ledger_feed.logs import configure_logs
 from processors.ledger_feed.stream import Stream, run_streams
 from processors.ledger_feed.topic import open_topic
+from schemas.settings import EXIT_NOT_TRUE
 from streams.ledger.chain import ForgedLedger
 
 log = structlog.get_logger()
-
-EXIT_NOT_TRUE = 65
-"""The input is not the chain: starting again will not help, somebody has to look."""
 
 
 def main(settings: HorizonSettings) -> None:

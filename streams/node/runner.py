@@ -27,9 +27,11 @@ from schemas.generated.overlay import (
     Message,
     Transactions,
 )
+from schemas.settings import EXIT_NOT_TRUE
 from schemas.strkey import decode_account_id, decode_seed, encode_account_id
 from streams.ledger.admission import Candidate, Refusal
 from streams.ledger.close import ClosedLedger, Ledger
+from streams.ledger.errors import InvariantViolation
 from streams.ledger.genesis import decode_genesis, open_genesis
 from streams.node import outputs
 from streams.node.config import CoreSettings
@@ -328,7 +330,11 @@ def open_store(settings: CoreSettings) -> tuple[Store, Ledger]:
 
 
 def run(settings: CoreSettings) -> None:
-    """Runs one core node until SIGTERM (`tokend run core`)."""
+    """Runs one core node until SIGTERM (`tokend run core`).
+
+    Ends by SystemExit `EXIT_NOT_TRUE` when the node computed what cannot be, or what the network
+    does not say.
+    """
     structlog.contextvars.bind_contextvars(node=settings.name)
     store, ledger = open_store(settings)
     log.info("started", sequence=ledger.header.sequence, entries=len(ledger.state.encoded))
@@ -341,8 +347,12 @@ def run(settings: CoreSettings) -> None:
         log.info("node", node_id=encode_account_id(node.herder.agreement.node_id))
         await node.run()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main())
+    except InvariantViolation as breach:
+        log.critical("the node stops before it signs", alarm=True, reason=str(breach))
+        raise SystemExit(EXIT_NOT_TRUE) from breach
 
 
 def _split(address: str) -> Address:

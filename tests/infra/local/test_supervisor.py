@@ -38,7 +38,8 @@ def test_settings(place: Place) -> None:
     assert parser["group:core"]["priority"] == "1"
     assert parser["program:postgres"]["stopsignal"] == "INT"
     core = parser["program:core1"]
-    assert core["autorestart"] == "true"
+    assert core["autorestart"] == "unexpected"
+    assert core["exitcodes"] == "65"  # what met something false stays down
     assert shlex.split(core["command"].replace("%%", "%")) == list(command)
     log = core["stdout_logfile"].replace("%%", "%")
     assert log == str(place.folder.logs / "core1.log")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from processors.horizon.app import EXIT_NOT_TRUE
 from processors.horizon.audit import audit
 from processors.horizon.store import open_connection
 from processors.ledger_feed.stream import SESSION_S
@@ -15,6 +14,7 @@ from schemas.codec import frame
 from schemas.generated.common import Hash, Signature
 from schemas.generated.events import Admission, AdmissionCode
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerRecord
+from schemas.settings import EXIT_NOT_TRUE
 from tests.processors.economies import make_busy_network, make_varied_network
 from tests.processors.support import Log, Views
 from tests.support.network import Network
