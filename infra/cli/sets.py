@@ -201,8 +201,8 @@ def _describe_node(node: dict[str, Any]) -> str:
         return "  ".join(f"{key} {value}" for key, value in node.items() if value is not None)
     parts = [f"ledger {node['sequence']} {node['header_hash'][:12]}"]
     parts += [f"{name} {node[name]}" for name in ("behind", "waiting_transactions") if node[name]]
-    if node["missing"] and node["phase"] != "idle":
-        parts.append(f"waits for {', '.join(node['missing'])}")
+    if node["missing"]:
+        parts.append(f"missing {', '.join(node['missing'])}")
     if not node["is_healthy"]:
         parts.append("[red]stalled[/]")
     return "  ".join(parts)

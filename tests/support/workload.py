@@ -115,6 +115,7 @@ def get_reader_settings(bootstrap_servers: str) -> dict[str, Any]:
         "enable.auto.commit": False,
         "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
         "fetch.wait.max.ms": 20,
+        "log_level": 0,
     }
 
 
