@@ -4,6 +4,7 @@ It runs in a thread of its own against a running set and stops between two looks
 when it is asked to.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -34,6 +35,7 @@ from gateways.client.keys import (
 from gateways.client.proofs import get_genesis_anchor, verify_proof
 from infra.demo.steps import Interrupted, Steps
 from infra.local import network
+from infra.local.errors import LocalError
 from infra.local.health import get_status
 from infra.local.launch import RunningSet
 from processors.horizon import replay
@@ -196,8 +198,14 @@ class Scenario:
     def _kill_victim(self) -> None:
         state = self.running.control.get_state(VICTIM)
         os.kill(state.process_id, signal.SIGKILL)
-        self.running.control.stop(VICTIM)  # or the supervisor would start it at once
+        self._wait(self._is_victim_stopped, f"{VICTIM} is stopped")
         self.steps.say(f"[red]kill -9[/] {VICTIM} (process {state.process_id}); the others go on")
+
+    def _is_victim_stopped(self) -> bool:
+        """Has the supervisor leave it down. It refuses while it has not yet noticed the death."""
+        with contextlib.suppress(LocalError):
+            self.running.control.stop(VICTIM)
+        return self.running.control.get_state(VICTIM).state == "STOPPED"
 
     def _count(self) -> int:
         """How many payments Bob's balance shows."""

@@ -146,7 +146,8 @@ def make_clone(parent: Path, python: str) -> Path:
     """This clone, set up, at another place: what git and `make setup` would make there."""
     clone = parent / "tokend"
     clone.mkdir()
-    for name in (".cache", "infra", "schemas", "pyproject.toml", "requirements.lock"):
+    rooms = ("schemas", "streams", "processors", "gateways", "infra")
+    for name in (".cache", *rooms, "pyproject.toml", "requirements.lock"):
         link(PROJECT / name, clone / name)
     subprocess.run([python, "-m", "venv", "--without-pip", str(clone / ".venv")], check=True)
     packages = Path(psycopg.__file__).parents[1]
