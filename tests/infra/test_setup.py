@@ -115,25 +115,36 @@ def test_files_that_are_not_the_pinned_ones_are_refused(clone: Path) -> None:
     assert not (clone / ".cache/kafka/libs").exists()
 
 
+def make(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """As typed by hand: what the make that runs these tests hands down would make it talk."""
+    inherited = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={name: value for name, value in os.environ.items() if name not in inherited},
+    )
+
+
 def test_make_is_silent_when_nothing_is_due(clone: Path) -> None:
     (clone / ".venv/bin").mkdir(parents=True)
     (clone / ".venv/bin/pip").write_text(f"#!{clone}/.venv/bin/python\n")
     (clone / ".cache/kafka").mkdir(parents=True)
     for stamp in (".venv/setup.stamp", ".cache/kafka/setup.stamp"):
         (clone / stamp).touch()
-    done = subprocess.run(["make", "setup"], cwd=clone, capture_output=True, text=True, check=True)
+    done = make(clone, "setup")
     assert (done.stdout, done.stderr) == ("", "")
 
     # A clone that was moved has scripts that name the old folder.
     (clone / ".venv/bin/pip").write_text("#!/elsewhere/.venv/bin/python\n")
-    done = subprocess.run(
-        ["make", "--dry-run", "setup"], cwd=clone, capture_output=True, text=True, check=True
-    )
+    done = make(clone, "--dry-run", "setup")
     assert "infra/local/setup.sh python" in done.stdout
 
 
 def test_make_help_lists_every_target() -> None:
-    done = subprocess.run(["make"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    done = make(PROJECT)
     listed = {line.split()[0] for line in done.stdout.splitlines()}
     makefile = (PROJECT / "Makefile").read_text()
     phony = next(line for line in makefile.splitlines() if line.startswith(".PHONY:"))
