@@ -5,23 +5,17 @@ outermost messages are framed, with Avro's single-object encoding (marker and sc
 so that a topic can be replayed without a registry.
 """
 
-import hashlib
 from typing import Any, TypeVar
 
 from schemas.binary import Malformed, Unencodable
 from schemas.generated import FINGERPRINTS, READERS, WRITERS
 
-__all__ = ["Malformed", "Unencodable", "decode", "encode", "frame", "sha256", "unframe"]
+__all__ = ["Malformed", "Unencodable", "decode", "encode", "frame", "unframe"]
 
 T = TypeVar("T")
 
 FRAME_MARKER = b"\xc3\x01"
 FRAME_BYTES = 10
-
-
-def sha256(data: bytes) -> bytes:
-    """H of wire.md."""
-    return hashlib.sha256(data).digest()
 
 
 def encode(value: Any) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateways.client.errors import ProofError
-from schemas.codec import Malformed, decode, encode, sha256
+from schemas.codec import Malformed, decode, encode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import QuorumSet
 from schemas.generated.ledger import (
@@ -90,7 +90,7 @@ def verify_proof(attributes: Mapping[str, Any], anchor: Anchor, key: bytes) -> P
     header_hash = compute_hash(header_bytes)
     _check_header(anchor, header, header_hash, certificate)
     entry_hash = None if entry_bytes is None else compute_hash(entry_bytes)
-    if not verify_path(header.state_root, sha256(key), entry_hash, path):
+    if not verify_path(header.state_root, compute_hash(key), entry_hash, path):
         raise ProofError(f"the path does not lead to ledger {header.sequence}'s state root")
     if entry is not None and get_key(entry) != key:
         raise ProofError("the entry is not the one that was asked for")

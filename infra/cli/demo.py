@@ -67,11 +67,13 @@ async def _tell(scenario: "Scenario") -> None:
     """In a thread; cancelled, it waits until the thread has noticed."""
     import asyncio
 
+    from infra.demo.steps import Interrupted
+
     task = asyncio.create_task(asyncio.to_thread(scenario.run))
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         scenario.is_stopping.set()
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Interrupted):
             await task
         raise

@@ -13,9 +13,10 @@ from psycopg import IsolationLevel, sql
 from processors.horizon.schema import LIVE, Connection, check_schema
 from processors.horizon.state_rows import STATE_TABLES, StateTable, encode_state_row
 from processors.horizon.store import read_progress
-from schemas.codec import Unencodable, decode, sha256
+from schemas.codec import Unencodable, decode
 from schemas.generated.ledger import LedgerHeader
 from streams.ledger import state_trie
+from streams.ledger.hashes import compute_hash
 
 ROWS_AT_ONCE = 5_000
 
@@ -67,7 +68,7 @@ def _audit_snapshot(connection: Connection, schema: str, report: Callable[[int],
     items: dict[bytes, bytes] = {}
     for table in STATE_TABLES:
         for key, entry in _read_entries(connection, schema, table):
-            items[sha256(key)] = sha256(entry)
+            items[compute_hash(key)] = compute_hash(entry)
             if len(items) % ROWS_AT_ONCE == 0:
                 report(len(items))
     trie = state_trie.build(items.items())

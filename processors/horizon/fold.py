@@ -9,9 +9,10 @@ from typing import NamedTuple, get_args, get_type_hints
 
 from processors.horizon.body import AppliedSlices, Change, cut_body
 from schemas.binary import read_bytes, read_count, read_string
-from schemas.codec import encode, sha256
+from schemas.codec import encode
 from schemas.generated.transactions import Operation, TransactionCode, read_Operation
 from streams.ledger.chain import VerifiedLedger
+from streams.ledger.hashes import compute_hash
 
 LEDGER_SHIFT = 32
 TRANSACTION_SHIFT = 12
@@ -92,7 +93,7 @@ def _fold_transaction(
             transaction_id,
             sequence,
             applied.transaction_hash,
-            sha256(applied.envelope),
+            compute_hash(applied.envelope),
             source,
             memo.encode(),
             applied.code.name,

@@ -7,7 +7,7 @@ it; it mutates the ledger it is given. It does no I/O and decides nothing that c
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from schemas.codec import encode, sha256
+from schemas.codec import encode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import ScpValue
 from schemas.generated.ledger import LedgerHeader
@@ -83,7 +83,8 @@ def compute_trie_changes(
     changes: Mapping[KeyBytes, tuple[bytes | None, bytes | None]],
 ) -> dict[bytes, bytes | None]:
     return {
-        sha256(key): None if after is None else sha256(after) for key, (_, after) in changes.items()
+        compute_hash(key): None if after is None else compute_hash(after)
+        for key, (_, after) in changes.items()
     }
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from schemas.binary import Unencodable
-from schemas.codec import encode, sha256
+from schemas.codec import encode
 from schemas.generated.common import AccountID, Hash, Permission, PublicKey, SignerData
 from schemas.generated.consensus import QuorumSet
 from schemas.generated.ledger import (
@@ -148,7 +148,7 @@ def _open(genesis: Genesis) -> OpenedGenesis:
     encoded = {get_key(entry): encode(LedgerEntry(entry)) for entry in _get_entries(genesis)}
     state = LedgerState(encoded)
     invariants.check_everything(state)
-    trie = state_trie.build((sha256(key), sha256(raw)) for key, raw in encoded.items())
+    trie = state_trie.build((compute_hash(key), compute_hash(raw)) for key, raw in encoded.items())
     changes: list[Change] = [(key, None, encoded[key]) for key in sorted(encoded)]
     body = encode_body((), changes)
     header = LedgerHeader(

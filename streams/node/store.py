@@ -21,11 +21,11 @@ from streams.ledger.invariants import check_everything
 from streams.ledger.keys import KeyBytes
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import build
+from streams.node.herder import SLOTS_KEPT
 from streams.node.outputs import Commit, Persist, SetRow, StatementRow
 from streams.node.restored import Restored, RestoredHeader
 
 HASH_BYTES = 32
-SLOTS_KEPT = 12
 
 WRITE_ENTRIES = """
 INSERT INTO entries (key, entry) SELECT * FROM unnest(%b::bytea[], %b::bytea[])

@@ -1,7 +1,7 @@
 """One verified ledger becomes the rows that the tables' descriptions promise."""
 
 from processors.horizon.fold import OPERATION_TYPES, LedgerRows, fold_ledger
-from schemas.codec import decode, encode, sha256
+from schemas.codec import decode, encode
 from schemas.generated.ledger import LedgerBody
 from schemas.generated.transactions import (
     Operation,
@@ -11,6 +11,7 @@ from schemas.generated.transactions import (
     TransactionResult,
 )
 from streams.ledger.chain import VerifiedLedger, get_genesis_position, verify_record
+from streams.ledger.hashes import compute_hash
 from streams.ledger.state_trie import build
 from tests.processors.economies import make_varied_network
 from tests.support.network import Network, get_account, make_economy, pay
@@ -51,7 +52,7 @@ def test_a_payment() -> None:
     transaction = rows.transactions[0]
     assert transaction[:2] == (first, sequence)
     assert transaction[4:7] == (alice, b"thanks", "SUCCESS")
-    assert transaction[3] == sha256(transaction[7])  # type: ignore[arg-type]
+    assert transaction[3] == compute_hash(transaction[7])  # type: ignore[arg-type]
     operation = rows.operations[0]
     assert operation[:3] == (first | 1, first, sequence)
     assert operation[4:6] == (alice, "payment")
@@ -125,7 +126,7 @@ def test_changes_are_the_last_of_each_entry() -> None:
                 state.pop(key, None)
             else:
                 state[key] = after
-    trie = build((sha256(key), sha256(entry)) for key, entry in state.items())
+    trie = build((compute_hash(key), compute_hash(entry)) for key, entry in state.items())
     assert trie.root == network.ledger.header.state_root
 
 
