@@ -24,7 +24,7 @@ class LocalNode:
     quorum_set: QuorumSet  # normalised
     quorum_set_hash: Hash
     slices: Slices
-    peers: tuple[tuple[PublicKey, int], ...]  # that can lead nomination, with their weights
+    weights: tuple[tuple[PublicKey, int], ...]  # of those that can lead nomination
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,12 @@
 
 In a round a node's neighbours are those whose hash falls below their weight; of them the one with
 the highest priority leads. Every node computes this for itself from its own quorum set; that
-nodes choose alike makes nomination fast, safety does not depend on it. The local node is always
-its own neighbour.
+nodes choose alike makes nomination fast, safety does not depend on it.
+
+The paper makes every node its own neighbour, so that a node outside of the others' choice often
+thinks that it leads, votes for its own value, and the slot waits for a time-out. Here a node weighs
+itself like the others (as Stellar's application-specific weights do): nodes with the same quorum
+set always agree on their leaders.
 
     G(k, round, x) = first 8 bytes of SHA-256(u64 slot || u32 length || previous value
                                               || u32 k || u32 round || x)
@@ -31,13 +35,13 @@ def compute_seed(slot: int, previous_value: bytes) -> bytes:
 
 
 def compute_leaders(
-    seed: bytes, number: int, local: PublicKey, peers: Iterable[tuple[PublicKey, int]]
+    seed: bytes, number: int, nodes: Iterable[tuple[PublicKey, int]]
 ) -> tuple[PublicKey, ...]:
-    """The round's leader, several if priorities are equal. `peers` are (node, weight) without the
-    local node."""
-    leaders: list[PublicKey] = [local]
-    highest = compute_hash(seed, PRIORITY, number, local)
-    for node, weight in peers:
+    """The round's leader, several if priorities are equal, none if nobody is a neighbour. `nodes`
+    are (node, weight), the local node among them."""
+    leaders: list[PublicKey] = []
+    highest = -1
+    for node, weight in nodes:
         if compute_hash(seed, NEIGHBOUR, number, node) > weight:
             continue
         priority = compute_hash(seed, PRIORITY, number, node)

@@ -136,10 +136,10 @@ class Nomination:
         local = self.context.local
         seed = compute_seed(self.context.slot, self.previous_value)
         self.round += 1
-        if len(self.leaders) > len(local.peers):
+        if len(self.leaders) == len(local.weights):
             return
         for skipped in range(ROUNDS_SKIPPED_MAX):
-            elected = compute_leaders(seed, self.round + skipped, local.node, local.peers)
+            elected = compute_leaders(seed, self.round + skipped, local.weights)
             leaders = tuple(sorted({*self.leaders, *elected}))
             if len(leaders) > len(self.leaders):
                 self.leaders = leaders

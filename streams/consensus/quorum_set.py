@@ -49,24 +49,21 @@ def _find_fault(
     return None
 
 
-def normalise_quorum_set(quorum_set: QuorumSet, excluded: PublicKey | None = None) -> QuorumSet:
-    """The one form of sets that mean the same: singletons merged into their parent, all sorted.
-
-    `excluded` is taken out and its vote taken as given (the threshold falls), for leader election.
-    """
-    validators = [node for node in quorum_set.validators if node != excluded]
-    threshold = quorum_set.threshold - (len(quorum_set.validators) - len(validators))
+def normalise_quorum_set(quorum_set: QuorumSet) -> QuorumSet:
+    """The one form of sets that mean the same: singletons merged into their parent, all sorted."""
+    validators = list(quorum_set.validators)
     inner_sets = []
-    for entry in quorum_set.inner_sets:
-        inner = normalise_quorum_set(entry, excluded)
+    for inner in map(normalise_quorum_set, quorum_set.inner_sets):
         if inner.threshold == 1 and len(inner.validators) == 1 and not inner.inner_sets:
             validators.append(inner.validators[0])
         else:
             inner_sets.append(inner)
-    if threshold == 1 and not validators and len(inner_sets) == 1:
+    if quorum_set.threshold == 1 and not validators and len(inner_sets) == 1:
         return inner_sets[0]
     return QuorumSet(
-        threshold, tuple(sorted(validators)), tuple(sorted(inner_sets, key=_get_sort_key))
+        quorum_set.threshold,
+        tuple(sorted(validators)),
+        tuple(sorted(inner_sets, key=_get_sort_key)),
     )
 
 
@@ -92,12 +89,11 @@ def compute_weights(quorum_set: QuorumSet) -> tuple[tuple[PublicKey, int], ...]:
     """Each node with the fraction of slices it is in, scaled to 0..2^64-1 and rounded up.
 
     The fraction is the product of threshold / entries over the nesting (draft, nomination).
-    Nodes of weight 0, which can never lead, are left out. Where a node occurs twice its first
-    occurrence counts.
+    Where a node occurs twice its first occurrence counts.
     """
     weights: dict[PublicKey, int] = {}
     _collect_weights(quorum_set, 1, 1, weights)
-    return tuple((node, weight) for node, weight in weights.items() if weight)
+    return tuple(weights.items())
 
 
 def _collect_weights(

@@ -66,7 +66,7 @@ class Scp:
             quorum_set=normalised,
             quorum_set_hash=quorum_set_hash,
             slices=self.electorate.slices[quorum_set_hash],
-            peers=compute_weights(normalise_quorum_set(normalised, excluded=self.node)),
+            weights=compute_weights(normalised),
         )
 
     def add_quorum_set(self, quorum_set: QuorumSet) -> Hash:

@@ -56,8 +56,7 @@ class ValueTable:
 
 def find_previous_value(
     slot: int,
-    local: PublicKey,
-    peers: tuple[tuple[PublicKey, int], ...],
+    weights: tuple[tuple[PublicKey, int], ...],
     leaders: list[PublicKey],
     values: Iterable[bytes] = (),
 ) -> bytes:
@@ -67,7 +66,7 @@ def find_previous_value(
         previous = b"previous %d" % attempt
         seed = compute_seed(slot, previous)
         if all(
-            compute_leaders(seed, number, local, peers) == (leader,)
+            compute_leaders(seed, number, weights) == (leader,)
             and _is_descending(seed, number, values)
             for number, leader in enumerate(leaders, 1)
         ):

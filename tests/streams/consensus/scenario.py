@@ -164,9 +164,8 @@ class Driver:
         local = self.scp.locals[0][1]
         previous = find_previous_value(
             SLOT,
-            local.node,
-            local.peers,
-            [node(name) for name in leaders.split()],
+            local.weights,
+            [leader for leader in map(node, leaders.split()) if leader in dict(local.weights)],
             [self.values[name] for name in preferred.split()],
         )
         return self.show_all("", self.scp.nominate(SLOT, self.values[value], previous))

@@ -81,7 +81,7 @@ def test_pitfall_5_a_watcher_decides_and_says_nothing() -> None:
     watcher = [FIVE[0], "node w watcher", FIVE[2]]
     driver = Driver(watcher)
     inputs = (
-        "nominate x leaders: w",
+        "nominate x leaders: v1",
         "recv v1 v2 v3 v4: NOMINATE votes=x accepted=x",
         "recv v1 v2 v3 v4: PREPARE b=(1,x)",
         "timeout ballot 1",
