@@ -34,8 +34,8 @@ check: setup  ## Style, types, imports, generated files.
 test: setup  ## All tests, with real servers.
 	$(BIN)/pytest
 
-test-faults: setup  ## Only the tests that start, kill and restart real servers.
-	$(BIN)/pytest -m servers
+test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour).
+	$(BIN)/pytest -m faults --faults $(or $(FAULTS),10) -v
 
 simulate: setup  ## One simulated run, SEED=n; a batch from there on: SEEDS=n.
 	$(BIN)/python -m tests.simulation.run --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)

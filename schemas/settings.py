@@ -13,7 +13,8 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 PREFIX = "TOKEND_"
-USER_VARIABLES = frozenset({"TOKEND_HORIZON_URL", "TOKEND_SEED"})  # of the users' verbs
+CRASH_VARIABLE = "TOKEND_CRASH_AT"  # see streams/kill_points.py
+NO_SETTINGS = frozenset({"TOKEND_HORIZON_URL", "TOKEND_SEED", CRASH_VARIABLE})
 SettingsType = TypeVar("SettingsType", bound=msgspec.Struct)
 
 
@@ -69,11 +70,12 @@ def load_config(type_: type[SettingsType], path: Path, environ: Mapping[str, str
     Two underscores go one table deeper. Numbers and booleans are read from the text, lists and
     tables from JSON. A variable ending in _FILE names a file that holds the value (its last line
     break is dropped), which is how containers receive secrets. Every variable that begins with
-    TOKEND_ must be a setting of `type_`, but for USER_VARIABLES. Raises ConfigError.
+    TOKEND_ must be a setting of `type_`, but for NO_SETTINGS: variables of the users' verbs, and
+    the kill switch. Raises ConfigError.
     """
     document = _read_document(path)
     for variable in sorted(environ):
-        if variable.startswith(PREFIX) and variable not in USER_VARIABLES:
+        if variable.startswith(PREFIX) and variable not in NO_SETTINGS:
             _override(document, type_, variable, environ[variable])
     try:
         return msgspec.convert(document, type_, dec_hook=_decode_text)

@@ -1,4 +1,4 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, and the one number that says how often each fault runs."""
 
 import signal
 
@@ -7,6 +7,14 @@ import pytest
 from tests.support.servers import own_servers, servers
 
 __all__ = ["own_servers", "servers"]
+
+ROUNDS = "fault_round", "later_round"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--faults", type=int, default=2, help="how often each fault runs (kill points: half)"
+    )
 
 
 def pytest_configure() -> None:
@@ -18,8 +26,21 @@ def pytest_configure() -> None:
             signal.signal(number, handler)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs what has a round as often as `--faults` says, and says in its id which round it is."""
+    faults = metafunc.config.getoption("--faults")
+    for name, first, last in ((ROUNDS[0], 1, faults), (ROUNDS[1], 2, max(2, faults // 2))):
+        if name in metafunc.fixturenames:
+            numbers = range(first, last + 1)
+            ids = [f"round {number} of {last}" for number in numbers]
+            metafunc.parametrize(name, [number - 1 for number in numbers], ids=ids)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what asks for servers, so that `-m "not servers"` is the quick run."""
+    """Marks what asks for servers, so that `-m "not servers"` is the quick run, and faults."""
     for item in items:
-        if {"servers", "own_servers"} & set(getattr(item, "fixturenames", ())):
+        names = set(getattr(item, "fixturenames", ()))
+        if {"servers", "own_servers", "whole_set"} & names:
             item.add_marker("servers")
+        if set(ROUNDS) & names:
+            item.add_marker("faults")

@@ -4,6 +4,7 @@ The composition root of the process `tokend run horizon-processor`. The views de
 begins; whatever cannot be verified ends it, with the views as they were.
 """
 
+import os
 from contextlib import ExitStack
 
 import structlog
@@ -17,6 +18,7 @@ from processors.ledger_feed.logs import configure_logs
 from processors.ledger_feed.stream import Stream, run_streams
 from processors.ledger_feed.topic import open_topic
 from schemas.settings import EXIT_NOT_TRUE
+from streams.kill_points import kill_points
 from streams.ledger.chain import ForgedLedger
 
 log = structlog.get_logger()
@@ -27,6 +29,7 @@ def main(settings: HorizonSettings) -> None:
     chain, or ledgers are missing everywhere; raises `ConfigError`, `SchemaMissing`, `Fenced` and
     what PostgreSQL raises.
     """
+    kill_points.arm(os.environ)
     configure_logs()
     network = load_network(settings.genesis_file)
     try:

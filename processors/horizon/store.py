@@ -26,6 +26,7 @@ from processors.horizon.state_rows import StateTable, TableChanges, compute_stat
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import QuorumSet
+from streams.kill_points import kill_points
 from streams.ledger.chain import ChainPosition
 
 LEDGER_CHANNEL = "horizon_ledger"
@@ -124,6 +125,7 @@ class LedgerStore:
         with self.connection.transaction():
             lock_against_swap(self.connection)
             self._write_progress(batch)
+            kill_points.note("within-fold")
             self._create_partitions(batch.ledgers[-1].sequence)
             self._copy("ledgers", (rows.ledger for rows in batch.ledgers))
             self._copy("transactions", _chain(rows.transactions for rows in batch.ledgers))

@@ -11,6 +11,7 @@ from processors.horizon.store import Batch, LedgerStore, Progress, read_header_h
 from processors.ledger_feed.feed import LedgerFeed, UnfilledGap
 from processors.ledger_feed.topic import Message
 from schemas.settings import ConfigError
+from streams.kill_points import kill_points
 from streams.ledger.chain import ForgedLedger, VerifiedLedger, get_genesis_position
 
 TRANSACTIONS_A_COMMIT = 5_000
@@ -81,7 +82,9 @@ class LedgerWriter:
     def _commit(self) -> None:
         if self.pending:
             batch = Batch(self.pending, self.position, self.topic, self.next_offset)
+            kill_points.note("before-fold")
             self.store.commit(batch, is_live=self.is_live)
+            kill_points.note("after-fold")
             self.transactions += sum(len(rows.transactions) for rows in self.pending)
             self.pending = []
             self.pending_bytes = 0

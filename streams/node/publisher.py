@@ -15,6 +15,7 @@ from schemas.generated.common import Hash
 from schemas.generated.events import Admission
 from schemas.generated.ledger import LedgerHeader, LedgerRecord
 from schemas.topics import MESSAGE_BYTES_MAX, get_admissions_topic, get_ledgers_topic
+from streams.kill_points import kill_points
 from streams.ledger.admission import Refusal
 from streams.node.ingest import get_consumer_settings
 from streams.node.store import StoredRecord
@@ -99,6 +100,7 @@ class Publisher:
             self._produce(stored.sequence, stored.record)
 
     def _produce(self, sequence: int, record: LedgerRecord) -> None:
+        kill_points.note("before-publish")
         self._producer.produce(
             self._topic,
             frame(record),
@@ -110,6 +112,7 @@ class Publisher:
         self.published = sequence
         for old in [each for each in self._recent if each <= sequence]:
             del self._recent[old]
+        kill_points.note("after-publish")
 
     def _on_delivered(self, error: KafkaError | None, _: Message) -> None:
         self._in_flight -= 1

@@ -6,6 +6,7 @@ before the next: a commit is durable before the signature after it leaves.
 
 import asyncio
 import gc
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -25,10 +26,12 @@ from schemas.generated.overlay import (
     LedgerReply,
     LedgerRequest,
     Message,
+    SignedHeader,
     Transactions,
 )
 from schemas.settings import EXIT_NOT_TRUE
 from schemas.strkey import decode_account_id, decode_seed, encode_account_id
+from streams.kill_points import kill_points
 from streams.ledger.admission import Candidate, Refusal
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.errors import InvariantViolation
@@ -179,11 +182,15 @@ class Node:
     async def _perform(self, output: Output) -> None:
         match output:
             case outputs.Persist():
+                kill_points.note("before-persist")
                 await self._in_thread(self.store.persist, output)
+                kill_points.note("after-persist")
             case Commit():
                 await self._commit(output)
             case outputs.Broadcast(lane, message):
                 self.overlay.broadcast(Priority(lane.value), encode(message))
+                if isinstance(message.body, SignedHeader):
+                    kill_points.note("after-sign")
             case outputs.Send(peer, lane, message):
                 self.overlay.send(peer, Priority(lane.value), encode(message))
             case outputs.StartTimer(timer, delay_ms):
@@ -201,7 +208,9 @@ class Node:
 
     async def _commit(self, commit: Commit) -> None:
         closed = commit.closed
+        kill_points.note("before-commit")
         await self._in_thread(self.store.commit, commit, self.offsets.get_next())
+        kill_points.note("after-commit")
         self.last_progress_ms = get_now_ms()
         self.proofs.add_closed(closed)
         if commit.certificate is None:
@@ -210,7 +219,9 @@ class Node:
             self._note_certified(closed, commit.certificate)
 
     async def _certify(self, sequence: int, header_hash: Hash, certificate: Certificate) -> None:
+        kill_points.note("before-certify")
         await self._in_thread(self.store.set_certificate, sequence, header_hash, certificate)
+        kill_points.note("after-certify")
         closed = self._uncertified.pop(sequence, None)
         if closed is None:
             self.publisher.add(sequence, None)
@@ -335,6 +346,7 @@ def run(settings: CoreSettings) -> None:
     Ends by SystemExit `EXIT_NOT_TRUE` when the node computed what cannot be, or what the network
     does not say.
     """
+    kill_points.arm(os.environ)
     structlog.contextvars.bind_contextvars(node=settings.name)
     store, ledger = open_store(settings)
     log.info("started", sequence=ledger.header.sequence, entries=len(ledger.state.encoded))

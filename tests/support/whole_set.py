@@ -2,37 +2,114 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import shutil
+import threading
 import time
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
-from confluent_kafka import Consumer, TopicPartition
 
 from infra.local import launch, network, processes
 from infra.local.health import get_status
+from infra.local.services import Table
 from infra.local.table import TABLE
 from processors.horizon import replay
 from processors.horizon.config import HorizonSettings
-from schemas.codec import decode, unframe
 from schemas.generated.common import Hash
-from schemas.generated.ledger import LedgerBody, LedgerRecord
 from schemas.settings import load_config
-from streams.ledger.chain import get_genesis_position, verify_record
+from streams.ledger.chain import get_genesis_position
 from streams.ledger.genesis import decode_genesis, open_genesis
+from tests.support.ledger_reader import LedgerReader
 from tests.support.servers import NativeServers, make_folder
-from tests.support.workload import Set, get_reader_settings
+from tests.support.workload import Follower, Set, make_payments
 
 LEVEL_S = 60
+CLOSED_S = 90
+END_S = 60
+UNBALANCED = """
+SELECT code, issued, sum(amount + locked) FROM horizon.assets
+LEFT JOIN horizon.balances ON asset = code
+GROUP BY code, issued HAVING issued <> coalesce(sum(amount + locked), 0)"""
 
 
 class WholeSet(NativeServers):
     """Four core nodes and two Horizon pairs."""
 
+    def __init__(self, running: launch.RunningSet) -> None:
+        super().__init__(running)
+        self.acknowledged: set[Hash] = set()
+        place = self.running.place
+        genesis_file = network.get_genesis_file(place)
+        opened = open_genesis(decode_genesis(genesis_file.read_bytes()))
+        self.readers = {
+            core: LedgerReader(
+                self.bootstrap_servers,
+                f"{core}.ledgers",
+                opened.closed.header_hash,
+                get_genesis_position(opened.closed.header.network_id),
+            )
+            for core in network.CORES
+        }
+
     @property
     def workload(self) -> Set:
         return Set.open(self.running.place.folder.root)
+
+    @contextlib.contextmanager
+    def under_load(self, names: list[str], follow: str, count: int, rate: float) -> Iterator[None]:
+        """Payments are produced from here on. At the end of the context all of them were, and
+        stand in ledgers of node `follow`; `check` asks for them ever after."""
+        load = self.workload
+        payments = make_payments(load, names, count)
+        follower = Follower.open(load.bootstrap_servers, follow)
+        envelopes = [envelope for _, envelope in payments]
+        producing = threading.Thread(target=load.produce, args=(envelopes, rate))
+        producing.start()
+        try:
+            yield
+        finally:
+            producing.join()
+        hashes = {transaction_hash for transaction_hash, _ in payments}
+        follower.wait_for(hashes, CLOSED_S)
+        self.acknowledged |= hashes
+
+    def arm(self, name: str, label: str, passages: int) -> None:
+        """At its next start the process has the switch of `streams.kill_points`; then no more."""
+        file = self.running.place.get_settings_file(name)
+        file.with_name(f"{file.name}.crash").write_text(f"{label}:{passages}")
+
+    def count_deaths(self, name: str, label: str) -> int:
+        """How often process `name` has died at that kill point."""
+        log = self.running.place.folder.logs / f"{name}.log"
+        return log.read_text(errors="replace").count(f"killed at {label},")
+
+    def restart(self) -> None:
+        """Starts it again after its supervisor was killed, as an operator does."""
+        root = self.running.place.folder.root
+        lines: list[str] = []
+        self.running.stop(lines.append)
+        table, profile = self.running.table, self.running.profile
+        self.running = asyncio.run(launch.start_set(root, table, profile, lines.append))
+
+    def has_ended(self) -> bool:
+        """Whether no process is left, without anybody's help."""
+        root = self.running.place.folder.root
+        return processes.wait_until(lambda: not processes.find_processes(root), END_S)
+
+    def get_process_ids(self) -> dict[str, int]:
+        """Of the nodes."""
+        return {core: self.get_process_id(core) for core in network.CORES}
+
+    def get_memory(self, cores: Collection[str] = network.CORES) -> dict[str, int]:
+        """Resident bytes of these nodes."""
+        return {
+            core: int(psutil.Process(self.get_process_id(core)).memory_info().rss) for core in cores
+        }
 
     def get_statuses(self) -> dict[str, dict[str, Any] | None]:
         place = self.running.place
@@ -57,42 +134,22 @@ class WholeSet(NativeServers):
                 sequence, _, published = next(iter(heads))
                 if sequence == published:
                     return int(sequence)
-            time.sleep(0.2)
+            time.sleep(0.1)
         raise TimeoutError(f"the nodes are not level: {statuses}")
 
-    def read_ledgers(self, core: str, last: int) -> dict[Hash, int]:
-        """Every transaction of ledgers 1 to `last` with how often it stands in them; verified."""
-        genesis_file = network.get_genesis_file(self.running.place)
-        opened = open_genesis(decode_genesis(genesis_file.read_bytes()))
-        position = get_genesis_position(opened.closed.header.network_id)
-        consumer = Consumer(get_reader_settings(self.bootstrap_servers))
-        consumer.assign([TopicPartition(f"{core}.ledgers", 0, 0)])
-        counts: dict[Hash, int] = {}
-        seen: dict[int, bytes] = {}
-        while position.sequence < last:
-            message = consumer.poll(LEVEL_S)
-            assert message is not None, f"{core}.ledgers ends at {position.sequence}, not {last}"
-            record = unframe(LedgerRecord, message.value() or b"")
-            sequence = int.from_bytes(message.key() or b"", "big")
-            if sequence in seen:  # an acknowledgement was lost: a repeat must be equal
-                assert seen[sequence] == record.header
-                continue
-            seen[sequence] = record.header
-            position = verify_record(position, record, opened.closed.header_hash).position
-            for applied in decode(LedgerBody, record.body).transactions:
-                counts[applied.transaction_hash] = counts.get(applied.transaction_hash, 0) + 1
-        consumer.close()
-        return counts
-
-    def check(self, acknowledged: Collection[Hash]) -> None:
-        """Equal hashes, every acknowledged transaction exactly once, Horizon equal to a replay."""
+    def check(self, acknowledged: Collection[Hash] = ()) -> None:
+        """Equal hashes, every transaction that was ever acknowledged in the ledger exactly once,
+        conservation per asset, Horizon equal to a fresh replay."""
+        self.acknowledged |= set(acknowledged)
         last = self.wait_until_level()
-        for core in network.CORES:
-            counts = self.read_ledgers(core, last)
-            assert set(counts.values()) <= {1}, f"{core} closed a transaction twice"
-            assert set(acknowledged) <= counts.keys(), f"{core} lost a transaction"
-        for pair in network.PAIRS:
-            self.check_views(pair, last)
+        for core, reader in self.readers.items():
+            reader.read_to(last)
+            twice = [each.hex() for each, count in reader.counts.items() if count > 1]
+            assert twice == [], f"{core} closed transactions twice"
+            lost = self.acknowledged - reader.counts.keys()
+            assert lost == set(), f"{core} lost {len(lost)} transactions"
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda pair: self.check_views(pair, last), network.PAIRS))
 
     def check_views(self, pair: str, last: int) -> None:
         place = self.running.place
@@ -105,10 +162,17 @@ class WholeSet(NativeServers):
                 if row is not None and row[0] >= last:
                     break
                 assert time.monotonic() < deadline, f"horizon{pair} stays behind: {row} of {last}"
-                time.sleep(0.2)
+                time.sleep(0.1)
+            assert connection.execute(UNBALANCED).fetchall() == [], "value was made or lost"
         outcome = replay.run(settings, verify=True)
         assert outcome.audit.is_equal
         assert outcome.differences == []
+
+
+def make_table() -> Table:
+    """What `tokend up` runs, each service by way of a script that tests can arm."""
+    script = Path(__file__).with_name("run_service.sh")
+    return dataclasses.replace(TABLE, runner=("sh", str(script), *TABLE.runner))
 
 
 @contextlib.contextmanager
@@ -117,11 +181,12 @@ def start_whole_set(profile: str = "all") -> Iterator[WholeSet]:
     root = make_folder()
     lines: list[str] = []
     try:
-        running = asyncio.run(launch.start_set(root, TABLE, profile, lines.append))
+        running = asyncio.run(launch.start_set(root, make_table(), profile, lines.append))
+        whole_set = WholeSet(running)
         try:
-            yield WholeSet(running)
+            yield whole_set
         finally:
-            running.stop(lines.append)
+            whole_set.running.stop(lines.append)
         assert processes.find_processes(root) == []
     finally:
         shutil.rmtree(root, ignore_errors=True)
