@@ -5,7 +5,7 @@ import binascii
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,21 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connect(url: str | None, endpoints: Path | None) -> Iterator["HorizonClient"]:
+def connect_signed(
+    url: str | None, endpoints: Path | None, seed_file: Path | None
+) -> Iterator["HorizonClient"]:
+    """A client that may read what is private to the owner of the seed."""
+    with connect(url, endpoints, lambda: read_key(seed_file)) as client:
+        yield client
+
+
+@contextmanager
+def connect(
+    url: str | None,
+    endpoints: Path | None,
+    get_key: "Callable[[], SigningKey | None]" = lambda: None,
+) -> Iterator["HorizonClient"]:
+    """`get_key` is asked only once there is a gateway to sign for."""
     from gateways.client.horizon import HorizonClient
 
     with errors():
@@ -31,7 +45,7 @@ def connect(url: str | None, endpoints: Path | None) -> Iterator["HorizonClient"
             raise LocalError(
                 "which gateway? give --url, TOKEND_HORIZON_URL, or --endpoints of a whole set"
             )
-        with HorizonClient(address) as client:
+        with HorizonClient(address, get_key()) as client:
             yield client
 
 

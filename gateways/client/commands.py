@@ -163,7 +163,7 @@ def pay(
     from gateways.client.transactions import add_signatures, decode_transaction
 
     key = command_io.read_key(seed_file)
-    with command_io.connect(url, endpoints) as client:
+    with command_io.connect(url, endpoints, lambda: key) as client:
         source = get_address(key)
         unsigned = _build_payment(client, source, to, amount, asset, reference, subject, memo)
         envelope = add_signatures(unsigned, decode_transaction(unsigned).network_id, key)
@@ -173,12 +173,13 @@ def pay(
 @app.command("account")
 def account(
     address: AddressArgument,
+    seed_file: SeedOption = None,
     url: UrlOption = None,
     endpoints: EndpointsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """An account, its balances and its signers."""
-    with command_io.connect(url, endpoints) as client:
+    """An account, its balances and its signers, for a signer of it or of the master account."""
+    with command_io.connect_signed(url, endpoints, seed_file) as client:
         document = client.get_account(address)
     if as_json:
         print_json(document)
@@ -197,12 +198,13 @@ def account(
 def history(
     address: AddressArgument,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 25,
+    seed_file: SeedOption = None,
     url: UrlOption = None,
     endpoints: EndpointsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What happened to an account, newest first."""
-    with command_io.connect(url, endpoints) as client:
+    """What happened to an account, newest first, for a signer of it or of the master account."""
+    with command_io.connect_signed(url, endpoints, seed_file) as client:
         parameters = {"filter[account]": address, "page[limit]": str(limit)}
         page = client.get("/v3/history", parameters)["data"]
     if as_json:
@@ -228,11 +230,15 @@ def verify(
     proof: Annotated[
         Path | None, typer.Option("--proof", help="A saved proof; else Horizon is asked.")
     ] = None,
+    seed_file: SeedOption = None,
     url: UrlOption = None,
     endpoints: EndpointsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove a balance from the genesis on, trusting no gateway."""
+    """Prove a balance from the genesis on, trusting no gateway.
+
+    Horizon gives the proof to a signer of the balance's owner, or of the master account.
+    """
     import json
 
     from gateways.client.proofs import get_genesis_anchor, verify_proof
@@ -247,7 +253,7 @@ def verify(
         if proof is not None:
             attributes = json.loads(command_io.read_file(proof))
         else:
-            with command_io.connect(url, endpoints) as client:
+            with command_io.connect_signed(url, endpoints, seed_file) as client:
                 attributes = client.get_proof(balance)
         proved = verify_proof(attributes, anchor, key)
     command_io.show(

@@ -10,6 +10,8 @@ from typing import Any, Self
 import httpx2
 
 from gateways.client.errors import HorizonUnavailable, ProblemError
+from gateways.client.keys import SigningKey
+from gateways.client.request_signing import RequestSigner
 
 TIMEOUT_SECONDS = 40.0  # a gateway holds `wait=result` for up to 30
 RETRY_SECONDS = 0.5
@@ -18,10 +20,18 @@ Json = dict[str, Any]
 
 
 class HorizonClient:
-    """Speaks to the gateway at `url`. A context manager."""
+    """Speaks to the gateway at `url`, its public address. A context manager.
 
-    def __init__(self, url: str, http: httpx2.Client | None = None) -> None:
+    With a `key` it signs what it asks for: private routes answer a signer of the owner's account or
+    of the master's. Without one it may submit, and read what is public.
+    """
+
+    def __init__(
+        self, url: str, key: SigningKey | None = None, http: httpx2.Client | None = None
+    ) -> None:
         self._http = http or httpx2.Client(timeout=TIMEOUT_SECONDS)
+        if key is not None:
+            self._http.auth = RequestSigner(key)
         self._url = url.rstrip("/")
 
     def __enter__(self) -> Self:

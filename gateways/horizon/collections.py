@@ -150,6 +150,8 @@ async def _stream(call: Call, view: View) -> Response:
         start = snapshot.sequence if is_ledgers else queries.get_ledger_range(snapshot.sequence)[1]
 
     async def load(position: int) -> list[tuple[int, Any]]:
+        if call.route.guard is not None:
+            await call.route.guard(call)  # again each time: a signer may be taken away meanwhile
         query = view.collection.build_stream_query(filters, position)
         snapshot = await horizon.database.get_pages(query)
         rows = snapshot.rows[0]

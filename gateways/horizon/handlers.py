@@ -8,6 +8,7 @@ from starlette.responses import Response
 from gateways.horizon import collections, queries, resources
 from gateways.horizon.attributes import InfoAttributes, ProofAttributes
 from gateways.horizon.collections import respond_one
+from gateways.horizon.guards import make_not_found
 from gateways.horizon.service import Horizon
 from gateways.horizon.status import Expectation, get_status
 from gateways.horizon.submission import make_resource
@@ -18,6 +19,7 @@ from gateways.http.kinds import LIMIT_MAX
 from gateways.http.problems import CORE_UNAVAILABLE, NOT_FOUND, Problem
 from gateways.http.render import render_value
 from gateways.http.routes import Call
+from gateways.http.signatures import LIFETIME_SECONDS
 from gateways.http.values import format_time
 from schemas.codec import Malformed, decode
 from schemas.generated.ledger import Certificate, LedgerEntry, LedgerHeader
@@ -65,7 +67,7 @@ async def get_account(call: Call) -> Response:
     snapshot = await horizon.database.get_points(*wanted)
     rows = {query: found for (query, _), found in zip(wanted, snapshot.rows, strict=True)}
     if not rows[queries.ACCOUNT]:
-        raise _make_not_found("account", snapshot)
+        raise make_not_found("account", snapshot)
     balances, signers = rows.get(queries.ACCOUNT_BALANCES), rows.get(queries.ACCOUNT_SIGNERS)
     resource = resources.render_account(rows[queries.ACCOUNT][0], balances, signers)
     included: list[Resource[Any]] = await collections.render_balances(horizon, balances or [])
@@ -160,6 +162,7 @@ def _get_limits(horizon: Horizon) -> dict[str, int]:
         "address_bytes": ADDRESS_BYTES_MAX,
         "envelope_bytes": ENVELOPE_BYTES_MAX,
         "result_seconds": horizon.settings.result_seconds_max,
+        "signature_seconds": LIFETIME_SECONDS,
     }
 
 
@@ -167,10 +170,5 @@ async def _get_one(call: Call, query: PointQuery, name: str, word: str) -> tuple
     horizon: Horizon = call.service
     snapshot = await horizon.database.get_points((query, call.path[name]))
     if not snapshot.rows[0]:
-        raise _make_not_found(word, snapshot)
+        raise make_not_found(word, snapshot)
     return snapshot.rows[0][0], snapshot
-
-
-def _make_not_found(word: str, snapshot: Snapshot) -> Problem:
-    detail = f"there is no such {word} in ledger {snapshot.sequence}"
-    return Problem(NOT_FOUND, detail, headers={"Latest-Ledger": str(snapshot.sequence)})

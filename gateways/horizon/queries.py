@@ -31,6 +31,24 @@ ACCOUNT_SIGNERS = PointQuery(
 )
 BALANCE = PointQuery("select balance_id as key, * from horizon.balances where balance_id = any(%s)")
 ASSET = PointQuery("select code as key, * from horizon.assets where code = any(%s)")
+SIGNERS_OF_ACCOUNT = PointQuery(
+    "select account_id as key, public_key from horizon.signers where account_id = any(%s)"
+)
+SIGNERS_OF_BALANCE = PointQuery(
+    "select b.balance_id as key, s.public_key from horizon.balances b"
+    " join horizon.signers s on s.account_id = b.account_id where b.balance_id = any(%s)"
+)
+SIGNERS_OF_TRANSACTION = PointQuery(
+    "select t.transaction_hash as key, s.public_key from horizon.transactions t"
+    " join horizon.signers s on s.account_id = t.source_account where t.transaction_hash = any(%s)"
+)
+# By the signer's accounts, for participants are not indexed by operation. It takes the signer, the
+# operation's id, and the account that may see all.
+SIGNERS_OF_OPERATION = (
+    "with asking as (select account_id from horizon.signers where public_key = %s)"
+    " select 1 from asking where exists (select 1 from horizon.participants p"
+    " where p.account_id = asking.account_id and p.operation_id = %s) or account_id = %s limit 1"
+)
 ENTRY = PointQuery("select key, entry from horizon.entries where key = any(%s)")
 ADMISSIONS_OF_ENVELOPE = PointQuery(
     "select envelope_hash as key, * from horizon.admissions where envelope_hash = any(%s)"

@@ -1,9 +1,13 @@
-"""The route table of a Horizon gateway. Private rows show people's data or a set's inside."""
+"""The route table of a Horizon gateway. Private rows show people's data: they have a guard.
+
+A transaction is shown to whoever knows its hash, which is as good as a key: its salt is random, and
+only its submitter, its participants and the master ever see it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from gateways.horizon import collections, handlers
+from gateways.horizon import collections, guards, handlers
 from gateways.horizon.attributes import (
     AccountAttributes,
     AssetAttributes,
@@ -21,7 +25,15 @@ from gateways.http import problems
 from gateways.http.documents import Document, Listing
 from gateways.http.kinds import ACCOUNT_ID, ASSET_CODE, BALANCE_ID, HASH, NUMBER, choice, choices
 from gateways.http.problems import ProblemType
-from gateways.http.routes import PAGE, Handler, Parameter, Route
+from gateways.http.routes import (
+    PAGE,
+    REVALIDATED,
+    UNCACHED,
+    Guard,
+    Handler,
+    Parameter,
+    Route,
+)
 from gateways.http.system import SYSTEM_ROUTES
 
 BY_ACCOUNT = Parameter("filter[account]", ACCOUNT_ID, "Only of this account.")
@@ -40,15 +52,16 @@ def _list(
     is_public: bool = False,
     streams: bool = False,
 ) -> Route:
+    more = () if is_public else (problems.NOT_YOURS,)
     return Route(
         path,
         "GET",
         collections.make_list_handler(view),
         doc,
-        is_public,
+        None if is_public else guards.make_collection_guard(view.collection),
         Listing[attributes],
         parameters=(*filters, *PAGE),
-        problems=(problems.BAD_REQUEST, problems.BAD_CURSOR, problems.VIEW_UNAVAILABLE),
+        problems=(problems.BAD_REQUEST, problems.BAD_CURSOR, problems.VIEW_UNAVAILABLE, *more),
         streams=streams,
         tag=path.split("/")[2],
     )
@@ -60,21 +73,23 @@ def _one(
     attributes: Any,
     doc: str,
     *key: Parameter,
-    is_public: bool = False,
+    guard: Guard | None = None,
     parameters: Sequence[Parameter] = (),
     more: tuple[ProblemType, ...] = (),
+    cache_control: str = REVALIDATED,
 ) -> Route:
     return Route(
         path,
         "GET",
         handler,
         doc,
-        is_public,
+        guard,
         Document[attributes],
         path_parameters=key,
         parameters=tuple(parameters),
         problems=(problems.BAD_REQUEST, problems.NOT_FOUND, problems.VIEW_UNAVAILABLE, *more),
         tag=path.split("/")[2],
+        cache_control=cache_control,
     )
 
 
@@ -83,7 +98,6 @@ POST_TRANSACTION = Route(
     "POST",
     post_transaction,
     "Submit a signed transaction. 202: durable and pending, see Location. 200: its first result.",
-    is_public=True,
     response=Document[TransactionAttributes],
     parameters=(
         Parameter(
@@ -106,6 +120,7 @@ POST_TRANSACTION = Route(
         problems.VIEW_UNAVAILABLE,
     ),
     tag="transactions",
+    cache_control=UNCACHED,
 )
 
 HORIZON_ROUTES: tuple[Route, ...] = (
@@ -114,7 +129,6 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         handlers.get_info,
         InfoAttributes,
         "The network, how far the views are, the core node behind them, the server's clock.",
-        is_public=True,
     ),
     POST_TRANSACTION,
     _list(
@@ -131,7 +145,7 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         TransactionAttributes,
         "One transaction, or the status of one on its way.",
         Parameter("hash", HASH, "The transaction's hash."),
-        is_public=True,
+        cache_control=UNCACHED,
         parameters=(
             Parameter("envelope_hash", HASH, "As the submission's Location has it."),
             Parameter("max_time_ms", NUMBER, "As the submission's Location has it."),
@@ -151,7 +165,6 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         LedgerAttributes,
         "One closed ledger.",
         Parameter("sequence", NUMBER, "Its sequence."),
-        is_public=True,
     ),
     _list(
         "/v3/operations",
@@ -169,6 +182,7 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         OperationAttributes,
         "One operation.",
         Parameter("id", NUMBER, "Its id."),
+        guard=guards.guard_operation,
     ),
     _one(
         "/v3/accounts/{id}",
@@ -176,6 +190,7 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         AccountAttributes,
         "An account, with its balances and signers if asked for.",
         Parameter("id", ACCOUNT_ID, "G..."),
+        guard=guards.guard_account,
         parameters=(
             Parameter("include", choices("balances", "signers"), "What to include, with commas."),
         ),
@@ -194,6 +209,7 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         BalanceAttributes,
         "One balance.",
         Parameter("id", BALANCE_ID, "B..."),
+        guard=guards.guard_balance,
     ),
     _one(
         "/v3/balances/{id}/proof",
@@ -201,6 +217,7 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         ProofAttributes,
         "Proves a balance, or that there is none, to whoever knows the genesis.",
         Parameter("id", BALANCE_ID, "B..."),
+        guard=guards.guard_balance,
         more=(problems.CORE_UNAVAILABLE,),
     ),
     _list("/v3/assets", collections.ASSETS, AssetAttributes, "Assets.", is_public=True),
@@ -210,7 +227,6 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         AssetAttributes,
         "One asset.",
         Parameter("code", ASSET_CODE, "Its code."),
-        is_public=True,
     ),
     _list(
         "/v3/history",

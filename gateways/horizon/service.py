@@ -14,10 +14,13 @@ from gateways.horizon.core import CoreClient
 from gateways.horizon.settings import HorizonGatewaySettings
 from gateways.http.bells import BellRinger
 from gateways.http.database import Database, PointQuery
+from gateways.http.doorkeeper import Doorkeeper
 from gateways.http.metrics import Metrics
+from gateways.http.nonces import Nonces
 from gateways.http.progress import ProgressWatch
 from gateways.http.render import Scales, find_balances
 from gateways.http.routes import Route
+from gateways.http.store import Store
 from gateways.http.streams import Streams
 from schemas.codec import decode
 from schemas.generated.consensus import QuorumSet
@@ -46,9 +49,13 @@ class Horizon:
         self.network_id = opened.closed.header.network_id
         self.genesis_hash = opened.closed.header_hash
         self.genesis_settings = opened.ledger.state.get_settings()
+        self.master = self.genesis_settings.master_account
         self.genesis_quorum_set = opened.ledger.state.get_validators().quorum_set
         url = settings.database.url.reveal()
         self.database = Database(url, queries.PROGRESS)
+        self.store = Store(settings.store.url.reveal())
+        self.nonces = Nonces(self.store)
+        self.doorkeeper = Doorkeeper(settings.public_url, self.nonces)
         self.ringer = BellRinger(url, (LEDGER_CHANNEL, ADMISSION_CHANNEL))
         self.ledger_bell = self.ringer.bells[LEDGER_CHANNEL]
         self.admission_bell = self.ringer.bells[ADMISSION_CHANNEL]
@@ -63,6 +70,8 @@ class Horizon:
     async def run(self, _: Starlette) -> AsyncIterator[None]:
         """The life of the application."""
         await self.database.start()
+        await self.store.start()
+        self.nonces.start()
         self.ringer.start()
         self.progress.start()
         try:
@@ -70,6 +79,8 @@ class Horizon:
         finally:
             await self.progress.stop()
             await self.ringer.stop()
+            await self.nonces.stop()
+            await self.store.stop()
             await self.core.stop()
             await asyncio.to_thread(self.producer.close)
             await self.database.stop()

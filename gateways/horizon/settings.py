@@ -13,13 +13,15 @@ class CoreSettings(Settings, frozen=True):
 class HorizonGatewaySettings(Settings, frozen=True):
     """`public_url`: where users reach this gateway; every link begins with it.
 
-    `database`: Horizon's views. `genesis_file`: the network's, the same as the core node's.
+    `database`: Horizon's views. `store`: what the gateway remembers itself, shared by all processes
+    that serve one `public_url`. `genesis_file`: the network's, the same as the core node's.
     """
 
     port: int
     public_url: str
     genesis_file: str
     database: DatabaseSettings
+    store: DatabaseSettings
     kafka: KafkaSettings
     core: CoreSettings
     host: str = "127.0.0.1"

@@ -38,7 +38,7 @@ def build_app(
     """`service` is handed to every handler; `lifespan` starts and stops it."""
     app = Starlette(
         routes=[
-            StarletteRoute(path, _make_endpoint(path, rows, service, public_url), methods=methods)
+            StarletteRoute(path, _make_endpoint(rows, service, public_url), methods=methods)
             for path, rows, methods in _group(routes)
         ],
         exception_handlers=_make_handlers(public_url),
@@ -57,11 +57,14 @@ def _group(routes: Sequence[Route]) -> list[tuple[str, dict[str, Route], list[st
 
 
 def _make_endpoint(
-    path: str, rows: dict[str, Route], service: Any, public_url: str
+    rows: dict[str, Route], service: Any, public_url: str
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        request.scope[ROUTE_KEY] = path
         route = rows["GET" if request.method == "HEAD" else request.method]
+        request.scope[ROUTE_KEY] = route
+        signer = None
+        if route.guard is not None:  # first of all: strangers learn nothing from mistakes either
+            signer = await service.doorkeeper.identify(request)
         call = Call(
             service,
             request,
@@ -69,7 +72,10 @@ def _make_endpoint(
             _read_path(request, route.path_parameters),
             _read_query(request, route.parameters),
             public_url,
+            signer,
         )
+        if route.guard is not None:
+            await route.guard(call)
         return await route.handler(call)
 
     return endpoint

@@ -5,6 +5,7 @@ from html import escape
 
 from gateways.http.problems import PROBLEM_TYPES, ProblemType
 from gateways.http.routes import Parameter, Route
+from gateways.http.signatures import ACCEPTED, LIFETIME_SECONDS
 
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -14,6 +15,17 @@ article { border-top: 1px solid #8886; padding: .5rem 0 1rem; }
 table { border-collapse: collapse; } td { padding: .1rem 1rem .1rem 0; vertical-align: top; }
 .mark { border: 1px solid #8886; border-radius: .3rem; padding: 0 .4rem; font-size: .8rem; }
 """
+
+SIGNING = (
+    "<p>Private routes answer who signs the request (RFC 9421) by a signer of the owner's account, "
+    "or of the master's. One profile is known: <code>Content-Digest: sha-256=:...:</code> of the "
+    "body, also of an empty one; <code>Signature-Input: "
+    f"{escape(ACCEPTED)}</code> with values for <code>created</code> (seconds since 1970), "
+    "<code>keyid</code> (G..., the key that signs) and <code>nonce</code> (random, used once); "
+    "<code>Signature: sig=:...:</code>, Ed25519 over the signature base. The authority is this "
+    f"gateway's public address. A signature holds for {LIFETIME_SECONDS} seconds; "
+    "<code>/v3/info</code> and the header <code>Date</code> tell the gateway's clock.</p>"
+)
 
 
 def build_page(routes: Sequence[Route], title: str) -> str:
@@ -25,6 +37,7 @@ def build_page(routes: Sequence[Route], title: str) -> str:
         f'<h1>{escape(title)}</h1><p>Machines read <a href="/openapi.json">/openapi.json</a>. '
         "Amounts are decimal strings, ids and sequences strings, times UTC. Every answer from the "
         "views names its ledger in the header <code>Latest-Ledger</code>.</p>"
+        f"<h2>Signed requests</h2>{SIGNING}"
         f"<h2>Routes</h2>{''.join(_render_route(each) for each in routes)}"
         f"<h2>Problems</h2>{problems}</body></html>"
     )

@@ -24,16 +24,18 @@ from gateways.http.problems import (
     Problem,
     render_problem,
 )
+from gateways.http.routes import UNCACHED, Route
 
 BODY_BYTES_MAX = 512 * 1024
 HEADER_COUNT_MAX, HEADER_BYTES_MAX = 64, 16 * 1024
 ADDRESS_BYTES_MAX = 4 * 1024
 REQUEST_ID = b"x-request-id"
 ID_KEY = "tokend.request_id"
-ROUTE_KEY = "tokend.route"  # where the routes leave their template for the edge
+ROUTE_KEY = "tokend.route"  # where the routes leave their row for the edge
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 # Answers are data, not pages; the docs page sets a policy of its own.
+PRIVATE_HEADERS = [(b"cache-control", UNCACHED.encode()), (b"vary", b"signature, signature-input")]
 SAFETY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 
 
@@ -67,7 +69,7 @@ class Edge:
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
-                headers = [*message["headers"], *SAFETY_HEADERS]
+                headers = [*message["headers"], *SAFETY_HEADERS, *_get_cache_headers(scope)]
                 message["headers"] = [*headers, (REQUEST_ID, request_id.encode())]
             else:
                 seen.response_bytes += len(message.get("body", b""))
@@ -94,7 +96,8 @@ class Edge:
             self._note(scope, seen, request_id, time.perf_counter() - started)
 
     def _note(self, scope: Scope, seen: Seen, request_id: str, seconds: float) -> None:
-        route: str = scope.get(ROUTE_KEY, "none")
+        known: Route | None = scope.get(ROUTE_KEY)
+        route = "none" if known is None else known.path
         self.metrics.note_request(scope["method"], route, seen.status, seconds)
         self.log.info(
             "request",
@@ -112,6 +115,16 @@ def make_response(problem: Problem, public_url: str, scope: Scope) -> Response:
     """The problem as an answer to the exchange in `scope`."""
     body = msgspec.json.encode(render_problem(problem, public_url, scope[ID_KEY]))
     return Response(body, problem.kind.status, problem.headers, MEDIA_TYPE)
+
+
+def _get_cache_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Also of refusals: that somebody may not read something is nobody else's business."""
+    route: Route | None = scope.get(ROUTE_KEY)
+    if route is None:
+        return []
+    if route.is_public:
+        return [(b"cache-control", route.cache_control.encode())]
+    return PRIVATE_HEADERS
 
 
 def _get_request_id(scope: Scope) -> str:

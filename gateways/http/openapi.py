@@ -7,8 +7,16 @@ from typing import Any
 import msgspec
 
 from gateways.http.problems import MEDIA_TYPE as PROBLEM_TYPE
-from gateways.http.problems import ProblemType
+from gateways.http.problems import (
+    SIGNATURE_EXPIRED,
+    SIGNATURE_INVALID,
+    SIGNATURE_REPLAYED,
+    SIGNATURE_REQUIRED,
+    STORE_UNAVAILABLE,
+    ProblemType,
+)
 from gateways.http.routes import Parameter, Route
+from gateways.http.signatures import ACCEPTED
 
 REFERENCE = "#/components/schemas/{name}"
 PROBLEM_SCHEMA = {
@@ -25,9 +33,24 @@ PROBLEM_SCHEMA = {
     "required": ["type", "title", "status", "detail", "instance", "remedy"],
 }
 
+SIGNATURE_SCHEME = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Signature",
+    "description": "A signature by RFC 9421, beside Signature-Input and Content-Digest, in the "
+    f"profile `{ACCEPTED}`, by a signer of the owner's account or of the master's.",
+}
+SIGNATURE_PROBLEMS = (
+    SIGNATURE_REQUIRED,
+    SIGNATURE_INVALID,
+    SIGNATURE_EXPIRED,
+    SIGNATURE_REPLAYED,
+    STORE_UNAVAILABLE,
+)
+
 
 def build_document(routes: Sequence[Route], title: str, public_url: str) -> dict[str, Any]:
-    """The whole document. Private routes bear `x-private`: their answers are not for everybody."""
+    """The whole document. Private routes bear `x-private` and ask for the scheme `signature`."""
     types = _get_types(routes)
     references, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     schemas = dict(zip(map(str, types), references, strict=True))
@@ -39,7 +62,10 @@ def build_document(routes: Sequence[Route], title: str, public_url: str) -> dict
         "info": {"title": title, "version": "3"},
         "servers": [{"url": public_url}],
         "paths": paths,
-        "components": {"schemas": {**components, "Problem": PROBLEM_SCHEMA}},
+        "components": {
+            "schemas": {**components, "Problem": PROBLEM_SCHEMA},
+            "securitySchemes": {"signature": SIGNATURE_SCHEME},
+        },
     }
 
 
@@ -64,13 +90,18 @@ def _describe(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             *(_describe_parameter(each, "path") for each in route.path_parameters),
             *(_describe_parameter(each, "query") for each in route.parameters),
         ],
-        "responses": {**answers, **_describe_problems(route.problems)},
+        "responses": {**answers, **_describe_problems(_get_problems(route))},
     }
     if route.accepts:
         described["requestBody"] = {"required": True, "content": _describe_body(route, schemas)}
     if not route.is_public:
         described["x-private"] = True
+        described["security"] = [{"signature": []}]
     return described
+
+
+def _get_problems(route: Route) -> tuple[ProblemType, ...]:
+    return route.problems if route.is_public else (*route.problems, *SIGNATURE_PROBLEMS)
 
 
 def _get_name(path: str) -> str:

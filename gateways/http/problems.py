@@ -50,11 +50,42 @@ TRANSACTION_FAILED = ProblemType(
     "The transaction is in a ledger, and changed nothing",
     "See the codes in `operations`. A corrected attempt is a new transaction.",
 )
+SIGNATURE_REQUIRED = ProblemType(
+    "signature-required",
+    401,
+    "This route answers signed requests only",
+    "Sign the request (RFC 9421) as Accept-Signature says; /docs describes the profile.",
+)
+SIGNATURE_INVALID = ProblemType(
+    "signature-invalid",
+    401,
+    "The request's signature does not hold",
+    "See the detail: sign what is sent, for this gateway's public address, in its profile.",
+)
+SIGNATURE_EXPIRED = ProblemType(
+    "signature-expired",
+    401,
+    "The request was signed too long ago, or in the future",
+    "Set your clock by `server_time_ms` (/v3/info has it too) and sign again.",
+)
+SIGNATURE_REPLAYED = ProblemType(
+    "signature-replayed",
+    401,
+    "The request was answered before",
+    "Sign every request anew, with a new random nonce.",
+)
+NOT_YOURS = ProblemType(
+    "not-yours",
+    403,
+    "The key that signed may not read this",
+    "Filter by an account or balance of yours, or sign by a signer of the master account.",
+)
 NOT_FOUND = ProblemType(
     "not-found",
     404,
     "There is no such thing",
-    "Check the id. What was submitted a moment ago may not be in a ledger yet.",
+    "Check the id, and the key that signed: what is another's is not shown. What was submitted a "
+    "moment ago may not be in a ledger yet.",
 )
 METHOD_NOT_ALLOWED = ProblemType(
     "method-not-allowed",
@@ -107,6 +138,12 @@ BROKER_UNAVAILABLE = ProblemType(
     "The transaction could not be stored durably, so it is not accepted",
     "Send the same envelope again after Retry-After seconds: it counts only once.",
 )
+STORE_UNAVAILABLE = ProblemType(
+    "store-unavailable",
+    503,
+    "Signed requests cannot be checked now",
+    "Sign and send it again after Retry-After seconds, or ask another gateway.",
+)
 VIEW_UNAVAILABLE = ProblemType(
     "view-unavailable",
     503,
@@ -120,6 +157,11 @@ PROBLEM_TYPES: tuple[ProblemType, ...] = (
     TRANSACTION_REFUSED,
     OPERATION_INVALID,
     TRANSACTION_FAILED,
+    SIGNATURE_REQUIRED,
+    SIGNATURE_INVALID,
+    SIGNATURE_EXPIRED,
+    SIGNATURE_REPLAYED,
+    NOT_YOURS,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
@@ -131,6 +173,7 @@ PROBLEM_TYPES: tuple[ProblemType, ...] = (
     INTERNAL,
     CORE_UNAVAILABLE,
     BROKER_UNAVAILABLE,
+    STORE_UNAVAILABLE,
     VIEW_UNAVAILABLE,
 )
 

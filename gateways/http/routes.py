@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from gateways.http.kinds import CURSOR, LIMIT, Kind, choice
 from gateways.http.problems import ProblemType
+from schemas.generated.common import PublicKey
 
 Service = TypeVar("Service")
 
@@ -35,24 +36,32 @@ class Call:
     path: dict[str, Any]
     query: dict[str, Any]
     public_url: str
+    signer: PublicKey | None = None  # whose signature the request bears, of private routes only
 
 
 Handler = Callable[[Call], Awaitable[Response]]
+
+# Raises Problem unless the call's signer may read what the route shows.
+Guard = Callable[[Call], Awaitable[None]]
+
+# Of private answers, and of those to whoever knows a secret address: no cache may keep them.
+UNCACHED = "private, no-store"
+REVALIDATED = "no-cache"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One row. `response`: the type of the body of status 200 (None: `media_type` says it all).
 
-    `is_public`: whether anybody may ask. `accepts`: media type of the body to its JSON type (bytes
-    for a binary one). `statuses`: further good statuses, with the same body.
+    `guard`: who may ask, by a signed request; None: anybody. `accepts`: media type of the body to
+    its JSON type (bytes for a binary one). `statuses`: further good statuses, with the same body.
     """
 
     path: str
     method: str
     handler: Handler
     doc: str
-    is_public: bool
+    guard: Guard | None = None
     response: Any = None
     media_type: str = "application/vnd.api+json"
     path_parameters: tuple[Parameter, ...] = ()
@@ -62,6 +71,11 @@ class Route:
     problems: tuple[ProblemType, ...] = ()
     streams: bool = False
     tag: str = "system"
+    cache_control: str = REVALIDATED
+
+    @property
+    def is_public(self) -> bool:
+        return self.guard is None
 
 
 ORDER = Parameter(

@@ -39,9 +39,11 @@ class Streams:
         """A stream of all that comes after `start`; `name` is the events' name."""
         if self._open >= self._limit:
             raise Problem(TOO_MANY_STREAMS, f"{self._limit} streams are open here")
-        return EventSourceResponse(
+        response = EventSourceResponse(
             self._run(start, load, bell, name), ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS
         )
+        del response.headers["cache-control"]  # the edge says it for all answers alike
+        return response
 
     async def _run(
         self, start: int, load: Load, bell: Bell, name: str

@@ -83,12 +83,13 @@ class Scenario:
     def __post_init__(self) -> None:
         self.place = self.running.place
         self.steps = Steps(self.console, self.is_stopping)
-        self.client = HorizonClient(self.place.get_url("gateway1.http"))
         self.issuer, self.alice, self.bob = (
             Person(name, generate_key()) for name in ("issuer", "Alice", "Bob")
         )
         seed = self.place.get_secret_file("master.seed", str).read_text().strip()
         self.master = Person("master", read_seed(seed))
+        # It signs what it asks for, and the master may read everybody's books.
+        self.client = HorizonClient(self.place.get_url("gateway1.http"), self.master.key)
 
     def run(self) -> None:
         """Tells the whole story. Raises DemoFailed, Interrupted, or what a part of it raises."""

@@ -44,6 +44,7 @@ PROGRAMS = {
     "horizon-gateway": Program(
         settings="gateways.horizon.settings:HorizonGatewaySettings",
         run="gateways.horizon.main:main",
+        migrations=PROJECT / "gateways" / "http" / "migrations",
     ),
 }
 
@@ -181,12 +182,14 @@ def _get_gateway_row(pair: str, core: str) -> Service:
             "public_url": place.get_url(f"gateway{pair}.http"),
             "genesis_file": str(get_genesis_file(place)),
             "database": {"url": place.get_database_url(f"horizon{pair}")},
+            "store": {"url": place.get_database_url(f"gateway{pair}")},
             "kafka": {"bootstrap_servers": place.bootstrap_servers},
             "core": {
                 "url": place.get_url(f"{core}.http"),
                 "token_file": str(_get_token_file(place, core)),
             },
         },
+        has_database=True,
         health_path="/ready",
         status_path="/health",
     )

@@ -109,7 +109,8 @@ def _measure_visibility(running: WholeSet) -> list[float]:
     sent: dict[str, float] = {}
 
     def follow() -> None:
-        with HorizonClient(running.running.place.get_url("gateway1.http")) as client:
+        url = running.running.place.get_url("gateway1.http")
+        with HorizonClient(url, load.get_master()) as client:
             for _, resource in client.stream("/v3/transactions"):
                 if resource["id"] in ours:  # the economy's own may still come
                     seen[resource["id"]] = time.perf_counter()

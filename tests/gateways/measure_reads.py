@@ -20,7 +20,7 @@ from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings
 from infra.local.ports import choose_port
 from schemas.settings import DatabaseSettings, KafkaSettings, Secret
 from schemas.strkey import encode_account_id, encode_balance_id
-from tests.gateways.support import TOKEN, World
+from tests.gateways.support import TOKEN, World, create_store
 from tests.support.network import create_account, get_account
 from tests.support.servers import start_native_servers
 
@@ -88,6 +88,7 @@ def run(seconds: float) -> None:
             genesis_file=str(world.genesis_file),
             database=DatabaseSettings(url=Secret(world.database_url)),
             kafka=KafkaSettings(bootstrap_servers=servers.bootstrap_servers),
+            store=DatabaseSettings(url=Secret(create_store(servers))),
             core=CoreSettings(url="http://127.0.0.1:1", token_file=str(folder / "token")),
         )
         gateway = multiprocessing.get_context("spawn").Process(target=main, args=(settings,))

@@ -19,6 +19,7 @@ import psycopg
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateways.client.request_signing import RequestSigner
 from gateways.horizon.main import make_app
 from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings
 from infra.local.kafka import Topic
@@ -32,10 +33,11 @@ from streams.ledger.chain import ChainPosition, get_genesis_position, verify_rec
 from streams.ledger.close import ClosedLedger
 from streams.node.private_http import PrivateHttp
 from streams.node.proofs import Proofs
-from tests.support.network import Network, make_economy
+from tests.support.network import Network, get_key, make_economy
 from tests.support.servers import Servers
 
 MIGRATIONS = Path("processors/horizon/migrations")
+STORE_MIGRATIONS = Path("gateways/http/migrations")
 TOKEN = "a token of tests"
 
 
@@ -141,13 +143,21 @@ def run_core(world: World, port: int) -> contextlib.AbstractContextManager[str]:
 
 @dataclass
 class Gateway:
-    """A running gateway and what stands behind it."""
+    """A running gateway and what stands behind it. `client` signs by the master's key, `stranger`
+    does not sign.
+    """
 
     world: World
     url: str
     topic: str
     servers: Servers
     client: httpx2.Client
+    stranger: httpx2.Client
+    store_url: str
+
+    def sign_as(self, name: str) -> RequestSigner:
+        """For `client.get(..., auth=)`: by the key of somebody."""
+        return RequestSigner(get_key(name))
 
     def get(self, path: str, parameters: dict[str, str] | None = None) -> Any:
         """The JSON of a good answer."""
@@ -156,10 +166,18 @@ class Gateway:
         return json.loads(response.content)
 
 
+def create_store(servers: Servers) -> str:
+    """The URL of a gateway's own database."""
+    url = servers.create_database("gateway")
+    apply_migrations(url, STORE_MIGRATIONS)
+    return url
+
+
 @contextlib.contextmanager
 def run_gateway(servers: Servers, folder: Path, **changes: Any) -> Iterator[Gateway]:
     """A gateway of its own with a database and a topic of its own."""
     world = World(servers.create_database("horizon"), folder / "genesis.json")
+    store_url = create_store(servers)
     topic = servers.get_prefix("gateway") + "transactions"
     servers.create_topics([Topic(topic)])
     token_file = folder / "token"
@@ -172,6 +190,7 @@ def run_gateway(servers: Servers, folder: Path, **changes: Any) -> Iterator[Gate
         "genesis_file": str(world.genesis_file),
         "database": DatabaseSettings(url=Secret(world.database_url)),
         "kafka": KafkaSettings(bootstrap_servers=servers.bootstrap_servers),
+        "store": DatabaseSettings(url=Secret(store_url)),
         "core": CoreSettings(url=f"http://127.0.0.1:{core_port}", token_file=str(token_file)),
         "ingest_topic": topic,
         "result_seconds_max": 2,
@@ -180,8 +199,9 @@ def run_gateway(servers: Servers, folder: Path, **changes: Any) -> Iterator[Gate
     with (
         run_core(world, core_port),
         serve(app, port) as url,
-        httpx2.Client(base_url=url, timeout=20) as client,
+        httpx2.Client(base_url=url, timeout=20, auth=RequestSigner(get_key("master"))) as client,
+        httpx2.Client(base_url=url, timeout=20) as stranger,
         world.connection,
     ):
         wait_until(lambda: client.get("/ready").status_code == 200)
-        yield Gateway(world, url, topic, servers, client)
+        yield Gateway(world, url, topic, servers, client, stranger, store_url)

@@ -81,23 +81,28 @@ def test_a_payment_at_once_and_step_by_step(network: Gateway, seed_file: str) ->
     assert "MALFORMED" in unsigned.stderr
 
 
-def test_account_and_history(network: Gateway, tmp_path: Path) -> None:
+def test_account_and_history(network: Gateway, tmp_path: Path, seed_file: str) -> None:
     endpoints = tmp_path / "endpoints.json"
     endpoints.write_text(json.dumps({"horizon": [network.url]}))
-    account = run("account", ALICE, "--endpoints", str(endpoints))
+    seed = ("--seed-file", seed_file)
+    account = run("account", ALICE, "--endpoints", str(endpoints), *seed)
     assert account.returncode == 0
     assert "EUR" in account.stdout
-    history = run("history", ALICE, "--url", network.url)
+    history = run("history", ALICE, "--url", network.url, *seed)
     assert "issued 10000.00 EUR" in history.stdout
-    document = run_json("history", ALICE, "--limit", "1", "--url", network.url)
+    document = run_json("history", ALICE, "--limit", "1", "--url", network.url, *seed)
     assert len(document) == 1
+    others = run("history", BOB, "--url", network.url, *seed)
+    assert others.returncode == 1
+    assert "may not read this" in others.stderr
 
 
 def test_a_balance_is_proved(network: Gateway, tmp_path: Path, seed_file: str) -> None:
     run_json("pay", BOB, "0.01", "EUR", "--seed-file", seed_file, "--url", network.url)
     balance = encode_balance_id(network.world.network.get_balance_id("alice", "EUR"))
     genesis = ("--genesis", str(network.world.genesis_file))
-    proved = run_json("verify-proof", balance, *genesis, "--url", network.url)
+    asking = ("--url", network.url, "--seed-file", seed_file)
+    proved = run_json("verify-proof", balance, *genesis, *asking)
     amount = network.world.network.get_amount("alice", "EUR")
     assert (proved["exists"], proved["available_units"]) == (True, str(amount))
     saved = tmp_path / "proof.json"
@@ -124,12 +129,13 @@ def test_a_balance_is_proved(network: Gateway, tmp_path: Path, seed_file: str) -
     ],
 )
 def test_errors_are_one_line(arguments: tuple[str, ...], words: str) -> None:
-    done = run(*arguments)
+    seed = get_seed(get_key("alice"))
+    done = run(*arguments, TOKEND_SEED=seed)
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    as_json = run(*arguments, "--json")
+    as_json = run(*arguments, "--json", TOKEND_SEED=seed)
     assert words in json.loads(as_json.stdout)["error"]
 
 

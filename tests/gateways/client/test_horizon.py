@@ -58,7 +58,7 @@ class User:
 
 @pytest.fixture
 def client(network: Gateway) -> Iterator[HorizonClient]:
-    with HorizonClient(network.url) as made:
+    with HorizonClient(network.url, get_key("master")) as made:
         yield made
 
 

@@ -47,7 +47,11 @@ def test_the_service_runs_alone_and_its_logs_name_no_one(gateway: Gateway, tmp_p
     clean = {name: v for name, v in os.environ.items() if not name.startswith("TOKEND_")}
     process = subprocess.Popen(
         [program, "run", "horizon-gateway", "--config", str(config)],
-        env={**clean, "TOKEND_DATABASE__URL": gateway.world.database_url},
+        env={
+            **clean,
+            "TOKEND_DATABASE__URL": gateway.world.database_url,
+            "TOKEND_STORE__URL": gateway.store_url,
+        },
         stderr=subprocess.PIPE,
         text=True,
     )

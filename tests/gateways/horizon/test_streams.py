@@ -10,7 +10,7 @@ import pytest
 from gateways.client.horizon import HorizonClient
 from gateways.http.streams import HEARTBEAT_SECONDS
 from tests.gateways.support import Gateway, run_gateway, wait_until
-from tests.support.network import pay
+from tests.support.network import get_key, pay
 from tests.support.servers import Servers
 
 PATHS = ("/v3/ledgers", "/v3/transactions", "/v3/operations", "/v3/movements")
@@ -145,7 +145,8 @@ def test_the_client_goes_on_where_it_was_cut(gateway: Gateway) -> None:
     first = int(newest[-1]["attributes"]["sequential_id"])
     whole = [each["id"] for each in reversed(newest)]
     seen = []
-    with HorizonClient(gateway.url, httpx2.Client(transport=_Cutting())) as client:
+    http = httpx2.Client(transport=_Cutting())
+    with HorizonClient(gateway.url, get_key("master"), http) as client:
         for _, one in client.stream("/v3/transactions", after=str(first - 1)):
             seen.append(one["id"])
             if len(seen) == len(whole):

@@ -1,0 +1,61 @@
+"""Signs requests to a gateway as they leave: an httpx2 Auth, for clients of either kind.
+
+The signature's form is `gateways.http.signatures`'. What it adds is a clock and chance.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Generator
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from gateways.client.keys import SigningKey
+from gateways.http.signatures import Message, sign_message
+
+NONCE_BYTES = 18
+SKEW_SECONDS = 5  # beyond it a refusal is taken for our clock's fault
+
+
+class RequestSigner(httpx2.Auth):
+    """`httpx2.Client(auth=RequestSigner(key))` signs whatever it sends.
+
+    If the gateway refuses and its clock (the header `Date`) is another than ours, the request is
+    signed once more by the gateway's, and so are the following.
+    """
+
+    requires_request_body = True
+
+    def __init__(self, key: SigningKey, clock: Callable[[], float] = time.time) -> None:
+        self._key = key
+        self._clock = clock
+        self._offset_seconds = 0
+
+    def auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        self._sign(request)
+        response = yield request
+        if response.status_code == 401 and self._adopt_clock(response):
+            self._sign(request)
+            yield request
+
+    def _sign(self, request: httpx2.Request) -> None:
+        path, _, query = request.url.raw_path.decode("ascii").partition("?")
+        message = Message(
+            request.method, request.url.netloc.decode("ascii"), path, query, request.content
+        )
+        created = int(self._clock()) + self._offset_seconds
+        nonce = secrets.token_urlsafe(NONCE_BYTES)
+        request.headers.update(sign_message(message, self._key, created, nonce))
+
+    def _adopt_clock(self, response: httpx2.Response) -> bool:
+        """Whether the gateway's clock differs from the one that was signed by."""
+        try:
+            there = parsedate_to_datetime(response.headers.get("date", ""))
+        except ValueError:
+            return False
+        offset = int(there.timestamp()) - int(self._clock())
+        is_other = abs(offset - self._offset_seconds) > SKEW_SECONDS
+        self._offset_seconds = offset if is_other else self._offset_seconds
+        return is_other

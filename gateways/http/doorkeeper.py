@@ -1,0 +1,79 @@
+"""Tells who asks: verifies a request's signature and that it is used for the first time.
+
+Whether he may read what he asks for is the route's guard to say.
+"""
+
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from gateways.http.nonces import Nonces
+from gateways.http.problems import (
+    SIGNATURE_EXPIRED,
+    SIGNATURE_INVALID,
+    SIGNATURE_REPLAYED,
+    SIGNATURE_REQUIRED,
+    Problem,
+    ProblemType,
+)
+from gateways.http.signatures import (
+    ACCEPTED,
+    Message,
+    SignatureError,
+    SignatureExpired,
+    SignatureMissing,
+    verify_message,
+)
+from schemas.generated.common import PublicKey
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+BODY_HEADERS = (b"content-length", b"transfer-encoding")
+KINDS = {SignatureMissing: SIGNATURE_REQUIRED, SignatureExpired: SIGNATURE_EXPIRED}
+
+
+class Doorkeeper:
+    """`public_url` is where users reach this gateway: signatures for other addresses are not let
+    in, whatever the Host header says.
+    """
+
+    def __init__(self, public_url: str, nonces: Nonces) -> None:
+        self._authority = get_authority(public_url)
+        self._nonces = nonces
+
+    async def identify(self, request: Request) -> PublicKey:
+        """The key that signed the request. Raises Problem."""
+        scope = request.scope
+        headers = scope["headers"]
+        has_body = any(name in BODY_HEADERS for name, _ in headers)
+        message = Message(
+            scope["method"],
+            self._authority,
+            scope["raw_path"].decode("latin-1"),
+            scope["query_string"].decode("latin-1"),
+            await request.body() if has_body else b"",
+        )
+        try:
+            signed = verify_message(message, headers, int(time.time()))
+        except SignatureError as error:
+            raise _refuse(KINDS.get(type(error), SIGNATURE_INVALID), str(error)) from None
+        if not await self._nonces.claim(signed.signer, signed.nonce):
+            raise _refuse(SIGNATURE_REPLAYED, "a request with this nonce was let in before")
+        return signed.signer
+
+
+def get_authority(public_url: str) -> str:
+    """Host and port as RFC 9421, 2.2.3 writes them: in small letters, without a default port."""
+    parts = urlsplit(public_url)
+    host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    if parts.port is None or parts.port == DEFAULT_PORTS.get(parts.scheme):
+        return host
+    return f"{host}:{parts.port}"
+
+
+def _refuse(kind: ProblemType, detail: str) -> Problem:
+    members: dict[str, Any] = {"server_time_ms": str(time.time_ns() // 1_000_000)}
+    headers = {"WWW-Authenticate": 'Signature realm="tokend"', "Accept-Signature": ACCEPTED}
+    return Problem(kind, detail, members, headers)

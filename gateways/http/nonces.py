@@ -1,0 +1,95 @@
+"""Nonces of signed requests: each is let in once, whichever process of the gateway it comes to.
+
+PostgreSQL decides by a primary key. Claims of concurrent requests travel in one statement, so that
+many signed reads cost one commit.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from gateways.http.problems import Problem
+from gateways.http.signatures import LIFETIME_SECONDS, SKEW_SECONDS
+from gateways.http.store import Store
+from schemas.generated.common import PublicKey
+
+# Longer than any gateway's clock would let the signature in, also where clocks differ.
+KEEP_SECONDS = 3 * (LIFETIME_SECONDS + SKEW_SECONDS)
+PRUNE_SECONDS = 60.0
+
+# Sorted, or two processes that claim the same nonces in different orders would lock each other.
+CLAIM = (
+    "insert into gateway.nonces (signer, nonce)"
+    " select * from unnest(%s::bytea[], %s::text[]) as claimed (signer, nonce)"
+    " order by signer, nonce on conflict do nothing returning signer, nonce"
+)
+PRUNE = "delete from gateway.nonces where seen_at < now() - make_interval(secs => %s)"
+
+
+@dataclass(slots=True)
+class _Claim:
+    signer: PublicKey
+    nonce: str
+    future: asyncio.Future[bool] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Nonces:
+    """Remembers in `store`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[_Claim] = []
+        self._claiming: asyncio.Task[None] | None = None
+        self._pruning: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("nonces")
+
+    def start(self) -> None:
+        self._pruning = asyncio.create_task(self._prune())
+
+    async def stop(self) -> None:
+        if self._pruning is not None:
+            self._pruning.cancel()
+            await asyncio.gather(self._pruning, return_exceptions=True)
+
+    async def claim(self, signer: PublicKey, nonce: str) -> bool:
+        """Whether this is its first use; durable when told. Raises Problem."""
+        claim = _Claim(signer, nonce)
+        self._waiting.append(claim)
+        if self._claiming is None:
+            self._claiming = asyncio.create_task(self._run())
+        return await claim.future
+
+    async def _run(self) -> None:
+        """The first turn lets all requests of this tick join; the rest came meanwhile."""
+        await asyncio.sleep(0)
+        while self._waiting:
+            claims, self._waiting = self._waiting, []
+            try:
+                new = await self._insert({(each.signer, each.nonce) for each in claims})
+            except Exception as error:
+                for each in claims:
+                    if not each.future.done():
+                        each.future.set_exception(error)
+                continue
+            for each in claims:
+                is_new = (each.signer, each.nonce) in new
+                new.discard((each.signer, each.nonce))  # the second of two at once is a repetition
+                if not each.future.done():
+                    each.future.set_result(is_new)
+        self._claiming = None
+
+    async def _insert(self, pairs: set[tuple[PublicKey, str]]) -> set[tuple[bytes, str]]:
+        signers, nonces = zip(*pairs, strict=True)
+        rows = await self._store.execute(CLAIM, (list(signers), list(nonces)))
+        return {(signer, nonce) for signer, nonce in rows}
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                await self._store.execute(PRUNE, (KEEP_SECONDS,))
+            except Problem as problem:
+                self._log.warning("not pruned", problem=problem.detail)
+            await asyncio.sleep(PRUNE_SECONDS)

@@ -1,0 +1,173 @@
+"""Signed requests: RFC 9421 in one fixed profile. Pure: text in, text or a verdict out.
+
+One Ed25519 signature covers, in this order, the method, the gateway's public authority, the path,
+the query and the content digest (RFC 9530; also that of an empty body), with the parameters
+`created`, `keyid` (G..., the signer's key), `nonce` and `tag`. `alg` and `expires` may stand there
+too. Whatever else is covered, missing, repeated or written in another way is refused, so that there
+is one way to sign and none to sign less. Who may read what, and whether a nonce was seen, others
+decide.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from schemas.generated.common import PublicKey
+from schemas.strkey import StrkeyError, decode_account_id, encode_account_id
+
+LIFETIME_SECONDS = 60
+SKEW_SECONDS = 10  # how far in the future `created` may be; /v3/info tells the gateway's clock
+TAG = "tokend"
+COVERED = '("@method" "@authority" "@path" "@query" "content-digest")'
+ACCEPTED = (
+    f'sig={COVERED};created;keyid;nonce;alg="ed25519";tag="{TAG}"'  # Accept-Signature's value
+)
+NONCE = re.compile(r"[A-Za-z0-9+/=_-]{22,88}")  # 128 bits at least, if it is random
+
+_LABEL = r"[a-z*][a-z0-9_.*-]{0,31}"
+_PARAMETER = re.compile(r';([a-z]{1,10})=(\d{1,12}|"[A-Za-z0-9+/=_-]{1,88}")')
+_INPUT = re.compile(rf"({_LABEL})=({re.escape(COVERED)}((?:{_PARAMETER.pattern}){{4,6}}))")
+_SIGNATURE = re.compile(rf"({_LABEL})=:([A-Za-z0-9+/]{{86}}==):")
+_REQUIRED = frozenset({"created", "keyid", "nonce", "tag"})
+_NUMBERS = frozenset({"created", "expires"})
+_KNOWN = _REQUIRED | _NUMBERS | {"alg"}
+
+Header = tuple[bytes, bytes]
+
+
+class SignatureError(Exception):
+    """The text says what is wrong and how it would be right."""
+
+
+class SignatureMissing(SignatureError):
+    """The request is not signed."""
+
+
+class SignatureExpired(SignatureError):
+    """`created` is too old, or the sender's clock goes wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is signed of a request, as it is sent.
+
+    `authority`: host and port as in the gateway's public URL, a default port left out. `path` is
+    percent-encoded still; `query` has no question mark.
+    """
+
+    method: str
+    authority: str
+    path: str
+    query: str
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Who signed. True of the request; `nonce` must still be found unused."""
+
+    signer: PublicKey
+    nonce: str
+    created: int
+
+
+def sign_message(message: Message, key: SigningKey, created: int, nonce: str) -> dict[str, str]:
+    """The headers to add. `created`: seconds since 1970. `nonce`: new for every request."""
+    signer = encode_account_id(bytes(key.verify_key))
+    parameters = (
+        f'{COVERED};created={created};keyid="{signer}";alg="ed25519";nonce="{nonce}";tag="{TAG}"'
+    )
+    digest = compute_content_digest(message.content)
+    signature = key.sign(_build_base(message, digest, parameters)).signature
+    return {
+        "Content-Digest": digest,
+        "Signature-Input": f"sig={parameters}",
+        "Signature": f"sig=:{base64.b64encode(signature).decode()}:",
+    }
+
+
+def verify_message(message: Message, headers: Sequence[Header], now: int) -> Signed:
+    """`headers`: the request's, names in small letters. `now`: seconds since 1970.
+
+    Raises SignatureError.
+    """
+    given = _INPUT.fullmatch(_get_header(headers, b"signature-input"))
+    signature = _SIGNATURE.fullmatch(_get_header(headers, b"signature"))
+    if given is None or signature is None or given[1] != signature[1]:
+        raise SignatureError(f"one signature in the profile is wanted: {ACCEPTED}")
+    parameters = _read_parameters(given[3])
+    created = _check_times(parameters, now)
+    digest = compute_content_digest(message.content)
+    if _get_header(headers, b"content-digest") != digest:
+        raise SignatureError(f"Content-Digest of this body is {digest}")
+    try:
+        signer = PublicKey(decode_account_id(parameters["keyid"]))
+        raw = base64.b64decode(signature[2], validate=True)
+        if base64.b64encode(raw).decode() != signature[2]:
+            raise SignatureError("the signature's base64 is not canonical")
+        VerifyKey(signer).verify(_build_base(message, digest, given[2]), raw)
+    except (StrkeyError, binascii.Error):
+        raise SignatureError("`keyid` is the signer's public key, G...") from None
+    except BadSignatureError:
+        detail = f"the signature is not keyid's over this request to {message.authority}"
+        raise SignatureError(detail) from None
+    return Signed(signer, parameters["nonce"], created)
+
+
+def compute_content_digest(content: bytes) -> str:
+    """The value of Content-Digest (RFC 9530)."""
+    return f"sha-256=:{base64.b64encode(sha256(content).digest()).decode()}:"
+
+
+def _build_base(message: Message, digest: str, parameters: str) -> bytes:
+    """RFC 9421, 2.5."""
+    return (
+        f'"@method": {message.method}\n'
+        f'"@authority": {message.authority}\n'
+        f'"@path": {message.path}\n'
+        f'"@query": ?{message.query}\n'
+        f'"content-digest": {digest}\n'
+        f'"@signature-params": {parameters}'
+    ).encode("latin-1")
+
+
+def _get_header(headers: Sequence[Header], name: bytes) -> str:
+    found = [value for each, value in headers if each == name]
+    if not found:
+        raise SignatureMissing(f"the header {name.decode()} is missing; wanted: {ACCEPTED}")
+    if len(found) > 1:
+        raise SignatureError(f"the header {name.decode()} is given twice")
+    return found[0].decode("latin-1")
+
+
+def _read_parameters(text: str) -> dict[str, str]:
+    """By name, without quotes; each once, of the right kind, none unknown."""
+    parameters: dict[str, str] = {}
+    for name, value in _PARAMETER.findall(text):
+        if name in parameters or name not in _KNOWN or value.isdigit() is not (name in _NUMBERS):
+            raise SignatureError(f"the parameter {name} is repeated, unknown or of a wrong kind")
+        parameters[name] = value.strip('"')
+    missing = sorted(_REQUIRED - parameters.keys())
+    if missing:
+        raise SignatureError(f"the signature lacks {', '.join(missing)}")
+    if parameters["tag"] != TAG or parameters.get("alg", "ed25519") != "ed25519":
+        raise SignatureError(f'wanted: alg="ed25519" and tag="{TAG}"')
+    if not NONCE.fullmatch(parameters["nonce"]):
+        raise SignatureError("`nonce` has 22 to 88 characters of base64")
+    return parameters
+
+
+def _check_times(parameters: dict[str, str], now: int) -> int:
+    created = int(parameters["created"])
+    expires = min(int(parameters.get("expires", created + LIFETIME_SECONDS)), created + 60)
+    if created > now + SKEW_SECONDS or now > expires:
+        raise SignatureExpired(
+            f"signed at {created}, and it is {now}: a signature holds for {LIFETIME_SECONDS} s"
+        )
+    return created
