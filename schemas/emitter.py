@@ -1,6 +1,6 @@
 """Turns the named types of one schema folder into a Python module's source.
 
-A record becomes a slotted dataclass with a strict reader and writer made of `schemas.binary`'s
+A record becomes an immutable struct with a strict reader and writer made of `schemas.binary`'s
 primitives, an enum an Enum whose values are the symbols' indexes, a fixed a NewType.
 """
 
@@ -8,6 +8,7 @@ import textwrap
 from typing import Any
 
 Schema = Any
+SMALL = 64  # an index or a length below is one byte, twice itself
 DEFAULT_BOUNDS = {"int": (-(1 << 31), (1 << 31) - 1), "long": (-(1 << 63), (1 << 63) - 1)}
 
 
@@ -63,10 +64,10 @@ class Generator:
         if isinstance(avro, list):
             return self.read_union_lines(avro, bounds, target)
         if isinstance(avro, dict):
-            item = f"{target}_item"
+            item, items_max = f"{target}_item", bounds.get("maxItems", 1 << 20)
             inner = self.read_lines(avro["items"], bounds, item)
             return [
-                f"count, at = read_count(data, at, {bounds.get('maxItems', 1 << 20)})",
+                f"count, at = read_count(data, at, {items_max})",
                 f"{target}_list = []",
                 "if count:",
                 f"    for _ in range(count):  # {target}",
@@ -82,15 +83,14 @@ class Generator:
         if avro == "boolean":
             return [f"{target}, at = read_boolean(data, at)"]
         if avro in ("string", "bytes"):
-            return [f"{target}, at = read_{avro}(data, at, {bounds['maxLength']})"]
+            return read_text_lines(avro, bounds["maxLength"], target)
         return self.read_named_lines(self.resolve(avro), target)
 
     def read_named_lines(self, schema: dict[str, Schema], target: str) -> list[str]:
-        name = self.use(schema)
         if schema["type"] == "fixed":
             cut = f"data[at : at + {schema['size']}]"
-            value = f'int.from_bytes({cut}, "big")' if schema.get("integer") else cut
-            return [f"{target} = {name}({value})", f"at += {schema['size']}"]
+            value = f"from_bytes({cut})" if schema.get("integer") else cut
+            return [f"{target} = {value}", f"at += {schema['size']}"]
         depth = ", depth + 1" if schema["name"] == self.current else ""
         return [f"{target}, at = {self.use(schema, 'read_')}(data, at{depth})"]
 
@@ -101,7 +101,8 @@ class Generator:
             inner = self.read_lines(avro[1], bounds, target)
             return [
                 f"{target}: {self.annotation(avro)} = None",
-                "branch, at = read_bounded(data, at, 0, 1)",
+                *read_index_lines("branch", 2),
+                "at += 1",
                 "if branch:",
                 *(f"    {line}" for line in inner),
             ]
@@ -112,11 +113,11 @@ class Generator:
         annotation = self.annotation(avro)
         lines = "".join(f"    {name},\n" for name in names)
         self.constants.append(
-            f"{table}: tuple[Callable[[bytes, int], tuple[{annotation}, int]], ...] = (\n{lines})"
+            f"{table}: tuple[Callable[[Any, int], tuple[{annotation}, int]], ...] = (\n{lines})"
         )
         return [
-            f"branch, at = read_bounded(data, at, 0, {len(names) - 1})",
-            f"{target}, at = {table}[branch](data, at)",
+            *read_index_lines("branch", len(names)),
+            f"{target}, at = {table}[branch >> 1](data, at + 1)",
         ]
 
     def write_lines(self, avro: Schema, bounds: dict[str, Schema], source: str) -> list[str]:
@@ -161,15 +162,15 @@ class Generator:
         lines = ""
         for index, branch in enumerate(avro):
             schema = self.resolve(branch)
-            lines += f"    {self.use(schema)}: ({index}, {self.use(schema, 'write_')}),\n"
+            lines += f"    {self.use(schema)}: ({2 * index}, {self.use(schema, 'write_')}),\n"
         self.constants.append(
             f"{table}: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {{\n{lines}}}"
         )
         return [
             f"if type({source}) not in {table}:",
             f'    raise Unencodable(f"{{type({source}).__name__}} is not a branch of the union")',
-            f"index, write = {table}[type({source})]",
-            "write_long(index, out)",
+            f"branch, write = {table}[type({source})]",
+            "out.append(branch)",
             f"write({source}, out)",
         ]
 
@@ -198,15 +199,15 @@ class Generator:
 ALL_{name} = tuple({name})
 
 
-def read_{name}(data: bytes, at: int) -> tuple[{name}, int]:
-    index, at = read_bounded(data, at, 0, {len(schema["symbols"]) - 1})
-    return ALL_{name}[index], at
+def read_{name}(data: Any, at: int) -> tuple[{name}, int]:
+{indent(read_index_lines("index", len(schema["symbols"])))}
+    return ALL_{name}[index >> 1], at + 1
 
 
 def write_{name}(value: {name}, out: bytearray) -> None:
     if type(value) is not {name}:
         raise Unencodable(f"{{value!r}} is not a {name}")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 """
 
     def emit_record(self, schema: dict[str, Schema]) -> str:
@@ -225,13 +226,12 @@ def write_{name}(value: {name}, out: bytearray) -> None:
         read_check = ["check_depth(depth, Malformed)"] if recursive else []
         write_check = ["check_depth(depth, Unencodable)"] if recursive else []
         arguments = ", ".join(f"f_{f['name']}" for f in fields)
-        return f"""@record
-class {name}:
+        return f"""class {name}(Record, frozen=True):
 {doc_string(schema["doc"])}
 
 {attributes}
 
-def read_{name}(data: bytes, at: int{depth}) -> tuple[{name}, int]:
+def read_{name}(data: Any, at: int{depth}) -> tuple[{name}, int]:
 {indent([*read_check, *reads, f"return {name}({arguments}), at"])}
 
 
@@ -269,12 +269,40 @@ from schemas.binary import Malformed, Unencodable
 
 {constants}
 
-READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {{
+READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {{
 {readers}}}
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {{
 {writers}}}
 '''
+
+
+def read_index_lines(target: str, count: int) -> list[str]:
+    """Reads the byte of one of `count` branches or symbols, twice its index, and stays there."""
+    if count > SMALL:
+        raise SchemaError(f"a union or an enum has {count} members, at most {SMALL} are possible")
+    return [
+        f"{target} = data[at]",
+        f"if {target} & 1 or {target} > {2 * count - 2}:",
+        f"    read_bounded(data, at, 0, {count - 1})  # raises",
+    ]
+
+
+def read_text_lines(avro: str, maximum: int, target: str) -> list[str]:
+    """A short one, whose length is one byte, is cut here: most are, and a call costs as much."""
+    slow = f"{target}, at = read_{avro}(data, at, {maximum})"
+    if maximum < SMALL - 1:
+        return [slow]
+    cut = "data[at + 1 : end]" + (".decode()" if avro == "string" else "")
+    return [
+        "length = data[at]",
+        "if length & 0x81:",
+        f"    {slow}",
+        "else:",
+        "    end = at + 1 + (length >> 1)",
+        f"    {target} = {cut}",
+        "    at = end",
+    ]
 
 
 def doc_string(text: str, margin: str = "    ") -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from gateways.http.values import format_amount
+from schemas.binary import Record
 from schemas.generated import ledger, operations
 from schemas.strkey import encode_account_id, encode_balance_id
 from streams.ledger.values import is_details
@@ -97,11 +98,12 @@ def find_balances(value: Any) -> Iterator[bytes]:
 
 
 @cache
-def _get_plan(kind: type) -> tuple[tuple[str, Render], ...]:
+def _get_plan(kind: type[Record]) -> tuple[tuple[str, Render], ...]:
     plan = []
-    for each in dataclasses.fields(kind):
-        is_json = each.name in DETAILS and each.type == "bytes"
-        plan.append((each.name, _render_json if is_json else _get_render(str(each.type))))
+    for name in kind.__struct_fields__:
+        annotation = kind.__annotations__[name]
+        is_json = name in DETAILS and annotation == "bytes"
+        plan.append((name, _render_json if is_json else _get_render(annotation)))
     return tuple(plan)
 
 

@@ -41,8 +41,7 @@ U64: TypeAlias = int
 """An unsigned 64-bit integer: ids, sequences, milliseconds, salts."""
 
 
-@record
-class SignerData:
+class SignerData(Record, frozen=True):
     """A key that may act for an account, as given in an operation."""
 
     public_key: PublicKey
@@ -57,14 +56,20 @@ class SignerData:
     """Free JSON, opaque to the ledger."""
 
 
-def read_SignerData(data: bytes, at: int) -> tuple[SignerData, int]:
-    f_public_key = PublicKey(data[at : at + 32])
+def read_SignerData(data: Any, at: int) -> tuple[SignerData, int]:
+    f_public_key = data[at : at + 32]
     at += 32
-    f_role_id = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_role_id = from_bytes(data[at : at + 8])
     at += 8
     f_weight, at = read_bounded(data, at, 0, 1000)
     f_identity, at = read_bounded(data, at, 0, 4294967295)
-    f_details, at = read_bytes(data, at, 2048)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
     return SignerData(f_public_key, f_role_id, f_weight, f_identity, f_details), at
 
 
@@ -106,20 +111,22 @@ class Permission(Enum):
 ALL_Permission = tuple(Permission)
 
 
-def read_Permission(data: bytes, at: int) -> tuple[Permission, int]:
-    index, at = read_bounded(data, at, 0, 10)
-    return ALL_Permission[index], at
+def read_Permission(data: Any, at: int) -> tuple[Permission, int]:
+    index = data[at]
+    if index & 1 or index > 20:
+        read_bounded(data, at, 0, 10)  # raises
+    return ALL_Permission[index >> 1], at + 1
 
 
 def write_Permission(value: Permission, out: bytearray) -> None:
     if type(value) is not Permission:
         raise Unencodable(f"{value!r} is not a Permission")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
 
 
-READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {
+READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     SignerData: read_SignerData,
     Permission: read_Permission,
 }

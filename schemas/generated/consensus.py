@@ -17,8 +17,7 @@ from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
 
 
-@record
-class QuorumSet:
+class QuorumSet(Record, frozen=True):
     """A threshold over validators and nested sets: satisfied by threshold of its entries."""
 
     threshold: int
@@ -29,14 +28,14 @@ class QuorumSet:
     """Sets within, nested at most 4 deep."""
 
 
-def read_QuorumSet(data: bytes, at: int, depth: int = 0) -> tuple[QuorumSet, int]:
+def read_QuorumSet(data: Any, at: int, depth: int = 0) -> tuple[QuorumSet, int]:
     check_depth(depth, Malformed)
     f_threshold, at = read_bounded(data, at, 0, 1000)
     count, at = read_count(data, at, 1000)
     f_validators_list = []
     if count:
         for _ in range(count):  # f_validators
-            f_validators_item = PublicKey(data[at : at + 32])
+            f_validators_item = data[at : at + 32]
             at += 32
             f_validators_list.append(f_validators_item)
         at = read_array_end(data, at)
@@ -67,8 +66,7 @@ def write_QuorumSet(value: QuorumSet, out: bytearray, depth: int = 0) -> None:
         out.append(0)
 
 
-@record
-class Ballot:
+class Ballot(Record, frozen=True):
     """A counter and a value."""
 
     counter: int
@@ -77,9 +75,15 @@ class Ballot:
     """x: opaque to SCP."""
 
 
-def read_Ballot(data: bytes, at: int) -> tuple[Ballot, int]:
+def read_Ballot(data: Any, at: int) -> tuple[Ballot, int]:
     f_counter, at = read_bounded(data, at, 0, 4294967295)
-    f_value, at = read_bytes(data, at, 65536)
+    length = data[at]
+    if length & 0x81:
+        f_value, at = read_bytes(data, at, 65536)
+    else:
+        end = at + 1 + (length >> 1)
+        f_value = data[at + 1 : end]
+        at = end
     return Ballot(f_counter, f_value), at
 
 
@@ -88,8 +92,7 @@ def write_Ballot(value: Ballot, out: bytearray) -> None:
     write_bytes(value.value, out, 65536)
 
 
-@record
-class Nominate:
+class Nominate(Record, frozen=True):
     """Votes for values to agree on."""
 
     quorum_set_hash: Hash
@@ -100,14 +103,20 @@ class Nominate:
     """Values accepted as nominated, strictly ascending."""
 
 
-def read_Nominate(data: bytes, at: int) -> tuple[Nominate, int]:
-    f_quorum_set_hash = Hash(data[at : at + 32])
+def read_Nominate(data: Any, at: int) -> tuple[Nominate, int]:
+    f_quorum_set_hash = data[at : at + 32]
     at += 32
     count, at = read_count(data, at, 1000)
     f_votes_list = []
     if count:
         for _ in range(count):  # f_votes
-            f_votes_item, at = read_bytes(data, at, 65536)
+            length = data[at]
+            if length & 0x81:
+                f_votes_item, at = read_bytes(data, at, 65536)
+            else:
+                end = at + 1 + (length >> 1)
+                f_votes_item = data[at + 1 : end]
+                at = end
             f_votes_list.append(f_votes_item)
         at = read_array_end(data, at)
     f_votes = tuple(f_votes_list)
@@ -115,7 +124,13 @@ def read_Nominate(data: bytes, at: int) -> tuple[Nominate, int]:
     f_accepted_list = []
     if count:
         for _ in range(count):  # f_accepted
-            f_accepted_item, at = read_bytes(data, at, 65536)
+            length = data[at]
+            if length & 0x81:
+                f_accepted_item, at = read_bytes(data, at, 65536)
+            else:
+                end = at + 1 + (length >> 1)
+                f_accepted_item = data[at + 1 : end]
+                at = end
             f_accepted_list.append(f_accepted_item)
         at = read_array_end(data, at)
     f_accepted = tuple(f_accepted_list)
@@ -136,8 +151,7 @@ def write_Nominate(value: Nominate, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class Prepare:
+class Prepare(Record, frozen=True):
     """Votes to prepare a ballot."""
 
     quorum_set_hash: Hash
@@ -154,16 +168,22 @@ class Prepare:
     """h.n: the highest counter confirmed as prepared, or 0."""
 
 
-def read_Prepare(data: bytes, at: int) -> tuple[Prepare, int]:
-    f_quorum_set_hash = Hash(data[at : at + 32])
+def read_Prepare(data: Any, at: int) -> tuple[Prepare, int]:
+    f_quorum_set_hash = data[at : at + 32]
     at += 32
     f_ballot, at = read_Ballot(data, at)
     f_prepared: None | Ballot = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
         f_prepared, at = read_Ballot(data, at)
     f_prepared_prime: None | Ballot = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
         f_prepared_prime, at = read_Ballot(data, at)
     f_counter_commit, at = read_bounded(data, at, 0, 4294967295)
@@ -188,8 +208,7 @@ def write_Prepare(value: Prepare, out: bytearray) -> None:
     write_bounded(value.counter_high, out, 0, 4294967295)
 
 
-@record
-class Confirm:
+class Confirm(Record, frozen=True):
     """Accepts a commit; votes to prepare and to commit every higher counter as well."""
 
     quorum_set_hash: Hash
@@ -204,8 +223,8 @@ class Confirm:
     """h.n: the highest counter accepted as committed."""
 
 
-def read_Confirm(data: bytes, at: int) -> tuple[Confirm, int]:
-    f_quorum_set_hash = Hash(data[at : at + 32])
+def read_Confirm(data: Any, at: int) -> tuple[Confirm, int]:
+    f_quorum_set_hash = data[at : at + 32]
     at += 32
     f_ballot, at = read_Ballot(data, at)
     f_counter_prepared, at = read_bounded(data, at, 0, 4294967295)
@@ -222,8 +241,7 @@ def write_Confirm(value: Confirm, out: bytearray) -> None:
     write_bounded(value.counter_high, out, 0, 4294967295)
 
 
-@record
-class Externalize:
+class Externalize(Record, frozen=True):
     """Confirmed a commit: the slot is decided. Accepts a commit of every higher counter and, to
     others, no longer depends on any other node.
     """
@@ -236,10 +254,10 @@ class Externalize:
     """SHA-256 of the quorum set it was decided with."""
 
 
-def read_Externalize(data: bytes, at: int) -> tuple[Externalize, int]:
+def read_Externalize(data: Any, at: int) -> tuple[Externalize, int]:
     f_commit, at = read_Ballot(data, at)
     f_counter_high, at = read_bounded(data, at, 0, 4294967295)
-    f_commit_quorum_set_hash = Hash(data[at : at + 32])
+    f_commit_quorum_set_hash = data[at : at + 32]
     at += 32
     return Externalize(f_commit, f_counter_high, f_commit_quorum_set_hash), at
 
@@ -250,8 +268,7 @@ def write_Externalize(value: Externalize, out: bytearray) -> None:
     write_fixed(value.commit_quorum_set_hash, out, 32)
 
 
-@record
-class Statement:
+class Statement(Record, frozen=True):
     """What a node claims of a slot."""
 
     node_id: PublicKey
@@ -262,13 +279,15 @@ class Statement:
     """The claim."""
 
 
-def read_Statement(data: bytes, at: int) -> tuple[Statement, int]:
-    f_node_id = PublicKey(data[at : at + 32])
+def read_Statement(data: Any, at: int) -> tuple[Statement, int]:
+    f_node_id = data[at : at + 32]
     at += 32
-    f_slot = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_slot = from_bytes(data[at : at + 8])
     at += 8
-    branch, at = read_bounded(data, at, 0, 3)
-    f_pledges, at = READERS_0[branch](data, at)
+    branch = data[at]
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    f_pledges, at = READERS_0[branch >> 1](data, at + 1)
     return Statement(f_node_id, f_slot, f_pledges), at
 
 
@@ -277,13 +296,12 @@ def write_Statement(value: Statement, out: bytearray) -> None:
     write_unsigned(value.slot, out, 8)
     if type(value.pledges) not in WRITERS_1:
         raise Unencodable(f"{type(value.pledges).__name__} is not a branch of the union")
-    index, write = WRITERS_1[type(value.pledges)]
-    write_long(index, out)
+    branch, write = WRITERS_1[type(value.pledges)]
+    out.append(branch)
     write(value.pledges, out)
 
 
-@record
-class Envelope:
+class Envelope(Record, frozen=True):
     """A signed statement."""
 
     statement: bytes
@@ -292,9 +310,15 @@ class Envelope:
     """Over sha256('tokend-scp' || network id || statement bytes)."""
 
 
-def read_Envelope(data: bytes, at: int) -> tuple[Envelope, int]:
-    f_statement, at = read_bytes(data, at, 262144)
-    f_signature = Signature(data[at : at + 64])
+def read_Envelope(data: Any, at: int) -> tuple[Envelope, int]:
+    length = data[at]
+    if length & 0x81:
+        f_statement, at = read_bytes(data, at, 262144)
+    else:
+        end = at + 1 + (length >> 1)
+        f_statement = data[at + 1 : end]
+        at = end
+    f_signature = data[at : at + 64]
     at += 64
     return Envelope(f_statement, f_signature), at
 
@@ -304,8 +328,7 @@ def write_Envelope(value: Envelope, out: bytearray) -> None:
     write_fixed(value.signature, out, 64)
 
 
-@record
-class ScpValue:
+class ScpValue(Record, frozen=True):
     """What the network agrees on for a ledger. SCP itself never looks inside."""
 
     previous_header_hash: Hash
@@ -318,18 +341,24 @@ class ScpValue:
     """Changes of the network's settings, voted by validators."""
 
 
-def read_ScpValue(data: bytes, at: int) -> tuple[ScpValue, int]:
-    f_previous_header_hash = Hash(data[at : at + 32])
+def read_ScpValue(data: Any, at: int) -> tuple[ScpValue, int]:
+    f_previous_header_hash = data[at : at + 32]
     at += 32
-    f_set_hash = Hash(data[at : at + 32])
+    f_set_hash = data[at : at + 32]
     at += 32
-    f_close_time_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_close_time_ms = from_bytes(data[at : at + 8])
     at += 8
     count, at = read_count(data, at, 6)
     f_upgrades_list = []
     if count:
         for _ in range(count):  # f_upgrades
-            f_upgrades_item, at = read_bytes(data, at, 4096)
+            length = data[at]
+            if length & 0x81:
+                f_upgrades_item, at = read_bytes(data, at, 4096)
+            else:
+                end = at + 1 + (length >> 1)
+                f_upgrades_item = data[at + 1 : end]
+                at = end
             f_upgrades_list.append(f_upgrades_item)
         at = read_array_end(data, at)
     f_upgrades = tuple(f_upgrades_list)
@@ -347,7 +376,7 @@ def write_ScpValue(value: ScpValue, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[bytes, int], tuple[Nominate | Prepare | Confirm | Externalize, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[Nominate | Prepare | Confirm | Externalize, int]], ...] = (
     read_Nominate,
     read_Prepare,
     read_Confirm,
@@ -356,12 +385,12 @@ READERS_0: tuple[Callable[[bytes, int], tuple[Nominate | Prepare | Confirm | Ext
 
 WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     Nominate: (0, write_Nominate),
-    Prepare: (1, write_Prepare),
-    Confirm: (2, write_Confirm),
-    Externalize: (3, write_Externalize),
+    Prepare: (2, write_Prepare),
+    Confirm: (4, write_Confirm),
+    Externalize: (6, write_Externalize),
 }
 
-READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {
+READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     QuorumSet: read_QuorumSet,
     Ballot: read_Ballot,
     Nominate: read_Nominate,

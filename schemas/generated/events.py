@@ -59,19 +59,20 @@ class AdmissionCode(Enum):
 ALL_AdmissionCode = tuple(AdmissionCode)
 
 
-def read_AdmissionCode(data: bytes, at: int) -> tuple[AdmissionCode, int]:
-    index, at = read_bounded(data, at, 0, 16)
-    return ALL_AdmissionCode[index], at
+def read_AdmissionCode(data: Any, at: int) -> tuple[AdmissionCode, int]:
+    index = data[at]
+    if index & 1 or index > 32:
+        read_bounded(data, at, 0, 16)  # raises
+    return ALL_AdmissionCode[index >> 1], at + 1
 
 
 def write_AdmissionCode(value: AdmissionCode, out: bytearray) -> None:
     if type(value) is not AdmissionCode:
         raise Unencodable(f"{value!r} is not a AdmissionCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class Admission:
+class Admission(Record, frozen=True):
     """A node's refusal of an envelope: provisional, other nodes may admit it."""
 
     envelope_hash: Hash
@@ -88,19 +89,28 @@ class Admission:
     """The node's clock."""
 
 
-def read_Admission(data: bytes, at: int) -> tuple[Admission, int]:
-    f_envelope_hash = Hash(data[at : at + 32])
+def read_Admission(data: Any, at: int) -> tuple[Admission, int]:
+    f_envelope_hash = data[at : at + 32]
     at += 32
     f_transaction_hash: None | Hash = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
-        f_transaction_hash = Hash(data[at : at + 32])
+        f_transaction_hash = data[at : at + 32]
         at += 32
     f_code, at = read_AdmissionCode(data, at)
-    f_detail, at = read_string(data, at, 256)
-    f_ledger_sequence = U64(int.from_bytes(data[at : at + 8], "big"))
+    length = data[at]
+    if length & 0x81:
+        f_detail, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_detail = data[at + 1 : end].decode()
+        at = end
+    f_ledger_sequence = from_bytes(data[at : at + 8])
     at += 8
-    f_refused_at_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_refused_at_ms = from_bytes(data[at : at + 8])
     at += 8
     return Admission(f_envelope_hash, f_transaction_hash, f_code, f_detail, f_ledger_sequence, f_refused_at_ms), at
 
@@ -120,7 +130,7 @@ def write_Admission(value: Admission, out: bytearray) -> None:
 
 
 
-READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {
+READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AdmissionCode: read_AdmissionCode,
     Admission: read_Admission,
 }

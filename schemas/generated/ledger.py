@@ -47,8 +47,7 @@ from schemas.generated.transactions import write_TransactionReference as write_T
 from schemas.generated.transactions import write_TransactionResult as write_TransactionResult
 
 
-@record
-class NetworkSettings:
+class NetworkSettings(Record, frozen=True):
     """What the whole network agreed on; one entry."""
 
     ledger_version: int
@@ -73,21 +72,21 @@ class NetworkSettings:
     """The most worst-case output bytes of a ledger's transactions: bounds the published record."""
 
 
-def read_NetworkSettings(data: bytes, at: int) -> tuple[NetworkSettings, int]:
+def read_NetworkSettings(data: Any, at: int) -> tuple[NetworkSettings, int]:
     f_ledger_version, at = read_bounded(data, at, 1, 1000000)
-    f_master_account = AccountID(data[at : at + 32])
+    f_master_account = data[at : at + 32]
     at += 32
-    f_max_time_ahead_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_max_time_ahead_ms = from_bytes(data[at : at + 8])
     at += 8
-    f_close_time_ahead_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_close_time_ahead_ms = from_bytes(data[at : at + 8])
     at += 8
-    f_minimum_interval_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_minimum_interval_ms = from_bytes(data[at : at + 8])
     at += 8
-    f_heartbeat_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_heartbeat_ms = from_bytes(data[at : at + 8])
     at += 8
-    f_timeout_initial_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_timeout_initial_ms = from_bytes(data[at : at + 8])
     at += 8
-    f_timeout_increment_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_timeout_increment_ms = from_bytes(data[at : at + 8])
     at += 8
     f_max_set_transactions, at = read_bounded(data, at, 1, 100000)
     f_max_set_output_bytes, at = read_bounded(data, at, 1, 8388608)
@@ -107,8 +106,7 @@ def write_NetworkSettings(value: NetworkSettings, out: bytearray) -> None:
     write_bounded(value.max_set_output_bytes, out, 1, 8388608)
 
 
-@record
-class Counters:
+class Counters(Record, frozen=True):
     """The last ids given out; one entry."""
 
     account: U64
@@ -117,10 +115,10 @@ class Counters:
     """Reviewable requests."""
 
 
-def read_Counters(data: bytes, at: int) -> tuple[Counters, int]:
-    f_account = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_Counters(data: Any, at: int) -> tuple[Counters, int]:
+    f_account = from_bytes(data[at : at + 8])
     at += 8
-    f_request = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_request = from_bytes(data[at : at + 8])
     at += 8
     return Counters(f_account, f_request), at
 
@@ -130,15 +128,14 @@ def write_Counters(value: Counters, out: bytearray) -> None:
     write_unsigned(value.request, out, 8)
 
 
-@record
-class BaseAssets:
+class BaseAssets(Record, frozen=True):
     """The assets every new account gets a balance of; one entry."""
 
     codes: tuple[str, ...]
     """Their codes, ascending."""
 
 
-def read_BaseAssets(data: bytes, at: int) -> tuple[BaseAssets, int]:
+def read_BaseAssets(data: Any, at: int) -> tuple[BaseAssets, int]:
     count, at = read_count(data, at, 64)
     f_codes_list = []
     if count:
@@ -158,15 +155,14 @@ def write_BaseAssets(value: BaseAssets, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class Validators:
+class Validators(Record, frozen=True):
     """The quorum set in force: every node's slice and the judge of certificates; one entry."""
 
     quorum_set: QuorumSet
     """Sane and normalised."""
 
 
-def read_Validators(data: bytes, at: int) -> tuple[Validators, int]:
+def read_Validators(data: Any, at: int) -> tuple[Validators, int]:
     f_quorum_set, at = read_QuorumSet(data, at)
     return Validators(f_quorum_set), at
 
@@ -175,8 +171,7 @@ def write_Validators(value: Validators, out: bytearray) -> None:
     write_QuorumSet(value.quorum_set, out)
 
 
-@record
-class AccountRole:
+class AccountRole(Record, frozen=True):
     """What the accounts of a role may do."""
 
     role_id: U64
@@ -187,10 +182,16 @@ class AccountRole:
     """Ascending by symbol index."""
 
 
-def read_AccountRole(data: bytes, at: int) -> tuple[AccountRole, int]:
-    f_role_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_AccountRole(data: Any, at: int) -> tuple[AccountRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
     at += 8
-    f_name, at = read_string(data, at, 64)
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
     count, at = read_count(data, at, 64)
     f_permissions_list = []
     if count:
@@ -212,8 +213,7 @@ def write_AccountRole(value: AccountRole, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class SignerRole:
+class SignerRole(Record, frozen=True):
     """What the signers of a role may sign."""
 
     role_id: U64
@@ -224,10 +224,16 @@ class SignerRole:
     """Ascending by symbol index."""
 
 
-def read_SignerRole(data: bytes, at: int) -> tuple[SignerRole, int]:
-    f_role_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_SignerRole(data: Any, at: int) -> tuple[SignerRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
     at += 8
-    f_name, at = read_string(data, at, 64)
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
     count, at = read_count(data, at, 64)
     f_permissions_list = []
     if count:
@@ -249,8 +255,7 @@ def write_SignerRole(value: SignerRole, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class Account:
+class Account(Record, frozen=True):
     """An account."""
 
     account_id: AccountID
@@ -263,17 +268,20 @@ class Account:
     """Its account role."""
 
 
-def read_Account(data: bytes, at: int) -> tuple[Account, int]:
-    f_account_id = AccountID(data[at : at + 32])
+def read_Account(data: Any, at: int) -> tuple[Account, int]:
+    f_account_id = data[at : at + 32]
     at += 32
     f_referrer: None | AccountID = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
-        f_referrer = AccountID(data[at : at + 32])
+        f_referrer = data[at : at + 32]
         at += 32
-    f_sequential_id = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_sequential_id = from_bytes(data[at : at + 8])
     at += 8
-    f_role_id = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_role_id = from_bytes(data[at : at + 8])
     at += 8
     return Account(f_account_id, f_referrer, f_sequential_id, f_role_id), at
 
@@ -289,8 +297,7 @@ def write_Account(value: Account, out: bytearray) -> None:
     write_unsigned(value.role_id, out, 8)
 
 
-@record
-class Signer:
+class Signer(Record, frozen=True):
     """A key that may act for an account."""
 
     account_id: AccountID
@@ -299,8 +306,8 @@ class Signer:
     """Key, role, weight, identity, details."""
 
 
-def read_Signer(data: bytes, at: int) -> tuple[Signer, int]:
-    f_account_id = AccountID(data[at : at + 32])
+def read_Signer(data: Any, at: int) -> tuple[Signer, int]:
+    f_account_id = data[at : at + 32]
     at += 32
     f_data, at = read_SignerData(data, at)
     return Signer(f_account_id, f_data), at
@@ -311,8 +318,7 @@ def write_Signer(value: Signer, out: bytearray) -> None:
     write_SignerData(value.data, out)
 
 
-@record
-class KeyValue:
+class KeyValue(Record, frozen=True):
     """One setting of the network's configuration."""
 
     key: str
@@ -321,10 +327,18 @@ class KeyValue:
     """The value."""
 
 
-def read_KeyValue(data: bytes, at: int) -> tuple[KeyValue, int]:
-    f_key, at = read_string(data, at, 256)
-    branch, at = read_bounded(data, at, 0, 2)
-    f_value, at = READERS_0[branch](data, at)
+def read_KeyValue(data: Any, at: int) -> tuple[KeyValue, int]:
+    length = data[at]
+    if length & 0x81:
+        f_key, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_key = data[at + 1 : end].decode()
+        at = end
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_value, at = READERS_0[branch >> 1](data, at + 1)
     return KeyValue(f_key, f_value), at
 
 
@@ -332,13 +346,12 @@ def write_KeyValue(value: KeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     if type(value.value) not in WRITERS_1:
         raise Unencodable(f"{type(value.value).__name__} is not a branch of the union")
-    index, write = WRITERS_1[type(value.value)]
-    write_long(index, out)
+    branch, write = WRITERS_1[type(value.value)]
+    out.append(branch)
     write(value.value, out)
 
 
-@record
-class Asset:
+class Asset(Record, frozen=True):
     """An asset and its running totals."""
 
     code: str
@@ -365,23 +378,29 @@ class Asset:
     """Decimals."""
 
 
-def read_Asset(data: bytes, at: int) -> tuple[Asset, int]:
+def read_Asset(data: Any, at: int) -> tuple[Asset, int]:
     f_code, at = read_string(data, at, 16)
-    f_owner = AccountID(data[at : at + 32])
+    f_owner = data[at : at + 32]
     at += 32
-    f_preissued_asset_signer = PublicKey(data[at : at + 32])
+    f_preissued_asset_signer = data[at : at + 32]
     at += 32
-    f_details, at = read_bytes(data, at, 2048)
-    f_max_issuance_amount = Amount(int.from_bytes(data[at : at + 16], "big"))
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_max_issuance_amount = from_bytes(data[at : at + 16])
     at += 16
-    f_available_for_issuance = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_available_for_issuance = from_bytes(data[at : at + 16])
     at += 16
-    f_issued = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_issued = from_bytes(data[at : at + 16])
     at += 16
-    f_pending_issuance = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_pending_issuance = from_bytes(data[at : at + 16])
     at += 16
     f_policies, at = read_bounded(data, at, 0, 4294967295)
-    f_asset_type = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_asset_type = from_bytes(data[at : at + 8])
     at += 8
     f_trailing_digits, at = read_bounded(data, at, 0, 18)
     return Asset(f_code, f_owner, f_preissued_asset_signer, f_details, f_max_issuance_amount, f_available_for_issuance, f_issued, f_pending_issuance, f_policies, f_asset_type, f_trailing_digits), at
@@ -401,8 +420,7 @@ def write_Asset(value: Asset, out: bytearray) -> None:
     write_bounded(value.trailing_digits, out, 0, 18)
 
 
-@record
-class Balance:
+class Balance(Record, frozen=True):
     """What an account holds of an asset, in one of its balances."""
 
     balance_id: BalanceID
@@ -417,15 +435,15 @@ class Balance:
     """What is held for a pending request."""
 
 
-def read_Balance(data: bytes, at: int) -> tuple[Balance, int]:
-    f_balance_id = BalanceID(data[at : at + 32])
+def read_Balance(data: Any, at: int) -> tuple[Balance, int]:
+    f_balance_id = data[at : at + 32]
     at += 32
-    f_account_id = AccountID(data[at : at + 32])
+    f_account_id = data[at : at + 32]
     at += 32
     f_asset, at = read_string(data, at, 16)
-    f_amount = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_amount = from_bytes(data[at : at + 16])
     at += 16
-    f_locked = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_locked = from_bytes(data[at : at + 16])
     at += 16
     return Balance(f_balance_id, f_account_id, f_asset, f_amount, f_locked), at
 
@@ -438,8 +456,7 @@ def write_Balance(value: Balance, out: bytearray) -> None:
     write_unsigned(value.locked, out, 16)
 
 
-@record
-class Reference:
+class Reference(Record, frozen=True):
     """A reference in use, so that it is never used again."""
 
     account_id: AccountID
@@ -450,10 +467,16 @@ class Reference:
     """The transaction that used it."""
 
 
-def read_Reference(data: bytes, at: int) -> tuple[Reference, int]:
-    f_account_id = AccountID(data[at : at + 32])
+def read_Reference(data: Any, at: int) -> tuple[Reference, int]:
+    f_account_id = data[at : at + 32]
     at += 32
-    f_reference, at = read_string(data, at, 64)
+    length = data[at]
+    if length & 0x81:
+        f_reference, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_reference = data[at + 1 : end].decode()
+        at = end
     f_first, at = read_TransactionReference(data, at)
     return Reference(f_account_id, f_reference, f_first), at
 
@@ -464,15 +487,14 @@ def write_Reference(value: Reference, out: bytearray) -> None:
     write_TransactionReference(value.first, out)
 
 
-@record
-class CreateAssetRequest:
+class CreateAssetRequest(Record, frozen=True):
     """A request for a new asset."""
 
     asset: CreateAsset
     """As it was asked for."""
 
 
-def read_CreateAssetRequest(data: bytes, at: int) -> tuple[CreateAssetRequest, int]:
+def read_CreateAssetRequest(data: Any, at: int) -> tuple[CreateAssetRequest, int]:
     f_asset, at = read_CreateAsset(data, at)
     return CreateAssetRequest(f_asset), at
 
@@ -481,8 +503,7 @@ def write_CreateAssetRequest(value: CreateAssetRequest, out: bytearray) -> None:
     write_CreateAsset(value.asset, out)
 
 
-@record
-class IssuanceRequest:
+class IssuanceRequest(Record, frozen=True):
     """A request to issue."""
 
     asset: str
@@ -495,13 +516,19 @@ class IssuanceRequest:
     """Free JSON, opaque to the ledger."""
 
 
-def read_IssuanceRequest(data: bytes, at: int) -> tuple[IssuanceRequest, int]:
+def read_IssuanceRequest(data: Any, at: int) -> tuple[IssuanceRequest, int]:
     f_asset, at = read_string(data, at, 16)
-    f_amount = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_amount = from_bytes(data[at : at + 16])
     at += 16
-    f_receiver = BalanceID(data[at : at + 32])
+    f_receiver = data[at : at + 32]
     at += 32
-    f_creator_details, at = read_bytes(data, at, 2048)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
     return IssuanceRequest(f_asset, f_amount, f_receiver, f_creator_details), at
 
 
@@ -512,8 +539,7 @@ def write_IssuanceRequest(value: IssuanceRequest, out: bytearray) -> None:
     write_bytes(value.creator_details, out, 2048)
 
 
-@record
-class ReviewableRequest:
+class ReviewableRequest(Record, frozen=True):
     """Something that waits for its tasks to be done."""
 
     request_id: U64
@@ -538,26 +564,43 @@ class ReviewableRequest:
     """What is asked for."""
 
 
-def read_ReviewableRequest(data: bytes, at: int) -> tuple[ReviewableRequest, int]:
-    f_request_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
+    f_request_id = from_bytes(data[at : at + 8])
     at += 8
-    f_body_hash = Hash(data[at : at + 32])
+    f_body_hash = data[at : at + 32]
     at += 32
-    f_requestor = AccountID(data[at : at + 32])
+    f_requestor = data[at : at + 32]
     at += 32
-    f_reviewer = AccountID(data[at : at + 32])
+    f_reviewer = data[at : at + 32]
     at += 32
-    f_reject_reason, at = read_string(data, at, 256)
+    length = data[at]
+    if length & 0x81:
+        f_reject_reason, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_reject_reason = data[at + 1 : end].decode()
+        at = end
     f_reference: None | str = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
-        f_reference, at = read_string(data, at, 64)
-    f_created_at_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+        length = data[at]
+        if length & 0x81:
+            f_reference, at = read_string(data, at, 64)
+        else:
+            end = at + 1 + (length >> 1)
+            f_reference = data[at + 1 : end].decode()
+            at = end
+    f_created_at_ms = from_bytes(data[at : at + 8])
     at += 8
     f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
     f_pending_tasks, at = read_bounded(data, at, 0, 4294967295)
-    branch, at = read_bounded(data, at, 0, 1)
-    f_body, at = READERS_2[branch](data, at)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_body, at = READERS_2[branch >> 1](data, at + 1)
     return ReviewableRequest(f_request_id, f_body_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_body), at
 
 
@@ -577,13 +620,12 @@ def write_ReviewableRequest(value: ReviewableRequest, out: bytearray) -> None:
     write_bounded(value.pending_tasks, out, 0, 4294967295)
     if type(value.body) not in WRITERS_3:
         raise Unencodable(f"{type(value.body).__name__} is not a branch of the union")
-    index, write = WRITERS_3[type(value.body)]
-    write_long(index, out)
+    branch, write = WRITERS_3[type(value.body)]
+    out.append(branch)
     write(value.body, out)
 
 
-@record
-class RequestReference:
+class RequestReference(Record, frozen=True):
     """What a pending request reserves: an asset code or a sender's reference."""
 
     requestor: None | AccountID
@@ -596,14 +638,23 @@ class RequestReference:
     """The transaction that made the request."""
 
 
-def read_RequestReference(data: bytes, at: int) -> tuple[RequestReference, int]:
+def read_RequestReference(data: Any, at: int) -> tuple[RequestReference, int]:
     f_requestor: None | AccountID = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
-        f_requestor = AccountID(data[at : at + 32])
+        f_requestor = data[at : at + 32]
         at += 32
-    f_reference, at = read_string(data, at, 64)
-    f_request_id = U64(int.from_bytes(data[at : at + 8], "big"))
+    length = data[at]
+    if length & 0x81:
+        f_reference, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_reference = data[at + 1 : end].decode()
+        at = end
+    f_request_id = from_bytes(data[at : at + 8])
     at += 8
     f_first, at = read_TransactionReference(data, at)
     return RequestReference(f_requestor, f_reference, f_request_id, f_first), at
@@ -620,8 +671,7 @@ def write_RequestReference(value: RequestReference, out: bytearray) -> None:
     write_TransactionReference(value.first, out)
 
 
-@record
-class LedgerEntry:
+class LedgerEntry(Record, frozen=True):
     """Everything the network agrees on is such an entry. Its bytes are what the state root commits
     to.
     """
@@ -630,27 +680,28 @@ class LedgerEntry:
     """The entry."""
 
 
-def read_LedgerEntry(data: bytes, at: int) -> tuple[LedgerEntry, int]:
-    branch, at = read_bounded(data, at, 0, 13)
-    f_data, at = READERS_4[branch](data, at)
+def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
+    branch = data[at]
+    if branch & 1 or branch > 26:
+        read_bounded(data, at, 0, 13)  # raises
+    f_data, at = READERS_4[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
 
 def write_LedgerEntry(value: LedgerEntry, out: bytearray) -> None:
     if type(value.data) not in WRITERS_5:
         raise Unencodable(f"{type(value.data).__name__} is not a branch of the union")
-    index, write = WRITERS_5[type(value.data)]
-    write_long(index, out)
+    branch, write = WRITERS_5[type(value.data)]
+    out.append(branch)
     write(value.data, out)
 
 
-@record
-class NetworkSettingsKey:
+class NetworkSettingsKey(Record, frozen=True):
     """The one NetworkSettings."""
 
 
 
-def read_NetworkSettingsKey(data: bytes, at: int) -> tuple[NetworkSettingsKey, int]:
+def read_NetworkSettingsKey(data: Any, at: int) -> tuple[NetworkSettingsKey, int]:
     return NetworkSettingsKey(), at
 
 
@@ -658,13 +709,12 @@ def write_NetworkSettingsKey(value: NetworkSettingsKey, out: bytearray) -> None:
     del value, out
 
 
-@record
-class CountersKey:
+class CountersKey(Record, frozen=True):
     """The one Counters."""
 
 
 
-def read_CountersKey(data: bytes, at: int) -> tuple[CountersKey, int]:
+def read_CountersKey(data: Any, at: int) -> tuple[CountersKey, int]:
     return CountersKey(), at
 
 
@@ -672,13 +722,12 @@ def write_CountersKey(value: CountersKey, out: bytearray) -> None:
     del value, out
 
 
-@record
-class BaseAssetsKey:
+class BaseAssetsKey(Record, frozen=True):
     """The one BaseAssets."""
 
 
 
-def read_BaseAssetsKey(data: bytes, at: int) -> tuple[BaseAssetsKey, int]:
+def read_BaseAssetsKey(data: Any, at: int) -> tuple[BaseAssetsKey, int]:
     return BaseAssetsKey(), at
 
 
@@ -686,13 +735,12 @@ def write_BaseAssetsKey(value: BaseAssetsKey, out: bytearray) -> None:
     del value, out
 
 
-@record
-class ValidatorsKey:
+class ValidatorsKey(Record, frozen=True):
     """The one Validators."""
 
 
 
-def read_ValidatorsKey(data: bytes, at: int) -> tuple[ValidatorsKey, int]:
+def read_ValidatorsKey(data: Any, at: int) -> tuple[ValidatorsKey, int]:
     return ValidatorsKey(), at
 
 
@@ -700,16 +748,15 @@ def write_ValidatorsKey(value: ValidatorsKey, out: bytearray) -> None:
     del value, out
 
 
-@record
-class AccountRoleKey:
+class AccountRoleKey(Record, frozen=True):
     """An AccountRole."""
 
     role_id: U64
     """Its id."""
 
 
-def read_AccountRoleKey(data: bytes, at: int) -> tuple[AccountRoleKey, int]:
-    f_role_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_AccountRoleKey(data: Any, at: int) -> tuple[AccountRoleKey, int]:
+    f_role_id = from_bytes(data[at : at + 8])
     at += 8
     return AccountRoleKey(f_role_id), at
 
@@ -718,16 +765,15 @@ def write_AccountRoleKey(value: AccountRoleKey, out: bytearray) -> None:
     write_unsigned(value.role_id, out, 8)
 
 
-@record
-class SignerRoleKey:
+class SignerRoleKey(Record, frozen=True):
     """A SignerRole."""
 
     role_id: U64
     """Its id."""
 
 
-def read_SignerRoleKey(data: bytes, at: int) -> tuple[SignerRoleKey, int]:
-    f_role_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_SignerRoleKey(data: Any, at: int) -> tuple[SignerRoleKey, int]:
+    f_role_id = from_bytes(data[at : at + 8])
     at += 8
     return SignerRoleKey(f_role_id), at
 
@@ -736,16 +782,15 @@ def write_SignerRoleKey(value: SignerRoleKey, out: bytearray) -> None:
     write_unsigned(value.role_id, out, 8)
 
 
-@record
-class AccountKey:
+class AccountKey(Record, frozen=True):
     """An Account."""
 
     account_id: AccountID
     """Its id."""
 
 
-def read_AccountKey(data: bytes, at: int) -> tuple[AccountKey, int]:
-    f_account_id = AccountID(data[at : at + 32])
+def read_AccountKey(data: Any, at: int) -> tuple[AccountKey, int]:
+    f_account_id = data[at : at + 32]
     at += 32
     return AccountKey(f_account_id), at
 
@@ -754,8 +799,7 @@ def write_AccountKey(value: AccountKey, out: bytearray) -> None:
     write_fixed(value.account_id, out, 32)
 
 
-@record
-class SignerKey:
+class SignerKey(Record, frozen=True):
     """A Signer."""
 
     account_id: AccountID
@@ -764,10 +808,10 @@ class SignerKey:
     """The signer's key."""
 
 
-def read_SignerKey(data: bytes, at: int) -> tuple[SignerKey, int]:
-    f_account_id = AccountID(data[at : at + 32])
+def read_SignerKey(data: Any, at: int) -> tuple[SignerKey, int]:
+    f_account_id = data[at : at + 32]
     at += 32
-    f_public_key = PublicKey(data[at : at + 32])
+    f_public_key = data[at : at + 32]
     at += 32
     return SignerKey(f_account_id, f_public_key), at
 
@@ -777,16 +821,21 @@ def write_SignerKey(value: SignerKey, out: bytearray) -> None:
     write_fixed(value.public_key, out, 32)
 
 
-@record
-class KeyValueKey:
+class KeyValueKey(Record, frozen=True):
     """A KeyValue."""
 
     key: str
     """The key."""
 
 
-def read_KeyValueKey(data: bytes, at: int) -> tuple[KeyValueKey, int]:
-    f_key, at = read_string(data, at, 256)
+def read_KeyValueKey(data: Any, at: int) -> tuple[KeyValueKey, int]:
+    length = data[at]
+    if length & 0x81:
+        f_key, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_key = data[at + 1 : end].decode()
+        at = end
     return KeyValueKey(f_key), at
 
 
@@ -794,15 +843,14 @@ def write_KeyValueKey(value: KeyValueKey, out: bytearray) -> None:
     write_string(value.key, out, 256)
 
 
-@record
-class AssetKey:
+class AssetKey(Record, frozen=True):
     """An Asset."""
 
     code: str
     """Its code."""
 
 
-def read_AssetKey(data: bytes, at: int) -> tuple[AssetKey, int]:
+def read_AssetKey(data: Any, at: int) -> tuple[AssetKey, int]:
     f_code, at = read_string(data, at, 16)
     return AssetKey(f_code), at
 
@@ -811,16 +859,15 @@ def write_AssetKey(value: AssetKey, out: bytearray) -> None:
     write_string(value.code, out, 16)
 
 
-@record
-class BalanceKey:
+class BalanceKey(Record, frozen=True):
     """A Balance."""
 
     balance_id: BalanceID
     """Its id."""
 
 
-def read_BalanceKey(data: bytes, at: int) -> tuple[BalanceKey, int]:
-    f_balance_id = BalanceID(data[at : at + 32])
+def read_BalanceKey(data: Any, at: int) -> tuple[BalanceKey, int]:
+    f_balance_id = data[at : at + 32]
     at += 32
     return BalanceKey(f_balance_id), at
 
@@ -829,8 +876,7 @@ def write_BalanceKey(value: BalanceKey, out: bytearray) -> None:
     write_fixed(value.balance_id, out, 32)
 
 
-@record
-class ReferenceKey:
+class ReferenceKey(Record, frozen=True):
     """A Reference."""
 
     account_id: AccountID
@@ -839,10 +885,16 @@ class ReferenceKey:
     """The reference."""
 
 
-def read_ReferenceKey(data: bytes, at: int) -> tuple[ReferenceKey, int]:
-    f_account_id = AccountID(data[at : at + 32])
+def read_ReferenceKey(data: Any, at: int) -> tuple[ReferenceKey, int]:
+    f_account_id = data[at : at + 32]
     at += 32
-    f_reference, at = read_string(data, at, 64)
+    length = data[at]
+    if length & 0x81:
+        f_reference, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_reference = data[at + 1 : end].decode()
+        at = end
     return ReferenceKey(f_account_id, f_reference), at
 
 
@@ -851,16 +903,15 @@ def write_ReferenceKey(value: ReferenceKey, out: bytearray) -> None:
     write_string(value.reference, out, 64)
 
 
-@record
-class ReviewableRequestKey:
+class ReviewableRequestKey(Record, frozen=True):
     """A ReviewableRequest."""
 
     request_id: U64
     """Its id."""
 
 
-def read_ReviewableRequestKey(data: bytes, at: int) -> tuple[ReviewableRequestKey, int]:
-    f_request_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_ReviewableRequestKey(data: Any, at: int) -> tuple[ReviewableRequestKey, int]:
+    f_request_id = from_bytes(data[at : at + 8])
     at += 8
     return ReviewableRequestKey(f_request_id), at
 
@@ -869,8 +920,7 @@ def write_ReviewableRequestKey(value: ReviewableRequestKey, out: bytearray) -> N
     write_unsigned(value.request_id, out, 8)
 
 
-@record
-class RequestReferenceKey:
+class RequestReferenceKey(Record, frozen=True):
     """A RequestReference."""
 
     requestor: None | AccountID
@@ -879,13 +929,22 @@ class RequestReferenceKey:
     """The reference, or the asset code."""
 
 
-def read_RequestReferenceKey(data: bytes, at: int) -> tuple[RequestReferenceKey, int]:
+def read_RequestReferenceKey(data: Any, at: int) -> tuple[RequestReferenceKey, int]:
     f_requestor: None | AccountID = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
-        f_requestor = AccountID(data[at : at + 32])
+        f_requestor = data[at : at + 32]
         at += 32
-    f_reference, at = read_string(data, at, 64)
+    length = data[at]
+    if length & 0x81:
+        f_reference, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_reference = data[at + 1 : end].decode()
+        at = end
     return RequestReferenceKey(f_requestor, f_reference), at
 
 
@@ -898,8 +957,7 @@ def write_RequestReferenceKey(value: RequestReferenceKey, out: bytearray) -> Non
     write_string(value.reference, out, 64)
 
 
-@record
-class LedgerKey:
+class LedgerKey(Record, frozen=True):
     """Names an entry. Its bytes are the entry's name in every store and, hashed, in the state
     trie. Branches stand in the order of LedgerEntry's.
     """
@@ -908,22 +966,23 @@ class LedgerKey:
     """The key."""
 
 
-def read_LedgerKey(data: bytes, at: int) -> tuple[LedgerKey, int]:
-    branch, at = read_bounded(data, at, 0, 13)
-    f_data, at = READERS_6[branch](data, at)
+def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
+    branch = data[at]
+    if branch & 1 or branch > 26:
+        read_bounded(data, at, 0, 13)  # raises
+    f_data, at = READERS_6[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
 
 def write_LedgerKey(value: LedgerKey, out: bytearray) -> None:
     if type(value.data) not in WRITERS_7:
         raise Unencodable(f"{type(value.data).__name__} is not a branch of the union")
-    index, write = WRITERS_7[type(value.data)]
-    write_long(index, out)
+    branch, write = WRITERS_7[type(value.data)]
+    out.append(branch)
     write(value.data, out)
 
 
-@record
-class LedgerHeader:
+class LedgerHeader(Record, frozen=True):
     """What a closed ledger commits to. Its hash is SHA-256 of its bytes."""
 
     network_id: Hash
@@ -954,28 +1013,28 @@ class LedgerHeader:
     """SHA-256 of the QuorumSet in force for the next ledger."""
 
 
-def read_LedgerHeader(data: bytes, at: int) -> tuple[LedgerHeader, int]:
-    f_network_id = Hash(data[at : at + 32])
+def read_LedgerHeader(data: Any, at: int) -> tuple[LedgerHeader, int]:
+    f_network_id = data[at : at + 32]
     at += 32
-    f_sequence = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_sequence = from_bytes(data[at : at + 8])
     at += 8
-    f_previous_header_hash = Hash(data[at : at + 32])
+    f_previous_header_hash = data[at : at + 32]
     at += 32
-    f_close_time_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_close_time_ms = from_bytes(data[at : at + 8])
     at += 8
     f_ledger_version, at = read_bounded(data, at, 1, 1000000)
-    f_set_hash = Hash(data[at : at + 32])
+    f_set_hash = data[at : at + 32]
     at += 32
     f_transaction_count, at = read_bounded(data, at, 0, 100000)
-    f_receipts_root = Hash(data[at : at + 32])
+    f_receipts_root = data[at : at + 32]
     at += 32
-    f_body_hash = Hash(data[at : at + 32])
+    f_body_hash = data[at : at + 32]
     at += 32
-    f_state_root = Hash(data[at : at + 32])
+    f_state_root = data[at : at + 32]
     at += 32
-    f_hash_window_root = Hash(data[at : at + 32])
+    f_hash_window_root = data[at : at + 32]
     at += 32
-    f_quorum_set_hash = Hash(data[at : at + 32])
+    f_quorum_set_hash = data[at : at + 32]
     at += 32
     return LedgerHeader(f_network_id, f_sequence, f_previous_header_hash, f_close_time_ms, f_ledger_version, f_set_hash, f_transaction_count, f_receipts_root, f_body_hash, f_state_root, f_hash_window_root, f_quorum_set_hash), at
 
@@ -995,8 +1054,7 @@ def write_LedgerHeader(value: LedgerHeader, out: bytearray) -> None:
     write_fixed(value.quorum_set_hash, out, 32)
 
 
-@record
-class HeaderSignature:
+class HeaderSignature(Record, frozen=True):
     """A validator's word that it closed a ledger with this outcome."""
 
     node_id: PublicKey
@@ -1005,10 +1063,10 @@ class HeaderSignature:
     """Over 'tokend-header' || network id || u64 sequence || header hash."""
 
 
-def read_HeaderSignature(data: bytes, at: int) -> tuple[HeaderSignature, int]:
-    f_node_id = PublicKey(data[at : at + 32])
+def read_HeaderSignature(data: Any, at: int) -> tuple[HeaderSignature, int]:
+    f_node_id = data[at : at + 32]
     at += 32
-    f_signature = Signature(data[at : at + 64])
+    f_signature = data[at : at + 64]
     at += 64
     return HeaderSignature(f_node_id, f_signature), at
 
@@ -1018,15 +1076,14 @@ def write_HeaderSignature(value: HeaderSignature, out: bytearray) -> None:
     write_fixed(value.signature, out, 64)
 
 
-@record
-class Certificate:
+class Certificate(Record, frozen=True):
     """Signatures that together satisfy the quorum set in force."""
 
     signatures: tuple[HeaderSignature, ...]
     """Ascending by node, each node once; empty for the genesis alone."""
 
 
-def read_Certificate(data: bytes, at: int) -> tuple[Certificate, int]:
+def read_Certificate(data: Any, at: int) -> tuple[Certificate, int]:
     count, at = read_count(data, at, 1000)
     f_signatures_list = []
     if count:
@@ -1046,8 +1103,7 @@ def write_Certificate(value: Certificate, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class EntryChange:
+class EntryChange(Record, frozen=True):
     """An entry before and after."""
 
     key: LedgerKey
@@ -1058,14 +1114,20 @@ class EntryChange:
     """Absent: it was removed."""
 
 
-def read_EntryChange(data: bytes, at: int) -> tuple[EntryChange, int]:
+def read_EntryChange(data: Any, at: int) -> tuple[EntryChange, int]:
     f_key, at = read_LedgerKey(data, at)
     f_before: None | LedgerEntry = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
         f_before, at = read_LedgerEntry(data, at)
     f_after: None | LedgerEntry = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
         f_after, at = read_LedgerEntry(data, at)
     return EntryChange(f_key, f_before, f_after), at
@@ -1101,19 +1163,20 @@ class EffectKind(Enum):
 ALL_EffectKind = tuple(EffectKind)
 
 
-def read_EffectKind(data: bytes, at: int) -> tuple[EffectKind, int]:
-    index, at = read_bounded(data, at, 0, 3)
-    return ALL_EffectKind[index], at
+def read_EffectKind(data: Any, at: int) -> tuple[EffectKind, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_EffectKind[index >> 1], at + 1
 
 
 def write_EffectKind(value: EffectKind, out: bytearray) -> None:
     if type(value) is not EffectKind:
         raise Unencodable(f"{value!r} is not a EffectKind")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class BalanceMovement:
+class BalanceMovement(Record, frozen=True):
     """What moved on a balance."""
 
     balance_id: BalanceID
@@ -1126,13 +1189,13 @@ class BalanceMovement:
     """Fees charged besides."""
 
 
-def read_BalanceMovement(data: bytes, at: int) -> tuple[BalanceMovement, int]:
-    f_balance_id = BalanceID(data[at : at + 32])
+def read_BalanceMovement(data: Any, at: int) -> tuple[BalanceMovement, int]:
+    f_balance_id = data[at : at + 32]
     at += 32
     f_asset, at = read_string(data, at, 16)
-    f_amount = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_amount = from_bytes(data[at : at + 16])
     at += 16
-    f_fee = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_fee = from_bytes(data[at : at + 16])
     at += 16
     return BalanceMovement(f_balance_id, f_asset, f_amount, f_fee), at
 
@@ -1144,8 +1207,7 @@ def write_BalanceMovement(value: BalanceMovement, out: bytearray) -> None:
     write_unsigned(value.fee, out, 16)
 
 
-@record
-class ParticipantEffect:
+class ParticipantEffect(Record, frozen=True):
     """What an operation meant to one account."""
 
     operation_index: int
@@ -1158,13 +1220,16 @@ class ParticipantEffect:
     """Absent with PARTICIPATED."""
 
 
-def read_ParticipantEffect(data: bytes, at: int) -> tuple[ParticipantEffect, int]:
+def read_ParticipantEffect(data: Any, at: int) -> tuple[ParticipantEffect, int]:
     f_operation_index, at = read_bounded(data, at, 0, 99)
-    f_account_id = AccountID(data[at : at + 32])
+    f_account_id = data[at : at + 32]
     at += 32
     f_kind, at = read_EffectKind(data, at)
     f_movement: None | BalanceMovement = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
         f_movement, at = read_BalanceMovement(data, at)
     return ParticipantEffect(f_operation_index, f_account_id, f_kind, f_movement), at
@@ -1181,8 +1246,7 @@ def write_ParticipantEffect(value: ParticipantEffect, out: bytearray) -> None:
         write_BalanceMovement(value.movement, out)
 
 
-@record
-class AppliedTransaction:
+class AppliedTransaction(Record, frozen=True):
     """A transaction of the set and all that came of it."""
 
     envelope: bytes
@@ -1197,9 +1261,15 @@ class AppliedTransaction:
     """By operation, in order."""
 
 
-def read_AppliedTransaction(data: bytes, at: int) -> tuple[AppliedTransaction, int]:
-    f_envelope, at = read_bytes(data, at, 262144)
-    f_transaction_hash = Hash(data[at : at + 32])
+def read_AppliedTransaction(data: Any, at: int) -> tuple[AppliedTransaction, int]:
+    length = data[at]
+    if length & 0x81:
+        f_envelope, at = read_bytes(data, at, 262144)
+    else:
+        end = at + 1 + (length >> 1)
+        f_envelope = data[at + 1 : end]
+        at = end
+    f_transaction_hash = data[at : at + 32]
     at += 32
     f_result, at = read_TransactionResult(data, at)
     count, at = read_count(data, at, 1048576)
@@ -1237,8 +1307,7 @@ def write_AppliedTransaction(value: AppliedTransaction, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class LedgerBody:
+class LedgerBody(Record, frozen=True):
     """What a ledger did."""
 
     transactions: tuple[AppliedTransaction, ...]
@@ -1247,7 +1316,7 @@ class LedgerBody:
     """Changes outside transactions: all entries of the genesis, upgrades."""
 
 
-def read_LedgerBody(data: bytes, at: int) -> tuple[LedgerBody, int]:
+def read_LedgerBody(data: Any, at: int) -> tuple[LedgerBody, int]:
     count, at = read_count(data, at, 100000)
     f_transactions_list = []
     if count:
@@ -1280,8 +1349,7 @@ def write_LedgerBody(value: LedgerBody, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class LedgerRecord:
+class LedgerRecord(Record, frozen=True):
     """What is published on <node>.ledgers, archived and sent to peers that are behind."""
 
     header: bytes
@@ -1292,10 +1360,22 @@ class LedgerRecord:
     """A LedgerBody's bytes."""
 
 
-def read_LedgerRecord(data: bytes, at: int) -> tuple[LedgerRecord, int]:
-    f_header, at = read_bytes(data, at, 4096)
+def read_LedgerRecord(data: Any, at: int) -> tuple[LedgerRecord, int]:
+    length = data[at]
+    if length & 0x81:
+        f_header, at = read_bytes(data, at, 4096)
+    else:
+        end = at + 1 + (length >> 1)
+        f_header = data[at + 1 : end]
+        at = end
     f_certificate, at = read_Certificate(data, at)
-    f_body, at = read_bytes(data, at, 8388608)
+    length = data[at]
+    if length & 0x81:
+        f_body, at = read_bytes(data, at, 8388608)
+    else:
+        end = at + 1 + (length >> 1)
+        f_body = data[at + 1 : end]
+        at = end
     return LedgerRecord(f_header, f_certificate, f_body), at
 
 
@@ -1305,8 +1385,7 @@ def write_LedgerRecord(value: LedgerRecord, out: bytearray) -> None:
     write_bytes(value.body, out, 8388608)
 
 
-@record
-class StateProofEntry:
+class StateProofEntry(Record, frozen=True):
     """One entry of the trie leaf that a state proof ends in."""
 
     trie_key: Hash
@@ -1315,10 +1394,10 @@ class StateProofEntry:
     """SHA-256 of the entry bytes."""
 
 
-def read_StateProofEntry(data: bytes, at: int) -> tuple[StateProofEntry, int]:
-    f_trie_key = Hash(data[at : at + 32])
+def read_StateProofEntry(data: Any, at: int) -> tuple[StateProofEntry, int]:
+    f_trie_key = data[at : at + 32]
     at += 32
-    f_entry_hash = Hash(data[at : at + 32])
+    f_entry_hash = data[at : at + 32]
     at += 32
     return StateProofEntry(f_trie_key, f_entry_hash), at
 
@@ -1334,8 +1413,7 @@ where a child is empty.
 """
 
 
-@record
-class StateProof:
+class StateProof(Record, frozen=True):
     """Shows against a header's state root which entry lies under a trie key, or that none does
     (wire.md, State).
     """
@@ -1348,7 +1426,7 @@ class StateProof:
     """One for each branch on the path, from the root down."""
 
 
-def read_StateProof(data: bytes, at: int) -> tuple[StateProof, int]:
+def read_StateProof(data: Any, at: int) -> tuple[StateProof, int]:
     count, at = read_count(data, at, 16)
     f_entries_list = []
     if count:
@@ -1361,7 +1439,7 @@ def read_StateProof(data: bytes, at: int) -> tuple[StateProof, int]:
     f_levels_list = []
     if count:
         for _ in range(count):  # f_levels
-            f_levels_item = SiblingHashes(data[at : at + 480])
+            f_levels_item = data[at : at + 480]
             at += 480
             f_levels_list.append(f_levels_item)
         at = read_array_end(data, at)
@@ -1382,7 +1460,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[bytes, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
@@ -1390,21 +1468,21 @@ READERS_0: tuple[Callable[[bytes, int], tuple[U32Value | U64Value | StringValue,
 
 WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     U32Value: (0, write_U32Value),
-    U64Value: (1, write_U64Value),
-    StringValue: (2, write_StringValue),
+    U64Value: (2, write_U64Value),
+    StringValue: (4, write_StringValue),
 }
 
-READERS_2: tuple[Callable[[bytes, int], tuple[CreateAssetRequest | IssuanceRequest, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
 )
 
 WRITERS_3: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     CreateAssetRequest: (0, write_CreateAssetRequest),
-    IssuanceRequest: (1, write_IssuanceRequest),
+    IssuanceRequest: (2, write_IssuanceRequest),
 }
 
-READERS_4: tuple[Callable[[bytes, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | Balance | Reference | ReviewableRequest | RequestReference, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | Balance | Reference | ReviewableRequest | RequestReference, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -1423,22 +1501,22 @@ READERS_4: tuple[Callable[[bytes, int], tuple[NetworkSettings | Counters | BaseA
 
 WRITERS_5: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     NetworkSettings: (0, write_NetworkSettings),
-    Counters: (1, write_Counters),
-    BaseAssets: (2, write_BaseAssets),
-    Validators: (3, write_Validators),
-    AccountRole: (4, write_AccountRole),
-    SignerRole: (5, write_SignerRole),
-    Account: (6, write_Account),
-    Signer: (7, write_Signer),
-    KeyValue: (8, write_KeyValue),
-    Asset: (9, write_Asset),
-    Balance: (10, write_Balance),
-    Reference: (11, write_Reference),
-    ReviewableRequest: (12, write_ReviewableRequest),
-    RequestReference: (13, write_RequestReference),
+    Counters: (2, write_Counters),
+    BaseAssets: (4, write_BaseAssets),
+    Validators: (6, write_Validators),
+    AccountRole: (8, write_AccountRole),
+    SignerRole: (10, write_SignerRole),
+    Account: (12, write_Account),
+    Signer: (14, write_Signer),
+    KeyValue: (16, write_KeyValue),
+    Asset: (18, write_Asset),
+    Balance: (20, write_Balance),
+    Reference: (22, write_Reference),
+    ReviewableRequest: (24, write_ReviewableRequest),
+    RequestReference: (26, write_RequestReference),
 }
 
-READERS_6: tuple[Callable[[bytes, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | BalanceKey | ReferenceKey | ReviewableRequestKey | RequestReferenceKey, int]], ...] = (
+READERS_6: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | BalanceKey | ReferenceKey | ReviewableRequestKey | RequestReferenceKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -1457,22 +1535,22 @@ READERS_6: tuple[Callable[[bytes, int], tuple[NetworkSettingsKey | CountersKey |
 
 WRITERS_7: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     NetworkSettingsKey: (0, write_NetworkSettingsKey),
-    CountersKey: (1, write_CountersKey),
-    BaseAssetsKey: (2, write_BaseAssetsKey),
-    ValidatorsKey: (3, write_ValidatorsKey),
-    AccountRoleKey: (4, write_AccountRoleKey),
-    SignerRoleKey: (5, write_SignerRoleKey),
-    AccountKey: (6, write_AccountKey),
-    SignerKey: (7, write_SignerKey),
-    KeyValueKey: (8, write_KeyValueKey),
-    AssetKey: (9, write_AssetKey),
-    BalanceKey: (10, write_BalanceKey),
-    ReferenceKey: (11, write_ReferenceKey),
-    ReviewableRequestKey: (12, write_ReviewableRequestKey),
-    RequestReferenceKey: (13, write_RequestReferenceKey),
+    CountersKey: (2, write_CountersKey),
+    BaseAssetsKey: (4, write_BaseAssetsKey),
+    ValidatorsKey: (6, write_ValidatorsKey),
+    AccountRoleKey: (8, write_AccountRoleKey),
+    SignerRoleKey: (10, write_SignerRoleKey),
+    AccountKey: (12, write_AccountKey),
+    SignerKey: (14, write_SignerKey),
+    KeyValueKey: (16, write_KeyValueKey),
+    AssetKey: (18, write_AssetKey),
+    BalanceKey: (20, write_BalanceKey),
+    ReferenceKey: (22, write_ReferenceKey),
+    ReviewableRequestKey: (24, write_ReviewableRequestKey),
+    RequestReferenceKey: (26, write_RequestReferenceKey),
 }
 
-READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {
+READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     NetworkSettings: read_NetworkSettings,
     Counters: read_Counters,
     BaseAssets: read_BaseAssets,

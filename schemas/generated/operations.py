@@ -21,8 +21,7 @@ from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_SignerData as write_SignerData
 
 
-@record
-class CreateAccount:
+class CreateAccount(Record, frozen=True):
     """Creates an account that its signers alone control (TokenD operation 1)."""
 
     destination: AccountID
@@ -35,15 +34,18 @@ class CreateAccount:
     """Who may sign for it; their weights must reach the threshold of 1000."""
 
 
-def read_CreateAccount(data: bytes, at: int) -> tuple[CreateAccount, int]:
-    f_destination = AccountID(data[at : at + 32])
+def read_CreateAccount(data: Any, at: int) -> tuple[CreateAccount, int]:
+    f_destination = data[at : at + 32]
     at += 32
     f_referrer: None | AccountID = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
-        f_referrer = AccountID(data[at : at + 32])
+        f_referrer = data[at : at + 32]
         at += 32
-    f_role_id = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_role_id = from_bytes(data[at : at + 8])
     at += 8
     count, at = read_count(data, at, 20)
     f_signers_list = []
@@ -97,27 +99,28 @@ class CreateAccountCode(Enum):
 ALL_CreateAccountCode = tuple(CreateAccountCode)
 
 
-def read_CreateAccountCode(data: bytes, at: int) -> tuple[CreateAccountCode, int]:
-    index, at = read_bounded(data, at, 0, 8)
-    return ALL_CreateAccountCode[index], at
+def read_CreateAccountCode(data: Any, at: int) -> tuple[CreateAccountCode, int]:
+    index = data[at]
+    if index & 1 or index > 16:
+        read_bounded(data, at, 0, 8)  # raises
+    return ALL_CreateAccountCode[index >> 1], at + 1
 
 
 def write_CreateAccountCode(value: CreateAccountCode, out: bytearray) -> None:
     if type(value) is not CreateAccountCode:
         raise Unencodable(f"{value!r} is not a CreateAccountCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class CreateAccountResult:
+class CreateAccountResult(Record, frozen=True):
     """The account was created."""
 
     sequential_id: U64
     """The account's number in the network, from 1."""
 
 
-def read_CreateAccountResult(data: bytes, at: int) -> tuple[CreateAccountResult, int]:
-    f_sequential_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_CreateAccountResult(data: Any, at: int) -> tuple[CreateAccountResult, int]:
+    f_sequential_id = from_bytes(data[at : at + 8])
     at += 8
     return CreateAccountResult(f_sequential_id), at
 
@@ -126,8 +129,7 @@ def write_CreateAccountResult(value: CreateAccountResult, out: bytearray) -> Non
     write_unsigned(value.sequential_id, out, 8)
 
 
-@record
-class CreateIssuanceRequest:
+class CreateIssuanceRequest(Record, frozen=True):
     """Asks to issue an amount of an asset of the source's to a balance (TokenD operation 3)."""
 
     asset: str
@@ -144,16 +146,31 @@ class CreateIssuanceRequest:
     """The tasks of the request; absent: those of the key-value issuance_tasks."""
 
 
-def read_CreateIssuanceRequest(data: bytes, at: int) -> tuple[CreateIssuanceRequest, int]:
+def read_CreateIssuanceRequest(data: Any, at: int) -> tuple[CreateIssuanceRequest, int]:
     f_asset, at = read_string(data, at, 16)
-    f_amount = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_amount = from_bytes(data[at : at + 16])
     at += 16
-    f_receiver = BalanceID(data[at : at + 32])
+    f_receiver = data[at : at + 32]
     at += 32
-    f_creator_details, at = read_bytes(data, at, 2048)
-    f_reference, at = read_string(data, at, 64)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    length = data[at]
+    if length & 0x81:
+        f_reference, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_reference = data[at + 1 : end].decode()
+        at = end
     f_all_tasks: None | int = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
         f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
     return CreateIssuanceRequest(f_asset, f_amount, f_receiver, f_creator_details, f_reference, f_all_tasks), at
@@ -208,19 +225,20 @@ class CreateIssuanceRequestCode(Enum):
 ALL_CreateIssuanceRequestCode = tuple(CreateIssuanceRequestCode)
 
 
-def read_CreateIssuanceRequestCode(data: bytes, at: int) -> tuple[CreateIssuanceRequestCode, int]:
-    index, at = read_bounded(data, at, 0, 13)
-    return ALL_CreateIssuanceRequestCode[index], at
+def read_CreateIssuanceRequestCode(data: Any, at: int) -> tuple[CreateIssuanceRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 26:
+        read_bounded(data, at, 0, 13)  # raises
+    return ALL_CreateIssuanceRequestCode[index >> 1], at + 1
 
 
 def write_CreateIssuanceRequestCode(value: CreateIssuanceRequestCode, out: bytearray) -> None:
     if type(value) is not CreateIssuanceRequestCode:
         raise Unencodable(f"{value!r} is not a CreateIssuanceRequestCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class CreateIssuanceRequestResult:
+class CreateIssuanceRequestResult(Record, frozen=True):
     """The request was accepted."""
 
     request_id: U64
@@ -231,10 +249,10 @@ class CreateIssuanceRequestResult:
     """True: no task was left and the amount is issued."""
 
 
-def read_CreateIssuanceRequestResult(data: bytes, at: int) -> tuple[CreateIssuanceRequestResult, int]:
-    f_request_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_CreateIssuanceRequestResult(data: Any, at: int) -> tuple[CreateIssuanceRequestResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
     at += 8
-    f_receiver_account = AccountID(data[at : at + 32])
+    f_receiver_account = data[at : at + 32]
     at += 32
     f_fulfilled, at = read_boolean(data, at)
     return CreateIssuanceRequestResult(f_request_id, f_receiver_account, f_fulfilled), at
@@ -246,8 +264,7 @@ def write_CreateIssuanceRequestResult(value: CreateIssuanceRequestResult, out: b
     write_boolean(value.fulfilled, out)
 
 
-@record
-class CreateAsset:
+class CreateAsset(Record, frozen=True):
     """Asks for a new asset."""
 
     code: str
@@ -272,21 +289,30 @@ class CreateAsset:
     """The tasks of the request; absent: those of the key-value asset_create_tasks."""
 
 
-def read_CreateAsset(data: bytes, at: int) -> tuple[CreateAsset, int]:
+def read_CreateAsset(data: Any, at: int) -> tuple[CreateAsset, int]:
     f_code, at = read_string(data, at, 16)
-    f_preissued_asset_signer = PublicKey(data[at : at + 32])
+    f_preissued_asset_signer = data[at : at + 32]
     at += 32
-    f_max_issuance_amount = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_max_issuance_amount = from_bytes(data[at : at + 16])
     at += 16
-    f_initial_preissued_amount = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_initial_preissued_amount = from_bytes(data[at : at + 16])
     at += 16
     f_policies, at = read_bounded(data, at, 0, 4294967295)
-    f_creator_details, at = read_bytes(data, at, 2048)
-    f_asset_type = U64(int.from_bytes(data[at : at + 8], "big"))
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    f_asset_type = from_bytes(data[at : at + 8])
     at += 8
     f_trailing_digits, at = read_bounded(data, at, 0, 18)
     f_all_tasks: None | int = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
         f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
     return CreateAsset(f_code, f_preissued_asset_signer, f_max_issuance_amount, f_initial_preissued_amount, f_policies, f_creator_details, f_asset_type, f_trailing_digits, f_all_tasks), at
@@ -308,8 +334,7 @@ def write_CreateAsset(value: CreateAsset, out: bytearray) -> None:
         write_bounded(value.all_tasks, out, 0, 4294967295)
 
 
-@record
-class ManageAsset:
+class ManageAsset(Record, frozen=True):
     """Asks for a new asset, or changes one (TokenD operation 11)."""
 
     request_id: U64
@@ -318,11 +343,13 @@ class ManageAsset:
     """What to do."""
 
 
-def read_ManageAsset(data: bytes, at: int) -> tuple[ManageAsset, int]:
-    f_request_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_ManageAsset(data: Any, at: int) -> tuple[ManageAsset, int]:
+    f_request_id = from_bytes(data[at : at + 8])
     at += 8
-    branch, at = read_bounded(data, at, 0, 0)
-    f_action, at = READERS_0[branch](data, at)
+    branch = data[at]
+    if branch & 1 or branch > 0:
+        read_bounded(data, at, 0, 0)  # raises
+    f_action, at = READERS_0[branch >> 1](data, at + 1)
     return ManageAsset(f_request_id, f_action), at
 
 
@@ -330,8 +357,8 @@ def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     if type(value.action) not in WRITERS_1:
         raise Unencodable(f"{type(value.action).__name__} is not a branch of the union")
-    index, write = WRITERS_1[type(value.action)]
-    write_long(index, out)
+    branch, write = WRITERS_1[type(value.action)]
+    out.append(branch)
     write(value.action, out)
 
 
@@ -365,19 +392,20 @@ class ManageAssetCode(Enum):
 ALL_ManageAssetCode = tuple(ManageAssetCode)
 
 
-def read_ManageAssetCode(data: bytes, at: int) -> tuple[ManageAssetCode, int]:
-    index, at = read_bounded(data, at, 0, 10)
-    return ALL_ManageAssetCode[index], at
+def read_ManageAssetCode(data: Any, at: int) -> tuple[ManageAssetCode, int]:
+    index = data[at]
+    if index & 1 or index > 20:
+        read_bounded(data, at, 0, 10)  # raises
+    return ALL_ManageAssetCode[index >> 1], at + 1
 
 
 def write_ManageAssetCode(value: ManageAssetCode, out: bytearray) -> None:
     if type(value) is not ManageAssetCode:
         raise Unencodable(f"{value!r} is not a ManageAssetCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class ManageAssetResult:
+class ManageAssetResult(Record, frozen=True):
     """The request was accepted."""
 
     request_id: U64
@@ -386,8 +414,8 @@ class ManageAssetResult:
     """True: no task was left and the asset exists."""
 
 
-def read_ManageAssetResult(data: bytes, at: int) -> tuple[ManageAssetResult, int]:
-    f_request_id = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_ManageAssetResult(data: Any, at: int) -> tuple[ManageAssetResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
     at += 8
     f_fulfilled, at = read_boolean(data, at)
     return ManageAssetResult(f_request_id, f_fulfilled), at
@@ -410,19 +438,20 @@ class ManageBalanceAction(Enum):
 ALL_ManageBalanceAction = tuple(ManageBalanceAction)
 
 
-def read_ManageBalanceAction(data: bytes, at: int) -> tuple[ManageBalanceAction, int]:
-    index, at = read_bounded(data, at, 0, 1)
-    return ALL_ManageBalanceAction[index], at
+def read_ManageBalanceAction(data: Any, at: int) -> tuple[ManageBalanceAction, int]:
+    index = data[at]
+    if index & 1 or index > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    return ALL_ManageBalanceAction[index >> 1], at + 1
 
 
 def write_ManageBalanceAction(value: ManageBalanceAction, out: bytearray) -> None:
     if type(value) is not ManageBalanceAction:
         raise Unencodable(f"{value!r} is not a ManageBalanceAction")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class ManageBalance:
+class ManageBalance(Record, frozen=True):
     """Creates a balance (TokenD operation 9)."""
 
     action: ManageBalanceAction
@@ -433,9 +462,9 @@ class ManageBalance:
     """The asset's code."""
 
 
-def read_ManageBalance(data: bytes, at: int) -> tuple[ManageBalance, int]:
+def read_ManageBalance(data: Any, at: int) -> tuple[ManageBalance, int]:
     f_action, at = read_ManageBalanceAction(data, at)
-    f_destination = AccountID(data[at : at + 32])
+    f_destination = data[at : at + 32]
     at += 32
     f_asset, at = read_string(data, at, 16)
     return ManageBalance(f_action, f_destination, f_asset), at
@@ -467,27 +496,28 @@ class ManageBalanceCode(Enum):
 ALL_ManageBalanceCode = tuple(ManageBalanceCode)
 
 
-def read_ManageBalanceCode(data: bytes, at: int) -> tuple[ManageBalanceCode, int]:
-    index, at = read_bounded(data, at, 0, 5)
-    return ALL_ManageBalanceCode[index], at
+def read_ManageBalanceCode(data: Any, at: int) -> tuple[ManageBalanceCode, int]:
+    index = data[at]
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
+    return ALL_ManageBalanceCode[index >> 1], at + 1
 
 
 def write_ManageBalanceCode(value: ManageBalanceCode, out: bytearray) -> None:
     if type(value) is not ManageBalanceCode:
         raise Unencodable(f"{value!r} is not a ManageBalanceCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class ManageBalanceResult:
+class ManageBalanceResult(Record, frozen=True):
     """The balance was created."""
 
     balance_id: BalanceID
     """The new balance."""
 
 
-def read_ManageBalanceResult(data: bytes, at: int) -> tuple[ManageBalanceResult, int]:
-    f_balance_id = BalanceID(data[at : at + 32])
+def read_ManageBalanceResult(data: Any, at: int) -> tuple[ManageBalanceResult, int]:
+    f_balance_id = data[at : at + 32]
     at += 32
     return ManageBalanceResult(f_balance_id), at
 
@@ -496,15 +526,14 @@ def write_ManageBalanceResult(value: ManageBalanceResult, out: bytearray) -> Non
     write_fixed(value.balance_id, out, 32)
 
 
-@record
-class U32Value:
+class U32Value(Record, frozen=True):
     """A 32-bit value, e.g. task bits."""
 
     value: int
     """The value."""
 
 
-def read_U32Value(data: bytes, at: int) -> tuple[U32Value, int]:
+def read_U32Value(data: Any, at: int) -> tuple[U32Value, int]:
     f_value, at = read_bounded(data, at, 0, 4294967295)
     return U32Value(f_value), at
 
@@ -513,16 +542,15 @@ def write_U32Value(value: U32Value, out: bytearray) -> None:
     write_bounded(value.value, out, 0, 4294967295)
 
 
-@record
-class U64Value:
+class U64Value(Record, frozen=True):
     """A 64-bit value."""
 
     value: U64
     """The value."""
 
 
-def read_U64Value(data: bytes, at: int) -> tuple[U64Value, int]:
-    f_value = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_U64Value(data: Any, at: int) -> tuple[U64Value, int]:
+    f_value = from_bytes(data[at : at + 8])
     at += 8
     return U64Value(f_value), at
 
@@ -531,16 +559,21 @@ def write_U64Value(value: U64Value, out: bytearray) -> None:
     write_unsigned(value.value, out, 8)
 
 
-@record
-class StringValue:
+class StringValue(Record, frozen=True):
     """A text."""
 
     value: str
     """The value."""
 
 
-def read_StringValue(data: bytes, at: int) -> tuple[StringValue, int]:
-    f_value, at = read_string(data, at, 256)
+def read_StringValue(data: Any, at: int) -> tuple[StringValue, int]:
+    length = data[at]
+    if length & 0x81:
+        f_value, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_value = data[at + 1 : end].decode()
+        at = end
     return StringValue(f_value), at
 
 
@@ -548,35 +581,35 @@ def write_StringValue(value: StringValue, out: bytearray) -> None:
     write_string(value.value, out, 256)
 
 
-@record
-class PutKeyValue:
+class PutKeyValue(Record, frozen=True):
     """Sets a key."""
 
     value: U32Value | U64Value | StringValue
     """The key's value from now on."""
 
 
-def read_PutKeyValue(data: bytes, at: int) -> tuple[PutKeyValue, int]:
-    branch, at = read_bounded(data, at, 0, 2)
-    f_value, at = READERS_2[branch](data, at)
+def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_value, at = READERS_2[branch >> 1](data, at + 1)
     return PutKeyValue(f_value), at
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
     if type(value.value) not in WRITERS_3:
         raise Unencodable(f"{type(value.value).__name__} is not a branch of the union")
-    index, write = WRITERS_3[type(value.value)]
-    write_long(index, out)
+    branch, write = WRITERS_3[type(value.value)]
+    out.append(branch)
     write(value.value, out)
 
 
-@record
-class RemoveKeyValue:
+class RemoveKeyValue(Record, frozen=True):
     """Removes a key."""
 
 
 
-def read_RemoveKeyValue(data: bytes, at: int) -> tuple[RemoveKeyValue, int]:
+def read_RemoveKeyValue(data: Any, at: int) -> tuple[RemoveKeyValue, int]:
     return RemoveKeyValue(), at
 
 
@@ -584,8 +617,7 @@ def write_RemoveKeyValue(value: RemoveKeyValue, out: bytearray) -> None:
     del value, out
 
 
-@record
-class ManageKeyValue:
+class ManageKeyValue(Record, frozen=True):
     """Changes the network's configuration (TokenD operation 27)."""
 
     key: str
@@ -594,10 +626,18 @@ class ManageKeyValue:
     """What to do."""
 
 
-def read_ManageKeyValue(data: bytes, at: int) -> tuple[ManageKeyValue, int]:
-    f_key, at = read_string(data, at, 256)
-    branch, at = read_bounded(data, at, 0, 1)
-    f_action, at = READERS_4[branch](data, at)
+def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
+    length = data[at]
+    if length & 0x81:
+        f_key, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_key = data[at + 1 : end].decode()
+        at = end
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_action, at = READERS_4[branch >> 1](data, at + 1)
     return ManageKeyValue(f_key, f_action), at
 
 
@@ -605,8 +645,8 @@ def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     if type(value.action) not in WRITERS_5:
         raise Unencodable(f"{type(value.action).__name__} is not a branch of the union")
-    index, write = WRITERS_5[type(value.action)]
-    write_long(index, out)
+    branch, write = WRITERS_5[type(value.action)]
+    out.append(branch)
     write(value.action, out)
 
 
@@ -626,24 +666,25 @@ class ManageKeyValueCode(Enum):
 ALL_ManageKeyValueCode = tuple(ManageKeyValueCode)
 
 
-def read_ManageKeyValueCode(data: bytes, at: int) -> tuple[ManageKeyValueCode, int]:
-    index, at = read_bounded(data, at, 0, 3)
-    return ALL_ManageKeyValueCode[index], at
+def read_ManageKeyValueCode(data: Any, at: int) -> tuple[ManageKeyValueCode, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_ManageKeyValueCode[index >> 1], at + 1
 
 
 def write_ManageKeyValueCode(value: ManageKeyValueCode, out: bytearray) -> None:
     if type(value) is not ManageKeyValueCode:
         raise Unencodable(f"{value!r} is not a ManageKeyValueCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class ManageKeyValueResult:
+class ManageKeyValueResult(Record, frozen=True):
     """The configuration was changed."""
 
 
 
-def read_ManageKeyValueResult(data: bytes, at: int) -> tuple[ManageKeyValueResult, int]:
+def read_ManageKeyValueResult(data: Any, at: int) -> tuple[ManageKeyValueResult, int]:
     return ManageKeyValueResult(), at
 
 
@@ -651,15 +692,14 @@ def write_ManageKeyValueResult(value: ManageKeyValueResult, out: bytearray) -> N
     del value, out
 
 
-@record
-class CreateSigner:
+class CreateSigner(Record, frozen=True):
     """Adds a signer."""
 
     data: SignerData
     """The new signer."""
 
 
-def read_CreateSigner(data: bytes, at: int) -> tuple[CreateSigner, int]:
+def read_CreateSigner(data: Any, at: int) -> tuple[CreateSigner, int]:
     f_data, at = read_SignerData(data, at)
     return CreateSigner(f_data), at
 
@@ -668,15 +708,14 @@ def write_CreateSigner(value: CreateSigner, out: bytearray) -> None:
     write_SignerData(value.data, out)
 
 
-@record
-class UpdateSigner:
+class UpdateSigner(Record, frozen=True):
     """Replaces role, weight, identity and details of a signer."""
 
     data: SignerData
     """The signer's new data, found by its key."""
 
 
-def read_UpdateSigner(data: bytes, at: int) -> tuple[UpdateSigner, int]:
+def read_UpdateSigner(data: Any, at: int) -> tuple[UpdateSigner, int]:
     f_data, at = read_SignerData(data, at)
     return UpdateSigner(f_data), at
 
@@ -685,16 +724,15 @@ def write_UpdateSigner(value: UpdateSigner, out: bytearray) -> None:
     write_SignerData(value.data, out)
 
 
-@record
-class RemoveSigner:
+class RemoveSigner(Record, frozen=True):
     """Removes a signer."""
 
     public_key: PublicKey
     """The signer to remove."""
 
 
-def read_RemoveSigner(data: bytes, at: int) -> tuple[RemoveSigner, int]:
-    f_public_key = PublicKey(data[at : at + 32])
+def read_RemoveSigner(data: Any, at: int) -> tuple[RemoveSigner, int]:
+    f_public_key = data[at : at + 32]
     at += 32
     return RemoveSigner(f_public_key), at
 
@@ -703,25 +741,26 @@ def write_RemoveSigner(value: RemoveSigner, out: bytearray) -> None:
     write_fixed(value.public_key, out, 32)
 
 
-@record
-class ManageSigner:
+class ManageSigner(Record, frozen=True):
     """Changes the signers of the operation's source account (TokenD operation 38)."""
 
     action: CreateSigner | UpdateSigner | RemoveSigner
     """What to do."""
 
 
-def read_ManageSigner(data: bytes, at: int) -> tuple[ManageSigner, int]:
-    branch, at = read_bounded(data, at, 0, 2)
-    f_action, at = READERS_6[branch](data, at)
+def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_6[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     if type(value.action) not in WRITERS_7:
         raise Unencodable(f"{type(value.action).__name__} is not a branch of the union")
-    index, write = WRITERS_7[type(value.action)]
-    write_long(index, out)
+    branch, write = WRITERS_7[type(value.action)]
+    out.append(branch)
     write(value.action, out)
 
 
@@ -743,24 +782,25 @@ class ManageSignerCode(Enum):
 ALL_ManageSignerCode = tuple(ManageSignerCode)
 
 
-def read_ManageSignerCode(data: bytes, at: int) -> tuple[ManageSignerCode, int]:
-    index, at = read_bounded(data, at, 0, 4)
-    return ALL_ManageSignerCode[index], at
+def read_ManageSignerCode(data: Any, at: int) -> tuple[ManageSignerCode, int]:
+    index = data[at]
+    if index & 1 or index > 8:
+        read_bounded(data, at, 0, 4)  # raises
+    return ALL_ManageSignerCode[index >> 1], at + 1
 
 
 def write_ManageSignerCode(value: ManageSignerCode, out: bytearray) -> None:
     if type(value) is not ManageSignerCode:
         raise Unencodable(f"{value!r} is not a ManageSignerCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class ManageSignerResult:
+class ManageSignerResult(Record, frozen=True):
     """The signers were changed."""
 
 
 
-def read_ManageSignerResult(data: bytes, at: int) -> tuple[ManageSignerResult, int]:
+def read_ManageSignerResult(data: Any, at: int) -> tuple[ManageSignerResult, int]:
     return ManageSignerResult(), at
 
 
@@ -768,16 +808,15 @@ def write_ManageSignerResult(value: ManageSignerResult, out: bytearray) -> None:
     del value, out
 
 
-@record
-class PaymentToAccount:
+class PaymentToAccount(Record, frozen=True):
     """Pay to an account: to its first balance of the asset, created if there is none."""
 
     account_id: AccountID
     """The account."""
 
 
-def read_PaymentToAccount(data: bytes, at: int) -> tuple[PaymentToAccount, int]:
-    f_account_id = AccountID(data[at : at + 32])
+def read_PaymentToAccount(data: Any, at: int) -> tuple[PaymentToAccount, int]:
+    f_account_id = data[at : at + 32]
     at += 32
     return PaymentToAccount(f_account_id), at
 
@@ -786,16 +825,15 @@ def write_PaymentToAccount(value: PaymentToAccount, out: bytearray) -> None:
     write_fixed(value.account_id, out, 32)
 
 
-@record
-class PaymentToBalance:
+class PaymentToBalance(Record, frozen=True):
     """Pay to one balance."""
 
     balance_id: BalanceID
     """The balance."""
 
 
-def read_PaymentToBalance(data: bytes, at: int) -> tuple[PaymentToBalance, int]:
-    f_balance_id = BalanceID(data[at : at + 32])
+def read_PaymentToBalance(data: Any, at: int) -> tuple[PaymentToBalance, int]:
+    f_balance_id = data[at : at + 32]
     at += 32
     return PaymentToBalance(f_balance_id), at
 
@@ -804,8 +842,7 @@ def write_PaymentToBalance(value: PaymentToBalance, out: bytearray) -> None:
     write_fixed(value.balance_id, out, 32)
 
 
-@record
-class PaymentFee:
+class PaymentFee(Record, frozen=True):
     """A fee in its two parts, in the payment's asset."""
 
     fixed: Amount
@@ -814,10 +851,10 @@ class PaymentFee:
     """The computed part."""
 
 
-def read_PaymentFee(data: bytes, at: int) -> tuple[PaymentFee, int]:
-    f_fixed = Amount(int.from_bytes(data[at : at + 16], "big"))
+def read_PaymentFee(data: Any, at: int) -> tuple[PaymentFee, int]:
+    f_fixed = from_bytes(data[at : at + 16])
     at += 16
-    f_percent = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_percent = from_bytes(data[at : at + 16])
     at += 16
     return PaymentFee(f_fixed, f_percent), at
 
@@ -827,8 +864,7 @@ def write_PaymentFee(value: PaymentFee, out: bytearray) -> None:
     write_unsigned(value.percent, out, 16)
 
 
-@record
-class PaymentFeeData:
+class PaymentFeeData(Record, frozen=True):
     """The most the payer accepts to be charged."""
 
     source_fee: PaymentFee
@@ -839,7 +875,7 @@ class PaymentFeeData:
     """True: the sender pays the receiver's fee too."""
 
 
-def read_PaymentFeeData(data: bytes, at: int) -> tuple[PaymentFeeData, int]:
+def read_PaymentFeeData(data: Any, at: int) -> tuple[PaymentFeeData, int]:
     f_source_fee, at = read_PaymentFee(data, at)
     f_destination_fee, at = read_PaymentFee(data, at)
     f_source_pays_for_destination, at = read_boolean(data, at)
@@ -852,8 +888,7 @@ def write_PaymentFeeData(value: PaymentFeeData, out: bytearray) -> None:
     write_boolean(value.source_pays_for_destination, out)
 
 
-@record
-class Payment:
+class Payment(Record, frozen=True):
     """Moves an amount of one asset between two balances (TokenD operation 23)."""
 
     source_balance: BalanceID
@@ -870,16 +905,30 @@ class Payment:
     """Empty, or unique among all references of the source."""
 
 
-def read_Payment(data: bytes, at: int) -> tuple[Payment, int]:
-    f_source_balance = BalanceID(data[at : at + 32])
+def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
+    f_source_balance = data[at : at + 32]
     at += 32
-    branch, at = read_bounded(data, at, 0, 1)
-    f_destination, at = READERS_8[branch](data, at)
-    f_amount = Amount(int.from_bytes(data[at : at + 16], "big"))
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_destination, at = READERS_8[branch >> 1](data, at + 1)
+    f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data, at = read_PaymentFeeData(data, at)
-    f_subject, at = read_string(data, at, 256)
-    f_reference, at = read_string(data, at, 64)
+    length = data[at]
+    if length & 0x81:
+        f_subject, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_subject = data[at + 1 : end].decode()
+        at = end
+    length = data[at]
+    if length & 0x81:
+        f_reference, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_reference = data[at + 1 : end].decode()
+        at = end
     return Payment(f_source_balance, f_destination, f_amount, f_fee_data, f_subject, f_reference), at
 
 
@@ -887,8 +936,8 @@ def write_Payment(value: Payment, out: bytearray) -> None:
     write_fixed(value.source_balance, out, 32)
     if type(value.destination) not in WRITERS_9:
         raise Unencodable(f"{type(value.destination).__name__} is not a branch of the union")
-    index, write = WRITERS_9[type(value.destination)]
-    write_long(index, out)
+    branch, write = WRITERS_9[type(value.destination)]
+    out.append(branch)
     write(value.destination, out)
     write_unsigned(value.amount, out, 16)
     write_PaymentFeeData(value.fee_data, out)
@@ -926,19 +975,20 @@ class PaymentCode(Enum):
 ALL_PaymentCode = tuple(PaymentCode)
 
 
-def read_PaymentCode(data: bytes, at: int) -> tuple[PaymentCode, int]:
-    index, at = read_bounded(data, at, 0, 10)
-    return ALL_PaymentCode[index], at
+def read_PaymentCode(data: Any, at: int) -> tuple[PaymentCode, int]:
+    index = data[at]
+    if index & 1 or index > 20:
+        read_bounded(data, at, 0, 10)  # raises
+    return ALL_PaymentCode[index >> 1], at + 1
 
 
 def write_PaymentCode(value: PaymentCode, out: bytearray) -> None:
     if type(value) is not PaymentCode:
         raise Unencodable(f"{value!r} is not a PaymentCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class PaymentResult:
+class PaymentResult(Record, frozen=True):
     """The amount was paid."""
 
     destination: AccountID
@@ -955,13 +1005,13 @@ class PaymentResult:
     """The receiver's fee that was charged."""
 
 
-def read_PaymentResult(data: bytes, at: int) -> tuple[PaymentResult, int]:
-    f_destination = AccountID(data[at : at + 32])
+def read_PaymentResult(data: Any, at: int) -> tuple[PaymentResult, int]:
+    f_destination = data[at : at + 32]
     at += 32
-    f_destination_balance = BalanceID(data[at : at + 32])
+    f_destination_balance = data[at : at + 32]
     at += 32
     f_asset, at = read_string(data, at, 16)
-    f_source_sent = Amount(int.from_bytes(data[at : at + 16], "big"))
+    f_source_sent = from_bytes(data[at : at + 16])
     at += 16
     f_source_fee, at = read_PaymentFee(data, at)
     f_destination_fee, at = read_PaymentFee(data, at)
@@ -977,7 +1027,7 @@ def write_PaymentResult(value: PaymentResult, out: bytearray) -> None:
     write_PaymentFee(value.destination_fee, out)
 
 
-READERS_0: tuple[Callable[[bytes, int], tuple[CreateAsset, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAsset, int]], ...] = (
     read_CreateAsset,
 )
 
@@ -985,7 +1035,7 @@ WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     CreateAsset: (0, write_CreateAsset),
 }
 
-READERS_2: tuple[Callable[[bytes, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
@@ -993,21 +1043,21 @@ READERS_2: tuple[Callable[[bytes, int], tuple[U32Value | U64Value | StringValue,
 
 WRITERS_3: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     U32Value: (0, write_U32Value),
-    U64Value: (1, write_U64Value),
-    StringValue: (2, write_StringValue),
+    U64Value: (2, write_U64Value),
+    StringValue: (4, write_StringValue),
 }
 
-READERS_4: tuple[Callable[[bytes, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
     read_PutKeyValue,
     read_RemoveKeyValue,
 )
 
 WRITERS_5: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     PutKeyValue: (0, write_PutKeyValue),
-    RemoveKeyValue: (1, write_RemoveKeyValue),
+    RemoveKeyValue: (2, write_RemoveKeyValue),
 }
 
-READERS_6: tuple[Callable[[bytes, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_6: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
@@ -1015,21 +1065,21 @@ READERS_6: tuple[Callable[[bytes, int], tuple[CreateSigner | UpdateSigner | Remo
 
 WRITERS_7: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (0, write_CreateSigner),
-    UpdateSigner: (1, write_UpdateSigner),
-    RemoveSigner: (2, write_RemoveSigner),
+    UpdateSigner: (2, write_UpdateSigner),
+    RemoveSigner: (4, write_RemoveSigner),
 }
 
-READERS_8: tuple[Callable[[bytes, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_8: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
 WRITERS_9: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (0, write_PaymentToAccount),
-    PaymentToBalance: (1, write_PaymentToBalance),
+    PaymentToBalance: (2, write_PaymentToBalance),
 }
 
-READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {
+READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateAccount: read_CreateAccount,
     CreateAccountCode: read_CreateAccountCode,
     CreateAccountResult: read_CreateAccountResult,

@@ -27,15 +27,14 @@ from schemas.generated.ledger import write_HeaderSignature as write_HeaderSignat
 from schemas.generated.ledger import write_LedgerRecord as write_LedgerRecord
 
 
-@record
-class Statements:
+class Statements(Record, frozen=True):
     """SCP envelopes, newest last."""
 
     envelopes: tuple[Envelope, ...]
     """Signed statements."""
 
 
-def read_Statements(data: bytes, at: int) -> tuple[Statements, int]:
+def read_Statements(data: Any, at: int) -> tuple[Statements, int]:
     count, at = read_count(data, at, 1000)
     f_envelopes_list = []
     if count:
@@ -55,20 +54,19 @@ def write_Statements(value: Statements, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class AdvertTransactions:
+class AdvertTransactions(Record, frozen=True):
     """Envelopes the sender holds, verified."""
 
     envelope_hashes: tuple[Hash, ...]
     """SHA-256 of their bytes."""
 
 
-def read_AdvertTransactions(data: bytes, at: int) -> tuple[AdvertTransactions, int]:
+def read_AdvertTransactions(data: Any, at: int) -> tuple[AdvertTransactions, int]:
     count, at = read_count(data, at, 10000)
     f_envelope_hashes_list = []
     if count:
         for _ in range(count):  # f_envelope_hashes
-            f_envelope_hashes_item = Hash(data[at : at + 32])
+            f_envelope_hashes_item = data[at : at + 32]
             at += 32
             f_envelope_hashes_list.append(f_envelope_hashes_item)
         at = read_array_end(data, at)
@@ -84,20 +82,19 @@ def write_AdvertTransactions(value: AdvertTransactions, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class DemandTransactions:
+class DemandTransactions(Record, frozen=True):
     """Asks for envelopes."""
 
     envelope_hashes: tuple[Hash, ...]
     """SHA-256 of their bytes."""
 
 
-def read_DemandTransactions(data: bytes, at: int) -> tuple[DemandTransactions, int]:
+def read_DemandTransactions(data: Any, at: int) -> tuple[DemandTransactions, int]:
     count, at = read_count(data, at, 10000)
     f_envelope_hashes_list = []
     if count:
         for _ in range(count):  # f_envelope_hashes
-            f_envelope_hashes_item = Hash(data[at : at + 32])
+            f_envelope_hashes_item = data[at : at + 32]
             at += 32
             f_envelope_hashes_list.append(f_envelope_hashes_item)
         at = read_array_end(data, at)
@@ -113,20 +110,25 @@ def write_DemandTransactions(value: DemandTransactions, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class Transactions:
+class Transactions(Record, frozen=True):
     """Answers a demand with what the sender holds."""
 
     envelopes: tuple[bytes, ...]
     """TransactionEnvelope bytes as they were submitted, in no particular order."""
 
 
-def read_Transactions(data: bytes, at: int) -> tuple[Transactions, int]:
+def read_Transactions(data: Any, at: int) -> tuple[Transactions, int]:
     count, at = read_count(data, at, 10000)
     f_envelopes_list = []
     if count:
         for _ in range(count):  # f_envelopes
-            f_envelopes_item, at = read_bytes(data, at, 262144)
+            length = data[at]
+            if length & 0x81:
+                f_envelopes_item, at = read_bytes(data, at, 262144)
+            else:
+                end = at + 1 + (length >> 1)
+                f_envelopes_item = data[at + 1 : end]
+                at = end
             f_envelopes_list.append(f_envelopes_item)
         at = read_array_end(data, at)
     f_envelopes = tuple(f_envelopes_list)
@@ -141,16 +143,15 @@ def write_Transactions(value: Transactions, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class SetRequest:
+class SetRequest(Record, frozen=True):
     """Asks for a transaction set."""
 
     set_hash: Hash
     """Which."""
 
 
-def read_SetRequest(data: bytes, at: int) -> tuple[SetRequest, int]:
-    f_set_hash = Hash(data[at : at + 32])
+def read_SetRequest(data: Any, at: int) -> tuple[SetRequest, int]:
+    f_set_hash = data[at : at + 32]
     at += 32
     return SetRequest(f_set_hash), at
 
@@ -159,8 +160,7 @@ def write_SetRequest(value: SetRequest, out: bytearray) -> None:
     write_fixed(value.set_hash, out, 32)
 
 
-@record
-class TransactionSet:
+class TransactionSet(Record, frozen=True):
     """A transaction set by its hashes."""
 
     previous_header_hash: Hash
@@ -169,14 +169,14 @@ class TransactionSet:
     """Strictly ascending."""
 
 
-def read_TransactionSet(data: bytes, at: int) -> tuple[TransactionSet, int]:
-    f_previous_header_hash = Hash(data[at : at + 32])
+def read_TransactionSet(data: Any, at: int) -> tuple[TransactionSet, int]:
+    f_previous_header_hash = data[at : at + 32]
     at += 32
     count, at = read_count(data, at, 100000)
     f_envelope_hashes_list = []
     if count:
         for _ in range(count):  # f_envelope_hashes
-            f_envelope_hashes_item = Hash(data[at : at + 32])
+            f_envelope_hashes_item = data[at : at + 32]
             at += 32
             f_envelope_hashes_list.append(f_envelope_hashes_item)
         at = read_array_end(data, at)
@@ -193,8 +193,7 @@ def write_TransactionSet(value: TransactionSet, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class SignedHeader:
+class SignedHeader(Record, frozen=True):
     """A validator's header signature, sent until the ledger is certified."""
 
     sequence: U64
@@ -205,10 +204,10 @@ class SignedHeader:
     """Whose, and what."""
 
 
-def read_SignedHeader(data: bytes, at: int) -> tuple[SignedHeader, int]:
-    f_sequence = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_SignedHeader(data: Any, at: int) -> tuple[SignedHeader, int]:
+    f_sequence = from_bytes(data[at : at + 8])
     at += 8
-    f_header_hash = Hash(data[at : at + 32])
+    f_header_hash = data[at : at + 32]
     at += 32
     f_signature, at = read_HeaderSignature(data, at)
     return SignedHeader(f_sequence, f_header_hash, f_signature), at
@@ -220,16 +219,15 @@ def write_SignedHeader(value: SignedHeader, out: bytearray) -> None:
     write_HeaderSignature(value.signature, out)
 
 
-@record
-class CertificateRequest:
+class CertificateRequest(Record, frozen=True):
     """Asks for the certificate of a ledger."""
 
     sequence: U64
     """The ledger."""
 
 
-def read_CertificateRequest(data: bytes, at: int) -> tuple[CertificateRequest, int]:
-    f_sequence = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_CertificateRequest(data: Any, at: int) -> tuple[CertificateRequest, int]:
+    f_sequence = from_bytes(data[at : at + 8])
     at += 8
     return CertificateRequest(f_sequence), at
 
@@ -238,8 +236,7 @@ def write_CertificateRequest(value: CertificateRequest, out: bytearray) -> None:
     write_unsigned(value.sequence, out, 8)
 
 
-@record
-class CertificateReply:
+class CertificateReply(Record, frozen=True):
     """A ledger's certificate."""
 
     sequence: U64
@@ -250,10 +247,10 @@ class CertificateReply:
     """Who vouches for it."""
 
 
-def read_CertificateReply(data: bytes, at: int) -> tuple[CertificateReply, int]:
-    f_sequence = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_CertificateReply(data: Any, at: int) -> tuple[CertificateReply, int]:
+    f_sequence = from_bytes(data[at : at + 8])
     at += 8
-    f_header_hash = Hash(data[at : at + 32])
+    f_header_hash = data[at : at + 32]
     at += 32
     f_certificate, at = read_Certificate(data, at)
     return CertificateReply(f_sequence, f_header_hash, f_certificate), at
@@ -265,16 +262,15 @@ def write_CertificateReply(value: CertificateReply, out: bytearray) -> None:
     write_Certificate(value.certificate, out)
 
 
-@record
-class LedgerRequest:
+class LedgerRequest(Record, frozen=True):
     """Asks for certified ledgers, in order, as many as fit one reply."""
 
     first_sequence: U64
     """The first wanted."""
 
 
-def read_LedgerRequest(data: bytes, at: int) -> tuple[LedgerRequest, int]:
-    f_first_sequence = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_LedgerRequest(data: Any, at: int) -> tuple[LedgerRequest, int]:
+    f_first_sequence = from_bytes(data[at : at + 8])
     at += 8
     return LedgerRequest(f_first_sequence), at
 
@@ -283,8 +279,7 @@ def write_LedgerRequest(value: LedgerRequest, out: bytearray) -> None:
     write_unsigned(value.first_sequence, out, 8)
 
 
-@record
-class LedgerReply:
+class LedgerReply(Record, frozen=True):
     """One certified ledger, or word that the sender has none so far."""
 
     sequence: U64
@@ -293,11 +288,14 @@ class LedgerReply:
     """The ledger; absent: not certified here."""
 
 
-def read_LedgerReply(data: bytes, at: int) -> tuple[LedgerReply, int]:
-    f_sequence = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_LedgerReply(data: Any, at: int) -> tuple[LedgerReply, int]:
+    f_sequence = from_bytes(data[at : at + 8])
     at += 8
     f_record: None | LedgerRecord = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
         f_record, at = read_LedgerRecord(data, at)
     return LedgerReply(f_sequence, f_record), at
@@ -312,16 +310,15 @@ def write_LedgerReply(value: LedgerReply, out: bytearray) -> None:
         write_LedgerRecord(value.record, out)
 
 
-@record
-class StateRequest:
+class StateRequest(Record, frozen=True):
     """Asks for the statements of the slots from one on: after a restart or a silence."""
 
     from_slot: U64
     """The first slot wanted."""
 
 
-def read_StateRequest(data: bytes, at: int) -> tuple[StateRequest, int]:
-    f_from_slot = U64(int.from_bytes(data[at : at + 8], "big"))
+def read_StateRequest(data: Any, at: int) -> tuple[StateRequest, int]:
+    f_from_slot = from_bytes(data[at : at + 8])
     at += 8
     return StateRequest(f_from_slot), at
 
@@ -330,29 +327,30 @@ def write_StateRequest(value: StateRequest, out: bytearray) -> None:
     write_unsigned(value.from_slot, out, 8)
 
 
-@record
-class Message:
+class Message(Record, frozen=True):
     """One message of the nodes' overlay."""
 
     body: Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest
     """The message."""
 
 
-def read_Message(data: bytes, at: int) -> tuple[Message, int]:
-    branch, at = read_bounded(data, at, 0, 11)
-    f_body, at = READERS_0[branch](data, at)
+def read_Message(data: Any, at: int) -> tuple[Message, int]:
+    branch = data[at]
+    if branch & 1 or branch > 22:
+        read_bounded(data, at, 0, 11)  # raises
+    f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Message(f_body), at
 
 
 def write_Message(value: Message, out: bytearray) -> None:
     if type(value.body) not in WRITERS_1:
         raise Unencodable(f"{type(value.body).__name__} is not a branch of the union")
-    index, write = WRITERS_1[type(value.body)]
-    write_long(index, out)
+    branch, write = WRITERS_1[type(value.body)]
+    out.append(branch)
     write(value.body, out)
 
 
-READERS_0: tuple[Callable[[bytes, int], tuple[Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest, int]], ...] = (
     read_Statements,
     read_AdvertTransactions,
     read_DemandTransactions,
@@ -369,20 +367,20 @@ READERS_0: tuple[Callable[[bytes, int], tuple[Statements | AdvertTransactions | 
 
 WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     Statements: (0, write_Statements),
-    AdvertTransactions: (1, write_AdvertTransactions),
-    DemandTransactions: (2, write_DemandTransactions),
-    Transactions: (3, write_Transactions),
-    SetRequest: (4, write_SetRequest),
-    TransactionSet: (5, write_TransactionSet),
-    SignedHeader: (6, write_SignedHeader),
-    CertificateRequest: (7, write_CertificateRequest),
-    CertificateReply: (8, write_CertificateReply),
-    LedgerRequest: (9, write_LedgerRequest),
-    LedgerReply: (10, write_LedgerReply),
-    StateRequest: (11, write_StateRequest),
+    AdvertTransactions: (2, write_AdvertTransactions),
+    DemandTransactions: (4, write_DemandTransactions),
+    Transactions: (6, write_Transactions),
+    SetRequest: (8, write_SetRequest),
+    TransactionSet: (10, write_TransactionSet),
+    SignedHeader: (12, write_SignedHeader),
+    CertificateRequest: (14, write_CertificateRequest),
+    CertificateReply: (16, write_CertificateReply),
+    LedgerRequest: (18, write_LedgerRequest),
+    LedgerReply: (20, write_LedgerReply),
+    StateRequest: (22, write_StateRequest),
 }
 
-READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {
+READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Statements: read_Statements,
     AdvertTransactions: read_AdvertTransactions,
     DemandTransactions: read_DemandTransactions,

@@ -81,8 +81,7 @@ from schemas.generated.operations import write_PaymentCode as write_PaymentCode
 from schemas.generated.operations import write_PaymentResult as write_PaymentResult
 
 
-@record
-class Operation:
+class Operation(Record, frozen=True):
     """One step of a transaction."""
 
     source: None | AccountID
@@ -91,14 +90,19 @@ class Operation:
     """What to do."""
 
 
-def read_Operation(data: bytes, at: int) -> tuple[Operation, int]:
+def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
     f_source: None | AccountID = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
-        f_source = AccountID(data[at : at + 32])
+        f_source = data[at : at + 32]
         at += 32
-    branch, at = read_bounded(data, at, 0, 6)
-    f_body, at = READERS_0[branch](data, at)
+    branch = data[at]
+    if branch & 1 or branch > 12:
+        read_bounded(data, at, 0, 6)  # raises
+    f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
 
@@ -110,13 +114,12 @@ def write_Operation(value: Operation, out: bytearray) -> None:
         write_fixed(value.source, out, 32)
     if type(value.body) not in WRITERS_1:
         raise Unencodable(f"{type(value.body).__name__} is not a branch of the union")
-    index, write = WRITERS_1[type(value.body)]
-    write_long(index, out)
+    branch, write = WRITERS_1[type(value.body)]
+    out.append(branch)
     write(value.body, out)
 
 
-@record
-class Transaction:
+class Transaction(Record, frozen=True):
     """Operations that happen all or not at all. There are no sequence numbers: the salt tells
     equal ones apart and the hash window refuses repeats.
     """
@@ -137,18 +140,24 @@ class Transaction:
     """1 to 100 operations, applied in order."""
 
 
-def read_Transaction(data: bytes, at: int) -> tuple[Transaction, int]:
-    f_network_id = Hash(data[at : at + 32])
+def read_Transaction(data: Any, at: int) -> tuple[Transaction, int]:
+    f_network_id = data[at : at + 32]
     at += 32
-    f_source_account = AccountID(data[at : at + 32])
+    f_source_account = data[at : at + 32]
     at += 32
-    f_salt = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_salt = from_bytes(data[at : at + 8])
     at += 8
-    f_min_time_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_min_time_ms = from_bytes(data[at : at + 8])
     at += 8
-    f_max_time_ms = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_max_time_ms = from_bytes(data[at : at + 8])
     at += 8
-    f_memo, at = read_string(data, at, 64)
+    length = data[at]
+    if length & 0x81:
+        f_memo, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_memo = data[at + 1 : end].decode()
+        at = end
     count, at = read_count(data, at, 100)
     f_operations_list = []
     if count:
@@ -174,8 +183,7 @@ def write_Transaction(value: Transaction, out: bytearray) -> None:
         out.append(0)
 
 
-@record
-class DecoratedSignature:
+class DecoratedSignature(Record, frozen=True):
     """A signature and who made it."""
 
     signer: PublicKey
@@ -184,10 +192,10 @@ class DecoratedSignature:
     """Over sha256('tokend-tx' || network id || transaction bytes)."""
 
 
-def read_DecoratedSignature(data: bytes, at: int) -> tuple[DecoratedSignature, int]:
-    f_signer = PublicKey(data[at : at + 32])
+def read_DecoratedSignature(data: Any, at: int) -> tuple[DecoratedSignature, int]:
+    f_signer = data[at : at + 32]
     at += 32
-    f_signature = Signature(data[at : at + 64])
+    f_signature = data[at : at + 64]
     at += 64
     return DecoratedSignature(f_signer, f_signature), at
 
@@ -197,8 +205,7 @@ def write_DecoratedSignature(value: DecoratedSignature, out: bytearray) -> None:
     write_fixed(value.signature, out, 64)
 
 
-@record
-class TransactionEnvelope:
+class TransactionEnvelope(Record, frozen=True):
     """What is produced to the ingest topic."""
 
     transaction: bytes
@@ -207,8 +214,14 @@ class TransactionEnvelope:
     """Ascending by signer, each signer once."""
 
 
-def read_TransactionEnvelope(data: bytes, at: int) -> tuple[TransactionEnvelope, int]:
-    f_transaction, at = read_bytes(data, at, 131072)
+def read_TransactionEnvelope(data: Any, at: int) -> tuple[TransactionEnvelope, int]:
+    length = data[at]
+    if length & 0x81:
+        f_transaction, at = read_bytes(data, at, 131072)
+    else:
+        end = at + 1 + (length >> 1)
+        f_transaction = data[at + 1 : end]
+        at = end
     count, at = read_count(data, at, 20)
     f_signatures_list = []
     if count:
@@ -243,19 +256,20 @@ class OperationCode(Enum):
 ALL_OperationCode = tuple(OperationCode)
 
 
-def read_OperationCode(data: bytes, at: int) -> tuple[OperationCode, int]:
-    index, at = read_bounded(data, at, 0, 2)
-    return ALL_OperationCode[index], at
+def read_OperationCode(data: Any, at: int) -> tuple[OperationCode, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_OperationCode[index >> 1], at + 1
 
 
 def write_OperationCode(value: OperationCode, out: bytearray) -> None:
     if type(value) is not OperationCode:
         raise Unencodable(f"{value!r} is not a OperationCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class TransactionReference:
+class TransactionReference(Record, frozen=True):
     """Where to find a closed transaction."""
 
     transaction_hash: Hash
@@ -264,10 +278,10 @@ class TransactionReference:
     """The ledger that closed it."""
 
 
-def read_TransactionReference(data: bytes, at: int) -> tuple[TransactionReference, int]:
-    f_transaction_hash = Hash(data[at : at + 32])
+def read_TransactionReference(data: Any, at: int) -> tuple[TransactionReference, int]:
+    f_transaction_hash = data[at : at + 32]
     at += 32
-    f_ledger_sequence = U64(int.from_bytes(data[at : at + 8], "big"))
+    f_ledger_sequence = from_bytes(data[at : at + 8])
     at += 8
     return TransactionReference(f_transaction_hash, f_ledger_sequence), at
 
@@ -277,8 +291,7 @@ def write_TransactionReference(value: TransactionReference, out: bytearray) -> N
     write_unsigned(value.ledger_sequence, out, 8)
 
 
-@record
-class OperationResult:
+class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
     outcome: CreateAccountResult | ManageSignerResult | ManageBalanceResult | ManageKeyValueResult | ManageAssetResult | CreateIssuanceRequestResult | PaymentResult | OperationCode | CreateAccountCode | ManageSignerCode | ManageBalanceCode | ManageKeyValueCode | ManageAssetCode | CreateIssuanceRequestCode | PaymentCode
@@ -287,11 +300,16 @@ class OperationResult:
     """With REFERENCE_DUPLICATION: the transaction that used the reference first."""
 
 
-def read_OperationResult(data: bytes, at: int) -> tuple[OperationResult, int]:
-    branch, at = read_bounded(data, at, 0, 14)
-    f_outcome, at = READERS_2[branch](data, at)
+def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
+    branch = data[at]
+    if branch & 1 or branch > 28:
+        read_bounded(data, at, 0, 14)  # raises
+    f_outcome, at = READERS_2[branch >> 1](data, at + 1)
     f_first: None | TransactionReference = None
-    branch, at = read_bounded(data, at, 0, 1)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
     if branch:
         f_first, at = read_TransactionReference(data, at)
     return OperationResult(f_outcome, f_first), at
@@ -300,8 +318,8 @@ def read_OperationResult(data: bytes, at: int) -> tuple[OperationResult, int]:
 def write_OperationResult(value: OperationResult, out: bytearray) -> None:
     if type(value.outcome) not in WRITERS_3:
         raise Unencodable(f"{type(value.outcome).__name__} is not a branch of the union")
-    index, write = WRITERS_3[type(value.outcome)]
-    write_long(index, out)
+    branch, write = WRITERS_3[type(value.outcome)]
+    out.append(branch)
     write(value.outcome, out)
     if value.first is None:
         out.append(0)
@@ -324,19 +342,20 @@ class TransactionCode(Enum):
 ALL_TransactionCode = tuple(TransactionCode)
 
 
-def read_TransactionCode(data: bytes, at: int) -> tuple[TransactionCode, int]:
-    index, at = read_bounded(data, at, 0, 2)
-    return ALL_TransactionCode[index], at
+def read_TransactionCode(data: Any, at: int) -> tuple[TransactionCode, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_TransactionCode[index >> 1], at + 1
 
 
 def write_TransactionCode(value: TransactionCode, out: bytearray) -> None:
     if type(value) is not TransactionCode:
         raise Unencodable(f"{value!r} is not a TransactionCode")
-    write_long(value.value, out)
+    out.append(2 * value.value)
 
 
-@record
-class TransactionResult:
+class TransactionResult(Record, frozen=True):
     """The result of a transaction that entered a ledger."""
 
     code: TransactionCode
@@ -345,7 +364,7 @@ class TransactionResult:
     """One result per operation, in order; empty with INTERNAL_ERROR."""
 
 
-def read_TransactionResult(data: bytes, at: int) -> tuple[TransactionResult, int]:
+def read_TransactionResult(data: Any, at: int) -> tuple[TransactionResult, int]:
     f_code, at = read_TransactionCode(data, at)
     count, at = read_count(data, at, 100)
     f_operations_list = []
@@ -367,7 +386,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[bytes, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -379,15 +398,15 @@ READERS_0: tuple[Callable[[bytes, int], tuple[CreateAccount | ManageSigner | Man
 
 WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     CreateAccount: (0, write_CreateAccount),
-    ManageSigner: (1, write_ManageSigner),
-    ManageBalance: (2, write_ManageBalance),
-    ManageKeyValue: (3, write_ManageKeyValue),
-    ManageAsset: (4, write_ManageAsset),
-    CreateIssuanceRequest: (5, write_CreateIssuanceRequest),
-    Payment: (6, write_Payment),
+    ManageSigner: (2, write_ManageSigner),
+    ManageBalance: (4, write_ManageBalance),
+    ManageKeyValue: (6, write_ManageKeyValue),
+    ManageAsset: (8, write_ManageAsset),
+    CreateIssuanceRequest: (10, write_CreateIssuanceRequest),
+    Payment: (12, write_Payment),
 }
 
-READERS_2: tuple[Callable[[bytes, int], tuple[CreateAccountResult | ManageSignerResult | ManageBalanceResult | ManageKeyValueResult | ManageAssetResult | CreateIssuanceRequestResult | PaymentResult | OperationCode | CreateAccountCode | ManageSignerCode | ManageBalanceCode | ManageKeyValueCode | ManageAssetCode | CreateIssuanceRequestCode | PaymentCode, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAccountResult | ManageSignerResult | ManageBalanceResult | ManageKeyValueResult | ManageAssetResult | CreateIssuanceRequestResult | PaymentResult | OperationCode | CreateAccountCode | ManageSignerCode | ManageBalanceCode | ManageKeyValueCode | ManageAssetCode | CreateIssuanceRequestCode | PaymentCode, int]], ...] = (
     read_CreateAccountResult,
     read_ManageSignerResult,
     read_ManageBalanceResult,
@@ -407,23 +426,23 @@ READERS_2: tuple[Callable[[bytes, int], tuple[CreateAccountResult | ManageSigner
 
 WRITERS_3: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     CreateAccountResult: (0, write_CreateAccountResult),
-    ManageSignerResult: (1, write_ManageSignerResult),
-    ManageBalanceResult: (2, write_ManageBalanceResult),
-    ManageKeyValueResult: (3, write_ManageKeyValueResult),
-    ManageAssetResult: (4, write_ManageAssetResult),
-    CreateIssuanceRequestResult: (5, write_CreateIssuanceRequestResult),
-    PaymentResult: (6, write_PaymentResult),
-    OperationCode: (7, write_OperationCode),
-    CreateAccountCode: (8, write_CreateAccountCode),
-    ManageSignerCode: (9, write_ManageSignerCode),
-    ManageBalanceCode: (10, write_ManageBalanceCode),
-    ManageKeyValueCode: (11, write_ManageKeyValueCode),
-    ManageAssetCode: (12, write_ManageAssetCode),
-    CreateIssuanceRequestCode: (13, write_CreateIssuanceRequestCode),
-    PaymentCode: (14, write_PaymentCode),
+    ManageSignerResult: (2, write_ManageSignerResult),
+    ManageBalanceResult: (4, write_ManageBalanceResult),
+    ManageKeyValueResult: (6, write_ManageKeyValueResult),
+    ManageAssetResult: (8, write_ManageAssetResult),
+    CreateIssuanceRequestResult: (10, write_CreateIssuanceRequestResult),
+    PaymentResult: (12, write_PaymentResult),
+    OperationCode: (14, write_OperationCode),
+    CreateAccountCode: (16, write_CreateAccountCode),
+    ManageSignerCode: (18, write_ManageSignerCode),
+    ManageBalanceCode: (20, write_ManageBalanceCode),
+    ManageKeyValueCode: (22, write_ManageKeyValueCode),
+    ManageAssetCode: (24, write_ManageAssetCode),
+    CreateIssuanceRequestCode: (26, write_CreateIssuanceRequestCode),
+    PaymentCode: (28, write_PaymentCode),
 }
 
-READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {
+READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Operation: read_Operation,
     Transaction: read_Transaction,
     DecoratedSignature: read_DecoratedSignature,

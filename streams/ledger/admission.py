@@ -6,6 +6,8 @@ Signatures are verified elsewhere (in worker processes): this module says which 
 from dataclasses import dataclass
 from itertools import pairwise
 
+import msgspec
+
 from schemas.codec import Malformed, decode
 from schemas.generated.common import Hash, PublicKey, Signature
 from schemas.generated.events import AdmissionCode
@@ -27,8 +29,7 @@ class Refusal:
     transaction_hash: Hash | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Candidate:
+class Candidate(msgspec.Struct, eq=False, gc=False):
     """A well-formed envelope. It may enter a set once its signatures were verified."""
 
     envelope: bytes

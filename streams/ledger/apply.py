@@ -1,7 +1,8 @@
 """Applying one transaction: all of its operations or none."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from schemas.generated.ledger import ParticipantEffect
 from schemas.generated.transactions import (
@@ -24,8 +25,7 @@ from streams.ledger.state import LedgerDelta, LedgerState
 Change = tuple[KeyBytes, bytes | None, bytes | None]  # key, entry bytes before, after
 
 
-@dataclass(slots=True, frozen=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True):
     """What came of one transaction of a set."""
 
     candidate: Candidate

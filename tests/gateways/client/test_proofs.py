@@ -1,9 +1,10 @@
 """Proofs: true ones prove, and nothing that was touched does."""
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateways.client.errors import ProofError
 from gateways.client.proofs import Anchor, get_genesis_anchor, verify_proof
@@ -118,6 +119,6 @@ def test_another_genesis_proves_nothing() -> None:
         get_genesis_anchor(b"{}")
     anchor = get_anchor(ECONOMY)
     with pytest.raises(ProofError, match="another network"):
-        verify_proof(good, replace(anchor, network_id=compute_hash(b"x")), ALICE)
+        verify_proof(good, dataclasses.replace(anchor, network_id=compute_hash(b"x")), ALICE)
     with pytest.raises(ProofError, match="not the one that is trusted"):
-        verify_proof(good, replace(anchor, sequence=99), ALICE)
+        verify_proof(good, dataclasses.replace(anchor, sequence=99), ALICE)

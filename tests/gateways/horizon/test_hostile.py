@@ -5,11 +5,11 @@ import json
 import random
 import string
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import quote
 
 import httpx2
 import msgspec
+from msgspec.structs import replace
 
 from gateways.horizon.routes import ROUTES
 from schemas.codec import decode

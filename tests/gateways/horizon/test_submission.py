@@ -4,13 +4,13 @@ import base64
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from confluent_kafka import Consumer
+from msgspec.structs import replace
 
 from schemas.codec import decode, encode, frame
 from schemas.generated.common import Hash, Signature

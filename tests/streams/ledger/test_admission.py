@@ -1,9 +1,9 @@
 """What holds of an envelope before any ledger is asked."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash, Signature

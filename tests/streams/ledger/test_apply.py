@@ -1,9 +1,9 @@
 """One transaction: all of its operations or none; a defect of ours fails that one alone."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.generated.operations import PaymentCode
 from schemas.generated.transactions import OperationCode, TransactionCode

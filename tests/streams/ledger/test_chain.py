@@ -1,9 +1,9 @@
 """Records verify from the genesis on, and every forgery is found."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash, Signature
@@ -59,7 +59,7 @@ def with_signatures(record: LedgerRecord, *signatures: HeaderSignature) -> Ledge
 
 def with_header(record: LedgerRecord, **changes: object) -> LedgerRecord:
     """Another header, truly signed by enough validators: only its own content is wrong."""
-    header = replace(decode(LedgerHeader, record.header), **changes)  # type: ignore[arg-type]
+    header = replace(decode(LedgerHeader, record.header), **changes)
     certificate = sign(header.network_id, header, 0, 1, 2)
     return replace(record, header=encode(header), certificate=certificate)
 

@@ -1,9 +1,9 @@
 """A breach is found, whatever made it; what operations do never is one."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.generated.common import AccountID, Amount

@@ -1,9 +1,9 @@
 """Who may be in a set: signatures and weights, time bounds, duplicates, sizes."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.generated.common import Permission
 from schemas.generated.events import AdmissionCode

@@ -1,10 +1,10 @@
 """No transaction adds more to a ledger's body than was declared of it: sets are cut by that."""
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.generated.common import AccountID, Amount
 from schemas.generated.ledger import Asset, BaseAssets

@@ -1,10 +1,10 @@
 """The state and the delta that a transaction writes through: reads its writes, takes all back."""
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.codec import decode
 from schemas.generated.ledger import KeyValue, LedgerEntry

@@ -1,6 +1,6 @@
 """SCP's statements signed, durable before they are sent, and judged when they come from others."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash, Signature

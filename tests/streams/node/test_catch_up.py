@@ -1,8 +1,7 @@
 """Who is ahead, and closing certified ledgers again."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from schemas.generated.common import PublicKey
 from schemas.generated.ledger import Certificate

@@ -1,6 +1,6 @@
 """The queue: bounded, fair among sources, never two envelopes of one transaction in a set."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from schemas.generated.events import AdmissionCode
 from schemas.generated.operations import CreateSigner, ManageSigner

@@ -1,8 +1,7 @@
 """How values are judged: by the ledger before them, by time, by their sets."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.generated.common import Hash
@@ -87,7 +86,7 @@ def test_a_set_is_judged_at_the_time_of_its_value() -> None:
 )
 def test_what_builds_on_something_else_is_invalid(changes: dict[str, object]) -> None:
     world = World()
-    value = replace(world.make(), **changes)  # type: ignore[arg-type]
+    value = replace(world.make(), **changes)
     assert world.judge(value) is Validation.INVALID
 
 

@@ -1,8 +1,7 @@
 """CreateAccount, case by case."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from schemas.generated.common import AccountID
 from schemas.generated.operations import CreateAccount, CreateAccountCode, CreateAccountResult

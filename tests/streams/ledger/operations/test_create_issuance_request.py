@@ -1,9 +1,9 @@
 """CreateIssuanceRequest, case by case."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.generated.common import Amount, BalanceID, Permission
 from schemas.generated.ledger import Account, AccountRole

@@ -1,9 +1,9 @@
 """ManageAsset, case by case."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.generated.common import Amount
 from schemas.generated.ledger import BaseAssets

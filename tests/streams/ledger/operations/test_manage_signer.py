@@ -1,8 +1,7 @@
 """ManageSigner, case by case."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from schemas.generated.operations import (
     CreateSigner,
