@@ -45,6 +45,9 @@ TIMER_NAMES = {
 }
 TIMER_KINDS = {name: kind for kind, name in TIMER_NAMES.items()}
 EnvelopeKey = tuple[PublicKey, bool]  # node, is it its nomination
+# What a peer is told of the slots: less than may wait for it, whatever others put into statements.
+STATE_BYTES_MAX = 7 * 1024 * 1024
+ENVELOPES_A_MESSAGE, BYTES_A_MESSAGE = 500, 1024 * 1024
 
 
 class Agreement:
@@ -83,12 +86,14 @@ class Agreement:
             return None
         return statement
 
-    def receive(self, statement: Statement, envelope: Envelope) -> list[Output]:
-        """Hands an opened statement to SCP; keeps its envelope for those who ask later."""
+    def receive(self, statement: Statement, envelope: Envelope) -> tuple[bool, list[Output]]:
+        """Hands an opened statement to SCP; keeps its envelope for those who ask later. The first
+        value tells whether it was taken in."""
         found = self.scp.receive(statement)
-        if not any(isinstance(each, scp_outputs.Refused) for each in found):
+        is_taken = not any(isinstance(each, scp_outputs.Refused) for each in found)
+        if is_taken:
             self._keep(statement, envelope)
-        return self.translate(found)
+        return is_taken, self.translate(found)
 
     def restore(self, statements: Iterable[Statement]) -> list[Output]:
         """Own statements as they were made durable: not sent now, but told to those who ask."""
@@ -170,6 +175,25 @@ class Agreement:
             for statement, envelope in self._known[slot].values()
             if not is_own or statement.node_id == self.node_id
         )
+
+    def get_state(self, from_slot: int) -> list[Message]:
+        """What is known of the slots from there on, the first of them first, as far as it fits."""
+        messages: list[Message] = []
+        batch: list[Envelope] = []
+        total = size = 0
+        for envelope in self.get_envelopes(from_slot):
+            total += len(envelope.statement)
+            if total > STATE_BYTES_MAX:
+                break
+            if batch and (
+                len(batch) == ENVELOPES_A_MESSAGE
+                or size + len(envelope.statement) > BYTES_A_MESSAGE
+            ):
+                messages.append(Message(Statements(tuple(batch))))
+                batch, size = [], 0
+            batch.append(envelope)
+            size += len(envelope.statement)
+        return [*messages, Message(Statements(tuple(batch)))] if batch else messages
 
     def get_statements(self, slot: int) -> list[Statement]:
         """The newest that each node said in a slot, of nomination and of ballots."""

@@ -28,9 +28,7 @@ class Flood:
     def take_adverts(self) -> list[tuple[Hash, ...]]:
         """What became known since the last call, in messages of bounded size."""
         hashes, self._to_advertise = self._to_advertise, []
-        return [
-            tuple(hashes[i : i + PER_MESSAGE_MAX]) for i in range(0, len(hashes), PER_MESSAGE_MAX)
-        ]
+        return _split(hashes)
 
     def want(self, envelope_hash: Hash, peer: PublicKey, now_ms: int) -> None:
         """`peer` has it and this node has not. Bounded: a flood of adverts is forgotten."""
@@ -40,11 +38,16 @@ class Flood:
     def forget(self, envelope_hash: Hash) -> None:
         self._wanted.pop(envelope_hash, None)
 
-    def take_demands(self, now_ms: int) -> dict[PublicKey, list[Hash]]:
-        """What has been unseen for long enough, by whom to ask; each is asked for once."""
+    def take_demands(self, now_ms: int) -> list[tuple[PublicKey, tuple[Hash, ...]]]:
+        """What has been unseen for long enough, and whom to ask, in messages of bounded size; each
+        is asked for once."""
         demands: dict[PublicKey, list[Hash]] = {}
         for envelope_hash, (peer, since_ms) in list(self._wanted.items()):
             if now_ms - since_ms >= DEMAND_DELAY_MS:
                 del self._wanted[envelope_hash]
                 demands.setdefault(peer, []).append(envelope_hash)
-        return demands
+        return [(peer, part) for peer, hashes in demands.items() for part in _split(hashes)]
+
+
+def _split(hashes: list[Hash]) -> list[tuple[Hash, ...]]:
+    return [tuple(hashes[i : i + PER_MESSAGE_MAX]) for i in range(0, len(hashes), PER_MESSAGE_MAX)]

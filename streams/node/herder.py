@@ -150,14 +150,17 @@ class Herder:
             statement = self.agreement.open_envelope(envelope)
             if statement is None:
                 continue
-            outputs += self._fetcher.want(self.open_slot, statement, peer)
-            outputs += self.agreement.receive(statement, envelope)
+            is_taken, said = self.agreement.receive(statement, envelope)
+            wanted = self._fetcher.want(self.open_slot, statement, peer) if is_taken else []
+            outputs += said + wanted
             if statement.slot == self.open_slot and isinstance(statement.pledges, Nominate):
                 self._is_called = True
             self.lag.note(peer, statement.slot)
         return outputs + self._catch_up() + self._advance(now_ms)
 
     def _receive_set(self, peer: PublicKey, body: TransactionSet, now_ms: int) -> list[Output]:
+        if len(body.envelope_hashes) > self.ledger.state.get_settings().max_set_transactions:
+            return [Alarm(f"{peer.hex()} sent a transaction set larger than any ledger's")]
         known = self._sets.add(self.open_slot, body, self.intake.queue, peer)
         if known is None:
             return [Alarm(f"{peer.hex()} sent a transaction set that nobody wants")]
@@ -202,8 +205,7 @@ class Herder:
             outputs += self._receive_signed_header(peer, signed, now_ms)
         oldest = next(iter(self.certifier.uncertified), self.open_slot)
         if outputs and oldest < self.open_slot - 1:  # the newest has its own on the way
-            request = Message(overlay.CertificateRequest(oldest))
-            outputs.append(Send(peer, Lane.REPLIES, request))
+            outputs.append(Send(peer, Lane.REPLIES, Message(overlay.CertificateRequest(oldest))))
         return outputs
 
     def _receive_state_request(
@@ -230,8 +232,7 @@ class Herder:
     # What we say
 
     def _get_state(self, peer: PublicKey, from_slot: int) -> list[Output]:
-        envelopes = self.agreement.get_envelopes(from_slot)
-        messages = [Message(overlay.Statements(envelopes))] if envelopes else []
+        messages = self.agreement.get_state(from_slot)
         return [Send(peer, Lane.SCP, each) for each in (*messages, *self._get_signed_headers())]
 
     def _get_signed_headers(self) -> list[Message]:
@@ -257,8 +258,7 @@ class Herder:
         oldest = next(iter(self.certifier.uncertified), None)
         if oldest is not None:
             outputs += [Broadcast(Lane.SCP, each) for each in self._get_signed_headers()]
-            request = Message(overlay.CertificateRequest(oldest))
-            outputs.append(Broadcast(Lane.SCP, request))
+            outputs.append(Broadcast(Lane.SCP, Message(overlay.CertificateRequest(oldest))))
         if silent_ms >= RESEND_MS:
             outputs += self._catch_up(is_late=True)
         return outputs + self._advance(now_ms)
@@ -270,8 +270,8 @@ class Herder:
             return []
         self._is_catching_up = True
         request = Message(overlay.LedgerRequest(self.open_slot))
-        timer = Timer(TimerName.CATCH_UP, 0)
-        return [Send(peer, Lane.REPLIES, request), StartTimer(timer, CATCH_UP_MS)]
+        again = StartTimer(Timer(TimerName.CATCH_UP, 0), CATCH_UP_MS)
+        return [Send(peer, Lane.REPLIES, request), again]
 
     # The open slot
 

@@ -143,8 +143,8 @@ class Intake:
     def fire_demand(self, now_ms: int) -> list[Output]:
         self._is_demand_due = False
         outputs: list[Output] = [
-            Send(peer, Lane.REPLIES, Message(DemandTransactions(tuple(hashes))))
-            for peer, hashes in self.flood.take_demands(now_ms).items()
+            Send(peer, Lane.REPLIES, Message(DemandTransactions(hashes)))
+            for peer, hashes in self.flood.take_demands(now_ms)
         ]
         return outputs + self._wait_to_demand()
 

@@ -23,10 +23,10 @@ def test_what_stays_unseen_is_demanded_once_of_whom_told_first() -> None:
     flood.want(get_hash(1), ANNA, 1_000)
     flood.want(get_hash(1), BEN, 1_000)
     flood.want(get_hash(2), BEN, 1_050)
-    assert flood.take_demands(1_000 + DEMAND_DELAY_MS - 1) == {}
-    assert flood.take_demands(1_000 + DEMAND_DELAY_MS) == {ANNA: [get_hash(1)]}
+    assert flood.take_demands(1_000 + DEMAND_DELAY_MS - 1) == []
+    assert flood.take_demands(1_000 + DEMAND_DELAY_MS) == [(ANNA, (get_hash(1),))]
     assert flood.is_waiting
-    assert flood.take_demands(1_050 + DEMAND_DELAY_MS) == {BEN: [get_hash(2)]}
+    assert flood.take_demands(1_050 + DEMAND_DELAY_MS) == [(BEN, (get_hash(2),))]
     assert not flood.is_waiting
 
 
@@ -35,12 +35,12 @@ def test_what_came_by_itself_is_not_demanded() -> None:
     flood.want(get_hash(1), ANNA, 0)
     flood.forget(get_hash(1))
     assert not flood.is_waiting
-    assert flood.take_demands(1_000_000) == {}
+    assert flood.take_demands(1_000_000) == []
 
 
 def test_a_flood_of_adverts_is_bounded() -> None:
     flood = Flood()
     for number in range(WANTED_MAX + 10):
         flood.want(get_hash(number), ANNA, 0)
-    [demanded] = flood.take_demands(DEMAND_DELAY_MS).values()
+    demanded = [each for _, hashes in flood.take_demands(DEMAND_DELAY_MS) for each in hashes]
     assert len(demanded) == WANTED_MAX
