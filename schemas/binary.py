@@ -123,10 +123,8 @@ def write_string(value: str, out: bytearray, maximum: int) -> None:
     write_bytes(value.encode(), out, maximum)
 
 
-def write_fixed(value: bytes, out: bytearray, size: int) -> None:
-    if type(value) is not bytes or len(value) != size:
-        raise Unencodable(f"expected {size} bytes")
-    out += value
+def get_branch_error(value: object) -> Unencodable:
+    return Unencodable(f"{type(value).__name__} is not a branch of the union")
 
 
 def write_unsigned(value: int, out: bytearray, size: int) -> None:

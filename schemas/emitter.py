@@ -142,8 +142,14 @@ class Generator:
             return [f"write_{avro}({source}, out, {bounds['maxLength']})"]
         schema = self.resolve(avro)
         if schema["type"] == "fixed":
-            kind = "unsigned" if schema.get("integer") else "fixed"
-            return [f"write_{kind}({source}, out, {schema['size']})"]
+            size = schema["size"]
+            if schema.get("integer"):
+                return [f"write_unsigned({source}, out, {size})"]
+            return [
+                f"if type({source}) is not bytes or len({source}) != {size}:",
+                f'    raise Unencodable("expected {size} bytes")',
+                f"out += {source}",
+            ]
         depth = ", depth + 1" if schema["name"] == self.current else ""
         return [f"{self.use(schema, 'write_')}({source}, out{depth})"]
 
@@ -167,9 +173,10 @@ class Generator:
             f"{table}: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {{\n{lines}}}"
         )
         return [
-            f"if type({source}) not in {table}:",
-            f'    raise Unencodable(f"{{type({source}).__name__}} is not a branch of the union")',
-            f"branch, write = {table}[type({source})]",
+            "try:",
+            f"    branch, write = {table}[type({source})]",
+            "except KeyError:",
+            f"    raise get_branch_error({source}) from None",
             "out.append(branch)",
             f"write({source}, out)",
         ]

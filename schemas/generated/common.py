@@ -74,7 +74,9 @@ def read_SignerData(data: Any, at: int) -> tuple[SignerData, int]:
 
 
 def write_SignerData(value: SignerData, out: bytearray) -> None:
-    write_fixed(value.public_key, out, 32)
+    if type(value.public_key) is not bytes or len(value.public_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.public_key
     write_unsigned(value.role_id, out, 8)
     write_bounded(value.weight, out, 0, 1000)
     write_bounded(value.identity, out, 0, 4294967295)

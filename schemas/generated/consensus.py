@@ -57,7 +57,9 @@ def write_QuorumSet(value: QuorumSet, out: bytearray, depth: int = 0) -> None:
     write_count(len(value.validators), out, 1000)
     if value.validators:
         for f_validators_item in value.validators:
-            write_fixed(f_validators_item, out, 32)
+            if type(f_validators_item) is not bytes or len(f_validators_item) != 32:
+                raise Unencodable("expected 32 bytes")
+            out += f_validators_item
         out.append(0)
     write_count(len(value.inner_sets), out, 1000)
     if value.inner_sets:
@@ -138,7 +140,9 @@ def read_Nominate(data: Any, at: int) -> tuple[Nominate, int]:
 
 
 def write_Nominate(value: Nominate, out: bytearray) -> None:
-    write_fixed(value.quorum_set_hash, out, 32)
+    if type(value.quorum_set_hash) is not bytes or len(value.quorum_set_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.quorum_set_hash
     write_count(len(value.votes), out, 1000)
     if value.votes:
         for f_votes_item in value.votes:
@@ -192,7 +196,9 @@ def read_Prepare(data: Any, at: int) -> tuple[Prepare, int]:
 
 
 def write_Prepare(value: Prepare, out: bytearray) -> None:
-    write_fixed(value.quorum_set_hash, out, 32)
+    if type(value.quorum_set_hash) is not bytes or len(value.quorum_set_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.quorum_set_hash
     write_Ballot(value.ballot, out)
     if value.prepared is None:
         out.append(0)
@@ -234,7 +240,9 @@ def read_Confirm(data: Any, at: int) -> tuple[Confirm, int]:
 
 
 def write_Confirm(value: Confirm, out: bytearray) -> None:
-    write_fixed(value.quorum_set_hash, out, 32)
+    if type(value.quorum_set_hash) is not bytes or len(value.quorum_set_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.quorum_set_hash
     write_Ballot(value.ballot, out)
     write_bounded(value.counter_prepared, out, 0, 4294967295)
     write_bounded(value.counter_commit, out, 0, 4294967295)
@@ -265,7 +273,9 @@ def read_Externalize(data: Any, at: int) -> tuple[Externalize, int]:
 def write_Externalize(value: Externalize, out: bytearray) -> None:
     write_Ballot(value.commit, out)
     write_bounded(value.counter_high, out, 0, 4294967295)
-    write_fixed(value.commit_quorum_set_hash, out, 32)
+    if type(value.commit_quorum_set_hash) is not bytes or len(value.commit_quorum_set_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.commit_quorum_set_hash
 
 
 class Statement(Record, frozen=True):
@@ -292,11 +302,14 @@ def read_Statement(data: Any, at: int) -> tuple[Statement, int]:
 
 
 def write_Statement(value: Statement, out: bytearray) -> None:
-    write_fixed(value.node_id, out, 32)
+    if type(value.node_id) is not bytes or len(value.node_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.node_id
     write_unsigned(value.slot, out, 8)
-    if type(value.pledges) not in WRITERS_1:
-        raise Unencodable(f"{type(value.pledges).__name__} is not a branch of the union")
-    branch, write = WRITERS_1[type(value.pledges)]
+    try:
+        branch, write = WRITERS_1[type(value.pledges)]
+    except KeyError:
+        raise get_branch_error(value.pledges) from None
     out.append(branch)
     write(value.pledges, out)
 
@@ -325,7 +338,9 @@ def read_Envelope(data: Any, at: int) -> tuple[Envelope, int]:
 
 def write_Envelope(value: Envelope, out: bytearray) -> None:
     write_bytes(value.statement, out, 262144)
-    write_fixed(value.signature, out, 64)
+    if type(value.signature) is not bytes or len(value.signature) != 64:
+        raise Unencodable("expected 64 bytes")
+    out += value.signature
 
 
 class ScpValue(Record, frozen=True):
@@ -366,8 +381,12 @@ def read_ScpValue(data: Any, at: int) -> tuple[ScpValue, int]:
 
 
 def write_ScpValue(value: ScpValue, out: bytearray) -> None:
-    write_fixed(value.previous_header_hash, out, 32)
-    write_fixed(value.set_hash, out, 32)
+    if type(value.previous_header_hash) is not bytes or len(value.previous_header_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.previous_header_hash
+    if type(value.set_hash) is not bytes or len(value.set_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.set_hash
     write_unsigned(value.close_time_ms, out, 8)
     write_count(len(value.upgrades), out, 6)
     if value.upgrades:

@@ -116,12 +116,16 @@ def read_Admission(data: Any, at: int) -> tuple[Admission, int]:
 
 
 def write_Admission(value: Admission, out: bytearray) -> None:
-    write_fixed(value.envelope_hash, out, 32)
+    if type(value.envelope_hash) is not bytes or len(value.envelope_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.envelope_hash
     if value.transaction_hash is None:
         out.append(0)
     else:
         out.append(2)
-        write_fixed(value.transaction_hash, out, 32)
+        if type(value.transaction_hash) is not bytes or len(value.transaction_hash) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.transaction_hash
     write_AdmissionCode(value.code, out)
     write_string(value.detail, out, 256)
     write_unsigned(value.ledger_sequence, out, 8)

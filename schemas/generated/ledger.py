@@ -95,7 +95,9 @@ def read_NetworkSettings(data: Any, at: int) -> tuple[NetworkSettings, int]:
 
 def write_NetworkSettings(value: NetworkSettings, out: bytearray) -> None:
     write_bounded(value.ledger_version, out, 1, 1000000)
-    write_fixed(value.master_account, out, 32)
+    if type(value.master_account) is not bytes or len(value.master_account) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.master_account
     write_unsigned(value.max_time_ahead_ms, out, 8)
     write_unsigned(value.close_time_ahead_ms, out, 8)
     write_unsigned(value.minimum_interval_ms, out, 8)
@@ -287,12 +289,16 @@ def read_Account(data: Any, at: int) -> tuple[Account, int]:
 
 
 def write_Account(value: Account, out: bytearray) -> None:
-    write_fixed(value.account_id, out, 32)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
     if value.referrer is None:
         out.append(0)
     else:
         out.append(2)
-        write_fixed(value.referrer, out, 32)
+        if type(value.referrer) is not bytes or len(value.referrer) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.referrer
     write_unsigned(value.sequential_id, out, 8)
     write_unsigned(value.role_id, out, 8)
 
@@ -314,7 +320,9 @@ def read_Signer(data: Any, at: int) -> tuple[Signer, int]:
 
 
 def write_Signer(value: Signer, out: bytearray) -> None:
-    write_fixed(value.account_id, out, 32)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
     write_SignerData(value.data, out)
 
 
@@ -344,9 +352,10 @@ def read_KeyValue(data: Any, at: int) -> tuple[KeyValue, int]:
 
 def write_KeyValue(value: KeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
-    if type(value.value) not in WRITERS_1:
-        raise Unencodable(f"{type(value.value).__name__} is not a branch of the union")
-    branch, write = WRITERS_1[type(value.value)]
+    try:
+        branch, write = WRITERS_1[type(value.value)]
+    except KeyError:
+        raise get_branch_error(value.value) from None
     out.append(branch)
     write(value.value, out)
 
@@ -408,8 +417,12 @@ def read_Asset(data: Any, at: int) -> tuple[Asset, int]:
 
 def write_Asset(value: Asset, out: bytearray) -> None:
     write_string(value.code, out, 16)
-    write_fixed(value.owner, out, 32)
-    write_fixed(value.preissued_asset_signer, out, 32)
+    if type(value.owner) is not bytes or len(value.owner) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.owner
+    if type(value.preissued_asset_signer) is not bytes or len(value.preissued_asset_signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.preissued_asset_signer
     write_bytes(value.details, out, 2048)
     write_unsigned(value.max_issuance_amount, out, 16)
     write_unsigned(value.available_for_issuance, out, 16)
@@ -449,8 +462,12 @@ def read_Balance(data: Any, at: int) -> tuple[Balance, int]:
 
 
 def write_Balance(value: Balance, out: bytearray) -> None:
-    write_fixed(value.balance_id, out, 32)
-    write_fixed(value.account_id, out, 32)
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
     write_string(value.asset, out, 16)
     write_unsigned(value.amount, out, 16)
     write_unsigned(value.locked, out, 16)
@@ -482,7 +499,9 @@ def read_Reference(data: Any, at: int) -> tuple[Reference, int]:
 
 
 def write_Reference(value: Reference, out: bytearray) -> None:
-    write_fixed(value.account_id, out, 32)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
     write_string(value.reference, out, 64)
     write_TransactionReference(value.first, out)
 
@@ -535,7 +554,9 @@ def read_IssuanceRequest(data: Any, at: int) -> tuple[IssuanceRequest, int]:
 def write_IssuanceRequest(value: IssuanceRequest, out: bytearray) -> None:
     write_string(value.asset, out, 16)
     write_unsigned(value.amount, out, 16)
-    write_fixed(value.receiver, out, 32)
+    if type(value.receiver) is not bytes or len(value.receiver) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.receiver
     write_bytes(value.creator_details, out, 2048)
 
 
@@ -606,9 +627,15 @@ def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
 
 def write_ReviewableRequest(value: ReviewableRequest, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
-    write_fixed(value.body_hash, out, 32)
-    write_fixed(value.requestor, out, 32)
-    write_fixed(value.reviewer, out, 32)
+    if type(value.body_hash) is not bytes or len(value.body_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.body_hash
+    if type(value.requestor) is not bytes or len(value.requestor) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.requestor
+    if type(value.reviewer) is not bytes or len(value.reviewer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.reviewer
     write_string(value.reject_reason, out, 256)
     if value.reference is None:
         out.append(0)
@@ -618,9 +645,10 @@ def write_ReviewableRequest(value: ReviewableRequest, out: bytearray) -> None:
     write_unsigned(value.created_at_ms, out, 8)
     write_bounded(value.all_tasks, out, 0, 4294967295)
     write_bounded(value.pending_tasks, out, 0, 4294967295)
-    if type(value.body) not in WRITERS_3:
-        raise Unencodable(f"{type(value.body).__name__} is not a branch of the union")
-    branch, write = WRITERS_3[type(value.body)]
+    try:
+        branch, write = WRITERS_3[type(value.body)]
+    except KeyError:
+        raise get_branch_error(value.body) from None
     out.append(branch)
     write(value.body, out)
 
@@ -665,7 +693,9 @@ def write_RequestReference(value: RequestReference, out: bytearray) -> None:
         out.append(0)
     else:
         out.append(2)
-        write_fixed(value.requestor, out, 32)
+        if type(value.requestor) is not bytes or len(value.requestor) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.requestor
     write_string(value.reference, out, 64)
     write_unsigned(value.request_id, out, 8)
     write_TransactionReference(value.first, out)
@@ -689,9 +719,10 @@ def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
 
 
 def write_LedgerEntry(value: LedgerEntry, out: bytearray) -> None:
-    if type(value.data) not in WRITERS_5:
-        raise Unencodable(f"{type(value.data).__name__} is not a branch of the union")
-    branch, write = WRITERS_5[type(value.data)]
+    try:
+        branch, write = WRITERS_5[type(value.data)]
+    except KeyError:
+        raise get_branch_error(value.data) from None
     out.append(branch)
     write(value.data, out)
 
@@ -796,7 +827,9 @@ def read_AccountKey(data: Any, at: int) -> tuple[AccountKey, int]:
 
 
 def write_AccountKey(value: AccountKey, out: bytearray) -> None:
-    write_fixed(value.account_id, out, 32)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
 
 
 class SignerKey(Record, frozen=True):
@@ -817,8 +850,12 @@ def read_SignerKey(data: Any, at: int) -> tuple[SignerKey, int]:
 
 
 def write_SignerKey(value: SignerKey, out: bytearray) -> None:
-    write_fixed(value.account_id, out, 32)
-    write_fixed(value.public_key, out, 32)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    if type(value.public_key) is not bytes or len(value.public_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.public_key
 
 
 class KeyValueKey(Record, frozen=True):
@@ -873,7 +910,9 @@ def read_BalanceKey(data: Any, at: int) -> tuple[BalanceKey, int]:
 
 
 def write_BalanceKey(value: BalanceKey, out: bytearray) -> None:
-    write_fixed(value.balance_id, out, 32)
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
 
 
 class ReferenceKey(Record, frozen=True):
@@ -899,7 +938,9 @@ def read_ReferenceKey(data: Any, at: int) -> tuple[ReferenceKey, int]:
 
 
 def write_ReferenceKey(value: ReferenceKey, out: bytearray) -> None:
-    write_fixed(value.account_id, out, 32)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
     write_string(value.reference, out, 64)
 
 
@@ -953,7 +994,9 @@ def write_RequestReferenceKey(value: RequestReferenceKey, out: bytearray) -> Non
         out.append(0)
     else:
         out.append(2)
-        write_fixed(value.requestor, out, 32)
+        if type(value.requestor) is not bytes or len(value.requestor) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.requestor
     write_string(value.reference, out, 64)
 
 
@@ -975,9 +1018,10 @@ def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
 
 
 def write_LedgerKey(value: LedgerKey, out: bytearray) -> None:
-    if type(value.data) not in WRITERS_7:
-        raise Unencodable(f"{type(value.data).__name__} is not a branch of the union")
-    branch, write = WRITERS_7[type(value.data)]
+    try:
+        branch, write = WRITERS_7[type(value.data)]
+    except KeyError:
+        raise get_branch_error(value.data) from None
     out.append(branch)
     write(value.data, out)
 
@@ -1040,18 +1084,34 @@ def read_LedgerHeader(data: Any, at: int) -> tuple[LedgerHeader, int]:
 
 
 def write_LedgerHeader(value: LedgerHeader, out: bytearray) -> None:
-    write_fixed(value.network_id, out, 32)
+    if type(value.network_id) is not bytes or len(value.network_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.network_id
     write_unsigned(value.sequence, out, 8)
-    write_fixed(value.previous_header_hash, out, 32)
+    if type(value.previous_header_hash) is not bytes or len(value.previous_header_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.previous_header_hash
     write_unsigned(value.close_time_ms, out, 8)
     write_bounded(value.ledger_version, out, 1, 1000000)
-    write_fixed(value.set_hash, out, 32)
+    if type(value.set_hash) is not bytes or len(value.set_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.set_hash
     write_bounded(value.transaction_count, out, 0, 100000)
-    write_fixed(value.receipts_root, out, 32)
-    write_fixed(value.body_hash, out, 32)
-    write_fixed(value.state_root, out, 32)
-    write_fixed(value.hash_window_root, out, 32)
-    write_fixed(value.quorum_set_hash, out, 32)
+    if type(value.receipts_root) is not bytes or len(value.receipts_root) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.receipts_root
+    if type(value.body_hash) is not bytes or len(value.body_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.body_hash
+    if type(value.state_root) is not bytes or len(value.state_root) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.state_root
+    if type(value.hash_window_root) is not bytes or len(value.hash_window_root) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.hash_window_root
+    if type(value.quorum_set_hash) is not bytes or len(value.quorum_set_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.quorum_set_hash
 
 
 class HeaderSignature(Record, frozen=True):
@@ -1072,8 +1132,12 @@ def read_HeaderSignature(data: Any, at: int) -> tuple[HeaderSignature, int]:
 
 
 def write_HeaderSignature(value: HeaderSignature, out: bytearray) -> None:
-    write_fixed(value.node_id, out, 32)
-    write_fixed(value.signature, out, 64)
+    if type(value.node_id) is not bytes or len(value.node_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.node_id
+    if type(value.signature) is not bytes or len(value.signature) != 64:
+        raise Unencodable("expected 64 bytes")
+    out += value.signature
 
 
 class Certificate(Record, frozen=True):
@@ -1201,7 +1265,9 @@ def read_BalanceMovement(data: Any, at: int) -> tuple[BalanceMovement, int]:
 
 
 def write_BalanceMovement(value: BalanceMovement, out: bytearray) -> None:
-    write_fixed(value.balance_id, out, 32)
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
     write_string(value.asset, out, 16)
     write_unsigned(value.amount, out, 16)
     write_unsigned(value.fee, out, 16)
@@ -1237,7 +1303,9 @@ def read_ParticipantEffect(data: Any, at: int) -> tuple[ParticipantEffect, int]:
 
 def write_ParticipantEffect(value: ParticipantEffect, out: bytearray) -> None:
     write_bounded(value.operation_index, out, 0, 99)
-    write_fixed(value.account_id, out, 32)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
     write_EffectKind(value.kind, out)
     if value.movement is None:
         out.append(0)
@@ -1293,7 +1361,9 @@ def read_AppliedTransaction(data: Any, at: int) -> tuple[AppliedTransaction, int
 
 def write_AppliedTransaction(value: AppliedTransaction, out: bytearray) -> None:
     write_bytes(value.envelope, out, 262144)
-    write_fixed(value.transaction_hash, out, 32)
+    if type(value.transaction_hash) is not bytes or len(value.transaction_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.transaction_hash
     write_TransactionResult(value.result, out)
     write_count(len(value.changes), out, 1048576)
     if value.changes:
@@ -1403,8 +1473,12 @@ def read_StateProofEntry(data: Any, at: int) -> tuple[StateProofEntry, int]:
 
 
 def write_StateProofEntry(value: StateProofEntry, out: bytearray) -> None:
-    write_fixed(value.trie_key, out, 32)
-    write_fixed(value.entry_hash, out, 32)
+    if type(value.trie_key) is not bytes or len(value.trie_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.trie_key
+    if type(value.entry_hash) is not bytes or len(value.entry_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.entry_hash
 
 
 SiblingHashes = NewType("SiblingHashes", bytes)
@@ -1456,7 +1530,9 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_count(len(value.levels), out, 64)
     if value.levels:
         for f_levels_item in value.levels:
-            write_fixed(f_levels_item, out, 480)
+            if type(f_levels_item) is not bytes or len(f_levels_item) != 480:
+                raise Unencodable("expected 480 bytes")
+            out += f_levels_item
         out.append(0)
 
 

@@ -59,12 +59,16 @@ def read_CreateAccount(data: Any, at: int) -> tuple[CreateAccount, int]:
 
 
 def write_CreateAccount(value: CreateAccount, out: bytearray) -> None:
-    write_fixed(value.destination, out, 32)
+    if type(value.destination) is not bytes or len(value.destination) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.destination
     if value.referrer is None:
         out.append(0)
     else:
         out.append(2)
-        write_fixed(value.referrer, out, 32)
+        if type(value.referrer) is not bytes or len(value.referrer) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.referrer
     write_unsigned(value.role_id, out, 8)
     write_count(len(value.signers), out, 20)
     if value.signers:
@@ -179,7 +183,9 @@ def read_CreateIssuanceRequest(data: Any, at: int) -> tuple[CreateIssuanceReques
 def write_CreateIssuanceRequest(value: CreateIssuanceRequest, out: bytearray) -> None:
     write_string(value.asset, out, 16)
     write_unsigned(value.amount, out, 16)
-    write_fixed(value.receiver, out, 32)
+    if type(value.receiver) is not bytes or len(value.receiver) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.receiver
     write_bytes(value.creator_details, out, 2048)
     write_string(value.reference, out, 64)
     if value.all_tasks is None:
@@ -260,7 +266,9 @@ def read_CreateIssuanceRequestResult(data: Any, at: int) -> tuple[CreateIssuance
 
 def write_CreateIssuanceRequestResult(value: CreateIssuanceRequestResult, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
-    write_fixed(value.receiver_account, out, 32)
+    if type(value.receiver_account) is not bytes or len(value.receiver_account) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.receiver_account
     write_boolean(value.fulfilled, out)
 
 
@@ -320,7 +328,9 @@ def read_CreateAsset(data: Any, at: int) -> tuple[CreateAsset, int]:
 
 def write_CreateAsset(value: CreateAsset, out: bytearray) -> None:
     write_string(value.code, out, 16)
-    write_fixed(value.preissued_asset_signer, out, 32)
+    if type(value.preissued_asset_signer) is not bytes or len(value.preissued_asset_signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.preissued_asset_signer
     write_unsigned(value.max_issuance_amount, out, 16)
     write_unsigned(value.initial_preissued_amount, out, 16)
     write_bounded(value.policies, out, 0, 4294967295)
@@ -355,9 +365,10 @@ def read_ManageAsset(data: Any, at: int) -> tuple[ManageAsset, int]:
 
 def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
-    if type(value.action) not in WRITERS_1:
-        raise Unencodable(f"{type(value.action).__name__} is not a branch of the union")
-    branch, write = WRITERS_1[type(value.action)]
+    try:
+        branch, write = WRITERS_1[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
     out.append(branch)
     write(value.action, out)
 
@@ -472,7 +483,9 @@ def read_ManageBalance(data: Any, at: int) -> tuple[ManageBalance, int]:
 
 def write_ManageBalance(value: ManageBalance, out: bytearray) -> None:
     write_ManageBalanceAction(value.action, out)
-    write_fixed(value.destination, out, 32)
+    if type(value.destination) is not bytes or len(value.destination) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.destination
     write_string(value.asset, out, 16)
 
 
@@ -523,7 +536,9 @@ def read_ManageBalanceResult(data: Any, at: int) -> tuple[ManageBalanceResult, i
 
 
 def write_ManageBalanceResult(value: ManageBalanceResult, out: bytearray) -> None:
-    write_fixed(value.balance_id, out, 32)
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
 
 
 class U32Value(Record, frozen=True):
@@ -597,9 +612,10 @@ def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
-    if type(value.value) not in WRITERS_3:
-        raise Unencodable(f"{type(value.value).__name__} is not a branch of the union")
-    branch, write = WRITERS_3[type(value.value)]
+    try:
+        branch, write = WRITERS_3[type(value.value)]
+    except KeyError:
+        raise get_branch_error(value.value) from None
     out.append(branch)
     write(value.value, out)
 
@@ -643,9 +659,10 @@ def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
 
 def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
-    if type(value.action) not in WRITERS_5:
-        raise Unencodable(f"{type(value.action).__name__} is not a branch of the union")
-    branch, write = WRITERS_5[type(value.action)]
+    try:
+        branch, write = WRITERS_5[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
     out.append(branch)
     write(value.action, out)
 
@@ -738,7 +755,9 @@ def read_RemoveSigner(data: Any, at: int) -> tuple[RemoveSigner, int]:
 
 
 def write_RemoveSigner(value: RemoveSigner, out: bytearray) -> None:
-    write_fixed(value.public_key, out, 32)
+    if type(value.public_key) is not bytes or len(value.public_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.public_key
 
 
 class ManageSigner(Record, frozen=True):
@@ -757,9 +776,10 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
-    if type(value.action) not in WRITERS_7:
-        raise Unencodable(f"{type(value.action).__name__} is not a branch of the union")
-    branch, write = WRITERS_7[type(value.action)]
+    try:
+        branch, write = WRITERS_7[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
     out.append(branch)
     write(value.action, out)
 
@@ -822,7 +842,9 @@ def read_PaymentToAccount(data: Any, at: int) -> tuple[PaymentToAccount, int]:
 
 
 def write_PaymentToAccount(value: PaymentToAccount, out: bytearray) -> None:
-    write_fixed(value.account_id, out, 32)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
 
 
 class PaymentToBalance(Record, frozen=True):
@@ -839,7 +861,9 @@ def read_PaymentToBalance(data: Any, at: int) -> tuple[PaymentToBalance, int]:
 
 
 def write_PaymentToBalance(value: PaymentToBalance, out: bytearray) -> None:
-    write_fixed(value.balance_id, out, 32)
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
 
 
 class PaymentFee(Record, frozen=True):
@@ -933,10 +957,13 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
 
 
 def write_Payment(value: Payment, out: bytearray) -> None:
-    write_fixed(value.source_balance, out, 32)
-    if type(value.destination) not in WRITERS_9:
-        raise Unencodable(f"{type(value.destination).__name__} is not a branch of the union")
-    branch, write = WRITERS_9[type(value.destination)]
+    if type(value.source_balance) is not bytes or len(value.source_balance) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.source_balance
+    try:
+        branch, write = WRITERS_9[type(value.destination)]
+    except KeyError:
+        raise get_branch_error(value.destination) from None
     out.append(branch)
     write(value.destination, out)
     write_unsigned(value.amount, out, 16)
@@ -1019,8 +1046,12 @@ def read_PaymentResult(data: Any, at: int) -> tuple[PaymentResult, int]:
 
 
 def write_PaymentResult(value: PaymentResult, out: bytearray) -> None:
-    write_fixed(value.destination, out, 32)
-    write_fixed(value.destination_balance, out, 32)
+    if type(value.destination) is not bytes or len(value.destination) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.destination
+    if type(value.destination_balance) is not bytes or len(value.destination_balance) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.destination_balance
     write_string(value.asset, out, 16)
     write_unsigned(value.source_sent, out, 16)
     write_PaymentFee(value.source_fee, out)

@@ -78,7 +78,9 @@ def write_AdvertTransactions(value: AdvertTransactions, out: bytearray) -> None:
     write_count(len(value.envelope_hashes), out, 10000)
     if value.envelope_hashes:
         for f_envelope_hashes_item in value.envelope_hashes:
-            write_fixed(f_envelope_hashes_item, out, 32)
+            if type(f_envelope_hashes_item) is not bytes or len(f_envelope_hashes_item) != 32:
+                raise Unencodable("expected 32 bytes")
+            out += f_envelope_hashes_item
         out.append(0)
 
 
@@ -106,7 +108,9 @@ def write_DemandTransactions(value: DemandTransactions, out: bytearray) -> None:
     write_count(len(value.envelope_hashes), out, 10000)
     if value.envelope_hashes:
         for f_envelope_hashes_item in value.envelope_hashes:
-            write_fixed(f_envelope_hashes_item, out, 32)
+            if type(f_envelope_hashes_item) is not bytes or len(f_envelope_hashes_item) != 32:
+                raise Unencodable("expected 32 bytes")
+            out += f_envelope_hashes_item
         out.append(0)
 
 
@@ -157,7 +161,9 @@ def read_SetRequest(data: Any, at: int) -> tuple[SetRequest, int]:
 
 
 def write_SetRequest(value: SetRequest, out: bytearray) -> None:
-    write_fixed(value.set_hash, out, 32)
+    if type(value.set_hash) is not bytes or len(value.set_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.set_hash
 
 
 class TransactionSet(Record, frozen=True):
@@ -185,11 +191,15 @@ def read_TransactionSet(data: Any, at: int) -> tuple[TransactionSet, int]:
 
 
 def write_TransactionSet(value: TransactionSet, out: bytearray) -> None:
-    write_fixed(value.previous_header_hash, out, 32)
+    if type(value.previous_header_hash) is not bytes or len(value.previous_header_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.previous_header_hash
     write_count(len(value.envelope_hashes), out, 100000)
     if value.envelope_hashes:
         for f_envelope_hashes_item in value.envelope_hashes:
-            write_fixed(f_envelope_hashes_item, out, 32)
+            if type(f_envelope_hashes_item) is not bytes or len(f_envelope_hashes_item) != 32:
+                raise Unencodable("expected 32 bytes")
+            out += f_envelope_hashes_item
         out.append(0)
 
 
@@ -215,7 +225,9 @@ def read_SignedHeader(data: Any, at: int) -> tuple[SignedHeader, int]:
 
 def write_SignedHeader(value: SignedHeader, out: bytearray) -> None:
     write_unsigned(value.sequence, out, 8)
-    write_fixed(value.header_hash, out, 32)
+    if type(value.header_hash) is not bytes or len(value.header_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.header_hash
     write_HeaderSignature(value.signature, out)
 
 
@@ -258,7 +270,9 @@ def read_CertificateReply(data: Any, at: int) -> tuple[CertificateReply, int]:
 
 def write_CertificateReply(value: CertificateReply, out: bytearray) -> None:
     write_unsigned(value.sequence, out, 8)
-    write_fixed(value.header_hash, out, 32)
+    if type(value.header_hash) is not bytes or len(value.header_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.header_hash
     write_Certificate(value.certificate, out)
 
 
@@ -343,9 +357,10 @@ def read_Message(data: Any, at: int) -> tuple[Message, int]:
 
 
 def write_Message(value: Message, out: bytearray) -> None:
-    if type(value.body) not in WRITERS_1:
-        raise Unencodable(f"{type(value.body).__name__} is not a branch of the union")
-    branch, write = WRITERS_1[type(value.body)]
+    try:
+        branch, write = WRITERS_1[type(value.body)]
+    except KeyError:
+        raise get_branch_error(value.body) from None
     out.append(branch)
     write(value.body, out)
 

@@ -111,10 +111,13 @@ def write_Operation(value: Operation, out: bytearray) -> None:
         out.append(0)
     else:
         out.append(2)
-        write_fixed(value.source, out, 32)
-    if type(value.body) not in WRITERS_1:
-        raise Unencodable(f"{type(value.body).__name__} is not a branch of the union")
-    branch, write = WRITERS_1[type(value.body)]
+        if type(value.source) is not bytes or len(value.source) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.source
+    try:
+        branch, write = WRITERS_1[type(value.body)]
+    except KeyError:
+        raise get_branch_error(value.body) from None
     out.append(branch)
     write(value.body, out)
 
@@ -170,8 +173,12 @@ def read_Transaction(data: Any, at: int) -> tuple[Transaction, int]:
 
 
 def write_Transaction(value: Transaction, out: bytearray) -> None:
-    write_fixed(value.network_id, out, 32)
-    write_fixed(value.source_account, out, 32)
+    if type(value.network_id) is not bytes or len(value.network_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.network_id
+    if type(value.source_account) is not bytes or len(value.source_account) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.source_account
     write_unsigned(value.salt, out, 8)
     write_unsigned(value.min_time_ms, out, 8)
     write_unsigned(value.max_time_ms, out, 8)
@@ -201,8 +208,12 @@ def read_DecoratedSignature(data: Any, at: int) -> tuple[DecoratedSignature, int
 
 
 def write_DecoratedSignature(value: DecoratedSignature, out: bytearray) -> None:
-    write_fixed(value.signer, out, 32)
-    write_fixed(value.signature, out, 64)
+    if type(value.signer) is not bytes or len(value.signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.signer
+    if type(value.signature) is not bytes or len(value.signature) != 64:
+        raise Unencodable("expected 64 bytes")
+    out += value.signature
 
 
 class TransactionEnvelope(Record, frozen=True):
@@ -287,7 +298,9 @@ def read_TransactionReference(data: Any, at: int) -> tuple[TransactionReference,
 
 
 def write_TransactionReference(value: TransactionReference, out: bytearray) -> None:
-    write_fixed(value.transaction_hash, out, 32)
+    if type(value.transaction_hash) is not bytes or len(value.transaction_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.transaction_hash
     write_unsigned(value.ledger_sequence, out, 8)
 
 
@@ -316,9 +329,10 @@ def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
 
 
 def write_OperationResult(value: OperationResult, out: bytearray) -> None:
-    if type(value.outcome) not in WRITERS_3:
-        raise Unencodable(f"{type(value.outcome).__name__} is not a branch of the union")
-    branch, write = WRITERS_3[type(value.outcome)]
+    try:
+        branch, write = WRITERS_3[type(value.outcome)]
+    except KeyError:
+        raise get_branch_error(value.outcome) from None
     out.append(branch)
     write(value.outcome, out)
     if value.first is None:

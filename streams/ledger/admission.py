@@ -39,6 +39,7 @@ class Candidate(msgspec.Struct, eq=False, gc=False):
     signers: tuple[PublicKey, ...]
     signatures: tuple[Signature, ...]
     output_bytes: int
+    authority: object = None  # the last state's `authority` under which it was authorized
 
 
 def validate_envelope(envelope: bytes, network_id: Hash) -> Candidate | Refusal:

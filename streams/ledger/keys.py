@@ -1,6 +1,6 @@
 """The bytes that name an entry: a LedgerKey's encoding, made without the detour over a record.
 
-A union branch is one byte (its index, zigzag), so a key is that byte and the key's fields. A test
+A union branch is one byte (twice its index), so a key is that byte and the key's fields. A test
 holds every function here against `encode(LedgerKey(...))`.
 """
 
@@ -29,10 +29,6 @@ Entry = (
 )
 
 
-def _prefix(index: int) -> bytes:
-    return bytes([2 * index])
-
-
 def _text(value: str) -> bytes:
     raw = value.encode()
     length = 2 * len(raw)
@@ -45,18 +41,21 @@ def _optional(value: bytes | None) -> bytes:
     return b"\x00" if value is None else b"\x02" + value
 
 
-NETWORK_SETTINGS = KeyBytes(_prefix(0))
-COUNTERS = KeyBytes(_prefix(1))
-BASE_ASSETS = KeyBytes(_prefix(2))
-VALIDATORS = KeyBytes(_prefix(3))
+NETWORK_SETTINGS = KeyBytes(b"\x00")
+COUNTERS = KeyBytes(b"\x02")
+BASE_ASSETS = KeyBytes(b"\x04")
+VALIDATORS = KeyBytes(b"\x06")
+
+AUTHORITY = b"\x08\x0a\x0c\x0e"
+"""First bytes of the entries that say who may do what: roles, accounts, signers."""
 
 
 def account_role_key(role_id: int) -> KeyBytes:
-    return KeyBytes(_prefix(4) + role_id.to_bytes(8, "big"))
+    return KeyBytes(b"\x08" + role_id.to_bytes(8, "big"))
 
 
 def signer_role_key(role_id: int) -> KeyBytes:
-    return KeyBytes(_prefix(5) + role_id.to_bytes(8, "big"))
+    return KeyBytes(b"\x0a" + role_id.to_bytes(8, "big"))
 
 
 def account_key(account_id: AccountID) -> KeyBytes:
@@ -68,11 +67,11 @@ def signer_key(account_id: AccountID, public_key: PublicKey) -> KeyBytes:
 
 
 def key_value_key(key: str) -> KeyBytes:
-    return KeyBytes(_prefix(8) + _text(key))
+    return KeyBytes(b"\x10" + _text(key))
 
 
 def asset_key(code: str) -> KeyBytes:
-    return KeyBytes(_prefix(9) + _text(code))
+    return KeyBytes(b"\x12" + _text(code))
 
 
 def balance_key(balance_id: BalanceID) -> KeyBytes:
@@ -84,11 +83,11 @@ def reference_key(account_id: AccountID, reference: str) -> KeyBytes:
 
 
 def reviewable_request_key(request_id: int) -> KeyBytes:
-    return KeyBytes(_prefix(12) + request_id.to_bytes(8, "big"))
+    return KeyBytes(b"\x18" + request_id.to_bytes(8, "big"))
 
 
 def request_reference_key(requestor: AccountID | None, reference: str) -> KeyBytes:
-    return KeyBytes(_prefix(13) + _optional(requestor) + _text(reference))
+    return KeyBytes(b"\x1a" + _optional(requestor) + _text(reference))
 
 
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {

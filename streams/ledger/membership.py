@@ -22,11 +22,13 @@ def compute_refusal(
     state: LedgerState, window: HashWindow, candidate: Candidate, close_time_ms: int
 ) -> Refusal | None:
     """Why `candidate` may not be in a set that closes at `close_time_ms`; None: it may."""
-    code = _compute_time_refusal(state, candidate, close_time_ms)
+    code = _compute_plain_refusal(state, candidate, close_time_ms)
     if code is None and window.has(candidate.transaction_hash, candidate.transaction.max_time_ms):
         code = AdmissionCode.DUPLICATE
-    if code is None:
-        code = _compute_size_refusal(state, candidate) or _compute_auth_refusal(state, candidate)
+    if code is None and candidate.authority is not state.authority:
+        code = _compute_auth_refusal(state, candidate)
+        if code is None:
+            candidate.authority = state.authority
     if code is None:
         return None
     return Refusal(code, DETAILS[code], candidate.transaction_hash)
@@ -58,21 +60,18 @@ def compute_weight(signers: Iterable[Signer]) -> int:
     return sum(heaviest.values())
 
 
-def _compute_time_refusal(
+def _compute_plain_refusal(
     state: LedgerState, candidate: Candidate, close_time_ms: int
 ) -> AdmissionCode | None:
-    transaction = candidate.transaction
+    """By the transaction's times and size."""
+    transaction, settings = candidate.transaction, state.get_settings()
     if close_time_ms < transaction.min_time_ms:
         return AdmissionCode.TOO_EARLY
     if close_time_ms > transaction.max_time_ms:
         return AdmissionCode.TOO_LATE
-    if transaction.max_time_ms > close_time_ms + state.get_settings().max_time_ahead_ms:
+    if transaction.max_time_ms > close_time_ms + settings.max_time_ahead_ms:
         return AdmissionCode.TOO_FAR_AHEAD
-    return None
-
-
-def _compute_size_refusal(state: LedgerState, candidate: Candidate) -> AdmissionCode | None:
-    if candidate.output_bytes > state.get_settings().max_set_output_bytes:
+    if candidate.output_bytes > settings.max_set_output_bytes:
         return AdmissionCode.TOO_LARGE
     return None
 
@@ -88,13 +87,13 @@ def _compute_auth_refusal(state: LedgerState, candidate: Candidate) -> Admission
     used: set[PublicKey] = set()
     if not _is_authorized(state, source, signers, None, used):
         return AdmissionCode.BAD_AUTH
-    checked: set[tuple[AccountID, Permission]] = set()
+    checked: list[tuple[AccountID, Permission]] = []  # a permission's hash costs more than it saves
     for operation in transaction.operations:
         actor = operation.source or source
         permission = OPERATIONS[type(operation.body)].permission
         if (actor, permission) in checked:
             continue
-        checked.add((actor, permission))
+        checked.append((actor, permission))
         if state.get_account(actor) is None:
             return AdmissionCode.NO_OPERATION_ACCOUNT
         if not _is_authorized(state, actor, signers, permission, used):

@@ -34,9 +34,12 @@ from streams.ledger.keys import Entry, KeyBytes, get_key
 class LedgerState:
     """All entries after one ledger."""
 
-    __slots__ = ("decoded", "encoded")
+    __slots__ = ("authority", "decoded", "encoded")
 
     def __init__(self, encoded: Mapping[KeyBytes, bytes]) -> None:
+        # Another object whenever anything changed that says who may sign for whom: what was found
+        # authorized under the same one need not be judged again.
+        self.authority = object()
         self.encoded: dict[KeyBytes, bytes] = dict(encoded)
         self.decoded: dict[KeyBytes, Entry] = {}
 
@@ -153,6 +156,8 @@ class LedgerDelta(LedgerState):
             if before != after:
                 changes.append((key, before, after))
         for key, _, after in changes:  # only once every entry could be encoded
+            if key[0] in keys.AUTHORITY:
+                self._state.authority = object()
             if after is None:
                 del self.encoded[key]
             else:

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from schemas.generated.common import Permission
 from schemas.generated.events import AdmissionCode
 from schemas.generated.ledger import AccountRole, SignerRole
-from schemas.generated.operations import CreateSigner, ManageSigner
+from schemas.generated.operations import CreateSigner, ManageSigner, RemoveSigner
 from schemas.generated.transactions import Operation, Transaction
 from streams.ledger.admission import Candidate
 from streams.ledger.errors import InvalidSet
-from streams.ledger.genesis import GENERAL_ROLE
+from streams.ledger.genesis import GENERAL_ROLE, OWNER_ROLE
 from streams.ledger.membership import compute_refusal, validate_set
 from tests.streams.ledger.operations.cases import put
 from tests.support.network import (
@@ -21,6 +21,7 @@ from tests.support.network import (
     create_asset,
     get_account,
     get_owner,
+    get_public_key,
     make_economy,
     pay,
 )
@@ -95,6 +96,32 @@ def test_a_signer_may_sign_only_what_its_role_allows() -> None:
     assert judge_signed(network, build_payment(network), "payer") is None
     other = network.build("alice", create_asset("USD"))
     assert judge_signed(network, other, "payer") is AdmissionCode.BAD_AUTH
+
+
+@pytest.mark.parametrize("lost", ["signer", "signer role", "account role"])
+def test_what_was_authorized_once_is_judged_again_when_who_may_sign_has_changed(lost: str) -> None:
+    network = make_economy()
+    candidate = network.admit(network.sign(build_payment(network), "alice"))
+    assert judge(network, candidate) is None
+    assert judge(network, candidate) is None
+    expected = AdmissionCode.BAD_AUTH
+    if lost == "signer":
+        network.apply("alice", ManageSigner(RemoveSigner(get_public_key("alice"))))
+    elif lost == "signer role":
+        put(network, SignerRole(OWNER_ROLE, "owner", ()))
+    else:
+        put(network, AccountRole(GENERAL_ROLE, "general", ()))
+    expected = (
+        AdmissionCode.SENDER_NOT_ALLOWED if lost == "account role" else AdmissionCode.BAD_AUTH
+    )
+    assert judge(network, candidate) is expected
+    with pytest.raises(InvalidSet):
+        validate_set(
+            network.ledger.state,
+            network.ledger.window,
+            [candidate],
+            network.ledger.header.close_time_ms + NEXT_MS,
+        )
 
 
 def test_every_source_of_an_operation_must_have_signed() -> None:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.codec import decode, encode
+from schemas.codec import decode
 from schemas.generated.ledger import LedgerEntry
 from schemas.generated.transactions import OperationResult, TransactionCode
-from streams.ledger.keys import Entry, get_key
+from streams.ledger.keys import Entry
+from streams.ledger.state import LedgerDelta
 from tests.support.network import Network, make_economy
 
 Prepare = Callable[[Network], object]
@@ -59,10 +60,10 @@ def run_case(case: Case) -> None:
 
 def put(network: Network, *entries: Entry) -> None:
     """Puts what no operation makes so far. The state root does not follow."""
-    state = network.ledger.state
+    delta = LedgerDelta(network.ledger.state)
     for entry in entries:
-        state.decoded[get_key(entry)] = entry
-        state.encoded[get_key(entry)] = encode(LedgerEntry(entry))
+        delta.put(entry)
+    delta.commit()
 
 
 def _describe(change: tuple[bytes, bytes | None, bytes | None]) -> str:
