@@ -15,7 +15,7 @@ from gateways.http.documents import Document, Links, Listing, Meta, Resource, re
 from gateways.http.paging import make_links, read_page
 from gateways.http.problems import BAD_REQUEST, NOT_ACCEPTABLE, Problem
 from gateways.http.routes import Call, Handler
-from gateways.http.streams import read_last_event_id
+from gateways.http.streams import get_stream_client, read_last_event_id
 from gateways.http.values import format_time
 from schemas.codec import decode
 from schemas.generated.transactions import Operation, OperationResult
@@ -158,7 +158,8 @@ async def _stream(call: Call, view: View) -> Response:
         shown = await view.render(horizon, rows)
         return [(int(view.get_position(row)), one) for row, one in zip(rows, shown, strict=True)]
 
-    return horizon.streams.respond(start, load, horizon.ledger_bell, view.collection.name)
+    client = get_stream_client(call)
+    return horizon.streams.respond(start, load, horizon.ledger_bell, view.collection.name, client)
 
 
 def make_meta(snapshot: Any) -> Meta:

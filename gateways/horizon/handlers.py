@@ -157,6 +157,7 @@ def _get_limits(horizon: Horizon) -> dict[str, int]:
     return {
         "page": LIMIT_MAX,
         "streams": horizon.settings.streams_max,
+        "streams_per_client": horizon.settings.streams_per_client_max,
         "body_bytes": BODY_BYTES_MAX,
         "header_bytes": HEADER_BYTES_MAX,
         "address_bytes": ADDRESS_BYTES_MAX,

@@ -18,6 +18,7 @@ from gateways.http.doorkeeper import Doorkeeper
 from gateways.http.metrics import Metrics
 from gateways.http.nonces import Nonces
 from gateways.http.progress import ProgressWatch
+from gateways.http.rates import Rates
 from gateways.http.render import Scales, find_balances
 from gateways.http.routes import Route
 from gateways.http.store import Store
@@ -55,12 +56,17 @@ class Horizon:
         self.database = Database(url, queries.PROGRESS)
         self.store = Store(settings.store.url.reveal())
         self.nonces = Nonces(self.store)
+        limits = settings.limits
+        self.rates = Rates({"reads": limits.reads, "submissions": limits.submissions}, self.store)
         self.doorkeeper = Doorkeeper(settings.public_url, self.nonces)
         self.ringer = BellRinger(url, (LEDGER_CHANNEL, ADMISSION_CHANNEL))
         self.ledger_bell = self.ringer.bells[LEDGER_CHANNEL]
         self.admission_bell = self.ringer.bells[ADMISSION_CHANNEL]
-        self.progress = ProgressWatch(self.database, self.ledger_bell, self.metrics)
-        self.streams = Streams(settings.streams_max, self.metrics)
+        heartbeat_seconds = self.genesis_settings.heartbeat_ms / 1000
+        self.progress = ProgressWatch(
+            self.database, self.ledger_bell, self.metrics, heartbeat_seconds
+        )
+        self.streams = Streams(settings.streams_max, settings.streams_per_client_max, self.metrics)
         self.core = CoreClient(settings.core.url, settings.core.token_file)
         self.producer = IngestProducer(settings.kafka.bootstrap_servers, settings.ingest_topic)
         self.scales = Scales()
@@ -72,6 +78,7 @@ class Horizon:
         await self.database.start()
         await self.store.start()
         self.nonces.start()
+        self.rates.start()
         self.ringer.start()
         self.progress.start()
         try:
@@ -79,6 +86,7 @@ class Horizon:
         finally:
             await self.progress.stop()
             await self.ringer.stop()
+            await self.rates.stop()
             await self.nonces.stop()
             await self.store.stop()
             await self.core.stop()

@@ -1,5 +1,6 @@
 """Settings of a Horizon gateway."""
 
+from gateways.http.settings import CorsSettings, LimitSettings
 from schemas.settings import DatabaseSettings, KafkaSettings, Settings
 
 
@@ -15,6 +16,7 @@ class HorizonGatewaySettings(Settings, frozen=True):
 
     `database`: Horizon's views. `store`: what the gateway remembers itself, shared by all processes
     that serve one `public_url`. `genesis_file`: the network's, the same as the core node's.
+    `proxies`: addresses of proxies whose X-Forwarded-For is believed. `cors`: off unless given.
     """
 
     port: int
@@ -26,5 +28,9 @@ class HorizonGatewaySettings(Settings, frozen=True):
     core: CoreSettings
     host: str = "127.0.0.1"
     ingest_topic: str = "transactions"
+    limits: LimitSettings = LimitSettings()
+    cors: CorsSettings | None = None
+    proxies: tuple[str, ...] = ()
     streams_max: int = 500
+    streams_per_client_max: int = 20
     result_seconds_max: int = 30

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
@@ -23,9 +24,32 @@ from gateways.http.problems import (
     NOT_FOUND,
     Problem,
 )
+from gateways.http.rates import Rates
 from gateways.http.routes import Call, Parameter, Route
+from gateways.http.settings import CorsSettings, LimitSettings
 
 EVENT_STREAM = "text/event-stream"
+
+# What pages of other origins may send and see, beside what browsers allow anyway.
+REQUEST_HEADERS = (
+    "content-digest",
+    "content-type",
+    "last-event-id",
+    "signature",
+    "signature-input",
+    "x-request-id",
+)
+RESPONSE_HEADERS = (
+    "accept-signature",
+    "date",
+    "latest-ledger",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "x-request-id",
+)
+CORS_SECONDS = 600
 
 
 def build_app(
@@ -34,6 +58,9 @@ def build_app(
     metrics: Metrics,
     public_url: str,
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+    rates: Rates,
+    limits: LimitSettings,
+    cors: CorsSettings | None = None,
 ) -> ASGIApp:
     """`service` is handed to every handler; `lifespan` starts and stops it."""
     app = Starlette(
@@ -45,7 +72,17 @@ def build_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return Edge(app, metrics, public_url)
+    edge = Edge(app, metrics, public_url, rates, limits.answer_seconds)
+    if cors is None:
+        return edge
+    return CORSMiddleware(
+        edge,
+        allow_origins=cors.origins,
+        allow_methods=("GET", "HEAD", "POST"),
+        allow_headers=REQUEST_HEADERS,
+        expose_headers=RESPONSE_HEADERS,
+        max_age=CORS_SECONDS,
+    )
 
 
 def _group(routes: Sequence[Route]) -> list[tuple[str, dict[str, Route], list[str]]]:

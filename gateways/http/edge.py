@@ -4,6 +4,7 @@ One pure ASGI layer around the routes: a middleware stack of single concerns cos
 whole coalesced read. Logs name route templates, never addresses: filters are people's accounts.
 """
 
+import asyncio
 import re
 import secrets
 import time
@@ -20,15 +21,19 @@ from gateways.http.problems import (
     CONTENT_TOO_LARGE,
     HEADERS_TOO_LARGE,
     MEDIA_TYPE,
+    RATE_LIMITED,
+    TOO_SLOW,
     URI_TOO_LONG,
     Problem,
     render_problem,
 )
+from gateways.http.rates import Rates
 from gateways.http.routes import UNCACHED, Route
 
 BODY_BYTES_MAX = 512 * 1024
 HEADER_COUNT_MAX, HEADER_BYTES_MAX = 64, 16 * 1024
 ADDRESS_BYTES_MAX = 4 * 1024
+UNCOUNTED = frozenset({"/health", "/ready"})
 REQUEST_ID = b"x-request-id"
 ID_KEY = "tokend.request_id"
 ROUTE_KEY = "tokend.route"  # where the routes leave their row for the edge
@@ -41,8 +46,9 @@ SAFETY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", 
 
 @dataclass(slots=True)
 class Seen:
-    """What the edge notes of one exchange."""
+    """What the edge notes of one exchange, and the headers it adds to the answer."""
 
+    headers: list[tuple[bytes, bytes]]
     status: int = 0
     response_bytes: int = 0
     request_bytes: int = 0
@@ -50,12 +56,18 @@ class Seen:
 
 
 class Edge:
-    """Wraps `app`. `public_url` is where problem types are explained."""
+    """Wraps `app`. `public_url` is where problem types are explained. `rates` knows the limits
+    "reads" and "submissions". Whatever is no stream is cut after `answer_seconds`.
+    """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, public_url: str) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, public_url: str, rates: Rates, answer_seconds: float
+    ) -> None:
         self.app = app
         self.metrics = metrics
         self.public_url = public_url
+        self.rates = rates
+        self.answer_seconds = answer_seconds
         self.log = structlog.get_logger("gateway")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,13 +76,15 @@ class Edge:
             return
         started = time.perf_counter()
         scope[ID_KEY] = request_id = _get_request_id(scope)
-        seen = Seen()
+        seen = Seen([(REQUEST_ID, request_id.encode())])
 
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
                 headers = [*message["headers"], *SAFETY_HEADERS, *_get_cache_headers(scope)]
-                message["headers"] = [*headers, (REQUEST_ID, request_id.encode())]
+                message["headers"] = [*headers, *seen.headers]
+                if _is_stream(headers):
+                    timeout.reschedule(None)  # a stream bounds its sending itself
             else:
                 seen.response_bytes += len(message.get("body", b""))
                 seen.is_complete = not message.get("more_body", False)
@@ -83,17 +97,39 @@ class Edge:
                 raise Problem(CONTENT_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
             return message
 
+        timeout = asyncio.timeout(self.answer_seconds)
         try:
+            self._check_rate(scope, seen)
             _check_limits(scope)
-            await self.app(scope, receive_bounded, send_noted)
+            async with timeout:
+                await self.app(scope, receive_bounded, send_noted)
         except Problem as problem:  # only the limits': routes answer their own
             await make_response(problem, self.public_url, scope)(scope, receive, send_noted)
+        except TimeoutError:
+            self.log.warning("cut", request_id=request_id, seconds=self.answer_seconds)
+            if seen.status:
+                raise  # it is being read too slowly: the connection must not look complete
+            slow = Problem(TOO_SLOW, f"it took more than {self.answer_seconds:.0f} s")
+            await make_response(slow, self.public_url, scope)(scope, receive, send_noted)
         except Exception:
             self.log.exception("failed", request_id=request_id)
             if not seen.is_complete:
                 raise  # the connection must not look complete
         finally:
             self._note(scope, seen, request_id, time.perf_counter() - started)
+
+    def _check_rate(self, scope: Scope, seen: Seen) -> None:
+        """Those who watch over the gateway are not counted."""
+        if scope["path"] in UNCOUNTED:
+            return
+        client: tuple[str, int] | None = scope["client"]
+        name = "submissions" if scope["method"] == "POST" else "reads"
+        standing = self.rates.hit(name, "" if client is None else client[0])
+        seen.headers.append((b"ratelimit", standing.state.encode()))
+        if not standing.is_within:
+            seen.headers.append((b"ratelimit-policy", standing.policy.encode()))
+            headers = {"Retry-After": str(standing.seconds_left)}
+            raise Problem(RATE_LIMITED, f"the limit is {standing.policy}", headers=headers)
 
     def _note(self, scope: Scope, seen: Seen, request_id: str, seconds: float) -> None:
         known: Route | None = scope.get(ROUTE_KEY)
@@ -115,6 +151,10 @@ def make_response(problem: Problem, public_url: str, scope: Scope) -> Response:
     """The problem as an answer to the exchange in `scope`."""
     body = msgspec.json.encode(render_problem(problem, public_url, scope[ID_KEY]))
     return Response(body, problem.kind.status, problem.headers, MEDIA_TYPE)
+
+
+def _is_stream(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
 
 
 def _get_cache_headers(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -111,6 +111,12 @@ UNSUPPORTED_MEDIA_TYPE = ProblemType(
     "The body is of a type the route does not read",
     "Send one of the types that the detail names, without a content encoding.",
 )
+RATE_LIMITED = ProblemType(
+    "rate-limited",
+    429,
+    "This client asks too often",
+    "Wait for Retry-After seconds. The RateLimit headers tell what is left.",
+)
 TOO_MANY_STREAMS = ProblemType(
     "too-many-streams",
     429,
@@ -137,6 +143,12 @@ BROKER_UNAVAILABLE = ProblemType(
     503,
     "The transaction could not be stored durably, so it is not accepted",
     "Send the same envelope again after Retry-After seconds: it counts only once.",
+)
+TOO_SLOW = ProblemType(
+    "too-slow",
+    503,
+    "The answer took too long",
+    "Try again after Retry-After seconds, or ask for less.",
 )
 STORE_UNAVAILABLE = ProblemType(
     "store-unavailable",
@@ -168,11 +180,13 @@ PROBLEM_TYPES: tuple[ProblemType, ...] = (
     CONTENT_TOO_LARGE,
     URI_TOO_LONG,
     UNSUPPORTED_MEDIA_TYPE,
+    RATE_LIMITED,
     TOO_MANY_STREAMS,
     HEADERS_TOO_LARGE,
     INTERNAL,
     CORE_UNAVAILABLE,
     BROKER_UNAVAILABLE,
+    TOO_SLOW,
     STORE_UNAVAILABLE,
     VIEW_UNAVAILABLE,
 )

@@ -1,7 +1,7 @@
 """Watches whether the views move on: the difference between alive and well.
 
-While a network closes ledgers at its heartbeat, views that stand still for STALL_SECONDS are a
-failure of something behind this gateway, whatever its own process thinks of itself.
+A network without work closes a ledger at every heartbeat, so views that stand still for some of
+them are a failure of something behind this gateway, whatever its own process thinks of itself.
 """
 
 import asyncio
@@ -12,14 +12,20 @@ from gateways.http.database import Database
 from gateways.http.metrics import Metrics
 from gateways.http.problems import Problem
 
-STALL_SECONDS = 15.0
+STALL_HEARTBEATS = 3  # of the default heartbeat: 15 s
+STALL_SECONDS_MIN = 5.0  # with a quick one: slow machines are not ill
 LOOK_SECONDS = 1.0
 
 
 class ProgressWatch:
-    """`problem` says why the views cannot be read, None while they can."""
+    """`problem` says why the views cannot be read, None while they can. `heartbeat_seconds`: the
+    network's; `stall_seconds`: how long nothing may come.
+    """
 
-    def __init__(self, database: Database, bell: Bell, metrics: Metrics) -> None:
+    def __init__(
+        self, database: Database, bell: Bell, metrics: Metrics, heartbeat_seconds: float
+    ) -> None:
+        self.stall_seconds = max(STALL_SECONDS_MIN, STALL_HEARTBEATS * heartbeat_seconds)
         self.sequence = 0
         self.close_time_ms = 0
         self.problem: str | None = "the views were not read yet"
@@ -44,7 +50,7 @@ class ProgressWatch:
 
     @property
     def is_healthy(self) -> bool:
-        return self.problem is None and self.stalled_seconds < STALL_SECONDS
+        return self.problem is None and self.stalled_seconds < self.stall_seconds
 
     async def _run(self) -> None:
         while True:

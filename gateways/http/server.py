@@ -6,10 +6,14 @@ It knows no gateway.
 import gc
 import logging
 import sys
+from collections.abc import Sequence
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+
+from gateways.http.connections import make_protocol
+from gateways.http.settings import LimitSettings
 
 KEEP_ALIVE_SECONDS = 30
 STOP_SECONDS = 5
@@ -37,14 +41,16 @@ def configure_logs() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Returns when the process was told to end and the requests under way are answered."""
-    config = uvicorn.Config(
+def make_config(
+    app: ASGIApp, host: str, port: int, limits: LimitSettings, proxies: Sequence[str] = ()
+) -> uvicorn.Config:
+    """How gateways are served, also in tests."""
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=make_protocol(limits.receive_seconds),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -54,7 +60,13 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
         timeout_graceful_shutdown=STOP_SECONDS,
         limit_concurrency=CONNECTIONS_MAX,
         backlog=1_024,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
     )
+
+
+def serve(config: uvicorn.Config) -> None:
+    """Returns when the process was told to end and the requests under way are answered."""
     # What was imported stays: looking through it again and again costs 40 ms each (measured).
     gc.collect()
     gc.freeze()

@@ -5,17 +5,20 @@ nothing more. Ids ascend with commits, so a position says exactly what was sent;
 (or a cursor) goes on there.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from typing import Any
 
 import msgspec
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateways.http.bells import Bell
 from gateways.http.kinds import LIMIT_MAX, NUMBER
 from gateways.http.metrics import Metrics
 from gateways.http.problems import BAD_REQUEST, TOO_MANY_STREAMS, Problem
+from gateways.http.rates import get_client
 from gateways.http.routes import Call
 
 HEARTBEAT_SECONDS = 10
@@ -28,38 +31,60 @@ Load = Callable[[int], Awaitable[list[tuple[int, Any]]]]
 
 
 class Streams:
-    """Bounds how many there are."""
+    """Bounds how many there are: `limit` in all, `client_limit` of one client of this process."""
 
-    def __init__(self, limit: int, metrics: Metrics) -> None:
+    def __init__(self, limit: int, client_limit: int, metrics: Metrics) -> None:
         self._limit = limit
-        self._open = 0
+        self._client_limit = client_limit
+        self._open: Counter[Hashable] = Counter()
         self._metrics = metrics
 
-    def respond(self, start: int, load: Load, bell: Bell, name: str) -> Response:
+    def respond(self, start: int, load: Load, bell: Bell, name: str, client: Hashable) -> Response:
         """A stream of all that comes after `start`; `name` is the events' name."""
-        if self._open >= self._limit:
+        if self._open.total() >= self._limit:
             raise Problem(TOO_MANY_STREAMS, f"{self._limit} streams are open here")
-        response = EventSourceResponse(
-            self._run(start, load, bell, name), ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS
+        if self._open[client] >= self._client_limit:
+            raise Problem(TOO_MANY_STREAMS, f"{self._client_limit} streams of yours are open here")
+        response = _CountedResponse(
+            _run(start, load, bell, name), ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS
         )
+        response.change_count = lambda difference: self._change(client, difference)
         del response.headers["cache-control"]  # the edge says it for all answers alike
         return response
 
-    async def _run(
-        self, start: int, load: Load, bell: Bell, name: str
-    ) -> AsyncIterator[ServerSentEvent]:
-        self._change(1)
-        try:
-            # Without data it is no event, but a reader cut off before the first one knows where.
-            yield ServerSentEvent(id=str(start), retry=RETRY_MILLISECONDS)
-            async for event in _walk(start, load, bell, name):
-                yield event
-        finally:
-            self._change(-1)
+    def _change(self, client: Hashable, difference: int) -> None:
+        self._open[client] += difference
+        if not self._open[client]:
+            del self._open[client]
+        self._metrics.streams.set(self._open.total())
 
-    def _change(self, difference: int) -> None:
-        self._open += difference
-        self._metrics.streams.set(self._open)
+
+class _CountedResponse(EventSourceResponse):
+    """Counts from its first moment to its last, whether or not an event was ever sent."""
+
+    change_count: Callable[[int], None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.change_count(1)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.change_count(-1)
+
+
+def get_stream_client(call: Call) -> Hashable:
+    """Who holds a stream: the key that signed for it, or else an address."""
+    if call.signer is not None:
+        return call.signer
+    client = call.request.client
+    return get_client("" if client is None else client.host)
+
+
+async def _run(start: int, load: Load, bell: Bell, name: str) -> AsyncIterator[ServerSentEvent]:
+    # Without data it is no event, but a reader cut off before the first one knows where.
+    yield ServerSentEvent(id=str(start), retry=RETRY_MILLISECONDS)
+    async for event in _walk(start, load, bell, name):
+        yield event
 
 
 async def _walk(start: int, load: Load, bell: Bell, name: str) -> AsyncIterator[ServerSentEvent]:

@@ -36,7 +36,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 async def get_health(call: Call) -> Response:
-    """Red (503) when nothing has come into the views for 15 s."""
+    """Red (503) when nothing has come into the views for three of the network's heartbeats."""
     progress: ProgressWatch = call.service.progress
     stalled = round(progress.stalled_seconds, 1)
     problem = progress.problem
@@ -75,7 +75,7 @@ SYSTEM_ROUTES = (
         "/health",
         "GET",
         get_health,
-        "Whether the views move on: 503 when no ledger has come for 15 seconds.",
+        "Whether the views move on: 503 when no ledger has come for three heartbeats.",
         response=Health,
         media_type=JSON,
         statuses=(200, 503),

@@ -22,6 +22,8 @@ from starlette.types import ASGIApp
 from gateways.client.request_signing import RequestSigner
 from gateways.horizon.main import make_app
 from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings
+from gateways.http.server import make_config
+from gateways.http.settings import LimitSettings
 from infra.local.kafka import Topic
 from infra.local.migrations import apply_migrations
 from infra.local.ports import choose_port
@@ -41,17 +43,15 @@ STORE_MIGRATIONS = Path("gateways/http/migrations")
 TOKEN = "a token of tests"
 
 
-def serve(app: ASGIApp, port: int) -> contextlib.AbstractContextManager[str]:
+MANY = "1000000/10 seconds"
+
+
+def serve(
+    app: ASGIApp, port: int, limits: LimitSettings, proxies: tuple[str, ...] = ()
+) -> contextlib.AbstractContextManager[str]:
     """`app` on a port of this machine, as gateways are served."""
-    config = uvicorn.Config(
-        app,
-        port=port,
-        log_config=None,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        timeout_graceful_shutdown=2,
-    )
+    config = make_config(app, "127.0.0.1", port, limits, proxies)
+    config.timeout_graceful_shutdown = 2
     return run_server(uvicorn.Server(config), port)
 
 
@@ -194,11 +194,13 @@ def run_gateway(servers: Servers, folder: Path, **changes: Any) -> Iterator[Gate
         "core": CoreSettings(url=f"http://127.0.0.1:{core_port}", token_file=str(token_file)),
         "ingest_topic": topic,
         "result_seconds_max": 2,
+        "limits": LimitSettings(reads=MANY, submissions=MANY),
+        **changes,
     }
-    app = make_app(HorizonGatewaySettings(**{**settings, **changes}))
+    made = HorizonGatewaySettings(**settings)
     with (
         run_core(world, core_port),
-        serve(app, port) as url,
+        serve(make_app(made), port, made.limits, made.proxies) as url,
         httpx2.Client(base_url=url, timeout=20, auth=RequestSigner(get_key("master"))) as client,
         httpx2.Client(base_url=url, timeout=20) as stranger,
         world.connection,

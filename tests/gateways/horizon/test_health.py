@@ -11,15 +11,33 @@ import httpx2
 import pytest
 
 from gateways.http import progress
+from gateways.http.bells import Bell
+from gateways.http.database import Database
+from gateways.http.metrics import Metrics
+from gateways.http.progress import ProgressWatch
 from infra.local.ports import choose_port
 from schemas.strkey import encode_account_id
-from tests.gateways.support import TOKEN, Gateway, wait_until
+from tests.gateways.support import TOKEN, Gateway, run_gateway, wait_until
 from tests.support.network import get_account, pay
+from tests.support.servers import Servers
 
 
-def test_a_view_that_stands_still_is_red(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert progress.STALL_SECONDS <= 15
-    monkeypatch.setattr(progress, "STALL_SECONDS", 1.5)
+def test_a_stall_is_three_heartbeats() -> None:
+    for heartbeat, stall in ((5.0, 15.0), (60.0, 180.0), (0.5, 5.0)):
+        watch = ProgressWatch(Database("", ""), Bell(), Metrics(), heartbeat)
+        assert watch.stall_seconds == stall
+
+
+def test_a_view_that_stands_still_is_red(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "STALL_HEARTBEATS", 0)
+    monkeypatch.setattr(progress, "STALL_SECONDS_MIN", 1.5)
+    with run_gateway(servers, tmp_path) as gateway:
+        check_health(gateway)
+
+
+def check_health(gateway: Gateway) -> None:
     world = gateway.world
     world.apply("alice", pay(world.network, "alice", "bob", "EUR", 1))
     wait_until(lambda: gateway.client.get("/health").status_code == 200)
