@@ -42,8 +42,10 @@ class Candidate(msgspec.Struct, eq=False, gc=False):
     authority: object = None  # the last state's `authority` under which it was authorized
 
 
-def validate_envelope(envelope: bytes, network_id: Hash) -> Candidate | Refusal:
-    """`envelope`: unframed TransactionEnvelope bytes, from anybody."""
+def validate_envelope(
+    envelope: bytes, network_id: Hash, envelope_hash: Hash | None = None
+) -> Candidate | Refusal:
+    """`envelope`: unframed TransactionEnvelope bytes, from anybody; with its hash if at hand."""
     try:
         if len(envelope) > ENVELOPE_BYTES_MAX:
             return Refusal(AdmissionCode.MALFORMED, f"longer than {ENVELOPE_BYTES_MAX} bytes")
@@ -58,7 +60,7 @@ def validate_envelope(envelope: bytes, network_id: Hash) -> Candidate | Refusal:
         return Refusal(*refusal, transaction_hash)
     return Candidate(
         envelope=envelope,
-        envelope_hash=compute_hash(envelope),
+        envelope_hash=envelope_hash or compute_hash(envelope),
         transaction=transaction,
         transaction_hash=transaction_hash,
         signers=signers,

@@ -13,7 +13,6 @@ from streams.ledger.admission import Candidate, Refusal
 from streams.ledger.errors import InvalidSet
 from streams.ledger.hash_window import HashWindow
 from streams.ledger.operations.table import OPERATIONS
-from streams.ledger.permissions import is_account_allowed
 from streams.ledger.state import LedgerState
 from streams.ledger.values import SIGNATURE_THRESHOLD, has_permission
 
@@ -80,9 +79,10 @@ def _compute_auth_refusal(state: LedgerState, candidate: Candidate) -> Admission
     """Order as TokenD's: the transaction's source, then every operation, then unused signatures."""
     transaction, signers = candidate.transaction, candidate.signers
     source = transaction.source_account
-    if state.get_account(source) is None:
+    account = state.get_account(source)
+    if account is None:
         return AdmissionCode.NO_ACCOUNT
-    if not is_account_allowed(state, source, Permission.SEND_TRANSACTION):
+    if not has_permission(state.get_account_role(account.role_id), Permission.SEND_TRANSACTION):
         return AdmissionCode.SENDER_NOT_ALLOWED
     used: set[PublicKey] = set()
     if not _is_authorized(state, source, signers, None, used):

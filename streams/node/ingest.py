@@ -6,7 +6,7 @@ processes; what is well-formed and truly signed goes on, the rest is refused in 
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import structlog
@@ -58,14 +58,14 @@ class Ingest:
         self._slots = asyncio.Semaphore(BATCHES_MAX)
         self._is_stopping = threading.Event()
 
-    async def offer(self, envelopes: Sequence[bytes]) -> None:
-        """Takes envelopes from anywhere; returns when they were admitted or refused."""
+    async def offer(self, envelopes: Iterable[tuple[Hash, bytes]]) -> None:
+        """Takes envelopes, with their hashes, from anywhere; returns when they were admitted or
+        refused."""
         candidates: list[Candidate] = []
-        for envelope in envelopes:
-            envelope_hash = compute_hash(envelope)
+        for envelope_hash, envelope in envelopes:
             if envelope_hash in self._in_flight or self._is_known(envelope_hash):
                 continue
-            opened = validate_envelope(envelope, self._network_id)
+            opened = validate_envelope(envelope, self._network_id, envelope_hash)
             if isinstance(opened, Refusal):
                 self._refuse(envelope_hash, opened)
                 continue
@@ -110,7 +110,7 @@ class Ingest:
                 await asyncio.sleep(POLL_S)
             await self.offer(envelopes)
 
-    def _open(self, messages: list[Message]) -> list[bytes]:
+    def _open(self, messages: list[Message]) -> list[tuple[Hash, bytes]]:
         """The envelopes in the frames; notes the offsets; refuses what is no frame."""
         envelopes = []
         for message in messages:
@@ -124,7 +124,7 @@ class Ingest:
                 self._refuse(envelope_hash, Refusal(AdmissionCode.MALFORMED, detail))
             else:
                 self._offsets.add(partition, offset, envelope_hash)
-                envelopes.append(envelope)
+                envelopes.append((envelope_hash, envelope))
         return envelopes
 
     def _poll(

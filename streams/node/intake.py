@@ -54,6 +54,7 @@ class Intake:
     def admit(self, candidates: Iterable[Candidate]) -> tuple[list[Output], bool]:
         """Keeps or refuses; the second value tells whether a set was completed."""
         outputs: list[Output] = []
+        closed: list[Hash] = []
         completed = False
         for candidate in candidates:
             self.flood.forget(candidate.envelope_hash)
@@ -62,7 +63,7 @@ class Intake:
             if self.queue.get(candidate.envelope_hash) is not None:
                 continue
             if candidate.envelope_hash in self._closed:
-                outputs.append(Decided(candidate.envelope_hash))
+                closed.append(candidate.envelope_hash)
                 continue
             refusal = self._keep(candidate, is_wanted)
             if refusal is None:
@@ -70,7 +71,8 @@ class Intake:
                     self.flood.advertise(candidate.envelope_hash)
             else:
                 outputs.append(Refuse(candidate.envelope_hash, refusal))
-                outputs.append(Decided(candidate.envelope_hash))
+        if closed:
+            outputs.append(Decided(tuple(closed)))
         outputs.extend(
             Broadcast(Lane.ADVERTS, Message(AdvertTransactions(hashes)))
             for hashes in self.flood.take_adverts()
@@ -99,11 +101,7 @@ class Intake:
         return self.queue.choose(self._ledger, close_time_ms)
 
     def drop_refused(self, choice: Choice) -> list[Output]:
-        outputs: list[Output] = []
-        for candidate, refusal in choice.refused:
-            outputs.append(Refuse(candidate.envelope_hash, refusal))
-            outputs.append(Decided(candidate.envelope_hash))
-        return outputs
+        return [Refuse(candidate.envelope_hash, refusal) for candidate, refusal in choice.refused]
 
     def note_closed(self, closed: ClosedLedger) -> list[Output]:
         """The ledger's transactions leave the queue, with every other envelope of theirs."""
@@ -112,7 +110,7 @@ class Intake:
         self._closed |= hashes
         if len(self._recent) > RECENT_LEDGERS:
             self._closed -= self._recent.pop(0)
-        outputs: list[Output] = [Decided(each) for each in sorted(hashes)]
+        outputs: list[Output] = [Decided(tuple(sorted(hashes)))] if hashes else []
         for applied in closed.applied:
             transaction_hash = applied.candidate.transaction_hash
             for candidate in self.queue.remove_transaction(transaction_hash):
@@ -122,7 +120,6 @@ class Intake:
                     AdmissionCode.DUPLICATE, "another envelope was closed", transaction_hash
                 )
                 outputs.append(Refuse(candidate.envelope_hash, refusal))
-                outputs.append(Decided(candidate.envelope_hash))
         return outputs
 
     def receive_advert(

@@ -123,7 +123,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Tell the world that this node keeps an envelope out, and why."""
+    """Tell the world that this node keeps an envelope out, and why. It is done with it."""
 
     envelope_hash: Hash
     refusal: Refusal
@@ -131,9 +131,9 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """This node is done with an envelope: it was closed in a ledger, refused or has expired."""
+    """This node is done with envelopes: they were closed in a ledger."""
 
-    envelope_hash: Hash
+    envelope_hashes: tuple[Hash, ...]
 
 
 @dataclass(frozen=True, slots=True)

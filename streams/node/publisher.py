@@ -46,6 +46,7 @@ class Publisher:
             }
         )
         self._news = asyncio.Event()
+        self._is_behind = True  # the store has, or may have, what `_recent` lacks
         self._recent: dict[int, LedgerRecord] = {}
         self._in_flight = 0
         self._failure: KafkaException | None = None
@@ -55,6 +56,8 @@ class Publisher:
         """A ledger has its certificate; the record, if it is at hand, spares a look-up."""
         if record is not None and len(self._recent) < IN_FLIGHT_MAX:
             self._recent[sequence] = record
+        else:
+            self._is_behind = True
         self._news.set()
 
     def refuse(self, envelope_hash: Hash, refusal: Refusal, sequence: int, now_ms: int) -> None:
@@ -95,7 +98,11 @@ class Publisher:
             self._produce(self.published + 1, record)
             self._news.set()
             return
+        if not self._is_behind:
+            return
+        self._is_behind = False
         for stored in await self._load(self.published + 1, BATCH_BYTES):
+            self._is_behind = True
             self._recent.pop(stored.sequence, None)
             self._produce(stored.sequence, stored.record)
 

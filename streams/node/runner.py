@@ -36,6 +36,7 @@ from streams.ledger.admission import Candidate, Refusal
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.genesis import decode_genesis, open_genesis
+from streams.ledger.hashes import compute_hash
 from streams.node import outputs
 from streams.node.config import CoreSettings
 from streams.node.herder import Herder
@@ -201,8 +202,9 @@ class Node:
                 await self._certify(sequence, header_hash, certificate)
             case outputs.Refuse(envelope_hash, refusal):
                 self._refuse(envelope_hash, refusal)
-            case outputs.Decided(envelope_hash):
-                self.offsets.set_decided(envelope_hash)
+            case outputs.Decided(envelope_hashes):
+                for each in envelope_hashes:
+                    self.offsets.set_decided(each)
             case outputs.Alarm(text):
                 log.error("alarm", text=text)
 
@@ -290,7 +292,7 @@ class Node:
             case CertificateRequest(sequence):
                 await self._answer_certificate_request(peer, sequence)
             case Transactions(envelopes):
-                await self.ingest.offer(envelopes)
+                await self.ingest.offer([(compute_hash(each), each) for each in envelopes])
             case _:
                 self._inbox.put_nowait(lambda now_ms: self.herder.receive(peer, message, now_ms))
 

@@ -170,7 +170,10 @@ class Node:
                 self.world.start_timer(self, timer, delay_ms)
             case outputs.StopTimer(name, slot):
                 self.timers.pop((name, slot), None)
-            case outputs.Decided(envelope_hash) | outputs.Refuse(envelope_hash, _):
+            case outputs.Decided(envelope_hashes):
+                for each in envelope_hashes:
+                    self.offsets.set_decided(each)
+            case outputs.Refuse(envelope_hash, _):
                 self.offsets.set_decided(envelope_hash)
             case outputs.Alarm():
                 pass  # noted above

@@ -44,13 +44,13 @@ def test_what_is_kept_is_advertised_once() -> None:
     assert make_intake(network, is_flooding=False).admit([candidate]) == ([], False)
 
 
-def test_what_is_refused_is_decided() -> None:
+def test_what_is_refused_is_told_and_forgotten() -> None:
     network = make_economy()
     intake = make_intake(network)
     nobody = network.prepare("nobody", pay(network, "alice", "bob", "EUR", 1))
     outputs, _ = intake.admit([nobody])
     assert get_codes(outputs) == [AdmissionCode.NO_ACCOUNT]
-    assert outputs[1:] == [Decided(nobody.envelope_hash)]
+    assert outputs[1:] == []
     assert not intake.is_known(nobody.envelope_hash)
 
 
@@ -74,10 +74,10 @@ def test_a_closed_envelope_is_decided_and_its_twin_refused() -> None:
     one, twin = (network.admit(network.sign(transaction, n)) for n in ("alice", "spare"))
     intake.admit([one, twin])
     outputs = intake.note_closed(network.close(one))
-    assert Decided(one.envelope_hash) in outputs
+    assert Decided((one.envelope_hash,)) in outputs
     assert get_codes(outputs) == [AdmissionCode.DUPLICATE]
     assert len(intake.queue) == 0
-    assert intake.admit([one]) == ([Decided(one.envelope_hash)], False)
+    assert intake.admit([one]) == ([Decided((one.envelope_hash,))], False)
     assert intake.is_closed(one.envelope_hash)
     late, _ = intake.admit([twin])
     assert get_codes(late) == [AdmissionCode.DUPLICATE]
@@ -108,7 +108,7 @@ def test_a_wanted_envelope_is_taken_in_though_it_was_closed() -> None:
     message = TransactionSet(network.ledger.header_hash, (candidate.envelope_hash,))
     sets.add(network.ledger.header.sequence + 1, message, intake.queue)
     assert not intake.is_known(candidate.envelope_hash)
-    assert intake.admit([candidate]) == ([Decided(candidate.envelope_hash)], True)
+    assert intake.admit([candidate]) == ([Decided((candidate.envelope_hash,))], True)
 
 
 def test_adverts_that_come_fast_do_not_put_the_demand_off() -> None:
