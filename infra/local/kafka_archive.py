@@ -9,13 +9,18 @@ import asyncio
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from infra.local import kafka
+from infra.local import kafka, kafka_admin
 from infra.local.commands import DIES_WITH_PARENT
 from infra.local.errors import LocalError
 from infra.local.folders import KAFKA_ARCHIVE, DataFolder
 from infra.local.place import Place
+from infra.local.services import USERS
+from schemas.settings import KafkaSettings
+from schemas.topics import INGEST_TOPIC, Grant, Operation, Resource
 
 READY_S = 120.0
 WRITE_S = 300.0
@@ -52,22 +57,35 @@ async def make_archive() -> None:
 
 async def _train(place: Place) -> None:
     """Lets the broker do what it will do, so that those classes are loaded."""
+    administrator, login = kafka.get_administrator(place), place.get_kafka_login(USERS)
     async with asyncio.timeout(READY_S):
-        while not await asyncio.to_thread(kafka.is_ready, place.bootstrap_servers, 1.0):
+        while not await asyncio.to_thread(kafka_admin.is_ready, administrator, 1.0):
             await asyncio.sleep(0.1)
-    await asyncio.to_thread(kafka.create_topics, place.bootstrap_servers, [kafka.Topic("training")])
-    await asyncio.to_thread(_produce_and_consume, place.bootstrap_servers)
+    await asyncio.to_thread(_prepare, administrator, login)
+    await asyncio.to_thread(_produce_and_consume, login)
 
 
-def _produce_and_consume(bootstrap_servers: str) -> None:
+def _prepare(administrator: Mapping[str, Any], login: KafkaSettings) -> None:
+    kafka_admin.create_topics(administrator, [kafka_admin.Topic(INGEST_TOPIC)])
+    granted = (
+        (Resource.TOPIC, INGEST_TOPIC, Operation.WRITE),
+        (Resource.TOPIC, INGEST_TOPIC, Operation.READ),
+        (Resource.GROUPS, f"{USERS}.", Operation.READ),
+    )
+    kafka_admin.set_grants(administrator, [USERS], [Grant(USERS, *each) for each in granted])
+    kafka_admin.set_passwords(administrator, [login])
+
+
+def _produce_and_consume(login: KafkaSettings) -> None:
     from confluent_kafka import Consumer, Producer
 
-    client = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
+    client = {**login.get_client_settings(), "log_level": 0}
     producer = Producer({**client, "enable.idempotence": True})
-    producer.produce("training", b"value", b"key")
+    producer.produce(INGEST_TOPIC, b"value", b"key")
     producer.flush(30)
-    consumer = Consumer({**client, "group.id": "training", "auto.offset.reset": "earliest"})
-    consumer.subscribe(["training"])
+    group = {"group.id": f"{USERS}.training", "auto.offset.reset": "earliest"}
+    consumer = Consumer({**client, **group})
+    consumer.subscribe([INGEST_TOPIC])
     consumer.poll(30)
     consumer.close()
 

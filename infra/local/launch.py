@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra.local import kafka, migrations, postgres, processes, supervisor
+from infra.local import kafka, kafka_admin, migrations, postgres, processes, supervisor
 from infra.local.accounts import Account, get_server_account
 from infra.local.errors import LocalError, NotRunning
 from infra.local.folders import DataFolder, write_private
@@ -20,10 +20,11 @@ from infra.local.health import is_healthy
 from infra.local.lock import Lock, take_lock
 from infra.local.logs import get_tail
 from infra.local.place import Place
-from infra.local.services import SERVERS, Service, Table
+from infra.local.services import SERVERS, USERS, Service, Table
 from infra.local.shutdown import Report, stop_processes
 from infra.local.supervisor import Control, ProcessState, Program
 from infra.local.toml import encode_toml
+from schemas.settings import SASL_MECHANISM, SECURITY_PROTOCOL
 
 READY_S = 120.0
 
@@ -127,7 +128,8 @@ def _choose_ports(place: Place, services: Sequence[Service], report: Report) -> 
     place.replace_taken_ports(sorted(place.state.ports))
     for name, (old, new) in place.moved_ports.items():
         report(f"port {old} is taken by another program: {name} moves to {new}")
-    for name in ("kafka", "kafka.controller", "postgres", *(f"{s.name}.http" for s in services)):
+    servers = ("kafka", "kafka.broker", "kafka.controller", "postgres")
+    for name in (*servers, *(f"{s.name}.http" for s in services)):
         place.get_port(name)
 
 
@@ -156,17 +158,20 @@ async def _wait_for_supervisor(place: Place, child: "subprocess.Popen[bytes]") -
 
 async def _start_kafka(place: Place, table: Table, report: Report) -> None:
     await kafka.make_storage(place)
+    administrator = kafka.get_administrator(place)
 
     async def is_ready() -> bool:
         # The port first: a client that is refused waits longer than we want to.
-        if not await _is_open(place.get_port("kafka")):
+        if not await _is_open(place.get_port("kafka.broker")):
             return False
-        return await asyncio.to_thread(kafka.is_ready, place.bootstrap_servers, 1.0)
+        return await asyncio.to_thread(kafka_admin.is_ready, administrator, 1.0)
 
     await asyncio.to_thread(Control(place).start, "kafka")
     await _wait_until_ready(place, "kafka", is_ready)
-    await asyncio.to_thread(kafka.create_topics, place.bootstrap_servers, table.topics)
-    report(f"Kafka is ready on {place.bootstrap_servers}")
+    roles = table.get_roles()
+    logins = [place.get_kafka_login(user) for user in roles]
+    await asyncio.to_thread(kafka_admin.prepare, administrator, table.topics, roles, logins)
+    report(f"Kafka is ready on {place.get_address('kafka')}")
 
 
 async def _start_postgres(
@@ -269,7 +274,11 @@ def _write_endpoints(place: Place, table: Table, services: Sequence[Service]) ->
     content = {
         "profile": place.state.profile,
         "data_folder": str(place.folder.root),
-        "kafka": {"bootstrap_servers": place.bootstrap_servers},
+        "kafka": {
+            **place.get_kafka_settings(USERS),
+            "security_protocol": SECURITY_PROTOCOL,
+            "sasl_mechanism": SASL_MECHANISM,
+        },
         "postgres": {"host": "127.0.0.1", "port": place.get_port("postgres")},
         "topics": [topic.name for topic in table.topics],
         "services": {s.name: {"url": place.get_url(f"{s.name}.http")} for s in services},

@@ -13,12 +13,14 @@ from nacl.signing import SigningKey
 from nacl.utils import random
 
 from infra.local.folders import PROJECT
-from infra.local.kafka import MESSAGE_BYTES_MAX, Topic
+from infra.local.kafka_admin import Topic
 from infra.local.place import Place
 from infra.local.services import Program, Service
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
 from schemas.topics import (
     INGEST_TOPIC,
+    MESSAGE_BYTES_MAX,
+    Role,
     get_admissions_topic,
     get_ledgers_topic,
     get_topics,
@@ -35,16 +37,19 @@ PROGRAMS = {
         settings="streams.node.config:CoreSettings",
         run="streams.node.runner:run",
         migrations=PROJECT / "streams" / "node" / "migrations",
+        role=Role.CORE,
     ),
     "horizon-processor": Program(
         settings="processors.horizon.config:HorizonSettings",
         run="processors.horizon.app:main",
         migrations=PROJECT / "processors" / "horizon" / "migrations",
+        role=Role.HORIZON_PROCESSOR,
     ),
     "horizon-gateway": Program(
         settings="gateways.horizon.settings:HorizonGatewaySettings",
         run="gateways.horizon.main:main",
         migrations=PROJECT / "gateways" / "http" / "migrations",
+        role=Role.HORIZON_GATEWAY,
     ),
 }
 
@@ -140,7 +145,7 @@ def _get_core_settings(place: Place, core: str) -> Mapping[str, Any]:
         "genesis_file": str(get_genesis_file(place)),
         "is_flooding": False,  # all nodes of the set read the same cluster
         "database": {"url": place.get_database_url(core)},
-        "kafka": {"bootstrap_servers": place.bootstrap_servers},
+        "kafka": place.get_kafka_settings(core),
         "overlay": {"listen": place.get_address(f"{core}.overlay"), "peers": peers},
         "http": {
             "listen": place.get_address(f"{core}.http"),
@@ -163,7 +168,7 @@ def get_processor_settings(place: Place, pair: str, core: str) -> Mapping[str, A
     """What `tokend replay` reads too."""
     return {
         "name": f"horizon{pair}",
-        "kafka": {"bootstrap_servers": place.bootstrap_servers},
+        "kafka": place.get_kafka_settings(f"horizon{pair}"),
         "database": {"url": place.get_database_url(f"horizon{pair}")},
         "genesis_file": str(get_genesis_file(place)),
         "ledgers_topic": get_ledgers_topic(core),
@@ -183,7 +188,7 @@ def _get_gateway_row(pair: str, core: str) -> Service:
             "genesis_file": str(get_genesis_file(place)),
             "database": {"url": place.get_database_url(f"horizon{pair}")},
             "store": {"url": place.get_database_url(f"gateway{pair}")},
-            "kafka": {"bootstrap_servers": place.bootstrap_servers},
+            "kafka": place.get_kafka_settings(f"gateway{pair}"),
             "core": {
                 "url": place.get_url(f"{core}.http"),
                 "token_file": str(_get_token_file(place, core)),

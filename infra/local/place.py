@@ -1,11 +1,12 @@
 """What the service table's rows may know of the set they run in: addresses and secrets."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 from infra.local import ports
-from infra.local.folders import DataFolder
+from infra.local.folders import DataFolder, make_password
+from schemas.settings import KafkaSettings, Secret
 
 
 class Place:
@@ -39,9 +40,20 @@ class Place:
     def get_url(self, name: str) -> str:
         return f"http://{self.get_address(name)}"
 
-    @property
-    def bootstrap_servers(self) -> str:
-        return self.get_address("kafka")
+    def get_kafka_settings(self, user: str) -> Mapping[str, str]:
+        """How `user` logs in to Kafka, as `schemas.settings.KafkaSettings` reads it."""
+        return {
+            "bootstrap_servers": self.get_address("kafka"),
+            "user": user,
+            "password_file": str(self.get_secret_file(f"kafka.{user}")),
+        }
+
+    def get_kafka_login(self, user: str) -> KafkaSettings:
+        """The same with the password itself."""
+        password = Secret(self.get_secret(f"kafka.{user}"))
+        return KafkaSettings(
+            bootstrap_servers=self.get_address("kafka"), user=user, password=password
+        )
 
     def get_database_url(self, name: str) -> str:
         """The URL of database `name`, with its owner's password: never to be shown."""
@@ -51,7 +63,7 @@ class Place:
     def get_secret(self, name: str) -> str:
         return self.folder.get_secret(name)
 
-    def get_secret_file(self, name: str, generate: Callable[[], str]) -> Path:
+    def get_secret_file(self, name: str, generate: Callable[[], str] = make_password) -> Path:
         return self.folder.get_secret_file(name, generate)
 
     def get_settings_file(self, service: str) -> Path:

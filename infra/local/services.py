@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra.local.kafka import Topic
+from infra.local.kafka_admin import Topic
 from infra.local.place import Place
+from schemas.topics import Role
 
 SERVERS = "servers"
+USERS = "users"
+"""Who logs in to Kafka for everybody that is no service: `endpoints.json` tells how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +26,18 @@ class Program:
 
     `settings`: "module:Type", a schemas.settings.Settings. `run`: "module:function", called with
     the loaded settings in the main thread; it returns when the process shall end.
-    `migrations`: the folder of the SQL migrations of its database.
+    `migrations`: the folder of the SQL migrations of its database. `role`: what it is to Kafka.
     """
 
     settings: str
     run: str
     migrations: Path | None = None
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process of a set. Its name is also that of its settings file, log and database.
+    """One process of a set. Its name is also that of its settings file, log, database and user.
 
     `get_settings`: the content of its settings file, as its program's settings type wants it.
     `health_path`: asked at its port NAME.http; status 200 means ready. Without one the process is
@@ -75,6 +79,11 @@ class Table:
     prepare: Callable[[Place], None] = _do_nothing
     describe: Callable[[Place], Mapping[str, Any]] = _describe_nothing
     runner: tuple[str, ...] = (str(Path(sys.executable).with_name("tokend")), "run")
+
+    def get_roles(self) -> dict[str, Role]:
+        """Kafka's users, whatever the profile: each service, and `USERS`."""
+        roles = {s.name: self.programs[s.program].role for s in self.services}
+        return {**{name: role for name, role in roles.items() if role}, USERS: Role.USERS}
 
     def get_services(self, profile: str) -> tuple[Service, ...]:
         """The rows of a profile, in the order in which they start."""

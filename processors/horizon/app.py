@@ -36,7 +36,7 @@ def main(settings: HorizonSettings) -> None:
         with ExitStack() as stack:
             run_streams(
                 settings.name,
-                settings.kafka.bootstrap_servers,
+                settings.kafka,
                 [
                     _get_ledgers(stack, settings, network),
                     *(_get_admissions(stack, settings, t) for t in settings.admissions_topics),
@@ -52,7 +52,7 @@ def _get_ledgers(stack: ExitStack, settings: HorizonSettings, network: Network) 
     store = LedgerStore(connection, network.genesis_hash)
     progress = store.take_over()
     feed = get_feed(settings, network, store, progress)
-    with open_topic(settings.kafka.bootstrap_servers, settings.ledgers_topic) as reader:
+    with open_topic(settings.kafka, settings.ledgers_topic) as reader:
         is_same = progress is not None and progress.kafka_topic == settings.ledgers_topic
         hint = progress.kafka_offset if progress is not None and is_same else None
         offset = reader.get_start(feed.position.sequence + 1, hint)

@@ -71,7 +71,7 @@ def run(
     network = load_network(settings.genesis_file)
     with (
         open_connection(settings.database.url.reveal()) as connection,
-        open_topic(settings.kafka.bootstrap_servers, settings.ledgers_topic) as reader,
+        open_topic(settings.kafka, settings.ledgers_topic) as reader,
     ):
         check_schema(connection)
         if not try_lock_replay(connection):

@@ -104,7 +104,7 @@ def get_feed(
                 " or an empty database"
             )
     return LedgerFeed(
-        settings.kafka.bootstrap_servers,
+        settings.kafka,
         settings.peer_topics,
         network.genesis_hash,
         position,

@@ -12,6 +12,7 @@ import structlog
 from processors.ledger_feed.follow import Gap, Repeat, follow
 from processors.ledger_feed.topic import TopicReader, TopicUnavailable, open_topic
 from schemas.generated.common import Hash
+from schemas.settings import KafkaSettings
 from streams.ledger.chain import ChainPosition, ForgedLedger, VerifiedLedger
 
 log = structlog.get_logger()
@@ -30,7 +31,7 @@ class LedgerFeed:
     Hashes of the newest ledgers are remembered, because what was given out may not be written yet.
     """
 
-    bootstrap_servers: str
+    kafka: KafkaSettings
     peer_topics: tuple[str, ...]
     genesis_hash: Hash
     position: ChainPosition
@@ -65,7 +66,7 @@ class LedgerFeed:
         log.warning("ledgers_missing", first=gap.first, last=gap.last)
         for topic in self.peer_topics:
             try:
-                with open_topic(self.bootstrap_servers, topic) as reader:
+                with open_topic(self.kafka, topic) as reader:
                     yield from self._read_peer(reader, gap.last)
             except (ForgedLedger, TopicUnavailable) as error:
                 log.error("peer_topic_unusable", topic=topic, reason=str(error))  # noqa: TRY400

@@ -18,6 +18,7 @@ import faust
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 
 from processors.ledger_feed.topic import MESSAGE_BYTES_MAX, PARTITION, Message
+from schemas.settings import KafkaSettings
 
 STOP_S = 10.0
 SESSION_S = 10.0
@@ -38,14 +39,14 @@ class Stream:
     queue: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(QUEUED_MAX))
 
 
-def run_streams(app_id: str, bootstrap_servers: str, streams: Sequence[Stream]) -> None:
+def run_streams(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream]) -> None:
     """Until SIGTERM or SIGINT, or until a writer fails: then raises what it raised."""
     with tempfile.TemporaryDirectory(prefix="tokend-faust-") as folder:
-        asyncio.run(_run(app_id, bootstrap_servers, streams, folder))
+        asyncio.run(_run(app_id, kafka, streams, folder))
 
 
-async def _run(app_id: str, bootstrap_servers: str, streams: Sequence[Stream], folder: str) -> None:
-    app = _create_app(app_id, bootstrap_servers, streams, folder)
+async def _run(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream], folder: str) -> None:
+    app = _create_app(app_id, kafka, streams, folder)
     await app.start()
     stopped = asyncio.create_task(_wait_for_signal())
     crashed = asyncio.create_task(app.wait_until_stopped())
@@ -79,10 +80,11 @@ async def _write(stream: Stream) -> None:
         await asyncio.to_thread(stream.write, messages)
 
 
-def _create_app(app_id: str, bootstrap_servers: str, streams: Sequence[Stream], folder: str) -> Any:
+def _create_app(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream], folder: str) -> Any:
     app: Any = faust.App(
-        get_group(app_id, streams),
-        broker=[f"kafka://{server}" for server in bootstrap_servers.split(",")],
+        f"{kafka.user}.{get_group(app_id, streams)}",
+        broker=[f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")],
+        broker_credentials=faust.SASLCredentials(**kafka.get_credentials()),
         value_serializer="raw",
         store="memory://",
         datadir=folder,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from processors.ledger_feed.follow import get_sequence
+from schemas.settings import KafkaSettings
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 WAIT_S = 30.0
@@ -33,12 +34,12 @@ class Message(NamedTuple):
 class TopicReader:
     """Reads one topic without a group: nothing is committed to Kafka."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self.topic = topic
         self.consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
-                "group.id": f"unused-{uuid.uuid4()}",
+                **kafka.get_client_settings(),
+                "group.id": f"{kafka.user}.{uuid.uuid4()}",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
@@ -112,8 +113,8 @@ class TopicReader:
 
 
 @contextlib.contextmanager
-def open_topic(bootstrap_servers: str, topic: str) -> Iterator[TopicReader]:
-    reader = TopicReader(bootstrap_servers, topic)
+def open_topic(kafka: KafkaSettings, topic: str) -> Iterator[TopicReader]:
+    reader = TopicReader(kafka, topic)
     try:
         yield reader
     finally:

@@ -17,6 +17,7 @@ from schemas.generated import FINGERPRINTS
 from schemas.generated.common import Hash
 from schemas.generated.events import AdmissionCode
 from schemas.generated.transactions import TransactionEnvelope
+from schemas.settings import KafkaSettings
 from schemas.topics import INGEST_TOPIC, MESSAGE_BYTES_MAX
 from streams.ledger.admission import Candidate, Refusal, validate_envelope
 from streams.ledger.hashes import compute_hash
@@ -89,11 +90,11 @@ class Ingest:
         refusal = Refusal(AdmissionCode.BAD_SIGNATURE, detail, candidate.transaction_hash)
         self._refuse(candidate.envelope_hash, refusal)
 
-    async def follow(self, bootstrap_servers: str, group: str, starts: dict[int, int]) -> None:
+    async def follow(self, kafka: KafkaSettings, starts: dict[int, int]) -> None:
         """Reads the ingest topic from `starts` (by partition) on, for ever."""
         loop = asyncio.get_running_loop()
         inbox: asyncio.Queue[list[Message]] = asyncio.Queue(BATCHES_MAX)
-        poll = asyncio.to_thread(self._poll, bootstrap_servers, group, starts, loop, inbox)
+        poll = asyncio.to_thread(self._poll, kafka, starts, loop, inbox)
         try:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(poll)
@@ -129,13 +130,12 @@ class Ingest:
 
     def _poll(
         self,
-        bootstrap_servers: str,
-        group: str,
+        kafka: KafkaSettings,
         starts: dict[int, int],
         loop: asyncio.AbstractEventLoop,
         inbox: "asyncio.Queue[list[Message]]",
     ) -> None:
-        consumer = Consumer(get_consumer_settings(bootstrap_servers, group))
+        consumer = Consumer(get_consumer_settings(kafka, "ingest"))
         try:
             partitions = sorted(
                 consumer.list_topics(INGEST_TOPIC, timeout=60).topics[INGEST_TOPIC].partitions
@@ -152,11 +152,11 @@ class Ingest:
             consumer.close()
 
 
-def get_consumer_settings(bootstrap_servers: str, group: str) -> dict[str, Any]:
+def get_consumer_settings(kafka: KafkaSettings, purpose: str) -> dict[str, Any]:
     """A reader that keeps its own offsets."""
     return {
-        "bootstrap.servers": bootstrap_servers,
-        "group.id": group,
+        **kafka.get_client_settings(),
+        "group.id": f"{kafka.user}.{purpose}",
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "fetch.message.max.bytes": MESSAGE_BYTES_MAX,

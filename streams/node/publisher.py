@@ -6,7 +6,6 @@ acknowledgement was lost may land twice; repeats are equal.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -14,6 +13,7 @@ from schemas.codec import decode, frame, unframe
 from schemas.generated.common import Hash
 from schemas.generated.events import Admission
 from schemas.generated.ledger import LedgerHeader, LedgerRecord
+from schemas.settings import KafkaSettings
 from schemas.topics import MESSAGE_BYTES_MAX, get_admissions_topic, get_ledgers_topic
 from streams.kill_points import kill_points
 from streams.ledger.admission import Refusal
@@ -29,14 +29,14 @@ Load = Callable[[int, int], Awaitable[list[StoredRecord]]]
 class Publisher:
     """`load(first, bytes_max)` gives certified ledgers from `first` on."""
 
-    def __init__(self, bootstrap_servers: str, node: str, load: Load) -> None:
+    def __init__(self, kafka: KafkaSettings, node: str, load: Load) -> None:
         self._topic = get_ledgers_topic(node)
         self._admissions_topic = get_admissions_topic(node)
-        self._bootstrap_servers = bootstrap_servers
+        self._kafka = kafka
         self._load = load
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **kafka.get_client_settings(),
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 2,
@@ -127,9 +127,7 @@ class Publisher:
             self._failure = KafkaException(error)
 
     def _read_last_sequence(self) -> int:
-        settings: dict[str, Any] = get_consumer_settings(
-            self._bootstrap_servers, f"{self._topic}.writer"
-        )
+        settings = get_consumer_settings(self._kafka, "publisher")
         consumer = Consumer({**settings, "isolation.level": "read_uncommitted"})
         try:
             place = TopicPartition(self._topic, 0)

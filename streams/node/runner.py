@@ -93,9 +93,7 @@ class Node:
         self.pool: VerificationPool[SignatureJob, int | None] = VerificationPool(
             WORK, settings.workers
         )
-        self.publisher = Publisher(
-            settings.kafka.bootstrap_servers, settings.name, self._load_records
-        )
+        self.publisher = Publisher(settings.kafka, settings.name, self._load_records)
         self.ingest = Ingest(
             ledger.header.network_id,
             self.pool,
@@ -143,13 +141,11 @@ class Node:
         http = PrivateHttp(token, self.proofs, lambda: get_status(self, get_now_ms()))
         server = http.get_server(self.settings.http.listen)
         self._inbox.put_nowait(lambda now_ms: self.herder.start(restored, now_ms))
-        kafka = self.settings.kafka.bootstrap_servers
+        kafka = self.settings.kafka
         parts = [
             asyncio.create_task(self._work(), name="herder"),
             asyncio.create_task(self.publisher.run(), name="publisher"),
-            asyncio.create_task(
-                self.ingest.follow(kafka, f"core.{self.settings.name}", starts), name="ingest"
-            ),
+            asyncio.create_task(self.ingest.follow(kafka, starts), name="ingest"),
             asyncio.create_task(self.overlay.wait(), name="overlay"),
             asyncio.create_task(server.serve(), name="http"),
         ]

@@ -56,10 +56,10 @@ def measure_four_nodes(payments: int) -> list[Figure]:
     rates, costs = [], []
     with start_whole_set("core") as running:
         load = running.workload
-        make_economy(load, NAMES, Follower.open(load.bootstrap_servers, "core1"))
+        make_economy(load, NAMES, Follower.open(load.kafka, "core1"))
         for _ in range(RUNS):
             signed = [envelope for _, envelope in make_payments(load, NAMES, payments)]
-            follower = Follower.open(load.bootstrap_servers, "core1")
+            follower = Follower.open(load.kafka, "core1")
             before, began = _get_cpu_s(running), time.perf_counter()
             producing = threading.Thread(target=load.produce, args=(signed,))
             producing.start()
@@ -78,9 +78,9 @@ def measure_horizon(payments: int) -> list[Figure]:
     """Replay of a log of payments; and from the ingest topic to a Horizon stream."""
     with start_whole_set("all") as running:
         load = running.workload
-        make_economy(load, NAMES, Follower.open(load.bootstrap_servers, "core1"))
+        make_economy(load, NAMES, Follower.open(load.kafka, "core1"))
         latencies = _measure_visibility(running)
-        follower = Follower.open(load.bootstrap_servers, "core1")
+        follower = Follower.open(load.kafka, "core1")
         signed = [envelope for _, envelope in make_payments(load, NAMES, payments)]
         load.produce(signed)
         _wait_for_count(follower, payments)

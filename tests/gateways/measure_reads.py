@@ -18,7 +18,7 @@ from pathlib import Path
 from gateways.horizon.main import main
 from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings
 from infra.local.ports import choose_port
-from schemas.settings import DatabaseSettings, KafkaSettings, Secret
+from schemas.settings import DatabaseSettings, Secret
 from schemas.strkey import encode_account_id, encode_balance_id
 from tests.gateways.support import TOKEN, World, create_store
 from tests.support.network import create_account, get_account
@@ -87,7 +87,7 @@ def run(seconds: float) -> None:
             public_url=f"http://127.0.0.1:{port}",
             genesis_file=str(world.genesis_file),
             database=DatabaseSettings(url=Secret(world.database_url)),
-            kafka=KafkaSettings(bootstrap_servers=servers.bootstrap_servers),
+            kafka=servers.kafka,
             store=DatabaseSettings(url=Secret(create_store(servers))),
             core=CoreSettings(url="http://127.0.0.1:1", token_file=str(folder / "token")),
         )

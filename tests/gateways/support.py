@@ -24,12 +24,12 @@ from gateways.horizon.main import make_app
 from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings
 from gateways.http.server import make_config
 from gateways.http.settings import LimitSettings
-from infra.local.kafka import Topic
+from infra.local.kafka_admin import Topic
 from infra.local.migrations import apply_migrations
 from infra.local.ports import choose_port
 from processors.horizon.fold import fold_ledger
 from processors.horizon.store import Batch, LedgerStore
-from schemas.settings import DatabaseSettings, KafkaSettings, Secret
+from schemas.settings import DatabaseSettings, Secret
 from streams.ledger.admission import Candidate
 from streams.ledger.chain import ChainPosition, get_genesis_position, verify_record
 from streams.ledger.close import ClosedLedger
@@ -189,7 +189,7 @@ def run_gateway(servers: Servers, folder: Path, **changes: Any) -> Iterator[Gate
         "public_url": f"http://127.0.0.1:{port}",
         "genesis_file": str(world.genesis_file),
         "database": DatabaseSettings(url=Secret(world.database_url)),
-        "kafka": KafkaSettings(bootstrap_servers=servers.bootstrap_servers),
+        "kafka": servers.kafka,
         "store": DatabaseSettings(url=Secret(store_url)),
         "core": CoreSettings(url=f"http://127.0.0.1:{core_port}", token_file=str(token_file)),
         "ingest_topic": topic,

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from infra.local.kafka import Topic
+from infra.local.kafka_admin import Topic
 from infra.local.place import Place
 from infra.local.services import SERVERS, Program, Service, Table
 from schemas.settings import DatabaseSettings, Settings, load_config
@@ -54,7 +54,7 @@ def get_settings(name: str, **extra: object) -> Any:
         return {
             "name": name,
             "port": place.get_port(f"{name}.http"),
-            "bootstrap_servers": place.bootstrap_servers,
+            "bootstrap_servers": place.get_address("kafka"),
             **extra,
         }
 

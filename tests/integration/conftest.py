@@ -15,5 +15,5 @@ def whole_set() -> Iterator[WholeSet]:
     """Four nodes, two Horizon pairs, an issuer and fifty payers."""
     with start_whole_set() as running:
         load = running.workload
-        make_economy(load, NAMES, Follower.open(load.bootstrap_servers, "core1"))
+        make_economy(load, NAMES, Follower.open(load.kafka, "core1"))
         yield running

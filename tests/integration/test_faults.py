@@ -132,7 +132,7 @@ def test_two_nodes_down_halt_the_network_until_one_is_back(
         whole_set.stop(core)
     payments = make_payments(load, NAMES, 10)
     hashes = {transaction_hash for transaction_hash, _ in payments}
-    follower = Follower.open(load.bootstrap_servers, witness)
+    follower = Follower.open(load.kafka, witness)
     load.produce(envelope for _, envelope in payments)
     with pytest.raises(TimeoutError):
         follower.wait_for(hashes, HALTED_S)

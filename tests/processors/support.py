@@ -16,14 +16,15 @@ import msgspec
 import psycopg
 from confluent_kafka import Producer
 
-from infra.local.kafka import MESSAGE_BYTES_MAX, Topic
+from infra.local.kafka_admin import Topic
 from infra.local.migrations import apply_migrations
 from infra.local.processes import wait_until
 from processors.horizon.config import HorizonSettings
 from processors.horizon.schema import MIGRATIONS
 from schemas.codec import frame
 from schemas.generated.ledger import LedgerRecord
-from schemas.settings import DatabaseSettings, KafkaSettings, Secret
+from schemas.settings import DatabaseSettings, Secret
+from schemas.topics import MESSAGE_BYTES_MAX
 from tests.support.network import Network
 from tests.support.servers import Servers
 
@@ -47,7 +48,7 @@ class Log:
         servers.create_topics([Topic(topic, 1)])
         self.producer = Producer(
             {
-                "bootstrap.servers": servers.bootstrap_servers,
+                **servers.kafka.get_client_settings(),
                 "message.max.bytes": MESSAGE_BYTES_MAX,
                 "enable.idempotence": True,
                 "linger.ms": 0,
@@ -87,7 +88,7 @@ class Views:
     def get_settings(self, **changes: Any) -> HorizonSettings:
         settings = HorizonSettings(
             name=f"{self.prefix}processor",
-            kafka=KafkaSettings(bootstrap_servers=self.servers.bootstrap_servers),
+            kafka=self.servers.kafka,
             database=DatabaseSettings(url=Secret(self.url)),
             genesis_file=str(self.folder / "genesis.json"),
             ledgers_topic=self.log.topic,

@@ -34,12 +34,18 @@ name = "core1"
 interval_ms = 300
 [kafka]
 bootstrap_servers = "127.0.0.1:9092"
+user = "core1"
+password = "hunter3"
 [database]
 url = "postgresql://core1:hunter2@127.0.0.1/core1"
 [[peers]]
 name = "core2"
 port = 4
 """
+
+
+def make_kafka(bootstrap_servers: str, value: str = "hunter3") -> KafkaSettings:
+    return KafkaSettings(bootstrap_servers=bootstrap_servers, user="core1", password=Secret(value))
 
 
 @pytest.fixture
@@ -54,7 +60,7 @@ def test_reads_a_file(path: Path) -> None:
     assert settings == Example(
         name="core1",
         interval_ms=300,
-        kafka=KafkaSettings(bootstrap_servers="127.0.0.1:9092"),
+        kafka=make_kafka("127.0.0.1:9092"),
         database=DatabaseSettings(url=Secret("postgresql://core1:hunter2@127.0.0.1/core1")),
         peers=(Peer(name="core2", port=4),),
     )
@@ -64,7 +70,9 @@ def test_a_secret_is_not_shown(path: Path) -> None:
     settings = load_config(Example, path, {})
     assert settings.database is not None
     assert settings.database.url.reveal().endswith("/core1")
-    assert "hunter2" not in f"{settings!r} {settings} {settings.database.url}"
+    assert "hunter" not in f"{settings!r} {settings} {settings.database.url}"
+    assert settings.kafka.get_client_settings()["sasl.password"] == "hunter3"
+    assert settings.kafka.get_credentials()["password"] == "hunter3"
 
 
 def test_paths_are_read_as_paths(tmp_path: Path) -> None:
@@ -98,7 +106,7 @@ def test_environment_wins_and_takes_the_field_s_type(path: Path) -> None:
     )
     assert settings == Example(
         name="123",
-        kafka=KafkaSettings(bootstrap_servers="[::1]:1"),
+        kafka=make_kafka("[::1]:1"),
         database=DatabaseSettings(url=Secret("postgresql:///x")),
         interval_ms=7,
         verbose=True,
@@ -110,14 +118,24 @@ def test_environment_wins_and_takes_the_field_s_type(path: Path) -> None:
 def test_environment_may_fill_a_table_the_file_leaves_out(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_text('name = "x"')
-    settings = load_config(Example, file, {"TOKEND_KAFKA__BOOTSTRAP_SERVERS": "h:1"})
-    assert settings.kafka.bootstrap_servers == "h:1"
+    environ = {f"TOKEND_KAFKA__{key}": "h" for key in ("BOOTSTRAP_SERVERS", "USER", "PASSWORD")}
+    assert load_config(Example, file, environ).kafka.bootstrap_servers == "h"
 
 
 def test_a_value_may_stand_in_a_file_of_its_own(path: Path, tmp_path: Path) -> None:
     (tmp_path / "url").write_text("postgresql:///secret\n")
     settings = load_config(Example, path, {"TOKEND_DATABASE__URL_FILE": str(tmp_path / "url")})
     assert settings.database == DatabaseSettings(url=Secret("postgresql:///secret"))
+    (tmp_path / "password").write_text("hunter4\n")
+    inline, by_file = 'password = "hunter3"', f'password_file = "{tmp_path}/password"'
+    path.write_text(GOOD.replace(inline, by_file))
+    assert load_config(Example, path, {}).kafka == make_kafka("127.0.0.1:9092", "hunter4")
+    (tmp_path / "password").unlink()
+    with pytest.raises(ConfigError, match=r"core1.toml: kafka.password_file: cannot read the file"):
+        load_config(Example, path, {})
+    # A variable wins, and the file it replaces need not be there.
+    environ = {"TOKEND_KAFKA__PASSWORD": "hunter5"}
+    assert load_config(Example, path, environ).kafka == make_kafka("127.0.0.1:9092", "hunter5")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +161,7 @@ def test_a_wrong_file_is_named_with_key_and_remedy(
     assert message.startswith(f"{file}: ")
     assert expected in message
     assert "\n" not in message
-    assert "hunter2" not in message
+    assert "hunter" not in message
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 from schemas.codec import decode, unframe
 from schemas.generated.common import Hash
 from schemas.generated.ledger import LedgerBody, LedgerRecord
+from schemas.settings import KafkaSettings
 from streams.ledger.chain import ChainPosition, verify_record
 from tests.support.workload import get_reader_settings
 
@@ -22,7 +23,7 @@ class LedgerReader:
     """`position`: before the genesis at first. `counts`: how often each transaction stands in the
     ledgers up to it."""
 
-    bootstrap_servers: str
+    kafka: KafkaSettings
     topic: str
     genesis_hash: Hash
     position: ChainPosition
@@ -32,7 +33,7 @@ class LedgerReader:
 
     def read_to(self, last: int) -> None:
         """Up to ledger `last`. An acknowledgement may have been lost: a repeat must be equal."""
-        consumer = Consumer(get_reader_settings(self.bootstrap_servers))
+        consumer = Consumer(get_reader_settings(self.kafka))
         consumer.assign([TopicPartition(self.topic, 0, self.next_offset)])
         try:
             while self.position.sequence < last:

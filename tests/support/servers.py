@@ -12,16 +12,26 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
-from infra.local import kafka, launch, postgres, processes
-from infra.local.kafka import Topic
+from infra.local import kafka, kafka_admin, launch, postgres, processes
+from infra.local.kafka_admin import Topic
 from infra.local.services import SERVERS, Table
+from schemas.settings import KafkaSettings
 
+TESTER = "tester"
 SERVERS_ONLY = Table(tiers=(SERVERS,), profiles={SERVERS: (SERVERS,)})
 
 
@@ -32,7 +42,9 @@ class Servers(Protocol):
     """
 
     @property
-    def bootstrap_servers(self) -> str: ...
+    def kafka(self) -> KafkaSettings:
+        """The log-in of a user who may read and write every topic."""
+        ...
 
     def create_database(self, purpose: str = "test") -> str:
         """A new, empty database with an owner of its own; its URL."""
@@ -70,8 +82,8 @@ class NativeServers:
         self.running = running
 
     @property
-    def bootstrap_servers(self) -> str:
-        return self.running.place.bootstrap_servers
+    def kafka(self) -> KafkaSettings:
+        return self.running.place.get_kafka_login(TESTER)
 
     def create_database(self, purpose: str = "test") -> str:
         name = f"{purpose}_{secrets.token_hex(4)}"
@@ -82,7 +94,7 @@ class NativeServers:
         return f"{purpose}-{secrets.token_hex(4)}."
 
     def create_topics(self, topics: Sequence[Topic]) -> None:
-        kafka.create_topics(self.bootstrap_servers, topics)
+        kafka_admin.create_topics(kafka.get_administrator(self.running.place), topics)
 
     def get_process_id(self, name: str) -> int:
         return self.running.control.get_state(name).process_id
@@ -110,7 +122,28 @@ class NativeServers:
 
     def are_ready(self) -> bool:
         place = self.running.place
-        return asyncio.run(postgres.is_ready(place)) and kafka.is_ready(place.bootstrap_servers, 1)
+        administrator = kafka.get_administrator(place)
+        return asyncio.run(postgres.is_ready(place)) and kafka_admin.is_ready(administrator, 1)
+
+
+def make_tester(administrator: Mapping[str, Any], login: KafkaSettings) -> None:
+    """A user who may do everything with topics and groups, so that tests may call them anything."""
+    admin = AdminClient(dict(administrator))
+    acls = [
+        AclBinding(
+            kind,
+            "*",
+            ResourcePatternType.LITERAL,
+            f"User:{login.user}",
+            "*",
+            AclOperation.ALL,
+            AclPermissionType.ALLOW,
+        )
+        for kind in (ResourceType.TOPIC, ResourceType.GROUP)
+    ]
+    for change in admin.create_acls(acls).values():
+        change.result(30)
+    kafka_admin.set_passwords(administrator, [login])
 
 
 def make_folder() -> Path:
@@ -126,6 +159,8 @@ def start_native_servers() -> Iterator[NativeServers]:
     try:
         running = asyncio.run(launch.start_set(root, SERVERS_ONLY, SERVERS, lines.append))
         try:
+            place = running.place
+            make_tester(kafka.get_administrator(place), place.get_kafka_login(TESTER))
             yield NativeServers(running)
         finally:
             running.stop(lines.append)

@@ -13,15 +13,14 @@ from confluent_kafka import Consumer, Producer
 
 from infra.local import processes
 from infra.local.folders import PROJECT
-from infra.local.kafka import Topic
+from infra.local.kafka_admin import Topic
 from infra.local.processes import wait_until
+from schemas.settings import KafkaSettings
 from tests.support.servers import NativeServers, Servers
 
 
-def produce(bootstrap_servers: str, topic: str, values: list[bytes]) -> None:
-    producer = Producer(
-        {"bootstrap.servers": bootstrap_servers, "enable.idempotence": True, "log_level": 0}
-    )
+def produce(kafka: KafkaSettings, topic: str, values: list[bytes]) -> None:
+    producer = Producer({**kafka.get_client_settings(), "enable.idempotence": True, "log_level": 0})
     failed: list[object] = []
     for value in values:
         producer.produce(topic, value, on_delivery=lambda e, _: failed.append(e) if e else None)
@@ -29,10 +28,10 @@ def produce(bootstrap_servers: str, topic: str, values: list[bytes]) -> None:
     assert failed == []
 
 
-def consume(bootstrap_servers: str, topic: str, count: int) -> list[bytes]:
+def consume(kafka: KafkaSettings, topic: str, count: int) -> list[bytes]:
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap_servers,
+            **kafka.get_client_settings(),
             "group.id": topic,
             "auto.offset.reset": "earliest",
             "log_level": 0,
@@ -72,27 +71,27 @@ def test_each_test_has_its_own_topics(servers: Servers) -> None:
     large = os.urandom(8 * 1024 * 1024)
     producer = Producer(
         {
-            "bootstrap.servers": servers.bootstrap_servers,
+            **servers.kafka.get_client_settings(),
             "message.max.bytes": 16 * 1024 * 1024,
             "log_level": 0,
         }
     )
     producer.produce(prefix + "a", large)
     assert producer.flush(30) == 0
-    assert consume(servers.bootstrap_servers, prefix + "a", 1) == [large]
+    assert consume(servers.kafka, prefix + "a", 1) == [large]
 
 
 def test_a_killed_broker_comes_back_with_its_data(own_servers: NativeServers) -> None:
     topic = own_servers.get_prefix() + "t"
     own_servers.create_topics([Topic(topic)])
     before = [b"%d" % i for i in range(1000)]
-    produce(own_servers.bootstrap_servers, topic, before)
+    produce(own_servers.kafka, topic, before)
     process_id = own_servers.get_process_id("kafka")
     own_servers.kill("kafka")
     own_servers.wait_until_ready()
     assert own_servers.get_process_id("kafka") not in (0, process_id)
-    produce(own_servers.bootstrap_servers, topic, [b"after"])
-    assert consume(own_servers.bootstrap_servers, topic, 1001) == [*before, b"after"]
+    produce(own_servers.kafka, topic, [b"after"])
+    assert consume(own_servers.kafka, topic, 1001) == [*before, b"after"]
 
 
 def test_a_killed_database_comes_back_with_every_committed_row(own_servers: NativeServers) -> None:

@@ -21,7 +21,7 @@ from infra.local.table import TABLE
 from processors.horizon import replay
 from processors.horizon.config import HorizonSettings
 from schemas.generated.common import Hash
-from schemas.settings import load_config
+from schemas.settings import KafkaSettings, load_config
 from streams.ledger.chain import get_genesis_position
 from streams.ledger.genesis import decode_genesis, open_genesis
 from tests.support.ledger_reader import LedgerReader
@@ -48,13 +48,18 @@ class WholeSet(NativeServers):
         opened = open_genesis(decode_genesis(genesis_file.read_bytes()))
         self.readers = {
             core: LedgerReader(
-                self.bootstrap_servers,
+                self.kafka,
                 f"{core}.ledgers",
                 opened.closed.header_hash,
                 get_genesis_position(opened.closed.header.network_id),
             )
             for core in network.CORES
         }
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """That of the users: what the services may do is theirs alone."""
+        return self.workload.kafka
 
     @property
     def workload(self) -> Set:
@@ -66,7 +71,7 @@ class WholeSet(NativeServers):
         stand in ledgers of node `follow`; `check` asks for them ever after."""
         load = self.workload
         payments = make_payments(load, names, count)
-        follower = Follower.open(load.bootstrap_servers, follow)
+        follower = Follower.open(load.kafka, follow)
         envelopes = [envelope for _, envelope in payments]
         producing = threading.Thread(target=load.produce, args=(envelopes, rate))
         producing.start()

@@ -14,6 +14,7 @@ import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 from nacl.signing import SigningKey
 
+from gateways.client.ingest import read_login
 from schemas.codec import decode, encode, frame, unframe
 from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature
 from schemas.generated.ledger import LedgerBody, LedgerHeader, LedgerRecord
@@ -25,6 +26,7 @@ from schemas.generated.transactions import (
     TransactionCode,
     TransactionEnvelope,
 )
+from schemas.settings import KafkaSettings
 from schemas.strkey import decode_seed
 from schemas.topics import INGEST_TOPIC, MESSAGE_BYTES_MAX
 from streams.ledger.hashes import compute_balance_id, compute_transaction_hash
@@ -48,8 +50,8 @@ class Set:
         return cls(msgspec.json.decode((data / "endpoints.json").read_bytes()))
 
     @property
-    def bootstrap_servers(self) -> str:
-        return str(self.endpoints["kafka"]["bootstrap_servers"])
+    def kafka(self) -> KafkaSettings:
+        return read_login(self.endpoints)
 
     @property
     def network_id(self) -> Hash:
@@ -87,7 +89,7 @@ class Set:
         """Sends framed envelopes, at `rate` a second or as fast as it goes; returns the seconds."""
         producer = Producer(
             {
-                "bootstrap.servers": self.bootstrap_servers,
+                **self.kafka.get_client_settings(),
                 "enable.idempotence": True,
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 1_000_000,
@@ -107,11 +109,11 @@ class Set:
         return time.perf_counter() - start
 
 
-def get_reader_settings(bootstrap_servers: str) -> dict[str, Any]:
+def get_reader_settings(kafka: KafkaSettings) -> dict[str, Any]:
     """A reader of its own, that commits nothing."""
     return {
-        "bootstrap.servers": bootstrap_servers,
-        "group.id": f"workload.{time.time_ns()}",
+        **kafka.get_client_settings(),
+        "group.id": f"{kafka.user}.workload.{time.time_ns()}",
         "enable.auto.commit": False,
         "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
         "fetch.wait.max.ms": 20,
@@ -126,8 +128,8 @@ class Follower:
     consumer: Consumer
 
     @classmethod
-    def open(cls, bootstrap_servers: str, node: str) -> "Follower":
-        consumer = Consumer(get_reader_settings(bootstrap_servers))
+    def open(cls, kafka: KafkaSettings, node: str) -> "Follower":
+        consumer = Consumer(get_reader_settings(kafka))
         topic = f"{node}.ledgers"
         _, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
         consumer.assign([TopicPartition(topic, 0, high)])

@@ -28,7 +28,7 @@ def _close_all(gateway: Gateway, stopping: threading.Event) -> None:
     world = gateway.world
     consumer = Consumer(
         {
-            "bootstrap.servers": gateway.servers.bootstrap_servers,
+            **gateway.servers.kafka.get_client_settings(),
             "group.id": gateway.servers.get_prefix("closer"),
             "auto.offset.reset": "earliest",
         }

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from gateways.client.errors import HorizonUnavailable, ProblemError
@@ -107,7 +108,7 @@ def test_producing_to_the_topic_is_as_good_as_posting(
     master = User(client, get_key("master"))
     people = [User(client) for _ in range(20)]
     envelopes = [master.sign(make_create_account(each.account_id)) for each in people]
-    producer = IngestProducer(network.servers.bootstrap_servers, network.topic)
+    producer = IngestProducer(network.servers.kafka, network.topic)
     for future in [producer.produce(each, master.account_id) for each in envelopes]:
         future.result(20)
     producer.close()
@@ -118,7 +119,8 @@ def test_producing_to_the_topic_is_as_good_as_posting(
 
 
 def test_a_broker_that_is_not_there_is_told(network: Gateway) -> None:
-    producer = IngestProducer("127.0.0.1:1", "nothing")
+    nowhere = msgspec.structs.replace(network.servers.kafka, bootstrap_servers="127.0.0.1:1")
+    producer = IngestProducer(nowhere, "nothing")
     with pytest.raises(IngestError):
         producer.produce(b"", b"").result(20)
     producer.close()

@@ -55,10 +55,13 @@ def test_the_service_runs_alone_and_its_logs_name_no_one(gateway: Gateway, tmp_p
     port = choose_port([])
     config, token = tmp_path / "gateway.toml", tmp_path / "token"
     token.write_text(TOKEN)
+    kafka, password = gateway.servers.kafka, tmp_path / "password"
+    password.write_text(kafka.password.reveal())
     config.write_text(
         f'port = {port}\npublic_url = "http://127.0.0.1:{port}"\n'
         f'genesis_file = "{gateway.world.genesis_file}"\n'
-        f'[kafka]\nbootstrap_servers = "{gateway.servers.bootstrap_servers}"\n'
+        f'[kafka]\nbootstrap_servers = "{kafka.bootstrap_servers}"\n'
+        f'user = "{kafka.user}"\npassword_file = "{password}"\n'
         f'[core]\nurl = "http://127.0.0.1:1"\ntoken_file = "{token}"\n'
     )
     program = str(Path(sys.executable).with_name("tokend"))
@@ -90,8 +93,8 @@ def test_the_service_runs_alone_and_its_logs_name_no_one(gateway: Gateway, tmp_p
         _, log = process.communicate(timeout=20)
     assert process.returncode in (0, -15)
     assert time.monotonic() - started < 10
-    password = gateway.world.database_url.partition("//")[2].partition("@")[0].partition(":")[2]
-    for secret in (address, TOKEN, password):
+    login = gateway.world.database_url.partition("//")[2].partition("@")[0]
+    for secret in (address, TOKEN, login.partition(":")[2], kafka.password.reveal()):
         assert secret not in log
         assert secret not in metrics
     lines = [json.loads(line) for line in log.splitlines()]

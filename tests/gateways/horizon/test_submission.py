@@ -42,7 +42,7 @@ def topic(gateway: Gateway) -> Iterator[Consumer]:
     """Reads what comes to the gateway's ingest topic from now on."""
     consumer = Consumer(
         {
-            "bootstrap.servers": gateway.servers.bootstrap_servers,
+            **gateway.servers.kafka.get_client_settings(),
             "group.id": gateway.servers.get_prefix("reader"),
             "auto.offset.reset": "latest",
             "enable.auto.commit": False,

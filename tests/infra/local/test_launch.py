@@ -17,7 +17,8 @@ import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from infra.local import launch, processes, shutdown
+from gateways.client.ingest import read_login
+from infra.local import kafka, kafka_admin, launch, processes, shutdown
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from infra.local.folders import PROJECT
 from infra.local.health import get_status, is_healthy
@@ -65,7 +66,9 @@ def test_services_start_in_order_and_serve(root: Path, monkeypatch: pytest.Monke
         assert endpoints["services"]["first"]["url"] == f"http://{address}"
         assert endpoints["topics"] == ["events"]
         assert Path(endpoints["master_seed_file"]).read_text() == "S-sample\n"
-        client = AdminClient({"bootstrap.servers": endpoints["kafka"]["bootstrap_servers"]})
+        assert endpoints["kafka"]["password_file"] == str(place.folder.secrets / "kafka.users")
+        assert kafka_admin.is_ready(read_login(endpoints).get_client_settings(), 10)
+        client = AdminClient(kafka.get_administrator(place))
         assert "events" in client.list_topics(timeout=10).topics
 
         settings = place.get_settings_file("first")

@@ -10,6 +10,7 @@ from processors.horizon.writer import LedgerWriter
 from processors.ledger_feed.feed import LedgerFeed, UnfilledGap
 from processors.ledger_feed.topic import Message
 from schemas.codec import frame
+from schemas.settings import KafkaSettings, Secret
 from streams.ledger.chain import get_genesis_position
 from tests.processors.economies import make_busy_network
 
@@ -34,7 +35,8 @@ class Commits:
 
 def make_writer() -> tuple[LedgerWriter, Commits]:
     position = get_genesis_position(NETWORK.network_id)
-    feed = LedgerFeed("", (), NETWORK.genesis_hash, position, lambda _: None)
+    nowhere = KafkaSettings(bootstrap_servers="", user="", password=Secret(""))
+    feed = LedgerFeed(nowhere, (), NETWORK.genesis_hash, position, lambda _: None)
     commits = Commits()
     return LedgerWriter(feed, commits, "node.ledgers", 0), commits  # type: ignore[arg-type]
 

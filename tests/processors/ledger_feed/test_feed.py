@@ -25,7 +25,7 @@ def make_feed(servers: Servers, peers: Sequence[Sequence[LedgerRecord | bytes]])
         log.publish(*records)
         topics.append(log.topic)
     return LedgerFeed(
-        servers.bootstrap_servers,
+        servers.kafka,
         tuple(topics),
         NETWORK.genesis_hash,
         get_genesis_position(NETWORK.network_id),

@@ -20,7 +20,7 @@ ORDER = [*range(1, 10), *range(5, 12), *range(3, len(RECORDS) + 1)]
 def reader(servers: Servers) -> Iterator[TopicReader]:
     log = Log(servers, f"{servers.get_prefix('topic')}node.ledgers")
     log.publish(*(RECORDS[sequence - 1] for sequence in ORDER))
-    with open_topic(servers.bootstrap_servers, log.topic) as opened:
+    with open_topic(servers.kafka, log.topic) as opened:
         yield opened
 
 
@@ -51,17 +51,17 @@ def test_a_ledger_that_is_yet_to_come_lies_at_the_end(reader: TopicReader) -> No
 def test_a_topic_with_a_gap_is_read_from_its_beginning(servers: Servers) -> None:
     log = Log(servers, f"{servers.get_prefix('topic')}node.ledgers")
     log.publish(*RECORDS[:3], *RECORDS[10:])
-    with open_topic(servers.bootstrap_servers, log.topic) as reader:
+    with open_topic(servers.kafka, log.topic) as reader:
         assert reader.locate(6) == 0
 
 
 def test_an_empty_topic_and_one_that_does_not_exist(servers: Servers) -> None:
     log = Log(servers, f"{servers.get_prefix('topic')}node.ledgers")
-    with open_topic(servers.bootstrap_servers, log.topic) as reader:
+    with open_topic(servers.kafka, log.topic) as reader:
         assert reader.get_start(1, None) == 0
         assert reader.get_start(5, 4) == 0
     with (
-        open_topic(servers.bootstrap_servers, f"{log.topic}.none") as reader,
+        open_topic(servers.kafka, f"{log.topic}.none") as reader,
         pytest.raises(TopicUnavailable, match="check its name"),
     ):
         reader.get_range()
