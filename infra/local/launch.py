@@ -12,7 +12,15 @@ from pathlib import Path
 
 import msgspec
 
-from infra.local import kafka, kafka_admin, migrations, postgres, processes, supervisor
+from infra.local import (
+    kafka,
+    kafka_admin,
+    migrations,
+    postgres,
+    postgres_admin,
+    processes,
+    supervisor,
+)
 from infra.local.accounts import Account, get_server_account
 from infra.local.errors import LocalError, NotRunning
 from infra.local.folders import DataFolder, write_private
@@ -187,10 +195,19 @@ async def _start_postgres(
     await postgres.make_cluster(installation, folder, password, account)
     await asyncio.to_thread(Control(place).start, "postgres")
     await _wait_until_ready(place, "postgres", lambda: postgres.is_ready(place))
-    names = [service.name for service in services if service.has_database]
-    await postgres.create_databases(place, names)
+    await asyncio.to_thread(create_databases, place, services)
     report(f"PostgreSQL {installation.version} is ready on {place.get_address('postgres')}")
     await asyncio.to_thread(migrate_databases, place, table, services, report)
+
+
+def create_databases(place: Place, services: Sequence[Service]) -> None:
+    superuser_url = postgres.get_superuser_url(place)
+    names = [service.name for service in services if service.has_database]
+    passwords = {name: place.get_secret(f"postgres.{name}") for name in names}
+    postgres_admin.create_databases(superuser_url, passwords)
+    for service in services:
+        if service.reads is not None:
+            postgres_admin.let_read(superuser_url, service.reads, service.name)
 
 
 def migrate_databases(

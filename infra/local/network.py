@@ -186,7 +186,7 @@ def _get_gateway_row(pair: str, core: str) -> Service:
             "port": place.get_port(f"gateway{pair}.http"),
             "public_url": place.get_url(f"gateway{pair}.http"),
             "genesis_file": str(get_genesis_file(place)),
-            "database": {"url": place.get_database_url(f"horizon{pair}")},
+            "database": {"url": place.get_database_url(f"horizon{pair}", f"gateway{pair}")},
             "store": {"url": place.get_database_url(f"gateway{pair}")},
             "kafka": place.get_kafka_settings(f"gateway{pair}"),
             "core": {
@@ -195,6 +195,7 @@ def _get_gateway_row(pair: str, core: str) -> Service:
             },
         },
         has_database=True,
+        reads=f"horizon{pair}",
         health_path="/ready",
         status_path="/health",
     )

@@ -55,10 +55,13 @@ class Place:
             bootstrap_servers=self.get_address("kafka"), user=user, password=password
         )
 
-    def get_database_url(self, name: str) -> str:
-        """The URL of database `name`, with its owner's password: never to be shown."""
-        password = quote(self.get_secret(f"postgres.{name}"), safe="")
-        return f"postgresql://{name}:{password}@{self.get_address('postgres')}/{name}"
+    def get_database_url(self, name: str, role: str | None = None) -> str:
+        """The URL of database `name` for `role`, its owner unless another is named. It holds the
+        role's password: never to be shown.
+        """
+        user = role or name
+        password = quote(self.get_secret(f"postgres.{user}"), safe="")
+        return f"postgresql://{user}:{password}@{self.get_address('postgres')}/{name}"
 
     def get_secret(self, name: str) -> str:
         return self.folder.get_secret(name)

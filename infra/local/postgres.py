@@ -1,7 +1,7 @@
-"""PostgreSQL for one set: binaries, data folder, settings, databases.
+"""PostgreSQL for one set: binaries, data folder, settings.
 
 Clients come over TCP with SCRAM passwords; there is no unix socket, so no path is too long for it.
-Knows nothing of what the databases hold.
+Knows no database and no user but the superuser, who is for `tokend up` alone.
 """
 
 import importlib.metadata
@@ -9,7 +9,6 @@ import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -211,38 +210,3 @@ async def is_ready(place: Place) -> bool:
         return False
     await connection.close()
     return True
-
-
-async def create_databases(place: Place, names: Sequence[str]) -> None:
-    """One role and one database of the same name each, closed to the others; again is harmless.
-
-    The password goes to the server as a SCRAM verifier, so no log of it can hold the password.
-    """
-    import psycopg
-    from psycopg import sql
-
-    async with await psycopg.AsyncConnection.connect(
-        get_superuser_url(place), autocommit=True
-    ) as connection:
-        roles = await connection.execute("SELECT rolname::text FROM pg_roles")
-        roles_there = {row[0] for row in await roles.fetchall()}
-        databases = await connection.execute("SELECT datname::text FROM pg_database")
-        databases_there = {row[0] for row in await databases.fetchall()}
-        for name in names:
-            identifier = sql.Identifier(name)
-            if name not in roles_there:
-                verifier = connection.pgconn.encrypt_password(
-                    place.get_secret(f"postgres.{name}").encode(), name.encode(), b"scram-sha-256"
-                )
-                await connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
-                        identifier, sql.Literal(verifier.decode())
-                    )
-                )
-            if name not in databases_there:
-                await connection.execute(
-                    sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, identifier)
-                )
-            await connection.execute(
-                sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(identifier)
-            )

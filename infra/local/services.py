@@ -43,7 +43,8 @@ class Service:
     `health_path`: asked at its port NAME.http; status 200 means ready. Without one the process is
     taken for ready when it has run for a second.
     `status_path`: asked at its port NAME.http by `tokend status`; answers a JSON object.
-    `get_token`: the bearer token for it.
+    `get_token`: the bearer token for it. `reads`: the service whose database it may read; it then
+    needs one of its own, for that makes its role.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Service:
     program: str
     get_settings: Callable[[Place], Mapping[str, Any]]
     has_database: bool = False
+    reads: str | None = None
     health_path: str | None = None
     status_path: str | None = None
     get_token: Callable[[Place], str | None] = lambda _: None

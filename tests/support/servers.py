@@ -26,7 +26,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from infra.local import kafka, kafka_admin, launch, postgres, processes
+from infra.local import kafka, kafka_admin, launch, postgres, postgres_admin, processes
 from infra.local.kafka_admin import Topic
 from infra.local.services import SERVERS, Table
 from schemas.settings import KafkaSettings
@@ -87,8 +87,10 @@ class NativeServers:
 
     def create_database(self, purpose: str = "test") -> str:
         name = f"{purpose}_{secrets.token_hex(4)}"
-        asyncio.run(postgres.create_databases(self.running.place, [name]))
-        return self.running.place.get_database_url(name)
+        place = self.running.place
+        password = place.get_secret(f"postgres.{name}")
+        postgres_admin.create_databases(postgres.get_superuser_url(place), {name: password})
+        return place.get_database_url(name)
 
     def get_prefix(self, purpose: str = "test") -> str:
         return f"{purpose}-{secrets.token_hex(4)}."

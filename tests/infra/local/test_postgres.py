@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infra.local import postgres, processes
+from infra.local import postgres, postgres_admin, processes
 from infra.local.accounts import get_server_account
 from infra.local.errors import LocalError
 from infra.local.folders import DataFolder
@@ -43,8 +43,9 @@ def start_and_ask(place: Place, installation: Installation) -> str:
     with subprocess.Popen(command, cwd="/", stderr=subprocess.DEVNULL) as server:
         try:
             assert processes.wait_until(lambda: asyncio.run(postgres.is_ready(place)), 30)
-            asyncio.run(postgres.create_databases(place, ["a"]))
-            asyncio.run(postgres.create_databases(place, ["a", "b"]))
+            for names in (["a"], ["a", "b"]):
+                passwords = {name: place.get_secret(f"postgres.{name}") for name in names}
+                postgres_admin.create_databases(postgres.get_superuser_url(place), passwords)
             with psycopg.connect(place.get_database_url("a")) as connection:
                 row = connection.execute("SHOW server_version").fetchone()
                 assert connection.execute("SELECT upper('é') = 'É'").fetchone() is not None
