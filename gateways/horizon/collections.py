@@ -1,9 +1,10 @@
 """How each collection is listed, streamed and rendered: one page of rows to resources."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from gateways.horizon import queries, resources
@@ -22,16 +23,40 @@ from schemas.generated.transactions import Operation, OperationResult
 from schemas.strkey import encode_balance_id
 
 Rendered = list[Resource[Any]]
+RENDERED_MAX = 20_000  # rows of history kept as JSON, of about 1.5 KB each
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A collection as users see it. `needs`: filters without which it is not shown."""
+    """A collection as users see it. `needs`: filters without which it is not shown.
+
+    `get_key`: names a row that never changes again, so that its JSON is made once, however many
+    pages and streams show it; None where rows change.
+    """
 
     collection: Collection
     render: Callable[[Horizon, Sequence[Any]], Awaitable[Rendered]]
     get_position: Callable[[Any], str]
     needs: tuple[str, ...] = ()
+    get_key: Callable[[Any], Hashable] | None = None
+
+    async def show(self, horizon: Horizon, rows: Sequence[Any]) -> list[Any]:
+        """Resources of the rows, or their JSON, in their order."""
+        if self.get_key is None:
+            return await self.render(horizon, rows)
+        name, kept = self.collection.name, horizon.rendered
+        keys = [(name, self.get_key(row)) for row in rows]
+        known = {key: kept[key] for key in keys if key in kept}
+        if len(known) < len(keys):
+            missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
+            made = await self.render(horizon, list(missing.values()))
+            new = (msgspec.Raw(msgspec.json.encode(each)) for each in made)
+            fresh = dict(zip(missing, new, strict=True))
+            known |= fresh
+            kept.update(fresh)
+            while len(kept) > RENDERED_MAX:
+                del kept[next(iter(kept))]
+        return [known[key] for key in keys]
 
 
 async def _render_ledgers(_: Horizon, rows: Sequence[Any]) -> Rendered:
@@ -105,11 +130,27 @@ def _get_id(row: Any) -> str:
     return str(row.id)
 
 
-LEDGERS = View(queries.LEDGERS, _render_ledgers, lambda row: str(row.sequence))
-TRANSACTIONS = View(queries.TRANSACTIONS, _render_transactions, _get_id)
-OPERATIONS = View(queries.OPERATIONS, render_operations, _get_id)
-HISTORY = View(queries.HISTORY, _render_history, _get_id, ("filter[account]",))
-MOVEMENTS = View(queries.MOVEMENTS, _render_movements, _get_id)
+def _get_row_id(row: Any) -> Hashable:
+    number: int = row.id
+    return number
+
+
+LEDGERS = View(
+    queries.LEDGERS,
+    _render_ledgers,
+    lambda row: str(row.sequence),
+    get_key=lambda row: row.sequence,
+)
+TRANSACTIONS = View(queries.TRANSACTIONS, _render_transactions, _get_id, get_key=_get_row_id)
+OPERATIONS = View(queries.OPERATIONS, render_operations, _get_id, get_key=_get_row_id)
+HISTORY = View(
+    queries.HISTORY,
+    _render_history,
+    _get_id,
+    ("filter[account]",),
+    get_key=lambda row: (row.id, row.account_id),
+)
+MOVEMENTS = View(queries.MOVEMENTS, _render_movements, _get_id, get_key=_get_row_id)
 BALANCES = View(queries.BALANCES, render_balances, lambda row: encode_balance_id(row.balance_id))
 ASSETS = View(queries.ASSETS, _render_assets, lambda row: str(row.code))
 
@@ -127,7 +168,7 @@ def make_list_handler(view: View) -> Handler:
         horizon: Horizon = call.service
         snapshot = await horizon.database.get_pages(view.collection.build_query(page))
         walked = snapshot.rows[0]
-        shown = await view.render(horizon, page.arrange(walked))
+        shown = await view.show(horizon, page.arrange(walked))
         links = make_links(call, page, walked, view.get_position)
         return respond(Listing(shown, links, make_meta(snapshot)), snapshot.sequence)
 
@@ -155,7 +196,7 @@ async def _stream(call: Call, view: View) -> Response:
         query = view.collection.build_stream_query(filters, position)
         snapshot = await horizon.database.get_pages(query)
         rows = snapshot.rows[0]
-        shown = await view.render(horizon, rows)
+        shown = await view.show(horizon, rows)
         return [(int(view.get_position(row)), one) for row, one in zip(rows, shown, strict=True)]
 
     client = get_stream_client(call)
@@ -170,6 +211,6 @@ def respond_one(
     call: Call, resource: Resource[Any], snapshot: Any, included: Rendered | None = None
 ) -> Response:
     """One resource as a document."""
-    links = Links(f"{call.public_url}{call.request.url.path}")
+    links = Links(f"{call.public_url}{call.request.scope['path']}")
     document = Document(resource, links, make_meta(snapshot), included or [])
     return respond(document, snapshot.sequence)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from gateways.horizon.attributes import (
@@ -22,7 +23,14 @@ from gateways.horizon.attributes import (
     TransactionAttributes,
 )
 from gateways.http.documents import Relationship, Resource, relate, relate_many
-from gateways.http.render import Scales, get_type_name, render_details, render_value
+from gateways.http.render import (
+    Scales,
+    get_type_name,
+    render_details,
+    render_value,
+    show_account,
+    show_balance,
+)
 from gateways.http.values import format_amount, format_time
 from schemas.codec import decode
 from schemas.generated.transactions import (
@@ -32,7 +40,6 @@ from schemas.generated.transactions import (
     TransactionEnvelope,
     TransactionResult,
 )
-from schemas.strkey import encode_account_id, encode_balance_id
 from streams.ledger.values import AssetPolicy
 
 SUCCESS = "SUCCESS"
@@ -57,7 +64,7 @@ def render_ledger(row: Any) -> Resource[LedgerAttributes]:
 def render_transaction(row: Any) -> Resource[TransactionAttributes]:
     transaction = decode(Transaction, decode(TransactionEnvelope, row.envelope).transaction)
     result = decode(TransactionResult, row.result)
-    source = encode_account_id(row.source_account)
+    source = show_account(row.source_account)
     attributes = TransactionAttributes(
         hash=row.transaction_hash.hex(),
         status="success" if row.result_code == SUCCESS else "failed",
@@ -133,7 +140,7 @@ def render_operation_attributes(
         index=(row.id & 0xFFF) - 1,
         ledger_sequence=str(row.ledger_sequence),
         transaction_hash=row.transaction_hash.hex(),
-        source_account=encode_account_id(row.source_account),
+        source_account=show_account(row.source_account),
         applied_at=format_time(row.close_time_ms),
         close_time_ms=str(row.close_time_ms),
         is_successful=row.is_success,
@@ -147,7 +154,7 @@ def render_operation_attributes(
 def render_participant(
     row: Any, operation: OperationAttributes, effects: Sequence[Any], scales: Scales
 ) -> Resource[ParticipantAttributes]:
-    account = encode_account_id(row.account_id)
+    account = show_account(row.account_id)
     attributes = ParticipantAttributes(
         account, operation, [_render_effect(each, scales) for each in effects]
     )
@@ -162,7 +169,7 @@ def _render_effect(row: Any, scales: Scales) -> EffectAttributes:
     digits = scales.digits[row.asset]
     return EffectAttributes(
         row.kind.lower(),
-        encode_balance_id(row.balance_id),
+        show_balance(row.balance_id),
         row.asset,
         format_amount(int(row.amount), digits),
         format_amount(int(row.fee), digits),
@@ -171,7 +178,7 @@ def _render_effect(row: Any, scales: Scales) -> EffectAttributes:
 
 def render_movement(row: Any, scales: Scales) -> Resource[MovementAttributes]:
     effect = _render_effect(row, scales)
-    account = encode_account_id(row.account_id)
+    account = show_account(row.account_id)
     attributes = MovementAttributes(
         kind=effect.kind,
         account=account,
@@ -197,19 +204,19 @@ def render_account(
 ) -> Resource[AccountAttributes]:
     """`balances` and `signers`: rows to relate to, None where they were not asked for."""
     attributes = AccountAttributes(str(row.sequential_id), str(row.role_id), str(row.changed_in))
-    referrer = None if row.referrer is None else encode_account_id(row.referrer)
+    referrer = None if row.referrer is None else show_account(row.referrer)
     relationships: dict[str, Relationship] = {"referrer": relate("accounts", referrer)}
     if balances is not None:
-        ids = [encode_balance_id(each.balance_id) for each in balances]
+        ids = [show_balance(each.balance_id) for each in balances]
         relationships["balances"] = relate_many("balances", ids)
     if signers is not None:
         relationships["signers"] = relate_many("signers", [_get_signer_id(s) for s in signers])
-    return Resource("accounts", encode_account_id(row.account_id), attributes, relationships)
+    return Resource("accounts", show_account(row.account_id), attributes, relationships)
 
 
 def _get_signer_id(row: Any) -> str:
     """One key may sign for several accounts."""
-    return f"{encode_account_id(row.account_id)}-{encode_account_id(row.public_key)}"
+    return f"{show_account(row.account_id)}-{show_account(row.public_key)}"
 
 
 def render_signer(row: Any) -> Resource[SignerAttributes]:
@@ -221,8 +228,8 @@ def render_signer(row: Any) -> Resource[SignerAttributes]:
         str(row.changed_in),
     )
     relationships = {
-        "account": relate("accounts", encode_account_id(row.account_id)),
-        "public_key": relate("public-keys", encode_account_id(row.public_key)),
+        "account": relate("accounts", show_account(row.account_id)),
+        "public_key": relate("public-keys", show_account(row.public_key)),
     }
     return Resource("signers", _get_signer_id(row), attributes, relationships)
 
@@ -236,29 +243,34 @@ def render_balance(row: Any, scales: Scales) -> Resource[BalanceAttributes]:
         str(row.changed_in),
     )
     relationships = {
-        "owner": relate("accounts", encode_account_id(row.account_id)),
+        "owner": relate("accounts", show_account(row.account_id)),
         "asset": relate("assets", row.asset),
     }
-    return Resource("balances", encode_balance_id(row.balance_id), attributes, relationships)
+    return Resource("balances", show_balance(row.balance_id), attributes, relationships)
 
 
 def render_asset(row: Any) -> Resource[AssetAttributes]:
     digits = row.trailing_digits
-    flags = [Flag(each.name or "", int(each)) for each in AssetPolicy if row.policies & each]
     attributes = AssetAttributes(
         max_issuance_amount=format_amount(int(row.max_issuance_amount), digits),
         available_for_issuance=format_amount(int(row.available_for_issuance), digits),
         issued=format_amount(int(row.issued), digits),
         pending_issuance=format_amount(int(row.pending_issuance), digits),
-        preissued_asset_signer=encode_account_id(row.preissued_asset_signer),
-        policies=Flags(row.policies, flags),
+        preissued_asset_signer=show_account(row.preissued_asset_signer),
+        policies=_render_policies(row.policies),
         asset_type=str(int(row.asset_type)),
         trailing_digits=digits,
         details=render_details(row.details),
         changed_in=str(row.changed_in),
     )
-    relationships = {"owner": relate("accounts", encode_account_id(row.owner))}
+    relationships = {"owner": relate("accounts", show_account(row.owner))}
     return Resource("assets", row.code, attributes, relationships)
+
+
+@lru_cache(256)
+def _render_policies(policies: int) -> Flags:
+    known = [Flag(each.name or "", int(each)) for each in AssetPolicy if policies & each]
+    return Flags(policies, known)
 
 
 def _base64(data: bytes) -> str:

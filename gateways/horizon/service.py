@@ -1,11 +1,12 @@
 """What one Horizon gateway is made of, and its life. Handlers reach everything through it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 
 from gateways.client.ingest import IngestProducer
@@ -70,6 +71,7 @@ class Horizon:
         self.core = CoreClient(settings.core.url, settings.core.token_file)
         self.producer = IngestProducer(settings.kafka, settings.ingest_topic)
         self.scales = Scales()
+        self.rendered: dict[tuple[str, Hashable], msgspec.Raw] = {}
         self.recent: dict[bytes, tuple[bytes, int]] = {}
 
     @asynccontextmanager

@@ -3,7 +3,7 @@
 The only place where routes become Starlette's.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as StarletteRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateways.http.edge import ROUTE_KEY, Edge, make_response
 from gateways.http.metrics import Metrics
@@ -50,6 +51,7 @@ RESPONSE_HEADERS = (
     "x-request-id",
 )
 CORS_SECONDS = 600
+BRANCH_KEY = "tokend.branch"
 
 
 def build_app(
@@ -64,10 +66,10 @@ def build_app(
 ) -> ASGIApp:
     """`service` is handed to every handler; `lifespan` starts and stops it."""
     app = Starlette(
-        routes=[
+        routes=_branch(
             StarletteRoute(path, _make_endpoint(rows, service, public_url), methods=methods)
             for path, rows, methods in _group(routes)
-        ],
+        ),
         exception_handlers=_make_handlers(public_url),
         lifespan=lifespan,
     )
@@ -91,6 +93,40 @@ def _group(routes: Sequence[Route]) -> list[tuple[str, dict[str, Route], list[st
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = route
     return [(path, rows, list(rows)) for path, rows in paths.items()]
+
+
+class _Branch(BaseRoute):
+    """Routes whose paths begin alike. Starlette looks at every route, one after the other, which
+    costs a point read a tenth of its time; so it looks at few.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.routes: list[StarletteRoute] = []
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found: tuple[Match, Scope] = (Match.NONE, {})
+        if not scope["path"].startswith(self.prefix):
+            return found
+        for route in self.routes:
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                return match, {**child, BRANCH_KEY: route}
+            if match is Match.PARTIAL:
+                found = (match, {**child, BRANCH_KEY: route})
+        return found
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope[BRANCH_KEY].handle(scope, receive, send)
+
+
+def _branch(routes: Iterable[StarletteRoute]) -> list[_Branch]:
+    """By the first two words of their paths, none of which is the beginning of another."""
+    branches: dict[str, _Branch] = {}
+    for route in routes:
+        prefix = "/".join(route.path.split("/")[:3])
+        branches.setdefault(prefix, _Branch(prefix)).routes.append(route)
+    return list(branches.values())
 
 
 def _make_endpoint(

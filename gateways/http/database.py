@@ -81,7 +81,8 @@ class Database:
             },
         )
         self._waiting: list[_Waiting] = []
-        self._batches: set[asyncio.Task[None]] = set()
+        self._batches: set[asyncio.Task[None]] = set()  # held, or they could be collected
+        self._running = 0
         self._pages: dict[tuple[PageQuery, ...], asyncio.Task[Snapshot]] = {}
 
     async def start(self) -> None:
@@ -95,8 +96,11 @@ class Database:
         """Rows by key. Raises Problem when the view cannot be read."""
         waiting = _Waiting(list(wanted))
         self._waiting.append(waiting)
-        if len(self._batches) < BATCHES_MAX:
-            self._start_batch()
+        if self._running < BATCHES_MAX:
+            self._running += 1
+            task = asyncio.create_task(self._run_batches())
+            self._batches.add(task)
+            task.add_done_callback(self._batches.discard)
         return await waiting.future
 
     async def get_pages(self, *queries: PageQuery) -> Snapshot:
@@ -108,13 +112,12 @@ class Database:
             task.add_done_callback(lambda _: self._pages.pop(queries, None))
         return await asyncio.shield(task)
 
-    def _start_batch(self) -> None:
-        task = asyncio.create_task(self._run_batches())
-        self._batches.add(task)
-        task.add_done_callback(self._batches.discard)
-
     async def _run_batches(self) -> None:
-        """The first turn lets all requests of this tick join; the rest came while one was read."""
+        """The first turn lets all requests of this tick join; the rest came while one was read.
+
+        Nothing may come between the last look at who waits and the count: else a read that came
+        between would wait for the next one.
+        """
         await asyncio.sleep(0)
         while self._waiting:
             waiting, self._waiting = self._waiting, []
@@ -124,6 +127,7 @@ class Database:
                 for each in waiting:
                     if not each.future.done():
                         each.future.set_exception(error)
+        self._running -= 1
 
     async def _read_batch(self, waiting: list[_Waiting]) -> None:
         keys: dict[PointQuery, set[Any]] = {}

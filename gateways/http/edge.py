@@ -83,7 +83,7 @@ class Edge:
                 seen.status = message["status"]
                 headers = [*message["headers"], *SAFETY_HEADERS, *_get_cache_headers(scope)]
                 message["headers"] = [*headers, *seen.headers]
-                if _is_stream(headers):
+                if _is_stream(scope, headers):
                     timeout.reschedule(None)  # a stream bounds its sending itself
             else:
                 seen.response_bytes += len(message.get("body", b""))
@@ -153,7 +153,10 @@ def make_response(problem: Problem, public_url: str, scope: Scope) -> Response:
     return Response(body, problem.kind.status, problem.headers, MEDIA_TYPE)
 
 
-def _is_stream(headers: list[tuple[bytes, bytes]]) -> bool:
+def _is_stream(scope: Scope, headers: list[tuple[bytes, bytes]]) -> bool:
+    route: Route | None = scope.get(ROUTE_KEY)
+    if route is None or not route.streams:
+        return False
     return any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
 
 

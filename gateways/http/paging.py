@@ -60,7 +60,7 @@ def read_page(call: Call, position: Kind) -> Page:
     texts = {k: v for k, v in call.request.query_params.items() if k.startswith(FILTER_PREFIX)}
     filters = {name: call.query[name] for name in texts}
     page = Page(
-        call.request.url.path,
+        call.request.scope["path"],
         filters,
         texts,
         call.query.get("order", "desc"),
@@ -122,7 +122,7 @@ def make_links(
     has_next = (has_more or page.is_before) and bool(rows)
     has_previous = (has_more if page.is_before else not is_first) and bool(rows)
     address = f"{call.public_url}{quote(page.path)}"
-    parameters = call.request.url.query
+    parameters = call.request.scope["query_string"].decode("latin-1")
     return Links(
         f"{address}?{parameters}" if parameters else address,
         _link(address, page, get_position(rows[-1]), before=False) if has_next else None,

@@ -56,6 +56,7 @@ class SharedCounts(Storage):
         super().__init__()
         self._store = store
         self._windows: dict[str, _Window] = {}
+        self.latest = _Window(0)  # in which was counted last
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -70,6 +71,7 @@ class SharedCounts(Storage):
             window = _Window((int(now) // expiry + 1) * expiry)
             self._windows[key] = window
         window.own += amount
+        self.latest = window
         return window.merged + window.own
 
     def get(self, key: str) -> int:
@@ -130,7 +132,10 @@ class Rates:
     """`limits`: by name, as `100/10 seconds`. Each client has its own count of each."""
 
     def __init__(self, limits: Mapping[str, str], store: Store) -> None:
-        self._limits: dict[str, RateLimitItem] = {k: parse(v) for k, v in limits.items()}
+        self._limits: dict[str, tuple[RateLimitItem, str]] = {}
+        for name, text in limits.items():
+            limit = parse(text)
+            self._limits[name] = (limit, f'"{name}";q={limit.amount};w={limit.get_expiry()}')
         self._counts = SharedCounts(store)
         self._limiter = FixedWindowRateLimiter(self._counts)
         self._merging: asyncio.Task[None] | None = None
@@ -146,16 +151,14 @@ class Rates:
 
     def hit(self, name: str, address: str) -> Standing:
         """Counts a request of the client at `address`."""
-        limit, client = self._limits[name], get_client(address)
+        limit, policy = self._limits[name]
+        client = get_client(address)
         is_within = self._limiter.hit(limit, name, client)
-        resets_at, remaining = self._limiter.get_window_stats(limit, name, client)
-        seconds_left = max(1, math.ceil(resets_at - time.time()))
-        return Standing(
-            is_within,
-            seconds_left,
-            f'"{name}";q={limit.amount};w={limit.get_expiry()}',
-            f'"{name}";r={remaining};t={seconds_left}',
-        )
+        window = self._counts.latest
+        remaining = max(0, limit.amount - window.merged - window.own)
+        seconds_left = max(1, math.ceil(window.ends_at - time.time()))
+        state = f'"{name}";r={remaining};t={seconds_left}'
+        return Standing(is_within, seconds_left, policy, state)
 
     async def _run(self) -> None:
         while True:

@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -19,6 +19,11 @@ from schemas.binary import Record
 from schemas.generated import ledger, operations
 from schemas.strkey import encode_account_id, encode_balance_id
 from streams.ledger.values import is_details
+
+# A page names the same few again and again, and base32 costs more than all else in a row.
+TEXTS_KEPT = 50_000
+show_account = lru_cache(TEXTS_KEPT)(encode_account_id)
+show_balance = lru_cache(TEXTS_KEPT)(encode_balance_id)
 
 DETAILS = frozenset({"details", "creator_details"})
 
@@ -146,11 +151,11 @@ def _hex(value: bytes, *_: Any) -> str:
 
 
 def _account(value: bytes, *_: Any) -> str:
-    return encode_account_id(value)
+    return show_account(value)
 
 
 def _balance(value: bytes, *_: Any) -> str:
-    return encode_balance_id(value)
+    return show_balance(value)
 
 
 def _text(value: int, *_: Any) -> str:

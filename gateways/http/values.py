@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DIGITS_MAX = 18
@@ -30,6 +31,7 @@ def parse_amount(text: str, digits: int) -> int:
     return units
 
 
+@lru_cache(4_096)
 def format_time(milliseconds: int) -> str:
     """ISO 8601 in UTC, to the millisecond. Beyond the year 9999 the number alone."""
     try:

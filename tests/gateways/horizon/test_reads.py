@@ -8,6 +8,7 @@ import httpx2
 import msgspec
 import pytest
 
+from gateways.horizon import collections
 from gateways.horizon.routes import ROUTES
 from gateways.http.routes import Route
 from schemas.strkey import encode_account_id, encode_balance_id
@@ -277,3 +278,17 @@ def test_an_account_of_the_last_ledger_is_there_at_once(gateway: Gateway) -> Non
     response = gateway.client.get(f"/v3/accounts/{carol}")
     assert response.status_code == 200
     assert response.headers["latest-ledger"] == str(gateway.world.network.ledger.header.sequence)
+
+
+def test_rows_are_the_same_however_few_are_kept(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON of rows is kept; what does not fit is made again."""
+    paths = [f"/v3/{each}" for each in ("operations", "transactions", "movements", "ledgers")]
+    whole = {path: gateway.get(path, {"page[limit]": "30"})["data"] for path in paths}
+    monkeypatch.setattr(collections, "RENDERED_MAX", 10)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asked = [paths[number % 4] for number in range(80)]
+        answers = pool.map(lambda path: gateway.get(path, {"page[limit]": "30"})["data"], asked)
+        for path, answer in zip(asked, answers, strict=True):
+            assert answer == whole[path]
