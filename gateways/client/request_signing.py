@@ -7,11 +7,12 @@ import secrets
 import time
 from collections.abc import Callable, Generator
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpx2
 
 from gateways.client.keys import SigningKey
-from gateways.http.signatures import Message, sign_message
+from gateways.http.signatures import Message, get_authority, sign_message
 
 NONCE_BYTES = 18
 SKEW_SECONDS = 5  # beyond it a refusal is taken for our clock's fault
@@ -40,14 +41,17 @@ class RequestSigner(httpx2.Auth):
             self._sign(request)
             yield request
 
-    def _sign(self, request: httpx2.Request) -> None:
-        path, _, query = request.url.raw_path.decode("ascii").partition("?")
-        message = Message(
-            request.method, request.url.netloc.decode("ascii"), path, query, request.content
-        )
+    def sign_request(self, method: str, url: str, content: bytes = b"") -> dict[str, str]:
+        """The headers to add, for other HTTP clients. `url`: as it is sent, whole."""
+        parts = urlsplit(url)
+        authority = get_authority(url)
+        message = Message(method, authority, parts.path or "/", parts.query, content)
         created = int(self._clock()) + self._offset_seconds
-        nonce = secrets.token_urlsafe(NONCE_BYTES)
-        request.headers.update(sign_message(message, self._key, created, nonce))
+        return sign_message(message, self._key, created, secrets.token_urlsafe(NONCE_BYTES))
+
+    def _sign(self, request: httpx2.Request) -> None:
+        headers = self.sign_request(request.method, str(request.url), request.content)
+        request.headers.update(headers)
 
     def _adopt_clock(self, response: httpx2.Response) -> bool:
         """Whether the gateway's clock differs from the one that was signed by."""

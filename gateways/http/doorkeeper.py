@@ -5,7 +5,6 @@ Whether he may read what he asks for is the route's guard to say.
 
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -24,11 +23,11 @@ from gateways.http.signatures import (
     SignatureError,
     SignatureExpired,
     SignatureMissing,
+    get_authority,
     verify_message,
 )
 from schemas.generated.common import PublicKey
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
 BODY_HEADERS = (b"content-length", b"transfer-encoding")
 KINDS = {SignatureMissing: SIGNATURE_REQUIRED, SignatureExpired: SIGNATURE_EXPIRED}
 
@@ -61,16 +60,6 @@ class Doorkeeper:
         if not await self._nonces.claim(signed.signer, signed.nonce):
             raise _refuse(SIGNATURE_REPLAYED, "a request with this nonce was let in before")
         return signed.signer
-
-
-def get_authority(public_url: str) -> str:
-    """Host and port as RFC 9421, 2.2.3 writes them: in small letters, without a default port."""
-    parts = urlsplit(public_url)
-    host = (parts.hostname or "").lower()
-    host = f"[{host}]" if ":" in host else host
-    if parts.port is None or parts.port == DEFAULT_PORTS.get(parts.scheme):
-        return host
-    return f"{host}:{parts.port}"
 
 
 def _refuse(kind: ProblemType, detail: str) -> Problem:

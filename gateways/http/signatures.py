@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
@@ -24,6 +25,7 @@ from schemas.strkey import StrkeyError, decode_account_id, encode_account_id
 LIFETIME_SECONDS = 60
 SKEW_SECONDS = 10  # how far in the future `created` may be; /v3/info tells the gateway's clock
 TAG = "tokend"
+DEFAULT_PORTS = {"http": 80, "https": 443}
 COVERED = '("@method" "@authority" "@path" "@query" "content-digest")'
 ACCEPTED = (
     f'sig={COVERED};created;keyid;nonce;alg="ed25519";tag="{TAG}"'  # Accept-Signature's value
@@ -118,6 +120,16 @@ def verify_message(message: Message, headers: Sequence[Header], now: int) -> Sig
         detail = f"the signature is not keyid's over this request to {message.authority}"
         raise SignatureError(detail) from None
     return Signed(signer, parameters["nonce"], created)
+
+
+def get_authority(public_url: str) -> str:
+    """Host and port as RFC 9421, 2.2.3 writes them: in small letters, without a default port."""
+    parts = urlsplit(public_url)
+    host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    if parts.port is None or parts.port == DEFAULT_PORTS.get(parts.scheme):
+        return host
+    return f"{host}:{parts.port}"
 
 
 def compute_content_digest(content: bytes) -> str:

@@ -21,9 +21,8 @@ import httpx2
 
 from gateways.horizon.main import main
 from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings
-from gateways.http.doorkeeper import get_authority
 from gateways.http.settings import LimitSettings
-from gateways.http.signatures import Message, sign_message
+from gateways.http.signatures import Message, get_authority, sign_message
 from infra.local.ports import choose_port
 from schemas.settings import DatabaseSettings, Secret
 from schemas.strkey import encode_account_id, encode_balance_id

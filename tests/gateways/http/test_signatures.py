@@ -16,7 +16,6 @@ from http_message_signatures import (
 )
 from nacl.signing import SigningKey
 
-from gateways.http.doorkeeper import get_authority
 from gateways.http.signatures import (
     LIFETIME_SECONDS,
     SKEW_SECONDS,
@@ -27,6 +26,7 @@ from gateways.http.signatures import (
     SignatureMissing,
     Signed,
     compute_content_digest,
+    get_authority,
     sign_message,
     verify_message,
 )

@@ -1,0 +1,171 @@
+"""What OpenAPI declares is what is answered: schemathesis makes requests of the document itself.
+
+Requests that fit it and requests that do not, with and without a signature, the same ones in every
+run; ids that exist are mixed in, or there would be nothing but 404. A server error, an undeclared
+status, type or body is a failure.
+"""
+
+import base64
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from requests.auth import AuthBase
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from gateways.client.request_signing import RequestSigner
+from gateways.horizon.routes import ROUTES
+from gateways.http.routes import Route
+from schemas.strkey import encode_account_id, encode_balance_id
+from tests.gateways.horizon.test_submission import make_envelope
+from tests.gateways.support import Gateway
+from tests.support.network import get_account, get_key, pay
+
+EXAMPLES = 80
+CHECKS: list[Any] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+class Signing(AuthBase):
+    """The master's signature for the HTTP library that schemathesis uses."""
+
+    def __init__(self) -> None:
+        self._signer = RequestSigner(get_key("master"))
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        body = request.body or b""
+        content = body.encode() if isinstance(body, str) else body
+        assert isinstance(content, bytes)
+        method, url = request.method or "", str(request.url)
+        request.headers.update(self._signer.sign_request(method, url, content))
+        return request
+
+
+@pytest.fixture(scope="module")
+def schema(gateway: Gateway) -> BaseSchema:
+    world, network = gateway.world, gateway.world.network
+    world.apply("alice", pay(network, "alice", "bob", "EUR", 5))
+    loaded = schemathesis.openapi.from_url(f"{gateway.url}/openapi.json")
+    loaded.config.generation.with_security_parameters = False  # signatures are ours to make
+    rejection = loaded.config.checks.negative_data_rejection
+    rejection.expected_statuses = [*rejection.expected_statuses, "413", "414"]
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def known(gateway: Gateway, schema: BaseSchema) -> dict[str, list[str]]:
+    """What exists, by the parameter that would name it."""
+    operations = gateway.get("/v3/operations")["data"]
+    alice = encode_account_id(get_account("alice"))
+    balance = encode_balance_id(gateway.world.network.get_balance_id("alice", "EUR"))
+    page = gateway.get("/v3/movements", {"page[limit]": "1"})
+    cursor = page["links"]["next"].partition("cursor%5D=")[2]
+    return {
+        "hash": [operations[0]["attributes"]["transaction_hash"]],
+        "sequence": ["1", "3"],
+        "code": ["EUR"],
+        "id": [operations[0]["id"], alice, balance],
+        "filter[account]": [alice],
+        "filter[asset]": ["EUR"],
+        "filter[balance]": [balance],
+        "filter[ledger]": ["3"],
+        "filter[transaction]": [operations[0]["attributes"]["transaction_hash"]],
+        "page[cursor]": [cursor],
+        "envelope": [base64.b64encode(make_envelope(gateway)).decode()],
+    }
+
+
+def get_case_strategy(schema: BaseSchema, route: Route, mode: GenerationMode) -> Any:
+    return schema[route.path][route.method].as_strategy(generation_mode=mode)
+
+
+def use_known(case: Any, known: dict[str, list[str]], draw: Any) -> None:
+    """Puts what exists where the case has anything; sometimes where it has nothing."""
+    for name in case.path_parameters or {}:
+        case.path_parameters[name] = draw(st.sampled_from(known[name]))
+    for name in [*(case.query or {})]:
+        if name in known and draw(st.booleans()):
+            case.query[name] = draw(st.sampled_from(known[name]))
+    if isinstance(case.body, dict) and draw(st.booleans()):
+        case.body["data"]["attributes"]["envelope"] = known["envelope"][0]
+
+
+def run(strategy: Any, check: Any, examples: int = EXAMPLES) -> None:
+    settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )(given(case=strategy, data=st.data())(check))()
+
+
+def get_name(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=get_name)
+def test_requests_that_fit(
+    gateway: Gateway, schema: BaseSchema, known: dict[str, list[str]], route: Route
+) -> None:
+    gateway.world.close()  # /health is red where nothing moves
+    seen: set[int] = set()
+    session = requests.Session()
+
+    def check(case: Any, data: st.DataObject) -> None:
+        if data.draw(st.booleans()):
+            use_known(case, known, data.draw)
+        response = case.call(base_url=gateway.url, session=session, auth=Signing())
+        case.validate_response(response, checks=CHECKS)
+        seen.add(response.status_code)
+
+    run(get_case_strategy(schema, route, GenerationMode.POSITIVE), check)
+    assert seen & {200, 202}, f"nothing was answered well: {seen}"
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in ROUTES if r.parameters or r.path_parameters], ids=get_name
+)
+def test_requests_that_do_not_fit(gateway: Gateway, schema: BaseSchema, route: Route) -> None:
+    session = requests.Session()
+
+    def check(case: Any, data: st.DataObject) -> None:
+        response = case.call(base_url=gateway.url, session=session, auth=Signing())
+        case.validate_response(response, checks=[*CHECKS, negative_data_rejection])
+
+    run(get_case_strategy(schema, route, GenerationMode.NEGATIVE), check)
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if not r.is_public], ids=get_name)
+def test_unsigned_requests(
+    gateway: Gateway, schema: BaseSchema, known: dict[str, list[str]], route: Route
+) -> None:
+    session = requests.Session()
+
+    def check(case: Any, data: st.DataObject) -> None:
+        if data.draw(st.booleans()):
+            use_known(case, known, data.draw)
+        response = case.call(base_url=gateway.url, session=session)
+        case.validate_response(response, checks=CHECKS)
+        assert response.status_code == 401
+        assert response.json()["type"].rpartition("#problem-")[2].startswith("signature-")
+
+    run(get_case_strategy(schema, route, GenerationMode.POSITIVE), check, EXAMPLES // 2)
