@@ -2,7 +2,7 @@
 
 from schemas.codec import decode
 from schemas.generated.common import Hash, PublicKey
-from schemas.generated.consensus import QuorumSet, ScpValue
+from schemas.generated.consensus import QuorumSet, ScpValue, Statement
 from schemas.generated.ledger import LedgerBody, LedgerRecord
 from streams.ledger.admission import Candidate, Refusal, validate_envelope
 from streams.ledger.chain import ChainPosition, ForgedLedger, verify_record
@@ -19,8 +19,10 @@ class Lag:
         self._newest: dict[PublicKey, int] = {}
         self._asked = 0
 
-    def note(self, peer: PublicKey, slot: int) -> None:
-        self._newest[peer] = max(slot, self._newest.get(peer, 0))
+    def note(self, peer: PublicKey, statement: Statement) -> None:
+        """`peer` sent it. What it passes on of others says nothing of where it is itself."""
+        if statement.node_id == peer:
+            self._newest[peer] = max(statement.slot, self._newest.get(peer, 0))
 
     def forget(self, peer: PublicKey) -> None:
         self._newest.pop(peer, None)

@@ -155,7 +155,7 @@ class Herder:
             outputs += said + wanted
             if statement.slot == self.open_slot and isinstance(statement.pledges, Nominate):
                 self._is_called = True
-            self.lag.note(peer, statement.slot)
+            self.lag.note(peer, statement)
         return outputs + self._catch_up() + self._advance(now_ms)
 
     def _receive_set(self, peer: PublicKey, body: TransactionSet, now_ms: int) -> list[Output]:

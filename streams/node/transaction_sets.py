@@ -30,9 +30,9 @@ class KnownSet:
 
 @dataclass(slots=True)
 class Pursuit:
-    """A set that consensus speaks of and that is not here, or not whole."""
+    """A set that consensus speaks of, in some slots, and that is not here, or not whole."""
 
-    slot: int
+    slots: set[int] = field(default_factory=set)
     sources: list[PublicKey] = field(default_factory=list)  # who spoke of it, to be asked in turn
     rounds: int = 0  # how often it was asked for again
 
@@ -54,7 +54,8 @@ class TransactionSets:
         if self.is_complete(set_hash):
             return False
         is_new = set_hash not in self._pursuits
-        pursuit = self._pursuits.setdefault(set_hash, Pursuit(slot))
+        pursuit = self._pursuits.setdefault(set_hash, Pursuit())
+        pursuit.slots.add(slot)
         if source is not None and source not in pursuit.sources:
             pursuit.sources.append(source)
         return is_new and set_hash not in self._sets
@@ -66,7 +67,7 @@ class TransactionSets:
         """
         questions: list[tuple[PublicKey | None, Message]] = []
         for set_hash, pursuit in self._pursuits.items():
-            if pursuit.slot != slot:
+            if slot not in pursuit.slots:
                 continue
             pursuit.rounds += 1
             if pursuit.rounds >= ROUNDS_MAX:
@@ -121,7 +122,7 @@ class TransactionSets:
             return self._sets[set_hash]
         pursuit = self._pursuits.get(set_hash)
         if pursuit is not None:
-            slot, source = pursuit.slot, None
+            slot, source = max(pursuit.slots), None
         elif source is not None and self._count_unasked(slot, source) >= UNASKED_MAX:
             return None
         known = KnownSet(slot, message, source)
@@ -169,7 +170,7 @@ class TransactionSets:
         return known.verdicts[close_time_ms]
 
     def purge(self, below_slot: int) -> None:
-        passed = [h for h, pursuit in self._pursuits.items() if pursuit.slot < below_slot]
+        passed = [h for h, pursuit in self._pursuits.items() if max(pursuit.slots) < below_slot]
         for set_hash in passed:
             del self._pursuits[set_hash]
             self.given_up.discard(set_hash)

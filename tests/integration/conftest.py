@@ -1,13 +1,15 @@
 """One whole network for all integration tests that do not need their own."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
+from infra.local.logs import get_tail
 from tests.support.whole_set import WholeSet, start_whole_set
 from tests.support.workload import Follower, make_economy
 
 NAMES = [f"payer {number}" for number in range(50)]
+LOG_LINES = 60
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,16 @@ def whole_set() -> Iterator[WholeSet]:
         load = running.workload
         make_economy(load, NAMES, Follower.open(load.kafka, "core1"))
         yield running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the processes wrote last: their folder is gone when one could look."""
+    report = yield
+    whole_set = getattr(item, "funcargs", {}).get("whole_set")
+    if report.failed and isinstance(whole_set, WholeSet):
+        for file in sorted(whole_set.running.place.folder.logs.glob("*.log")):
+            report.sections.append((file.name, "\n".join(get_tail(file, LOG_LINES))))
+    return report

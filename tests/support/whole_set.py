@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import re
 import shutil
 import threading
 import time
@@ -11,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 
 from infra.local import launch, network, processes
@@ -29,7 +29,7 @@ from tests.support.servers import NativeServers, make_folder
 from tests.support.workload import Follower, Set, make_payments
 
 LEVEL_S = 60
-CLOSED_S = 90
+CLOSED_S = 60
 END_S = 60
 UNBALANCED = """
 SELECT code, issued, sum(amount + locked) FROM horizon.assets
@@ -80,7 +80,10 @@ class WholeSet(NativeServers):
         finally:
             producing.join()
         hashes = {transaction_hash for transaction_hash, _ in payments}
-        follower.wait_for(hashes, CLOSED_S)
+        try:
+            follower.wait_for(hashes, CLOSED_S)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: {self.get_statuses()}") from None
         self.acknowledged |= hashes
 
     def arm(self, name: str, label: str, passages: int) -> None:
@@ -111,10 +114,8 @@ class WholeSet(NativeServers):
         return {core: self.get_process_id(core) for core in network.CORES}
 
     def get_memory(self, cores: Collection[str] = network.CORES) -> dict[str, int]:
-        """Resident bytes of these nodes."""
-        return {
-            core: int(psutil.Process(self.get_process_id(core)).memory_info().rss) for core in cores
-        }
+        """The most bytes that were ever resident of these nodes."""
+        return {core: _get_peak_bytes(self.get_process_id(core)) for core in cores}
 
     def get_statuses(self) -> dict[str, dict[str, Any] | None]:
         place = self.running.place
@@ -172,6 +173,12 @@ class WholeSet(NativeServers):
         outcome = replay.run(settings, verify=True)
         assert outcome.audit.is_equal
         assert outcome.differences == []
+
+
+def _get_peak_bytes(process_id: int) -> int:
+    status = Path(f"/proc/{process_id}/status").read_text()
+    (kibibytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kibibytes) * 1024
 
 
 def make_table() -> Table:

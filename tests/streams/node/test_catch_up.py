@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import PublicKey
+from schemas.generated.common import Hash, PublicKey
+from schemas.generated.consensus import Nominate, Statement
 from schemas.generated.ledger import Certificate
 from streams.ledger.chain import ForgedLedger
 from streams.ledger.errors import InvariantViolation
@@ -15,14 +16,18 @@ from tests.support.network import make_economy
 ANNA, BEN = PublicKey(b"a" * 32), PublicKey(b"b" * 32)
 
 
+def say(lag: Lag, node: PublicKey, slot: int) -> None:
+    lag.note(node, Statement(node, slot, Nominate(Hash(bytes(32)), (), ())))
+
+
 def test_those_two_slots_ahead_are_asked_in_turn() -> None:
     lag = Lag()
-    lag.note(ANNA, 11)
+    say(lag, ANNA, 11)
     assert lag.choose_peer(10) is None
     assert lag.choose_peer(10, is_late=True) == ANNA
-    lag.note(ANNA, 12)
-    lag.note(BEN, 15)
-    lag.note(BEN, 3)
+    say(lag, ANNA, 12)
+    say(lag, BEN, 15)
+    say(lag, BEN, 3)
     assert {lag.choose_peer(10), lag.choose_peer(10)} == {ANNA, BEN}
     assert lag.get_slots_behind(10) == 5
     lag.forget(BEN)

@@ -141,3 +141,18 @@ def test_what_is_past_is_forgotten() -> None:
     assert sets.get(get_set_hash(message)) is None
     assert not sets.is_wanted(candidate.envelope_hash)
     assert sets.ask_again(SLOT) == []
+
+
+def test_a_set_named_in_two_slots_is_asked_for_and_given_up_in_both() -> None:
+    """Else who names a set that does not exist twice would keep the later slot open for ever."""
+    sets, nowhere = TransactionSets(), Hash(b"n" * 32)
+    assert sets.pursue(SLOT, nowhere, ANNA)
+    assert not sets.pursue(SLOT + 1, nowhere, ANNA)
+    assert len(sets.ask_again(SLOT)) == 1
+    for _ in range(ROUNDS_MAX):
+        assert len(sets.ask_again(SLOT + 1)) == 1
+    assert nowhere in sets.given_up
+    sets.purge(SLOT + 1)
+    assert len(sets.ask_again(SLOT + 1)) == 1
+    sets.purge(SLOT + 2)
+    assert sets.given_up == set()

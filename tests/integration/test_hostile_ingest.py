@@ -1,0 +1,210 @@
+"""Enemies on the ingest topic: nodes say by name what they refuse, and honest payments close."""
+
+import os
+import time
+from collections.abc import Iterator
+
+from gateways.client.horizon import HorizonClient
+from gateways.client.ingest import FRAME
+from infra.local import network
+from schemas.codec import encode
+from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature
+from schemas.generated.events import AdmissionCode
+from schemas.generated.operations import Payment, PaymentToBalance
+from schemas.generated.transactions import (
+    DecoratedSignature,
+    Operation,
+    Transaction,
+    TransactionEnvelope,
+)
+from streams.ledger.hashes import compute_hash, compute_transaction_hash
+from tests.integration.conftest import NAMES
+from tests.support.hostile import Admissions, produce
+from tests.support.network import FREE, get_account, get_key, get_public_key
+from tests.support.whole_set import WholeSet
+from tests.support.workload import LIFE_MS, Follower, Set
+
+PAYMENTS, RATE = 300, 100
+HUGE_BYTES, HUGE_COUNT = 8 * 1024 * 1024, 24
+GROWTH_BYTES_MAX = 200 * 1024 * 1024
+Case = tuple[bytes, AdmissionCode]
+
+
+def make_payment(load: Set, **changes: object) -> Transaction:
+    """One that would close, but for the changes."""
+    load.salt += 1
+    body = Payment(
+        load.get_balance_id(NAMES[0]),
+        PaymentToBalance(load.get_balance_id(NAMES[1])),
+        Amount(1),
+        FREE,
+        "",
+        "",
+    )
+    fields: dict[str, object] = {
+        "network_id": load.network_id,
+        "source_account": get_account(NAMES[0]),
+        "salt": load.salt & (1 << 64) - 1,
+        "min_time_ms": 0,
+        "max_time_ms": time.time_ns() // 1_000_000 + LIFE_MS,
+        "memo": "",
+        "operations": (Operation(None, body),),
+    }
+    return Transaction(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def sign(transaction: Transaction, *names: str) -> tuple[Hash, TransactionEnvelope]:
+    """The transaction's hash and its envelope, truly signed by `names`."""
+    raw = encode(transaction)
+    transaction_hash = compute_transaction_hash(transaction.network_id, raw)
+    signatures = [
+        DecoratedSignature(
+            get_public_key(name), Signature(get_key(name).sign(transaction_hash).signature)
+        )
+        for name in names
+    ]
+    ordered = tuple(sorted(signatures, key=lambda each: each.signer))
+    return transaction_hash, TransactionEnvelope(raw, ordered)
+
+
+def falsify(envelope: TransactionEnvelope) -> TransactionEnvelope:
+    """The first signature is one bit off."""
+    first, *rest = envelope.signatures
+    wrong = bytes([first.signature[0] ^ 1]) + first.signature[1:]
+    signature = DecoratedSignature(first.signer, Signature(wrong))
+    return TransactionEnvelope(envelope.transaction, (signature, *rest))
+
+
+def lengthen(envelope: bytes) -> bytes:
+    """The same record with its first length in one byte more than it needs."""
+    end = next(index for index, byte in enumerate(envelope) if byte < 0x80)
+    return envelope[:end] + bytes([envelope[end] | 0x80, 0]) + envelope[end + 1 :]
+
+
+def make_misshapen(load: Set) -> Iterator[bytes]:
+    """What is no canonical, framed envelope."""
+    good = encode(sign(make_payment(load), NAMES[0])[1])
+    yield b""
+    yield os.urandom(300)
+    yield FRAME + os.urandom(300)
+    yield bytes([FRAME[0], FRAME[1], FRAME[2] ^ 1]) + FRAME[3:] + good
+    yield from (FRAME + good[:end] for end in range(0, len(good), 23))
+    yield FRAME + good + b"\0"
+    yield FRAME + lengthen(good)
+    yield FRAME + os.urandom(250_000)
+    _, two = sign(make_payment(load), NAMES[0], NAMES[1])
+    yield FRAME + encode(TransactionEnvelope(two.transaction, two.signatures[::-1]))
+    yield FRAME + encode(TransactionEnvelope(two.transaction, two.signatures[:1] * 2))
+
+
+def make_refused(load: Set) -> Iterator[Case]:
+    """Envelopes of the right shape that no ledger may hold."""
+    payer, stranger = NAMES[0], "a stranger"
+    other_network = Hash(bytes(32))
+    cases: list[tuple[Transaction, tuple[str, ...], AdmissionCode]] = [
+        (make_payment(load, network_id=other_network), (payer,), AdmissionCode.WRONG_NETWORK),
+        (make_payment(load, operations=()), (payer,), AdmissionCode.MISSING_OPERATION),
+        (
+            make_payment(load, min_time_ms=2, max_time_ms=1),
+            (payer,),
+            AdmissionCode.BAD_TIME_BOUNDS,
+        ),
+        (make_payment(load, max_time_ms=1), (payer,), AdmissionCode.TOO_LATE),
+        (
+            make_payment(load, source_account=AccountID(bytes(get_account(stranger)))),
+            (stranger,),
+            AdmissionCode.NO_ACCOUNT,
+        ),
+        (make_payment(load), (), AdmissionCode.BAD_AUTH),
+        (make_payment(load), (stranger,), AdmissionCode.BAD_AUTH),
+        (make_payment(load), (payer, stranger), AdmissionCode.BAD_AUTH_EXTRA),
+    ]
+    for transaction, signers, code in cases:
+        yield FRAME + encode(sign(transaction, *signers)[1]), code
+    forged = falsify(sign(make_payment(load), payer)[1])
+    yield FRAME + encode(forged), AdmissionCode.BAD_SIGNATURE
+    not_a_point = DecoratedSignature(PublicKey(b"\xff" * 32), Signature(bytes(64)))
+    raw = encode(make_payment(load))
+    yield FRAME + encode(TransactionEnvelope(raw, (not_a_point,))), AdmissionCode.BAD_SIGNATURE
+
+
+def check_said(cases: list[Case], watching: list[Admissions]) -> None:
+    """Every node names the reason of every refusal."""
+    expected = {bytes(compute_hash(value[len(FRAME) :])): code for value, code in cases}
+    for admissions in watching:
+        admissions.wait_for(expected)
+        assert {each: admissions.codes[each] for each in expected} == expected
+        admissions.close()
+
+
+def test_what_is_no_transaction_is_refused_by_name(whole_set: WholeSet, fault_round: int) -> None:
+    del fault_round
+    load = whole_set.workload
+    before = whole_set.get_process_ids()
+    cases = [(value, AdmissionCode.MALFORMED) for value in make_misshapen(load)]
+    cases += make_refused(load)
+    watching = [Admissions.open(load.kafka, core) for core in network.CORES]
+    with whole_set.under_load(NAMES, "core1", PAYMENTS, RATE):
+        produce(load.kafka, (value for value, _ in cases))
+    check_said(cases, watching)
+    assert whole_set.get_process_ids() == before, "something ended of it"
+    whole_set.check()
+
+
+def test_huge_messages_cost_no_node_its_memory(whole_set: WholeSet, fault_round: int) -> None:
+    del fault_round
+    load = whole_set.workload
+    before, memory = whole_set.get_process_ids(), whole_set.get_memory()
+    values = [FRAME + os.urandom(64) + bytes(HUGE_BYTES) for _ in range(HUGE_COUNT)]
+    watching = [Admissions.open(load.kafka, core) for core in network.CORES]
+    with whole_set.under_load(NAMES, "core2", PAYMENTS, RATE):
+        produce(load.kafka, values)
+    check_said([(value, AdmissionCode.MALFORMED) for value in values], watching)
+    grown = {core: after - memory[core] for core, after in whole_set.get_memory().items()}
+    assert max(grown.values()) < GROWTH_BYTES_MAX, f"nodes grew by {grown} bytes"
+    assert whole_set.get_process_ids() == before, "something ended of it"
+    whole_set.check()
+
+
+def test_a_copy_with_other_signatures_harms_no_transaction(
+    whole_set: WholeSet, fault_round: int
+) -> None:
+    """Before, after or instead: only what entered a ledger counts as having been there."""
+    load = whole_set.workload
+    originals: dict[Hash, bytes] = {}
+    cases: list[Case] = []
+    values: list[bytes] = []
+    for number in range(10):
+        transaction = make_payment(load)
+        transaction_hash, envelope = sign(transaction, NAMES[0])
+        copies = make_copies(transaction, envelope)
+        place = (number + fault_round) % (len(copies) + 1)
+        values += [value for value, _ in copies]
+        values.insert(len(values) - place, FRAME + encode(envelope))
+        originals[transaction_hash] = encode(envelope)
+        cases += copies
+    follower = Follower.open(load.kafka, "core3")
+    watching = Admissions.open(load.kafka, "core1")
+    produce(load.kafka, values, partitions=1)
+    follower.wait_for(set(originals))
+    watching.wait_for({bytes(compute_hash(value[len(FRAME) :])) for value, _ in cases})
+    for value, code in cases:
+        said = watching.codes[bytes(compute_hash(value[len(FRAME) :]))]
+        assert said in (code, AdmissionCode.DUPLICATE)
+    watching.close()
+    with HorizonClient(whole_set.running.place.get_url("gateway1.http")) as client:
+        for original in originals.values():
+            assert client.submit(original)["status"] == "success"
+    whole_set.check(set(originals))
+
+
+def make_copies(transaction: Transaction, envelope: TransactionEnvelope) -> list[Case]:
+    """The same transaction as others would send it: falsely signed, by one too many, by somebody
+    else, by nobody."""
+    codes = (
+        (falsify(envelope), AdmissionCode.BAD_SIGNATURE),
+        (sign(transaction, NAMES[0], "a stranger")[1], AdmissionCode.BAD_AUTH_EXTRA),
+        (sign(transaction, "a stranger")[1], AdmissionCode.BAD_AUTH),
+        (sign(transaction)[1], AdmissionCode.BAD_AUTH),
+    )
+    return [(FRAME + encode(copy), code) for copy, code in codes]
