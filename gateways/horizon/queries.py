@@ -73,12 +73,17 @@ EFFECTS = (
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`condition` holds as many %s as `expand` makes values. `key` replaces the collection's."""
+    """`condition` holds as many %s as `expand` makes values. `key` replaces the collection's.
+
+    `walk`: instead of a condition, a subquery that gives the keys in their order. It takes the
+    filter's value, the other conditions, the order and how many keys are needed.
+    """
 
     condition: str
     expand: Callable[[Any], tuple[Any, ...]] = lambda value: (value,)
     join: str = ""
     key: str | None = None
+    walk: Callable[[str, str, int], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +108,19 @@ class Collection:
         filters = [(self.filters[name], value) for name, value in given.items()]
         key = next((each.key for each, _ in filters if each.key), self.key)
         joins = " ".join(each.join for each, _ in filters)
-        conditions = [each.condition for each, _ in filters]
-        values = [bound for each, value in filters for bound in each.expand(value)]
+        order = "asc" if is_ascending else "desc"
+        plain = [(each, value) for each, value in filters if each.walk is None]
+        conditions = [each.condition for each, _ in plain]
+        values = [bound for each, value in plain for bound in each.expand(value)]
         if position is not None:
             conditions.append(f"{key} {'>' if is_ascending else '<'} %s")
             values.append(position)
+        within = "".join(f" and {each}" for each in conditions)
+        for each, value in filters:
+            if each.walk is not None:
+                conditions.insert(0, f"{key} in ({each.walk(within, order, limit)})")
+                values = [value, *values, *values]
         where = f" where {' and '.join(conditions)}" if conditions else ""
-        order = "asc" if is_ascending else "desc"
         sql = f"select {self.columns} from {self.source} {joins}{where}"  # noqa: S608 - constants
         return PageQuery(f"{sql} order by {key} {order} limit {limit}", tuple(values))
 
@@ -119,6 +130,22 @@ def get_ledger_range(sequence: int) -> tuple[int, int]:
     return min(sequence, (1 << 31) - 2) << 32, (min(sequence, (1 << 31) - 2) + 1) << 32
 
 
+def walk_transactions_of_account(within: str, order: str, limit: int) -> str:
+    """From the participants of operations, of which a transaction has at most 100.
+
+    So many times more rows are enough, and they bound what a page may cost. Conditions on a
+    transaction's id hold for its operations too, but for the one at which the page begins.
+    """
+    rows, inner = (limit + 1) * OPERATIONS_MAX, within.replace("t.id", "operation_id")
+    operations = (
+        f"select operation_id from horizon.participants where account_id = %s{inner}"  # noqa: S608
+        f" order by operation_id {order} limit {rows}"
+    )
+    keys = f"select distinct p.operation_id >> 12 << 12 as id from ({operations}) p"  # noqa: S608
+    return f"{keys} order by id {order} limit {limit + 1}"
+
+
+OPERATIONS_MAX = 100  # of a transaction (schemas/transactions)
 _TRANSACTION_ID = "(select id from horizon.transactions where transaction_hash = %s limit 1)"
 
 LEDGERS = Collection("ledgers", "horizon.ledgers l", "l.*", "l.sequence", NUMBER)
@@ -128,7 +155,10 @@ TRANSACTIONS = Collection(
     "t.*",
     "t.id",
     NUMBER,
-    {"filter[ledger]": Filter("t.id >= %s and t.id < %s", get_ledger_range)},
+    {
+        "filter[account]": Filter("", walk=walk_transactions_of_account),
+        "filter[ledger]": Filter("t.id >= %s and t.id < %s", get_ledger_range),
+    },
 )
 OPERATIONS = Collection(
     "operations",

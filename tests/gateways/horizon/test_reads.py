@@ -143,6 +143,8 @@ def test_history_shows_effects(gateway: Gateway) -> None:
 FILTERS: list[tuple[str, dict[str, str]]] = [
     ("/v3/ledgers", {}),
     ("/v3/transactions", {}),
+    ("/v3/transactions", {"filter[account]": ALICE}),
+    ("/v3/transactions", {"filter[account]": BOB, "filter[ledger]": "7"}),
     ("/v3/operations", {"filter[account]": ALICE}),
     ("/v3/history", {"filter[account]": ALICE}),
     ("/v3/movements", {"filter[asset]": "EUR", "filter[account]": ALICE}),
@@ -292,3 +294,29 @@ def test_rows_are_the_same_however_few_are_kept(
         answers = pool.map(lambda path: gateway.get(path, {"page[limit]": "30"})["data"], asked)
         for path, answer in zip(asked, answers, strict=True):
             assert answer == whole[path]
+
+
+def test_the_transactions_of_an_account(gateway: Gateway) -> None:
+    """Each once, however many operations of it concern the account; the others not at all."""
+    world, network = gateway.world, gateway.world.network
+    closed = [
+        world.apply("alice", *(pay(network, "alice", "bob", "EUR", 1) for _ in range(7)))
+        for _ in range(3)
+    ]
+    world.apply("issuer", create_asset("NONE"))
+    asked = {"filter[account]": BOB, "page[limit]": "2"}
+    page = gateway.get("/v3/transactions", asked)
+    sequences = [str(each.header.sequence) for each in reversed(closed)]
+    shown = [each["attributes"]["ledger_sequence"] for each in page["data"]]
+    page = gateway.get(page["links"]["next"])
+    shown += [each["attributes"]["ledger_sequence"] for each in page["data"]]
+    assert shown[:3] == sequences
+    assert len(shown) == 4
+    operations = gateway.get("/v3/operations", {"filter[account]": BOB, "page[limit]": "200"})
+    hashes = {each["attributes"]["transaction_hash"] for each in operations["data"]}
+    found = gateway.get("/v3/transactions", {"filter[account]": BOB, "page[limit]": "200"})
+    assert {each["id"] for each in found["data"]} == hashes
+    one = {"filter[account]": BOB, "filter[ledger]": sequences[0]}
+    assert [each["id"] for each in gateway.get("/v3/transactions", one)["data"]] == [
+        found["data"][0]["id"]
+    ]
