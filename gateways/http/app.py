@@ -28,6 +28,7 @@ from gateways.http.problems import (
 from gateways.http.rates import Rates
 from gateways.http.routes import Call, Parameter, Route
 from gateways.http.settings import CorsSettings, LimitSettings
+from gateways.http.signatures import Signed
 
 EVENT_STREAM = "text/event-stream"
 
@@ -135,9 +136,9 @@ def _make_endpoint(
     async def endpoint(request: Request) -> Response:
         route = rows["GET" if request.method == "HEAD" else request.method]
         request.scope[ROUTE_KEY] = route
-        signer = None
+        signed: Signed | None = None
         if route.guard is not None:  # first of all: strangers learn nothing from mistakes either
-            signer = await service.doorkeeper.identify(request)
+            signed = await service.doorkeeper.identify(request)
         call = Call(
             service,
             request,
@@ -145,10 +146,11 @@ def _make_endpoint(
             _read_path(request, route.path_parameters),
             _read_query(request, route.parameters),
             public_url,
-            signer,
+            None if signed is None else signed.signer,
         )
-        if route.guard is not None:
+        if route.guard is not None and signed is not None:
             await route.guard(call)
+            await service.doorkeeper.require_first_use(signed)  # strangers fill no table
         return await route.handler(call)
 
     return endpoint

@@ -23,10 +23,10 @@ from gateways.http.signatures import (
     SignatureError,
     SignatureExpired,
     SignatureMissing,
+    Signed,
     get_authority,
     verify_message,
 )
-from schemas.generated.common import PublicKey
 
 BODY_HEADERS = (b"content-length", b"transfer-encoding")
 KINDS = {SignatureMissing: SIGNATURE_REQUIRED, SignatureExpired: SIGNATURE_EXPIRED}
@@ -41,8 +41,8 @@ class Doorkeeper:
         self._authority = get_authority(public_url)
         self._nonces = nonces
 
-    async def identify(self, request: Request) -> PublicKey:
-        """The key that signed the request. Raises Problem."""
+    async def identify(self, request: Request) -> Signed:
+        """Who signed the request; not yet whether for the first time. Raises Problem."""
         scope = request.scope
         headers = scope["headers"]
         has_body = any(name in BODY_HEADERS for name, _ in headers)
@@ -54,12 +54,14 @@ class Doorkeeper:
             await request.body() if has_body else b"",
         )
         try:
-            signed = verify_message(message, headers, int(time.time()))
+            return verify_message(message, headers, int(time.time()))
         except SignatureError as error:
             raise _refuse(KINDS.get(type(error), SIGNATURE_INVALID), str(error)) from None
+
+    async def require_first_use(self, signed: Signed) -> None:
+        """Before anything is answered or done for the signer. Raises Problem."""
         if not await self._nonces.claim(signed.signer, signed.nonce):
             raise _refuse(SIGNATURE_REPLAYED, "a request with this nonce was let in before")
-        return signed.signer
 
 
 def _refuse(kind: ProblemType, detail: str) -> Problem:

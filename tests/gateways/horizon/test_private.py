@@ -201,6 +201,22 @@ def test_a_replayed_request_is_never_answered(gateway: Gateway) -> None:
     assert answers == [200] + [401] * 199
 
 
+def test_who_may_not_read_leaves_no_nonce(gateway: Gateway) -> None:
+    """Anybody can make a key: what he signs fills no table."""
+
+    def count() -> int:
+        with psycopg.connect(gateway.store_url) as connection:
+            row = connection.execute("select count(*) from gateway.nonces").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    before = count()
+    assert ask(gateway, "carol", f"/v3/accounts/{ALICE}").status_code == 404
+    assert ask(gateway, "nobody", "/v3/operations").status_code == 403
+    assert ask(gateway, "nobody", "/v3/operations", {"order": "up"}).status_code == 400
+    assert count() == before
+
+
 def test_tampered_requests_over_the_wire(gateway: Gateway) -> None:
     chance = random.Random(11)
     for kind, tamper in KINDS.items():
@@ -245,7 +261,7 @@ async def identify(keeper: Doorkeeper, signing: Signing) -> str:
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
     }
     try:
-        await keeper.identify(Request(scope, receive))
+        await keeper.require_first_use(await keeper.identify(Request(scope, receive)))
     except Problem as problem:
         return problem.kind.slug
     return "in"
