@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gateways.http.signatures import Message, sign_message
 from schemas.codec import decode, encode, frame
 from schemas.generated.common import Amount, PublicKey
 from schemas.generated.consensus import QuorumSet
@@ -50,6 +51,7 @@ def make_vectors() -> dict[str, Any]:
             "balance": encode(LedgerKey(BalanceKey(balance_id))).hex(),
         },
         "quorum_set": _make_quorum_set(),
+        "signed_request": _make_request(),
         **_make_transaction(),
         **_make_ledger(),
         "merkle": {
@@ -62,6 +64,20 @@ def make_vectors() -> dict[str, Any]:
             ).root.hex()
             for count in (0, 1, 16, 17, 100)
         },
+    }
+
+
+def _make_request() -> dict[str, Any]:
+    """Of a signed read (RFC 9421), as gateways want it; its nonce is used up."""
+    message = Message("GET", "gateway.example", "/v3/history", "order=asc&page%5Blimit%5D=2")
+    nonce, created = "AAECAwQFBgcICQoLDA0ODxAR", 1_800_000_000
+    return {
+        "method": message.method,
+        "url": f"https://{message.authority}{message.path}?{message.query}",
+        "signed_by": "alice",
+        "created": created,
+        "nonce": nonce,
+        "headers": sign_message(message, made.get_key("alice"), created, nonce),
     }
 
 
