@@ -27,7 +27,8 @@ from streams.node.verification import VerificationPool
 
 HEAD = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
 BATCH_MAX = 500
-BATCHES_MAX = 4
+BATCHES_MAX = 8  # on their way at once: the workers go on while the herder closes a ledger
+ON_THE_WAY_MAX = BATCH_MAX * BATCHES_MAX
 POLL_S = 0.02
 
 log = structlog.get_logger()

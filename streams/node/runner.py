@@ -40,7 +40,7 @@ from streams.ledger.hashes import compute_hash
 from streams.node import outputs
 from streams.node.config import CoreSettings
 from streams.node.herder import Herder
-from streams.node.ingest import Ingest
+from streams.node.ingest import ON_THE_WAY_MAX, Ingest
 from streams.node.offsets import Offsets
 from streams.node.outputs import Commit, Output, Timer
 from streams.node.overlay.interface import (
@@ -101,7 +101,9 @@ class Node:
             admit=self._admit,
             refuse=self._refuse,
             is_known=self._is_known,
-            has_room=lambda: len(self.herder.intake.queue) < settings.transactions_max // 2,
+            has_room=lambda: (
+                len(self.herder.intake.queue) <= max(0, settings.transactions_max - ON_THE_WAY_MAX)
+            ),
         )
         self.overlay = Overlay(self._get_overlay_config(), self)
         self.connected: set[PublicKey] = set()
@@ -257,8 +259,16 @@ class Node:
     # Ingest
 
     async def _admit(self, candidates: list[Candidate]) -> None:
-        await self._wait_for_room()
-        self._inbox.put_nowait(lambda now_ms: self.herder.admit(candidates, now_ms))
+        """Returns when the herder has taken them, so that ingest's bound counts what waits here."""
+        taken = asyncio.get_running_loop().create_future()
+
+        def admit(now_ms: int) -> list[Output]:
+            if not taken.cancelled():
+                taken.set_result(None)
+            return self.herder.admit(candidates, now_ms)
+
+        self._inbox.put_nowait(admit)
+        await taken
 
     def _refuse(self, envelope_hash: Hash, refusal: Refusal) -> None:
         self.offsets.set_decided(envelope_hash)

@@ -20,8 +20,8 @@ from streams.node.verification_worker import LENGTH, encode_frame, load_work
 Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
-# Two batches a worker: the next is already in its pipe while the node is busy with other things.
-IN_FLIGHT_MAX = 2
+# In a worker's pipe, so that it goes on while the node is busy with other things.
+IN_FLIGHT_MAX = 4
 DEATHS_MAX = 3
 RESPAWN_DELAY_S = 0.05
 RESPAWN_DELAY_MAX_S = 5.0
