@@ -1,0 +1,79 @@
+"""What core nodes do: payments a second of four and of one, and what happens beyond their capacity.
+
+A pre-signed file of payments of many signers is produced to the ingest topic; no Horizon runs.
+"""
+
+from statistics import median
+
+from infra.local import network
+from infra.local.table import TABLE
+from tests.bench.figures import Calibration, Figure, tell
+from tests.bench.load import Load, cpu_used
+from tests.support.sets import make_one_node_table, start_set
+
+NAMES = [f"payer {number}" for number in range(2_000)]
+RUNS = 3
+WARM_UP = 10_000
+OFFERED = (0.5, 0.7, 0.85, 1.0, 1.5, 3.0)  # shares of the measured capacity
+OFFERED_S = 12
+
+
+def measure_four_nodes(calibration: Calibration, seconds: float) -> list[Figure]:
+    """As much as they can do, for `seconds` each run, until the slowest; then other offers."""
+    with start_set(TABLE, "core") as running:
+        load = Load(running, NAMES, network.CORES)
+        calibration.measure()
+        rate = load.run(load.sign(WARM_UP)).rate
+        rates: list[float] = []
+        costs: list[float] = []
+        used: list[dict[str, float]] = []
+        for number in range(RUNS):
+            signed = load.sign(int(rate * seconds))
+            calibration.measure()
+            with cpu_used(running, used):
+                done = load.run(signed)
+            rates.append(done.rate)
+            costs.append(sum(used[-1].values()) / done.payments * 1_000)
+            tell(
+                f"four nodes, run {number + 1} of {RUNS}: {done.rate:,.0f} payments/s"
+                f" over {done.closed_s:.0f} s, {costs[-1]:.2f} ms of processor a payment"
+            )
+            rate = max(rates)
+        capacity = median(rates)
+        return [
+            calibration.judge_rate("four_nodes_tps", capacity, "payments/s"),
+            calibration.judge_ms("cpu_ms_per_tx", median(costs), "ms, all processes"),
+            *_measure_offers(load, capacity),
+        ]
+
+
+def _measure_offers(load: Load, capacity: float) -> list[Figure]:
+    """The first offered rate that is not kept up with, and what closes when far too much comes."""
+    degrades, rate = capacity * OFFERED[-1], 0.0
+    for share in OFFERED:
+        offered = capacity * share
+        done = load.run(load.sign(int(offered * OFFERED_S)), offered)
+        kept = "kept up with" if done.is_sustained else "too much"
+        tell(f"four nodes, {offered:,.0f} payments/s offered: {done.rate:,.0f} closed, {kept}")
+        if not done.is_sustained:
+            degrades = min(degrades, offered)
+        rate = done.rate
+    return [
+        Figure("degrades_at_tps", degrades, "payments/s", "four_nodes_tps", degrades / capacity),
+        Figure("overload_tps", rate, "payments/s", "four_nodes_tps", rate / capacity),
+    ]
+
+
+def measure_one_node(calibration: Calibration, seconds: float) -> list[Figure]:
+    """A network of a single validator: what agreeing costs is left out."""
+    with start_set(make_one_node_table(), "core") as running:
+        load = Load(running, NAMES, ("core1",))
+        rate = load.run(load.sign(WARM_UP)).rate
+        rates = []
+        for number in range(RUNS):
+            calibration.measure()
+            done = load.run(load.sign(int(rate * seconds)))
+            tell(f"one node, run {number + 1} of {RUNS}: {done.rate:,.0f} payments/s")
+            rates.append(done.rate)
+            rate = max(rates)
+        return [calibration.judge_rate("one_node_tps", median(rates), "payments/s")]
