@@ -99,7 +99,6 @@ def encode_settings(place: Place, programs: Sequence[Program]) -> str:
             "logfile_backups": LOG_FILES,
             "pidfile": place.folder.root / "supervisor.pid",
             "childlogdir": logs,
-            "umask": "077",
             "minfds": MINFDS,
             **({"user": "root"} if os.geteuid() == 0 else {}),
         },
@@ -182,6 +181,7 @@ def start(
             stderr=log,
             cwd="/",
             env=get_environment(place, os.environ),
+            umask=0o077,  # what the servers and services write is for their user alone
             pass_fds=(lock,),
             start_new_session=True,
         )
