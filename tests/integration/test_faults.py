@@ -1,6 +1,6 @@
 """`kill -9` of each kind of process under load: nothing is lost, nothing happens twice.
 
-The killed process comes back by the supervisor's doing alone. Every round ends with the whole
+All nodes at once are killed in `test_kill_points`. The killed process comes back by the supervisor's doing alone. Every round ends with the whole
 check of `WholeSet.check`.
 """
 
@@ -82,14 +82,6 @@ def test_a_gateway_killed_under_load(whole_set: WholeSet, fault_round: int) -> N
         assert first["hash"] == second["hash"] == transaction_hash.hex()
         assert first["ledger_sequence"] == second["ledger_sequence"] is not None
     whole_set.check({transaction_hash for transaction_hash, _ in payments})
-
-
-def test_all_nodes_killed_at_once_under_load(whole_set: WholeSet, fault_round: int) -> None:
-    with whole_set.under_load(NAMES, "core2", PAYMENTS, RATE):
-        sleep_a_while(fault_round)
-        for core in network.CORES:
-            whole_set.kill(core)
-    whole_set.check()
 
 
 def test_the_supervisor_killed_under_load(whole_set: WholeSet, fault_round: int) -> None:

@@ -10,11 +10,9 @@ import pytest
 from processors.horizon.audit import audit
 from processors.horizon.store import open_connection
 from processors.ledger_feed.stream import SESSION_S
-from schemas.codec import frame
-from schemas.generated.common import Hash, Signature
+from schemas.generated.common import Hash
 from schemas.generated.events import Admission, AdmissionCode
-from schemas.generated.ledger import Certificate, HeaderSignature, LedgerRecord
-from schemas.settings import EXIT_NOT_TRUE
+from schemas.generated.ledger import LedgerRecord
 from tests.processors.economies import make_busy_network, make_varied_network
 from tests.processors.support import Log, Views
 from tests.support.network import Network
@@ -75,124 +73,6 @@ def test_killed_at_any_moment_every_row_is_there_once(
         processor.wait_for(len(busy.records))
     assert is_right(views)
     assert views.get_rows() == get_expected(views, busy.records, tmp_path)
-
-
-def test_repeats_are_passed_over(servers: Servers, tmp_path: Path, varied: Network) -> None:
-    views = Views(servers, tmp_path, varied)
-    records = varied.records
-    views.log.publish(*records[:4], *records[1:6], records[5], *records[6:])
-    with views.run() as processor:
-        processor.wait_for(len(records))
-        views.log.publish(records[2])
-        views.log.publish(*varied.records[-1:])
-        assert processor.stop() == 0
-    with views.run() as processor:
-        time.sleep(1)
-        assert processor.process.poll() is None
-    assert is_right(views)
-    assert views.get_rows() == get_expected(views, records, tmp_path)
-
-
-def test_a_gap_is_filled_from_another_node_s_topic(
-    servers: Servers, tmp_path: Path, varied: Network
-) -> None:
-    views = Views(servers, tmp_path, varied)
-    empty = Log(servers, f"{views.prefix}node2.ledgers")
-    peer = Log(servers, f"{views.prefix}node3.ledgers")
-    records = varied.records
-    peer.publish(*records[:3], *records[1:])
-    views.log.publish(*records[:3], *records[6:])
-    with views.run(peer_topics=(empty.topic, peer.topic)) as processor:
-        processor.wait_for(len(records))
-    assert is_right(views)
-    assert views.get_rows() == get_expected(views, records, tmp_path)
-
-
-def test_a_gap_that_nobody_fills_stops_the_processor(
-    servers: Servers, tmp_path: Path, varied: Network
-) -> None:
-    views = Views(servers, tmp_path, varied)
-    views.log.publish(*varied.records[:3], *varied.records[4:])
-    check_it_stops(views, 3, "ledgers 4 to 4 are missing")
-
-
-def test_reordered_ledgers_stop_the_processor(
-    servers: Servers, tmp_path: Path, varied: Network
-) -> None:
-    views = Views(servers, tmp_path, varied)
-    records = varied.records
-    views.log.publish(*records[:3], records[4], records[3], *records[5:])
-    check_it_stops(views, 3, "ledgers 4 to 4 are missing", starts=2)
-
-
-def forge_certificate(record: LedgerRecord) -> LedgerRecord:
-    first, *rest = record.certificate.signatures
-    wrong = HeaderSignature(first.node_id, Signature(bytes(64)))
-    return LedgerRecord(record.header, Certificate((wrong, *rest)), record.body)
-
-
-def drop_signature(record: LedgerRecord) -> LedgerRecord:
-    certificate = Certificate(record.certificate.signatures[1:])
-    return LedgerRecord(record.header, certificate, record.body)
-
-
-def change_body(record: LedgerRecord) -> LedgerRecord:
-    body = record.body[:-40] + bytes([record.body[-40] ^ 1]) + record.body[-39:]
-    return LedgerRecord(record.header, record.certificate, body)
-
-
-def change_header(record: LedgerRecord) -> LedgerRecord:
-    header = record.header[:-1] + bytes([record.header[-1] ^ 1])
-    return LedgerRecord(header, record.certificate, record.body)
-
-
-@pytest.mark.parametrize(
-    ("forge", "reason"),
-    [
-        (forge_certificate, "a signature of the certificate is false"),
-        (drop_signature, "too few validators"),
-        (change_body, "the body is not the header's"),
-        (change_header, "a signature of the certificate is false"),
-        (lambda record: frame(record)[:-1], "a record cannot be read"),
-        (lambda _: b"", "a record cannot be read"),
-    ],
-)
-def test_a_forged_ledger_stops_the_processor(  # type: ignore[no-untyped-def]
-    servers: Servers, tmp_path: Path, varied: Network, forge, reason: str
-) -> None:
-    views = Views(servers, tmp_path, varied)
-    records = varied.records
-    views.log.publish(*records[:7], forge(records[7]), *records[7:])
-    check_it_stops(views, 7, reason)
-
-
-def test_another_ledger_under_a_known_number_stops_the_processor(
-    servers: Servers, tmp_path: Path
-) -> None:
-    one, other = make_varied_network(1), make_busy_network(2)
-    views = Views(servers, tmp_path, one)
-    assert one.records[4] == other.records[4]
-    views.log.publish(*one.records, other.records[5])
-    check_it_stops(views, len(one.records), "the chain forked")
-
-
-def test_another_genesis_stops_the_processor(servers: Servers, tmp_path: Path) -> None:
-    other = Network()
-    views = Views(servers, tmp_path, make_varied_network(1))
-    changed = change_header(other.records[0])
-    views.log.publish(changed)
-    check_it_stops(views, 0, "the genesis is not the pinned one")
-
-
-def check_it_stops(views: Views, sequence: int, reason: str, starts: int = 1) -> None:
-    """Before the wrong record, with an alarm; and again whenever it is started again."""
-    for _ in range(starts):
-        with views.run() as processor:
-            assert processor.wait_for_end() == EXIT_NOT_TRUE
-            assert reason in processor.get_alarms()[0]
-        assert views.get_sequence() == sequence
-        if sequence:
-            assert is_right(views)
 
 
 def test_a_wrong_offset_is_only_a_hint(servers: Servers, tmp_path: Path, varied: Network) -> None:

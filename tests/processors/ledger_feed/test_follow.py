@@ -1,5 +1,6 @@
 """What a record is to who stands at a position."""
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +16,9 @@ from streams.ledger.chain import (
     get_genesis_position,
 )
 from streams.ledger.hashes import compute_hash
+from tests.processors import lies
 from tests.processors.economies import make_varied_network
+from tests.processors.lies import COMMON, LIES
 
 NETWORK = make_varied_network(3)
 RECORDS = NETWORK.records
@@ -73,3 +76,35 @@ def test_a_record_without_a_header_is_forged() -> None:
     record = LedgerRecord(b"", RECORDS[3].certificate, RECORDS[3].body)
     with pytest.raises(ForgedLedger, match="header cannot be read"):
         step(get_position(3), record)
+
+
+def test_no_bit_of_a_record_can_be_another() -> None:
+    """Unless it then claims to be a later ledger: that tells nothing before the gap is filled."""
+    position, data = get_position(3), frame(RECORDS[3])
+    chance = random.Random(1)
+    for _ in range(500):
+        place = chance.randrange(len(data))
+        bit = 1 << chance.randrange(8)
+        forged = data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :]
+        try:
+            found = step(position, forged)
+        except ForgedLedger:
+            continue
+        assert isinstance(found, Gap)
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_what_is_forged_is_called_by_its_name(name: str) -> None:
+    lie, reason = LIES[name]
+    chance = random.Random(name)
+    for place in range(COMMON + 1, len(lies.RECORDS)):
+        position = get_genesis_position(lies.NETWORK.network_id)
+        for record in lies.RECORDS[:place]:
+            genesis_hash = lies.NETWORK.genesis_hash
+            found = follow(position, frame(record), genesis_hash, lambda _: None)
+            assert isinstance(found, VerifiedLedger)
+            position = found.position
+        told = lie(lies.RECORDS[place], chance)
+        data = told if isinstance(told, bytes) else frame(told)
+        with pytest.raises(ForgedLedger, match=reason):
+            follow(position, data, lies.NETWORK.genesis_hash, lambda _: None)
