@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo check test test-faults simulate bench clean
+.PHONY: help setup demo check test test-faults simulate bench profile clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -42,6 +42,9 @@ simulate: setup  ## One simulated run, SEED=n; a batch from there on: SEEDS=n.
 
 bench: setup  ## Measure four nodes, replay and visibility (some minutes); appends to bench.jsonl.
 	$(BIN)/python -m tests.bench
+
+profile: setup  ## Where a payment's microseconds go in a core node, as a table (a minute).
+	$(BIN)/python -m tests.bench.profile
 
 clean:  ## Remove what set-up and the tools made here (no data folder).
 	rm -rf .venv .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

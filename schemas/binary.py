@@ -159,6 +159,16 @@ def write_count(count: int, out: bytearray, maximum: int) -> None:
     write_long(count, out)
 
 
+def write_fixed_array(value: tuple[bytes, ...], out: bytearray, maximum: int, size: int) -> None:
+    """An array of fixed-size byte strings."""
+    write_count(len(value), out, maximum)
+    if any(type(item) is not bytes or len(item) != size for item in value):
+        raise Unencodable(f"expected items of {size} bytes")
+    if value:
+        out += b"".join(value)
+        out.append(0)
+
+
 def check_depth(depth: int, error: type[ValueError]) -> None:
     if depth > MAX_DEPTH:
         raise error(f"nested deeper than {MAX_DEPTH} levels")

@@ -9,6 +9,7 @@ from typing import Any
 
 Schema = Any
 SMALL = 64  # an index or a length below is one byte, twice itself
+PRIMITIVES = ("null", "boolean", "int", "long", "string", "bytes")
 DEFAULT_BOUNDS = {"int": (-(1 << 31), (1 << 31) - 1), "long": (-(1 << 63), (1 << 63) - 1)}
 
 
@@ -49,6 +50,14 @@ class Generator:
             for f in schema.get("fields", ())
         )
 
+    def get_plain_size(self, avro: Schema) -> int | None:
+        """Of a fixed that is carried as bytes; None for anything else."""
+        if not isinstance(avro, str) or avro in PRIMITIVES:
+            return None
+        schema = self.resolve(avro)
+        is_plain = schema["type"] == "fixed" and not schema.get("integer")
+        return int(schema["size"]) if is_plain else None
+
     def annotation(self, avro: Schema) -> str:
         if isinstance(avro, list):
             return " | ".join(self.annotation(branch) for branch in avro)
@@ -65,6 +74,15 @@ class Generator:
             return self.read_union_lines(avro, bounds, target)
         if isinstance(avro, dict):
             item, items_max = f"{target}_item", bounds.get("maxItems", 1 << 20)
+            size = self.get_plain_size(avro["items"])
+            if size is not None:
+                cut = f"data[i : i + {size}] for i in range(at, end, {size})"
+                return [
+                    f"count, at = read_count(data, at, {items_max})",
+                    f"end = at + {size} * count",
+                    f"{target} = tuple([{cut}])",
+                    "at = read_array_end(data, end) if count else end",
+                ]
             inner = self.read_lines(avro["items"], bounds, item)
             return [
                 f"count, at = read_count(data, at, {items_max})",
@@ -125,6 +143,11 @@ class Generator:
             return self.write_union_lines(avro, bounds, source)
         if isinstance(avro, dict):
             item = f"f_{source.removeprefix('value.')}_item"
+            size = self.get_plain_size(avro["items"])
+            if size is not None:
+                return [
+                    f"write_fixed_array({source}, out, {bounds.get('maxItems', 1 << 20)}, {size})"
+                ]
             return [
                 f"write_count(len({source}), out, {bounds.get('maxItems', 1 << 20)})",
                 f"if {source}:",

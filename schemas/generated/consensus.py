@@ -32,14 +32,9 @@ def read_QuorumSet(data: Any, at: int, depth: int = 0) -> tuple[QuorumSet, int]:
     check_depth(depth, Malformed)
     f_threshold, at = read_bounded(data, at, 0, 1000)
     count, at = read_count(data, at, 1000)
-    f_validators_list = []
-    if count:
-        for _ in range(count):  # f_validators
-            f_validators_item = data[at : at + 32]
-            at += 32
-            f_validators_list.append(f_validators_item)
-        at = read_array_end(data, at)
-    f_validators = tuple(f_validators_list)
+    end = at + 32 * count
+    f_validators = tuple([data[i : i + 32] for i in range(at, end, 32)])
+    at = read_array_end(data, end) if count else end
     count, at = read_count(data, at, 1000)
     f_inner_sets_list = []
     if count:
@@ -54,13 +49,7 @@ def read_QuorumSet(data: Any, at: int, depth: int = 0) -> tuple[QuorumSet, int]:
 def write_QuorumSet(value: QuorumSet, out: bytearray, depth: int = 0) -> None:
     check_depth(depth, Unencodable)
     write_bounded(value.threshold, out, 0, 1000)
-    write_count(len(value.validators), out, 1000)
-    if value.validators:
-        for f_validators_item in value.validators:
-            if type(f_validators_item) is not bytes or len(f_validators_item) != 32:
-                raise Unencodable("expected 32 bytes")
-            out += f_validators_item
-        out.append(0)
+    write_fixed_array(value.validators, out, 1000, 32)
     write_count(len(value.inner_sets), out, 1000)
     if value.inner_sets:
         for f_inner_sets_item in value.inner_sets:

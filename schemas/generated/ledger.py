@@ -1510,14 +1510,9 @@ def read_StateProof(data: Any, at: int) -> tuple[StateProof, int]:
         at = read_array_end(data, at)
     f_entries = tuple(f_entries_list)
     count, at = read_count(data, at, 64)
-    f_levels_list = []
-    if count:
-        for _ in range(count):  # f_levels
-            f_levels_item = data[at : at + 480]
-            at += 480
-            f_levels_list.append(f_levels_item)
-        at = read_array_end(data, at)
-    f_levels = tuple(f_levels_list)
+    end = at + 480 * count
+    f_levels = tuple([data[i : i + 480] for i in range(at, end, 480)])
+    at = read_array_end(data, end) if count else end
     return StateProof(f_entries, f_levels), at
 
 
@@ -1527,13 +1522,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
         for f_entries_item in value.entries:
             write_StateProofEntry(f_entries_item, out)
         out.append(0)
-    write_count(len(value.levels), out, 64)
-    if value.levels:
-        for f_levels_item in value.levels:
-            if type(f_levels_item) is not bytes or len(f_levels_item) != 480:
-                raise Unencodable("expected 480 bytes")
-            out += f_levels_item
-        out.append(0)
+    write_fixed_array(value.levels, out, 64, 480)
 
 
 READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (

@@ -63,25 +63,14 @@ class AdvertTransactions(Record, frozen=True):
 
 def read_AdvertTransactions(data: Any, at: int) -> tuple[AdvertTransactions, int]:
     count, at = read_count(data, at, 10000)
-    f_envelope_hashes_list = []
-    if count:
-        for _ in range(count):  # f_envelope_hashes
-            f_envelope_hashes_item = data[at : at + 32]
-            at += 32
-            f_envelope_hashes_list.append(f_envelope_hashes_item)
-        at = read_array_end(data, at)
-    f_envelope_hashes = tuple(f_envelope_hashes_list)
+    end = at + 32 * count
+    f_envelope_hashes = tuple([data[i : i + 32] for i in range(at, end, 32)])
+    at = read_array_end(data, end) if count else end
     return AdvertTransactions(f_envelope_hashes), at
 
 
 def write_AdvertTransactions(value: AdvertTransactions, out: bytearray) -> None:
-    write_count(len(value.envelope_hashes), out, 10000)
-    if value.envelope_hashes:
-        for f_envelope_hashes_item in value.envelope_hashes:
-            if type(f_envelope_hashes_item) is not bytes or len(f_envelope_hashes_item) != 32:
-                raise Unencodable("expected 32 bytes")
-            out += f_envelope_hashes_item
-        out.append(0)
+    write_fixed_array(value.envelope_hashes, out, 10000, 32)
 
 
 class DemandTransactions(Record, frozen=True):
@@ -93,25 +82,14 @@ class DemandTransactions(Record, frozen=True):
 
 def read_DemandTransactions(data: Any, at: int) -> tuple[DemandTransactions, int]:
     count, at = read_count(data, at, 10000)
-    f_envelope_hashes_list = []
-    if count:
-        for _ in range(count):  # f_envelope_hashes
-            f_envelope_hashes_item = data[at : at + 32]
-            at += 32
-            f_envelope_hashes_list.append(f_envelope_hashes_item)
-        at = read_array_end(data, at)
-    f_envelope_hashes = tuple(f_envelope_hashes_list)
+    end = at + 32 * count
+    f_envelope_hashes = tuple([data[i : i + 32] for i in range(at, end, 32)])
+    at = read_array_end(data, end) if count else end
     return DemandTransactions(f_envelope_hashes), at
 
 
 def write_DemandTransactions(value: DemandTransactions, out: bytearray) -> None:
-    write_count(len(value.envelope_hashes), out, 10000)
-    if value.envelope_hashes:
-        for f_envelope_hashes_item in value.envelope_hashes:
-            if type(f_envelope_hashes_item) is not bytes or len(f_envelope_hashes_item) != 32:
-                raise Unencodable("expected 32 bytes")
-            out += f_envelope_hashes_item
-        out.append(0)
+    write_fixed_array(value.envelope_hashes, out, 10000, 32)
 
 
 class Transactions(Record, frozen=True):
@@ -179,14 +157,9 @@ def read_TransactionSet(data: Any, at: int) -> tuple[TransactionSet, int]:
     f_previous_header_hash = data[at : at + 32]
     at += 32
     count, at = read_count(data, at, 100000)
-    f_envelope_hashes_list = []
-    if count:
-        for _ in range(count):  # f_envelope_hashes
-            f_envelope_hashes_item = data[at : at + 32]
-            at += 32
-            f_envelope_hashes_list.append(f_envelope_hashes_item)
-        at = read_array_end(data, at)
-    f_envelope_hashes = tuple(f_envelope_hashes_list)
+    end = at + 32 * count
+    f_envelope_hashes = tuple([data[i : i + 32] for i in range(at, end, 32)])
+    at = read_array_end(data, end) if count else end
     return TransactionSet(f_previous_header_hash, f_envelope_hashes), at
 
 
@@ -194,13 +167,7 @@ def write_TransactionSet(value: TransactionSet, out: bytearray) -> None:
     if type(value.previous_header_hash) is not bytes or len(value.previous_header_hash) != 32:
         raise Unencodable("expected 32 bytes")
     out += value.previous_header_hash
-    write_count(len(value.envelope_hashes), out, 100000)
-    if value.envelope_hashes:
-        for f_envelope_hashes_item in value.envelope_hashes:
-            if type(f_envelope_hashes_item) is not bytes or len(f_envelope_hashes_item) != 32:
-                raise Unencodable("expected 32 bytes")
-            out += f_envelope_hashes_item
-        out.append(0)
+    write_fixed_array(value.envelope_hashes, out, 100000, 32)
 
 
 class SignedHeader(Record, frozen=True):
