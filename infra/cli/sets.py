@@ -149,7 +149,9 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every second.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show each process, and each node's ledger. Exit code 1 if a process does not run."""
+    """Show each process, and each node's ledger. Exit code 1 if a process does not run, or a disk
+    is full.
+    """
     root = get_root(data)
     while True:
         current = get_status(root)
@@ -160,13 +162,15 @@ def status(
         if not watch:
             break
         time.sleep(1.0)
-    if any(process["state"] not in ("RUNNING", "STARTING") for process in current["processes"]):
+    is_down = any(each["state"] not in ("RUNNING", "STARTING") for each in current["processes"])
+    if is_down or any(disk["problem"] for disk in current["disks"]):
         raise typer.Exit(output.FAILED)
 
 
 def get_status(root: Path) -> dict[str, Any]:
     """Raises NotRunning."""
     from infra.local import shutdown
+    from infra.local.disks import get_disks
     from infra.local.supervisor import Control
     from infra.local.table import TABLE
 
@@ -191,6 +195,10 @@ def get_status(root: Path) -> dict[str, Any]:
                 else None,
             }
             for s in states
+        ],
+        "disks": [
+            {"folder": str(d.folder), "free_bytes": d.free_bytes, "problem": d.problem}
+            for d in get_disks(place)
         ],
     }
 
@@ -237,6 +245,9 @@ def _print_status(current: dict[str, Any], *, is_watched: bool) -> None:
         console.clear()
     console.print(f"{current['data_folder']} (profile {current['profile']})")
     console.print(table)
+    for disk in current["disks"]:
+        if disk["problem"]:
+            console.print(f"[red]{disk['problem']}[/]")
 
 
 def logs(

@@ -125,8 +125,9 @@ def _encode_program(program: Program, logs: Path) -> dict[str, object]:
         "autorestart": "unexpected",
         "exitcodes": EXIT_NOT_TRUE,
         "startsecs": 1,
-        # The pause before a try is as many seconds as there were tries: this is about 8 minutes.
-        "startretries": 30,
+        # The pause before a try is as many seconds as there were tries: 8 minutes for the first
+        # 30. What cannot start, on a full disk say, must go on by itself whenever it can again.
+        "startretries": 10_000,
         "stopsignal": program.stop_signal,
         "stopwaitsecs": STOP_S,
         "killasgroup": "true",

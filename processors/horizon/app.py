@@ -7,6 +7,7 @@ begins; whatever cannot be verified ends it, with the views as they were.
 import os
 from contextlib import ExitStack
 
+import psycopg
 import structlog
 
 from processors.horizon import admissions
@@ -26,8 +27,8 @@ log = structlog.get_logger()
 
 def main(settings: HorizonSettings) -> None:
     """Runs until SIGTERM or SIGINT. Ends by SystemExit `EXIT_NOT_TRUE` when a record is not of the
-    chain, or ledgers are missing everywhere; raises `ConfigError`, `SchemaMissing`, `Fenced` and
-    what PostgreSQL raises.
+    chain, or ledgers are missing everywhere, and by 1 when PostgreSQL fails; raises `ConfigError`,
+    `SchemaMissing` and `Fenced`.
     """
     kill_points.arm(os.environ)
     configure_logs()
@@ -45,6 +46,9 @@ def main(settings: HorizonSettings) -> None:
     except (ForgedLedger, UnfilledGap) as error:
         log.critical("processor_stopped", alarm=True, reason=str(error))
         raise SystemExit(EXIT_NOT_TRUE) from error
+    except psycopg.Error as error:
+        log.critical("database_fails", reason=str(error))
+        raise SystemExit(1) from error
 
 
 def _get_ledgers(stack: ExitStack, settings: HorizonSettings, network: Network) -> Stream:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import structlog
 import uvloop
 from nacl.signing import SigningKey
@@ -351,11 +352,22 @@ def open_store(settings: CoreSettings) -> tuple[Store, Ledger]:
 def run(settings: CoreSettings) -> None:
     """Runs one core node until SIGTERM (`tokend run core`).
 
-    Ends by SystemExit `EXIT_NOT_TRUE` when the node computed what cannot be, or what the network
-    does not say.
+    Ends by SystemExit: `EXIT_NOT_TRUE` when the node computed what cannot be, or what the network
+    does not say; 1 when the database fails, of which the log tells in one line.
     """
     kill_points.arm(os.environ)
     structlog.contextvars.bind_contextvars(node=settings.name)
+    try:
+        _run_node(settings)
+    except InvariantViolation as breach:
+        log.critical("the node stops before it signs", alarm=True, reason=str(breach))
+        raise SystemExit(EXIT_NOT_TRUE) from breach
+    except psycopg.Error as error:
+        log.critical("the database fails: the node ends, to begin again", reason=str(error))
+        raise SystemExit(1) from error
+
+
+def _run_node(settings: CoreSettings) -> None:
     store, ledger = open_store(settings)
     log.info("started", sequence=ledger.header.sequence, entries=len(ledger.state.encoded))
     gc.collect()
@@ -367,12 +379,8 @@ def run(settings: CoreSettings) -> None:
         log.info("node", node_id=encode_account_id(node.herder.agreement.node_id))
         await node.run()
 
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main())
-    except InvariantViolation as breach:
-        log.critical("the node stops before it signs", alarm=True, reason=str(breach))
-        raise SystemExit(EXIT_NOT_TRUE) from breach
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
 
 
 def _split(address: str) -> Address:

@@ -1,7 +1,7 @@
 """`kill -9` of each kind of process under load: nothing is lost, nothing happens twice.
 
-All nodes at once are killed in `test_kill_points`. The killed process comes back by the supervisor's doing alone. Every round ends with the whole
-check of `WholeSet.check`.
+All nodes at once are killed in `test_kill_points`. The killed process comes back by the
+supervisor's doing alone. Every round ends with the whole check of `WholeSet.check`.
 """
 
 import itertools

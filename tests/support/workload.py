@@ -93,6 +93,7 @@ class Set:
                 "enable.idempotence": True,
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 1_000_000,
+                "log_level": 0,
             }
         )
         start = time.perf_counter()

@@ -41,6 +41,10 @@ def test_settings(place: Place) -> None:
     assert core["autorestart"] == "unexpected"
     assert core["exitcodes"] == "65"  # what met something false stays down
     assert shlex.split(core["command"].replace("%%", "%")) == list(command)
+    # Tried for at least a month, in pauses of at most some hours, before it is given up.
+    tries = int(core["startretries"])
+    assert sum(range(tries)) > 30 * 86_400
+    assert tries < 3 * 3_600
     log = core["stdout_logfile"].replace("%%", "%")
     assert log == str(place.folder.logs / "core1.log")
 
