@@ -55,7 +55,7 @@ def _get_ledgers(stack: ExitStack, settings: HorizonSettings, network: Network) 
     connection = stack.enter_context(open_connection(settings.database.url.reveal()))
     store = LedgerStore(connection, network.genesis_hash)
     progress = store.take_over()
-    feed = get_feed(settings, network, store, progress)
+    feed = get_feed(settings, network, connection, store.schema, progress)
     with open_topic(settings.kafka, settings.ledgers_topic) as reader:
         is_same = progress is not None and progress.kafka_topic == settings.ledgers_topic
         hint = progress.kafka_offset if progress is not None and is_same else None

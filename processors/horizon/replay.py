@@ -7,6 +7,7 @@ does not notice the swap.
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from psycopg import IsolationLevel
@@ -71,15 +72,17 @@ def run(
     network = load_network(settings.genesis_file)
     with (
         open_connection(settings.database.url.reveal()) as connection,
+        open_connection(settings.database.url.reveal()) as writing,
         open_topic(settings.kafka, settings.ledgers_topic) as reader,
+        ThreadPoolExecutor(1, "committer") as committer,
     ):
         check_schema(connection)
         if not try_lock_replay(connection):
             raise ReplayError("another replay of these views runs already: wait for it")
         schema = open_replay(connection, from_sequence)
-        store = LedgerStore(connection, network.genesis_hash, schema)
+        store = LedgerStore(writing, network.genesis_hash, schema)
         progress = store.take_over()
-        feed = get_feed(settings, network, store, progress)
+        feed = get_feed(settings, network, connection, schema, progress)
         hint = None if progress is None else progress.kafka_offset
         offset = reader.get_start(feed.position.sequence + 1, hint)
         writer = LedgerWriter(
@@ -89,6 +92,7 @@ def run(
             offset,
             is_live=False,
             history_from=from_sequence,
+            committer=committer,
         )
         replay = _Replay(connection, reader, writer, schema, from_sequence, report)
         return replay.run(settings.database.url.reveal(), is_swap=not verify)
@@ -148,6 +152,7 @@ class _Replay:
             elif low < end:
                 self.target = self.reader.get_sequence(end - 1)
             if self.writer.feed.position.sequence >= self.target:
+                self.writer.flush()
                 return
             self._read_to(end)
 

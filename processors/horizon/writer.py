@@ -4,9 +4,11 @@ It knows neither Faust nor where records come from.
 """
 
 from collections.abc import Iterable
+from concurrent.futures import Executor, Future
 
 from processors.horizon.config import HorizonSettings, Network
 from processors.horizon.fold import LedgerRows, fold_ledger
+from processors.horizon.schema import Connection
 from processors.horizon.store import Batch, LedgerStore, Progress, read_header_hash
 from processors.ledger_feed.feed import LedgerFeed, UnfilledGap
 from processors.ledger_feed.topic import Message
@@ -23,7 +25,8 @@ class LedgerWriter:
     """Writes what comes on the ledgers topic. `next_offset`: of the record to come.
 
     `history_from`: the first ledger whose transactions are written; state is folded from all.
-    `transactions`: how many were written so far.
+    `transactions`: how many were written so far. With a `committer` (one thread) ledgers are folded
+    while those before are written; `write` then returns before all is durable, `flush` after.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class LedgerWriter:
         *,
         is_live: bool = True,
         history_from: int = 1,
+        committer: Executor | None = None,
     ) -> None:
         self.feed = feed
         self.store = store
@@ -42,6 +46,8 @@ class LedgerWriter:
         self.next_offset = next_offset
         self.is_live = is_live
         self.history_from = history_from
+        self.committer = committer
+        self.committing: Future[None] | None = None
         self.transactions = 0
         self.pending: list[LedgerRows] = []
         self.pending_bytes = 0
@@ -57,6 +63,7 @@ class LedgerWriter:
                     self._take(verified)
             except (ForgedLedger, UnfilledGap):
                 self._commit()
+                self.flush()
                 raise
             self.next_offset = message.offset + 1
         self._commit()
@@ -82,18 +89,36 @@ class LedgerWriter:
     def _commit(self) -> None:
         if self.pending:
             batch = Batch(self.pending, self.position, self.topic, self.next_offset)
-            kill_points.note("before-fold")
-            self.store.commit(batch, is_live=self.is_live)
-            kill_points.note("after-fold")
+            self.flush()
+            if self.committer is None:
+                self._write(batch)
+            else:
+                self.committing = self.committer.submit(self._write, batch)
             self.transactions += sum(len(rows.transactions) for rows in self.pending)
             self.pending = []
             self.pending_bytes = 0
 
+    def _write(self, batch: Batch) -> None:
+        kill_points.note("before-fold")
+        self.store.commit(batch, is_live=self.is_live)
+        kill_points.note("after-fold")
+
+    def flush(self) -> None:
+        """Returns when all that was committed is durable. Raises what the store raises."""
+        if self.committing is not None:
+            committing, self.committing = self.committing, None
+            committing.result()
+
 
 def get_feed(
-    settings: HorizonSettings, network: Network, store: LedgerStore, progress: Progress | None
+    settings: HorizonSettings,
+    network: Network,
+    connection: Connection,
+    schema: str,
+    progress: Progress | None,
 ) -> LedgerFeed:
-    """Goes on from `progress`, or begins at the genesis. Raises `ConfigError`."""
+    """Goes on from `progress`, or begins at the genesis. `connection` and `schema`: where hashes of
+    older ledgers are. Raises `ConfigError`."""
     position = get_genesis_position(network.network_id)
     if progress is not None:
         position = progress.position
@@ -108,5 +133,5 @@ def get_feed(
         settings.peer_topics,
         network.genesis_hash,
         position,
-        lambda sequence: read_header_hash(store.connection, sequence, store.schema),
+        lambda sequence: read_header_hash(connection, sequence, schema),
     )

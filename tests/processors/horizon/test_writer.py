@@ -1,11 +1,12 @@
 """How many ledgers go into one commit, and what is kept when a record is not true."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
 
 from processors.horizon import writer
-from processors.horizon.store import Batch
+from processors.horizon.store import Batch, Fenced
 from processors.horizon.writer import LedgerWriter
 from processors.ledger_feed.feed import LedgerFeed, UnfilledGap
 from processors.ledger_feed.topic import Message
@@ -83,3 +84,29 @@ def test_repeats_alone_commit_nothing() -> None:
     ledgers.write([Message(3, MESSAGES[1].value)])
     assert commits.get_sizes() == [3]
     assert ledgers.next_offset == 4
+
+
+def test_with_a_committer_all_is_written_in_order_by_the_time_it_is_flushed() -> None:
+    ledgers, commits = make_writer()
+    with ThreadPoolExecutor(1) as committer:
+        ledgers.committer = committer
+        ledgers.write(MESSAGES[:4])
+        ledgers.write(MESSAGES[4:])
+        ledgers.flush()
+        assert commits.get_sizes() == [4, 7]
+        assert [batch.kafka_offset for batch in commits.batches] == [4, 11]
+
+
+def test_what_a_committer_could_not_write_is_told_before_anything_after_it_is_written() -> None:
+    ledgers, commits = make_writer()
+
+    def fail(batch: Batch, *, is_live: bool) -> None:
+        raise Fenced(f"{batch.position.sequence} {is_live}")
+
+    commits.commit = fail  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as committer:
+        ledgers.committer = committer
+        ledgers.write(MESSAGES[:4])
+        with pytest.raises(Fenced):
+            ledgers.write(MESSAGES[4:])
+    assert commits.batches == []
