@@ -72,6 +72,7 @@ class Horizon:
         self.producer = IngestProducer(settings.kafka, settings.ingest_topic)
         self.scales = Scales()
         self.rendered: dict[tuple[str, Hashable], msgspec.Raw] = {}
+        self.pages: dict[str, bytes] = {}
         self.recent: dict[bytes, tuple[bytes, int]] = {}
 
     @asynccontextmanager

@@ -1,13 +1,19 @@
 """Connections that take neither time nor memory without end: uvicorn's, bounded where it is not.
 
 A request must have come whole, head and body, within a time, and its head be small, before anything
-of ours sees it. (How long an answer may take, and what a body may hold, the edge says.)
+of ours sees it. Who does not read what is written to him is cut off: closing would wait for him.
+(How long an answer may take, and what a body may hold, the edge says.)
 """
 
 import asyncio
 from asyncio import TimerHandle
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 HEAD_BYTES_MAX = 64 * 1024  # as it comes; the edge knows finer limits
 MESSAGE_BYTES_MAX = 2 * 1024 * 1024  # with chunk headers and trailers, which nobody reads
@@ -15,13 +21,16 @@ REASON = b"the request did not come whole in time, or its head is too large"
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """`receive_seconds` is set by `make_protocol`."""
+    """`receive_seconds` and `send_seconds` are set by `make_protocol`."""
 
     receive_seconds = 30.0
+    send_seconds = 60.0
     _deadline: TimerHandle | None = None
+    _stalled: TimerHandle | None = None
     _received = 0
     _is_head_open = True
     _is_whole = False
+    _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -29,7 +38,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_stalling()
+        if self._answering is not None:  # uvicorn tells the last request of a pipeline only
+            self._answering.disconnected = True
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stop_stalling()
+        self._stalled = self.loop.call_later(self.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_stalling()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
@@ -55,30 +80,44 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _await_rest(self) -> None:
-        self._deadline = self.loop.call_later(self.receive_seconds, self._refuse, 408)
+        self._deadline = self.loop.call_later(self.receive_seconds, self._end_waiting)
+
+    def _end_waiting(self) -> None:
+        if self.flow.read_paused:  # it is us who do not read: earlier requests come first
+            self._await_rest()
+        else:
+            self._refuse(408)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
+    def _stop_stalling(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
     def _refuse(self, status: int) -> None:
-        """An answer under way is left alone, then cut."""
+        """In words, unless an answer is under way already."""
         self._stop_waiting()
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
-            length = str(len(REASON)).encode()
-            self.transport.write(
-                STATUS_LINE[status]
-                + b"content-type: text/plain\r\nconnection: close\r\ncontent-length: "
-                + length
-                + b"\r\n\r\n"
-                + REASON
-            )
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.abort()
+            return
+        length = str(len(REASON)).encode()
+        self.transport.write(
+            STATUS_LINE[status]
+            + b"content-type: text/plain\r\nconnection: close\r\ncontent-length: "
+            + length
+            + b"\r\n\r\n"
+            + REASON
+        )
         self.transport.close()
 
 
-def make_protocol(receive_seconds: float) -> type[BoundedProtocol]:
+def make_protocol(receive_seconds: float, send_seconds: float) -> type[BoundedProtocol]:
     """For uvicorn's `http`."""
-    return type("Protocol", (BoundedProtocol,), {"receive_seconds": receive_seconds})
+    limits = {"receive_seconds": receive_seconds, "send_seconds": send_seconds}
+    return type("Protocol", (BoundedProtocol,), limits)

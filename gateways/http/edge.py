@@ -53,11 +53,12 @@ class Seen:
     response_bytes: int = 0
     request_bytes: int = 0
     is_complete: bool = False
+    timeout: asyncio.Timeout | None = None  # while the answer has not begun
 
 
 class Edge:
     """Wraps `app`. `public_url` is where problem types are explained. `rates` knows the limits
-    "reads" and "submissions". Whatever is no stream is cut after `answer_seconds`.
+    "reads" and "submissions". An answer must have begun after `answer_seconds`.
     """
 
     def __init__(
@@ -83,8 +84,8 @@ class Edge:
                 seen.status = message["status"]
                 headers = [*message["headers"], *SAFETY_HEADERS, *_get_cache_headers(scope)]
                 message["headers"] = [*headers, *seen.headers]
-                if _is_stream(scope, headers):
-                    timeout.reschedule(None)  # a stream bounds its sending itself
+                if seen.timeout is not None:
+                    seen.timeout.reschedule(None)  # from now on the connection bounds the sending
             else:
                 seen.response_bytes += len(message.get("body", b""))
                 seen.is_complete = not message.get("more_body", False)
@@ -97,18 +98,14 @@ class Edge:
                 raise Problem(CONTENT_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
             return message
 
-        timeout = asyncio.timeout(self.answer_seconds)
         try:
             self._check_rate(scope, seen)
             _check_limits(scope)
-            async with timeout:
-                await self.app(scope, receive_bounded, send_noted)
+            await self._answer(scope, receive_bounded, send_noted, seen)
         except Problem as problem:  # only the limits': routes answer their own
             await make_response(problem, self.public_url, scope)(scope, receive, send_noted)
         except TimeoutError:
-            self.log.warning("cut", request_id=request_id, seconds=self.answer_seconds)
-            if seen.status:
-                raise  # it is being read too slowly: the connection must not look complete
+            self.log.warning("too slow", request_id=request_id)
             slow = Problem(TOO_SLOW, f"it took more than {self.answer_seconds:.0f} s")
             await make_response(slow, self.public_url, scope)(scope, receive, send_noted)
         except Exception:
@@ -117,6 +114,13 @@ class Edge:
                 raise  # the connection must not look complete
         finally:
             self._note(scope, seen, request_id, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, seen: Seen) -> None:
+        try:
+            async with asyncio.timeout(self.answer_seconds) as seen.timeout:
+                await self.app(scope, receive, send)
+        finally:
+            seen.timeout = None
 
     def _check_rate(self, scope: Scope, seen: Seen) -> None:
         """Those who watch over the gateway are not counted."""
@@ -151,13 +155,6 @@ def make_response(problem: Problem, public_url: str, scope: Scope) -> Response:
     """The problem as an answer to the exchange in `scope`."""
     body = msgspec.json.encode(render_problem(problem, public_url, scope[ID_KEY]))
     return Response(body, problem.kind.status, problem.headers, MEDIA_TYPE)
-
-
-def _is_stream(scope: Scope, headers: list[tuple[bytes, bytes]]) -> bool:
-    route: Route | None = scope.get(ROUTE_KEY)
-    if route is None or not route.streams:
-        return False
-    return any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
 
 
 def _get_cache_headers(scope: Scope) -> list[tuple[bytes, bytes]]:

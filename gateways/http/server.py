@@ -58,7 +58,7 @@ def make_config(
         host=host,
         port=port,
         loop="uvloop",
-        http=make_protocol(limits.receive_seconds),
+        http=make_protocol(limits.receive_seconds, limits.answer_seconds),
         ws="none",
         lifespan="on",
         log_config=None,

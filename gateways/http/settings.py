@@ -15,7 +15,7 @@ class LimitSettings(Settings, frozen=True):
 
     A client is an IPv4 address or an IPv6 network (/64). `reads`, `submissions`: how often, as
     "1000/10 seconds". `receive_seconds`: for a request to come whole. `answer_seconds`: for its
-    answer to be sent, but for streams.
+    answer to begin, and for a reader who takes nothing of it to be cut off.
     """
 
     reads: Rate = "1000/10 seconds"

@@ -18,12 +18,13 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; f
 
 
 class Serving(Protocol):
-    """What these routes ask of a gateway's service."""
+    """What these routes ask of a gateway's service. `pages` are made once and kept there."""
 
     progress: ProgressWatch
     metrics: Metrics
     routes: Sequence[Route]
     title: str
+    pages: dict[str, bytes]
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -61,13 +62,19 @@ async def get_metrics(call: Call) -> Response:
 
 
 async def get_openapi(call: Call) -> Response:
-    document = openapi.build_document(call.service.routes, call.service.title, call.public_url)
-    return respond(document, media_type=JSON)
+    service: Serving = call.service
+    if "openapi" not in service.pages:
+        document = openapi.build_document(service.routes, service.title, call.public_url)
+        service.pages["openapi"] = msgspec.json.encode(document)
+    return Response(service.pages["openapi"], media_type=JSON)
 
 
 async def get_docs(call: Call) -> Response:
-    page = docs.build_page(call.service.routes, call.service.title)
-    return Response(page, headers={"Content-Security-Policy": PAGE_POLICY}, media_type=HTML)
+    service: Serving = call.service
+    if "docs" not in service.pages:
+        service.pages["docs"] = docs.build_page(service.routes, service.title).encode()
+    headers = {"Content-Security-Policy": PAGE_POLICY}
+    return Response(service.pages["docs"], headers=headers, media_type=HTML)
 
 
 SYSTEM_ROUTES = (

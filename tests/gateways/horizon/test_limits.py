@@ -164,7 +164,7 @@ def read_to_end(connection: socket.socket) -> bytes:
     try:
         while data := connection.recv(65_536):
             found += data
-    except ConnectionResetError:
+    except (ConnectionResetError, TimeoutError):
         return found
     return found
 
@@ -229,6 +229,19 @@ def test_an_answer_that_takes_too_long_is_cut(strict: Gateway) -> None:
     )
     assert response.status_code == 503
     assert response.json()["type"].endswith("#problem-too-slow")
+
+
+def test_who_does_not_read_is_cut_off(strict: Gateway) -> None:
+    """Many answers asked for and none taken: the connection goes, and with it what it held."""
+
+    asked = 400
+    with connect(strict) as connection:
+        for number in range(asked):
+            head = f"GET /openapi.json HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 10.7.{number}.1"
+            connection.sendall(head.encode() + b"\r\n\r\n")
+        time.sleep(3)
+        answers = read_to_end(connection)
+    assert 0 < answers.count(b"HTTP/1.1 200") < asked
 
 
 def test_a_stream_is_no_slow_answer(strict: Gateway) -> None:
