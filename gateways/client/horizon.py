@@ -1,10 +1,12 @@
+# Made from asynchronous/horizon.py by `python -m gateways.client.generate`.
 """A client of Horizon's API over HTTP, synchronous. What it returns is the API's own JSON.
 
 It trusts the gateway it asks; `gateways.client.proofs` is for who does not.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from time import sleep
 from typing import Any, Self
 
 import httpx2
@@ -50,7 +52,7 @@ class HorizonClient:
 
     def get_network_time_ms(self) -> int:
         """The last close time: what time bounds are held against."""
-        return int(self.get_info()["latest_ledger_close_time_ms"])
+        return int((self.get_info())["latest_ledger_close_time_ms"])
 
     def get_account(self, address: str, include: str = "balances,signers") -> Json:
         """The whole document, with what is included."""
@@ -58,7 +60,8 @@ class HorizonClient:
 
     def get_balances(self, address: str) -> list[Json]:
         """All balances of an account, as resources."""
-        return list(self.walk("/v3/balances", {"filter[account]": address, "order": "asc"}))
+        filters = {"filter[account]": address, "order": "asc"}
+        return [each for each in self.walk("/v3/balances", filters)]
 
     def get_balance(self, balance: str) -> Json:
         return _get_attributes(self.get(f"/v3/balances/{balance}"))
@@ -78,7 +81,8 @@ class HorizonClient:
         """Every resource of a collection, page after page, until there is no next one."""
         page = self.get(path, {"page[limit]": PAGE_MAX, **(parameters or {})})
         while True:
-            yield from page["data"]
+            for resource in page["data"]:
+                yield resource
             following = page["links"]["next"]
             if following is None:
                 return
@@ -90,7 +94,7 @@ class HorizonClient:
         `wait`: "ingest" (durable) or "result". After HorizonUnavailable send the same envelope
         again, here or elsewhere: it counts only once.
         """
-        return _get_attributes(self._post(envelope, wait))
+        return _get_attributes(self._send(*_get_submission(envelope, wait)))
 
     def submit_until_final(self, envelope: bytes, seconds: float = 120.0) -> Json:
         """Attributes once a ledger has it, however often the gateway must be asked.
@@ -98,29 +102,15 @@ class HorizonClient:
         Raises ProblemError for a refusal or failure, HorizonUnavailable when `seconds` are over.
         """
         deadline = time.monotonic() + seconds
-        document = self._retry(lambda: self._post(envelope, "result"), deadline)
+        document = self._send_until(deadline, *_get_submission(envelope, "result"))
         while _get_attributes(document)["status"] == "pending":
             if time.monotonic() > deadline:
                 raise HorizonUnavailable("it is still pending: ask for its status again later")
-            time.sleep(RETRY_SECONDS)
-            address: str = document["links"]["self"]
-            document = self._retry(lambda: self.get(address), deadline)  # noqa: B023 - called now
+            sleep(RETRY_SECONDS)
+            document = self._send_until(deadline, "GET", document["links"]["self"])
         if _get_attributes(document)["status"] != "success":
             return self.submit(envelope)  # the first result again, as the problem that it is
         return _get_attributes(document)
-
-    def _post(self, envelope: bytes, wait: str) -> Json:
-        headers = {"Content-Type": "application/avro"}
-        return self._send("POST", "/v3/transactions", {"wait": wait}, envelope, headers)
-
-    def _retry(self, ask: Callable[[], Json], deadline: float) -> Json:
-        while True:
-            try:
-                return ask()
-            except HorizonUnavailable:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(RETRY_SECONDS)
 
     def stream(
         self, path: str, parameters: Mapping[str, str] | None = None, after: str | None = None
@@ -142,7 +132,25 @@ class HorizonClient:
                         if event.data:
                             yield event.id, event.json()  # type: ignore[misc]
             except httpx2.TransportError:
-                time.sleep(RETRY_SECONDS)
+                sleep(RETRY_SECONDS)
+
+    def _send_until(
+        self,
+        deadline: float,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Again and again while nobody answers."""
+        while True:
+            try:
+                return self._send(method, path, parameters, content, headers)
+            except HorizonUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                sleep(RETRY_SECONDS)
 
     def _send(
         self,
@@ -163,6 +171,13 @@ class HorizonClient:
             ) from None
         _raise_problem(response)
         return _read(response)
+
+
+def _get_submission(
+    envelope: bytes, wait: str
+) -> tuple[str, str, Mapping[str, str], bytes, Mapping[str, str]]:
+    headers = {"Content-Type": "application/avro"}
+    return "POST", "/v3/transactions", {"wait": wait}, envelope, headers
 
 
 def _raise_problem(response: httpx2.Response) -> None:

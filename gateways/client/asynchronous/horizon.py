@@ -1,0 +1,206 @@
+"""A client of Horizon's API over HTTP, asynchronous. What it returns is the API's own JSON.
+
+It trusts the gateway it asks; `gateways.client.proofs` is for who does not.
+"""
+
+import time
+from asyncio import sleep
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Self
+
+import httpx2
+
+from gateways.client.errors import HorizonUnavailable, ProblemError
+from gateways.client.keys import SigningKey
+from gateways.client.request_signing import RequestSigner
+
+TIMEOUT_SECONDS = 40.0  # a gateway holds `wait=result` for up to 30
+RETRY_SECONDS = 0.5
+PAGE_MAX = "200"
+Json = dict[str, Any]
+
+
+class AsyncHorizonClient:
+    """Speaks to the gateway at `url`, its public address. A context manager.
+
+    With a `key` it signs what it asks for: private routes answer a signer of the owner's account or
+    of the master's. Without one it may submit, and read what is public.
+    """
+
+    def __init__(
+        self, url: str, key: SigningKey | None = None, http: httpx2.AsyncClient | None = None
+    ) -> None:
+        self._http = http or httpx2.AsyncClient(timeout=TIMEOUT_SECONDS)
+        if key is not None:
+            self._http.auth = RequestSigner(key)
+        self._url = url.rstrip("/")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Json:
+        """The document at `path` (or a whole address from a link). Raises ClientError."""
+        return await self._send("GET", path, parameters)
+
+    async def get_info(self) -> Json:
+        """The network and how far these views are: attributes of /v3/info."""
+        return _get_attributes(await self.get("/v3/info"))
+
+    async def get_network_time_ms(self) -> int:
+        """The last close time: what time bounds are held against."""
+        return int((await self.get_info())["latest_ledger_close_time_ms"])
+
+    async def get_account(self, address: str, include: str = "balances,signers") -> Json:
+        """The whole document, with what is included."""
+        return await self.get(f"/v3/accounts/{address}", {"include": include} if include else None)
+
+    async def get_balances(self, address: str) -> list[Json]:
+        """All balances of an account, as resources."""
+        filters = {"filter[account]": address, "order": "asc"}
+        return [each async for each in self.walk("/v3/balances", filters)]
+
+    async def get_balance(self, balance: str) -> Json:
+        return _get_attributes(await self.get(f"/v3/balances/{balance}"))
+
+    async def get_asset(self, code: str) -> Json:
+        return _get_attributes(await self.get(f"/v3/assets/{code}"))
+
+    async def get_proof(self, balance: str) -> Json:
+        """Attributes of the proof, for `verify_proof`."""
+        return _get_attributes(await self.get(f"/v3/balances/{balance}/proof"))
+
+    async def get_transaction(self, transaction_hash: str) -> Json:
+        """Attributes. Raises ProblemError `not-found` while nothing is known of it."""
+        return _get_attributes(await self.get(f"/v3/transactions/{transaction_hash}"))
+
+    async def walk(
+        self, path: str, parameters: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Json]:
+        """Every resource of a collection, page after page, until there is no next one."""
+        page = await self.get(path, {"page[limit]": PAGE_MAX, **(parameters or {})})
+        while True:
+            for resource in page["data"]:
+                yield resource
+            following = page["links"]["next"]
+            if following is None:
+                return
+            page = await self.get(following)
+
+    async def submit(self, envelope: bytes, wait: str = "result") -> Json:
+        """Attributes of the transaction. Raises ProblemError where it was refused or has failed.
+
+        `wait`: "ingest" (durable) or "result". After HorizonUnavailable send the same envelope
+        again, here or elsewhere: it counts only once.
+        """
+        return _get_attributes(await self._send(*_get_submission(envelope, wait)))
+
+    async def submit_until_final(self, envelope: bytes, seconds: float = 120.0) -> Json:
+        """Attributes once a ledger has it, however often the gateway must be asked.
+
+        Raises ProblemError for a refusal or failure, HorizonUnavailable when `seconds` are over.
+        """
+        deadline = time.monotonic() + seconds
+        document = await self._send_until(deadline, *_get_submission(envelope, "result"))
+        while _get_attributes(document)["status"] == "pending":
+            if time.monotonic() > deadline:
+                raise HorizonUnavailable("it is still pending: ask for its status again later")
+            await sleep(RETRY_SECONDS)
+            document = await self._send_until(deadline, "GET", document["links"]["self"])
+        if _get_attributes(document)["status"] != "success":
+            return await self.submit(envelope)  # the first result again, as the problem that it is
+        return _get_attributes(document)
+
+    async def stream(
+        self, path: str, parameters: Mapping[str, str] | None = None, after: str | None = None
+    ) -> AsyncIterator[tuple[str, Json]]:
+        """(id, resource) of everything after `after` (now if None), for ever, each once.
+
+        A lost connection is made again where it was. Raises ProblemError.
+        """
+        position = after
+        while True:
+            headers = {} if position is None else {"Last-Event-ID": position}
+            try:
+                async with self._http.sse(
+                    self._url + path, params=parameters, headers=headers, timeout=TIMEOUT_SECONDS
+                ) as events:
+                    await _raise_problem(events.response)
+                    async for event in events:
+                        position = event.id or position
+                        if event.data:
+                            yield event.id, event.json()  # type: ignore[misc]
+            except httpx2.TransportError:
+                await sleep(RETRY_SECONDS)
+
+    async def _send_until(
+        self,
+        deadline: float,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Again and again while nobody answers."""
+        while True:
+            try:
+                return await self._send(method, path, parameters, content, headers)
+            except HorizonUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                await sleep(RETRY_SECONDS)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        address = path if path.startswith("http") else self._url + path
+        try:
+            response = await self._http.request(
+                method, address, params=parameters, content=content, headers=headers
+            )
+        except httpx2.HTTPError as error:
+            raise HorizonUnavailable(
+                f"{self._url} does not answer ({type(error).__name__}): is the gateway running?"
+            ) from None
+        await _raise_problem(response)
+        return _read(response)
+
+
+def _get_submission(
+    envelope: bytes, wait: str
+) -> tuple[str, str, Mapping[str, str], bytes, Mapping[str, str]]:
+    headers = {"Content-Type": "application/avro"}
+    return "POST", "/v3/transactions", {"wait": wait}, envelope, headers
+
+
+async def _raise_problem(response: httpx2.Response) -> None:
+    if response.status_code < 300:
+        return
+    await response.aread()
+    problem = _read(response)
+    if response.status_code in (429, 502, 503, 504):
+        raise HorizonUnavailable(f"try again: {ProblemError(problem)}")
+    raise ProblemError(problem)
+
+
+def _read(response: httpx2.Response) -> Json:
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise HorizonUnavailable(f"{response.url} answers no JSON: is it a Horizon gateway?")
+    return document
+
+
+def _get_attributes(document: Json) -> Json:
+    attributes: Json = document["data"]["attributes"]
+    return attributes

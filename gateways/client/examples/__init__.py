@@ -1,0 +1,1 @@
+"""Complete programs for integrators, run by the tests; README.md says how."""
