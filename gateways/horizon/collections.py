@@ -23,7 +23,6 @@ from schemas.generated.transactions import Operation, OperationResult
 from schemas.strkey import encode_balance_id
 
 Rendered = list[Resource[Any]]
-RENDERED_MAX = 20_000  # rows of history kept as JSON, of about 1.5 KB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,16 @@ class View:
         """Resources of the rows, or their JSON, in their order."""
         if self.get_key is None:
             return await self.render(horizon, rows)
-        name, kept = self.collection.name, horizon.rendered
+        name = self.collection.name
         keys = [(name, self.get_key(row)) for row in rows]
-        known = {key: kept[key] for key in keys if key in kept}
+        known = horizon.rendered.get(keys)
         if len(known) < len(keys):
             missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
             made = await self.render(horizon, list(missing.values()))
             new = (msgspec.Raw(msgspec.json.encode(each)) for each in made)
-            fresh = dict(zip(missing, new, strict=True))
+            fresh: dict[Hashable, msgspec.Raw] = dict(zip(missing, new, strict=True))
             known |= fresh
-            kept.update(fresh)
-            while len(kept) > RENDERED_MAX:
-                del kept[next(iter(kept))]
+            horizon.rendered.keep(fresh)
         return [known[key] for key in keys]
 
 

@@ -1,12 +1,11 @@
 """What one Horizon gateway is made of, and its life. Handlers reach everything through it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
 
 from gateways.client.ingest import IngestProducer
@@ -21,6 +20,7 @@ from gateways.http.nonces import Nonces
 from gateways.http.progress import ProgressWatch
 from gateways.http.rates import Rates
 from gateways.http.render import Scales, find_balances
+from gateways.http.rendered import RenderedRows
 from gateways.http.routes import Route
 from gateways.http.store import Store
 from gateways.http.streams import Streams
@@ -71,7 +71,7 @@ class Horizon:
         self.core = CoreClient(settings.core.url, settings.core.token_file)
         self.producer = IngestProducer(settings.kafka, settings.ingest_topic)
         self.scales = Scales()
-        self.rendered: dict[tuple[str, Hashable], msgspec.Raw] = {}
+        self.rendered = RenderedRows()
         self.pages: dict[str, bytes] = {}
         self.recent: dict[bytes, tuple[bytes, int]] = {}
 

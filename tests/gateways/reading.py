@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import secrets
+import shutil
 import subprocess
 import tempfile
 import time
@@ -144,7 +145,9 @@ def _is_ready(url: str) -> bool:
 
 
 def measure(reader: Reader, load: Load, seconds: int = 5, most_per_second: int = 8_000) -> Measured:
-    """Raises RuntimeError if any request was not answered with 2xx."""
+    """Raises RuntimeError without wrk, or if any request was not answered with 2xx."""
+    if shutil.which("wrk") is None:
+        raise RuntimeError("wrk is missing: install it (Debian: apt-get install wrk)")
     _run_wrk(reader, load, 1, most_per_second)
     before = get_cpu_seconds(reader.process_id)
     told = _run_wrk(reader, load, seconds, most_per_second)

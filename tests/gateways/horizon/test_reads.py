@@ -8,8 +8,8 @@ import httpx2
 import msgspec
 import pytest
 
-from gateways.horizon import collections
 from gateways.horizon.routes import ROUTES
+from gateways.http import rendered
 from gateways.http.routes import Route
 from schemas.strkey import encode_account_id, encode_balance_id
 from tests.gateways.support import Gateway
@@ -288,7 +288,7 @@ def test_rows_are_the_same_however_few_are_kept(
     """JSON of rows is kept; what does not fit is made again."""
     paths = [f"/v3/{each}" for each in ("operations", "transactions", "movements", "ledgers")]
     whole = {path: gateway.get(path, {"page[limit]": "30"})["data"] for path in paths}
-    monkeypatch.setattr(collections, "RENDERED_MAX", 10)
+    monkeypatch.setattr(rendered, "BYTES_MAX", 10_000)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         asked = [paths[number % 4] for number in range(80)]
         answers = pool.map(lambda path: gateway.get(path, {"page[limit]": "30"})["data"], asked)
