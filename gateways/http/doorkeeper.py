@@ -5,6 +5,7 @@ Whether he may read what he asks for is the route's guard to say.
 
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -34,11 +35,12 @@ KINDS = {SignatureMissing: SIGNATURE_REQUIRED, SignatureExpired: SIGNATURE_EXPIR
 
 class Doorkeeper:
     """`public_url` is where users reach this gateway: signatures for other addresses are not let
-    in, whatever the Host header says.
+    in, whatever the Host header says. A path in it is one that a proxy takes away on the way here.
     """
 
     def __init__(self, public_url: str, nonces: Nonces) -> None:
         self._authority = get_authority(public_url)
+        self._prefix = urlsplit(public_url).path.rstrip("/")
         self._nonces = nonces
 
     async def identify(self, request: Request) -> Signed:
@@ -49,7 +51,7 @@ class Doorkeeper:
         message = Message(
             scope["method"],
             self._authority,
-            scope["raw_path"].decode("latin-1"),
+            self._prefix + scope["raw_path"].decode("latin-1"),
             scope["query_string"].decode("latin-1"),
             await request.body() if has_body else b"",
         )

@@ -355,6 +355,22 @@ def test_a_client_whose_clock_goes_wrong_adopts_the_gateways(gateway: Gateway, o
             assert client.get(f"/v3/accounts/{ALICE}").status_code == 200
 
 
+def test_behind_a_proxy_that_takes_a_path_away(store_url: str) -> None:
+    async def ask_both() -> list[str]:
+        store = Store(store_url)
+        await store.start()
+        keeper = Doorkeeper("https://Gate.example:443/horizon/", Nonces(store))
+        message = Message("GET", "gate.example", "/horizon/v3/ledgers", "")
+        good = Signing(message, get_key("alice"), int(time.time()), "0123456789" * 3).sign()
+        try:
+            here = good.with_message(path="/v3/ledgers")
+            return [await identify(keeper, good), await identify(keeper, here)]
+        finally:
+            await store.stop()
+
+    assert asyncio.run(ask_both()) == ["signature-invalid", "in"]
+
+
 def test_without_its_store_only_what_is_private_is_refused(gateway: Gateway) -> None:
     async def identify_without() -> str:
         store = Store("postgresql://nobody@127.0.0.1:1/nothing")
