@@ -21,14 +21,21 @@ SKEW_SECONDS = 5  # beyond it a refusal is taken for our clock's fault
 class RequestSigner(httpx2.Auth):
     """`httpx2.Client(auth=RequestSigner(key))` signs whatever it sends.
 
-    If the gateway refuses and its clock (the header `Date`) is another than ours, the request is
-    signed once more by the gateway's, and so are the following.
+    `public_url`: the gateway's own, where it is reached by another address (inside a cluster, say):
+    signatures are made for that. If the gateway refuses and its clock (the header `Date`) is
+    another than ours, the request is signed once more by the gateway's, and so are the following.
     """
 
     requires_request_body = True
 
-    def __init__(self, key: SigningKey, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        key: SigningKey,
+        clock: Callable[[], float] = time.time,
+        public_url: str | None = None,
+    ) -> None:
         self._key = key
+        self._public_url = public_url
         self._clock = clock
         self._offset_seconds = 0
 
@@ -43,9 +50,10 @@ class RequestSigner(httpx2.Auth):
 
     def sign_request(self, method: str, url: str, content: bytes = b"") -> dict[str, str]:
         """The headers to add, for other HTTP clients. `url`: as it is sent, whole."""
-        parts = urlsplit(url)
-        authority = get_authority(url)
-        message = Message(method, authority, parts.path or "/", parts.query, content)
+        parts, public = urlsplit(url), self._public_url
+        prefix = "" if public is None else urlsplit(public).path.rstrip("/")
+        path = prefix + (parts.path or "/")
+        message = Message(method, get_authority(public or url), path, parts.query, content)
         created = int(self._clock()) + self._offset_seconds
         return sign_message(message, self._key, created, secrets.token_urlsafe(NONCE_BYTES))
 

@@ -355,6 +355,15 @@ def test_a_client_whose_clock_goes_wrong_adopts_the_gateways(gateway: Gateway, o
             assert client.get(f"/v3/accounts/{ALICE}").status_code == 200
 
 
+def test_a_gateway_reached_by_another_address(gateway: Gateway) -> None:
+    elsewhere = gateway.url.replace("127.0.0.1", "localhost")
+    path = f"{elsewhere}/v3/accounts/{ALICE}"
+    key = get_key("alice")
+    assert gateway.stranger.get(path, auth=RequestSigner(key)).status_code == 401
+    knowing = RequestSigner(key, public_url=gateway.url)
+    assert gateway.stranger.get(path, auth=knowing).status_code == 200
+
+
 def test_behind_a_proxy_that_takes_a_path_away(store_url: str) -> None:
     async def ask_both() -> list[str]:
         store = Store(store_url)
