@@ -44,7 +44,11 @@ def end_processes(root: Path, seconds: float = 15.0) -> list[int]:
 
 
 def send_signal(process_id: int, sent: signal.Signals) -> None:
-    """Signals a process; one that has ended already is no error."""
+    """Signals a process; one that has ended already is no error. Ids up to 0 are groups of
+    processes, our own among them, and never meant: raises ValueError.
+    """
+    if process_id <= 0:
+        raise ValueError(f"{process_id} is not the id of a process")
     try:
         os.kill(process_id, sent)
     except ProcessLookupError:

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from gateways.client.horizon import HorizonClient
 from gateways.client.ingest import FRAME
 from infra.cli.sets import get_status
 from infra.local.health import is_healthy
-from infra.local.processes import wait_until
+from infra.local.processes import send_signal, wait_until
 from schemas.generated.common import Hash
 from tests.support.whole_set import WholeSet, start_whole_set
 from tests.support.workload import Follower, make_economy, make_payments
@@ -116,6 +117,13 @@ def submit(whole_set: WholeSet, server: str) -> Hash | None:
     return transaction_hash if answer == "pending" else None
 
 
+def kill_if_it_runs(whole_set: WholeSet, server: str) -> None:
+    """A server whose disk is full may have ended by itself."""
+    process_id = whole_set.running.control.get_state(server).process_id
+    if process_id > 0:
+        send_signal(process_id, signal.SIGKILL)
+
+
 def run_round(whole_set: WholeSet, server: str, folder: Path) -> None:
     """The server is killed besides: it cannot come back before there is space."""
     with whole_set.under_load(NAMES, "core1", 6 * RATE, RATE):
@@ -123,7 +131,7 @@ def run_round(whole_set: WholeSet, server: str, folder: Path) -> None:
         with full(folder):
             check_it_is_told(whole_set, server, folder)
             durable = submit(whole_set, server)
-            whole_set.kill(server)
+            kill_if_it_runs(whole_set, server)
             time.sleep(KILLED_S)
         whole_set.wait_until_ready(BACK_S)
     whole_set.check(set() if durable is None else {durable})

@@ -245,7 +245,7 @@ def test_a_peer_gone_bad_stops_nobody(whole_set: WholeSet, fault_round: int) -> 
     whole_set.check()
     liar = Liar(whole_set, bad)
     whole_set.stop(bad)
-    ids, memory = whole_set.get_process_ids(), whole_set.get_memory(others)
+    ids, memory = whole_set.get_process_ids(others), whole_set.get_memory(others)
     breaches = get_breaches()
     lies = liar.lie()
     before = {r: {core: count_in_log(whole_set, core, r) for core in others} for r, _ in breaches}

@@ -99,7 +99,10 @@ class NativeServers:
         kafka_admin.create_topics(kafka.get_administrator(self.running.place), topics)
 
     def get_process_id(self, name: str) -> int:
-        return self.running.control.get_state(name).process_id
+        """Of a process that runs: what has none has the id 0, by which one would signal oneself."""
+        state = self.running.control.get_state(name)
+        assert state.process_id > 0, f"{name} is {state.state}"
+        return state.process_id
 
     def kill(self, name: str) -> None:
         """Returns when the process is gone."""

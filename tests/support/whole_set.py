@@ -109,9 +109,9 @@ class WholeSet(NativeServers):
         root = self.running.place.folder.root
         return processes.wait_until(lambda: not processes.find_processes(root), END_S)
 
-    def get_process_ids(self) -> dict[str, int]:
-        """Of the nodes."""
-        return {core: self.get_process_id(core) for core in network.CORES}
+    def get_process_ids(self, cores: Collection[str] = network.CORES) -> dict[str, int]:
+        """Of these nodes, which run."""
+        return {core: self.get_process_id(core) for core in cores}
 
     def get_memory(self, cores: Collection[str] = network.CORES) -> dict[str, int]:
         """The most bytes that were ever resident of these nodes."""

@@ -14,6 +14,13 @@ def start(root: Path, *command: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env={**os.environ, processes.MARK: str(root)})
 
 
+def test_no_group_of_processes_is_ever_signalled() -> None:
+    """Above all not the one we are in: 0 is the id of what does not run."""
+    for process_id in (0, -1):
+        with pytest.raises(ValueError, match="is not the id of a process"):
+            processes.send_signal(process_id, signal.SIGCONT)
+
+
 def test_marked_processes_are_found_and_ended(tmp_path: Path) -> None:
     with (
         start(tmp_path, "sleep", "60") as ours,
