@@ -24,7 +24,8 @@ class AsyncHorizonClient:
     """Speaks to the gateway at `url`, its public address. A context manager.
 
     With a `key` it signs what it asks for: private routes answer a signer of the owner's account or
-    of the master's. Without one it may submit, and read what is public.
+    of the master's. Without one it may submit, and read what is public. `http` may bring its own
+    settings, also a RequestSigner.
     """
 
     def __init__(
