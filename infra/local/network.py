@@ -69,12 +69,15 @@ def prepare(place: Place) -> None:
 
 def describe(place: Place) -> Mapping[str, Any]:
     """For endpoints.json: what scripts need to use the network."""
+    from streams.ledger.genesis import decode_genesis, open_genesis
     from streams.ledger.hashes import compute_network_id
 
+    genesis = open_genesis(decode_genesis(get_genesis_file(place).read_bytes()))
     return {
         "network_passphrase": NETWORK_NAME,
         "network_id": compute_network_id(NETWORK_NAME).hex(),
         "genesis_file": str(get_genesis_file(place)),
+        "genesis_hash": genesis.closed.header_hash.hex(),
         "master_account": _get_address(place, "master"),
         "master_seed_file": str(_get_seed_file(place, "master")),
         "ingest_topic": INGEST_TOPIC,

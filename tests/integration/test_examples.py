@@ -1,0 +1,67 @@
+"""The examples for integrators, as those would run them, against a whole network."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateways.client import examples
+from schemas.strkey import encode_account_id, encode_seed
+from tests.integration.conftest import NAMES
+from tests.support.network import get_account, get_key
+from tests.support.whole_set import WholeSet
+
+FOLDER = Path(examples.__file__).parent
+NODE = FOLDER / "node"
+PAYER, PAYEE = NAMES[0], NAMES[1]
+
+
+def run(*command: object, folder: Path | None = None) -> str:
+    done = subprocess.run(
+        [str(each) for each in command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def node_packages() -> None:
+    run("npm", "ci", "--no-audit", "--no-fund", folder=NODE)
+
+
+@pytest.fixture
+def seed_file(tmp_path: Path) -> Path:
+    file = tmp_path / "payer.seed"
+    file.write_text(encode_seed(bytes(get_key(PAYER))))
+    return file
+
+
+@pytest.mark.servers
+def test_python_pays_by_kafka(whole_set: WholeSet, seed_file: Path) -> None:
+    endpoints = whole_set.running.place.folder.root / "endpoints.json"
+    module = "gateways.client.examples.pay_by_kafka"
+    payee = encode_account_id(get_account(PAYEE))
+    told = run(sys.executable, "-m", module, endpoints, seed_file, payee, "0.05", "EUR", 2)
+    assert "SUCCESS" in told
+    assert "verified from the genesis on" in told
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("node_packages")
+def test_node_pays_by_kafka(whole_set: WholeSet, seed_file: Path) -> None:
+    endpoints = whole_set.running.place.folder.root / "endpoints.json"
+    payee = encode_account_id(get_account(PAYEE))
+    told = run("node", NODE / "pay_by_kafka.mjs", endpoints, seed_file, payee, 5, "EUR")
+    assert "SUCCESS" in told
+    assert "verified from the genesis on" in told
+
+
+@pytest.mark.usefixtures("node_packages")
+def test_node_holds_the_byte_vectors() -> None:
+    assert "all vectors hold" in run("node", NODE / "check_vectors.mjs")
