@@ -63,16 +63,18 @@ def _check_packages() -> Check:
     from infra.local.folders import PROJECT
 
     lock = PROJECT / "requirements.lock"
-    wrong = []
+    pinned: dict[str, list[str]] = {}  # several where the lock tells Python's versions apart
     for line in lock.read_text().splitlines() if lock.exists() else ():
         name, _, rest = line.partition("==")
-        if not rest or line.startswith((" ", "#")):
-            continue
+        if rest and not line.startswith((" ", "#")):
+            pinned.setdefault(name.partition("[")[0], []).append(rest.split()[0])
+    wrong = []
+    for name, versions in pinned.items():
         try:
-            installed = importlib.metadata.version(name.partition("[")[0])
+            installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        if installed != rest.split()[0]:
+        if installed not in versions:
             wrong.append(f"{name} {installed}")
     found = ", ".join(wrong) or "as pinned"
     return Check("packages", not wrong, found, "run `make setup`")
