@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo check test test-faults simulate bench profile clean
+.PHONY: help setup demo check test test-faults test-containers simulate bench profile clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ BIN := .venv/bin
 $(shell grep -qsF '$(CURDIR)/' .venv/bin/pip || rm -f .venv/setup.stamp)
 
 help:  ## List the verbs.
-	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 17
 
 setup: .cache/kafka/setup.stamp  ## Get Python packages and Kafka (done by the others when due).
 	@:
@@ -37,6 +37,9 @@ test: setup  ## All tests, with real servers.
 
 test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour).
 	$(BIN)/pytest -m faults --faults $(or $(FAULTS),10) -v
+
+test-containers: setup  ## Tests and the demo on containers; root gets a Docker engine if there is none.
+	@infra/containers/test.sh
 
 simulate: setup  ## One simulated run, SEED=n; a batch from there on: SEEDS=n.
 	$(BIN)/python -m tests.simulation.run --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.support.servers import own_servers, servers
+from tests.support.servers import NATIVE, PROVIDERS, own_servers, servers
 
 __all__ = ["own_servers", "servers"]
 
@@ -14,6 +14,9 @@ ROUNDS = "fault_round", "later_round"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--faults", type=int, default=2, help="how often each fault runs (kill points: half)"
+    )
+    parser.addoption(
+        "--servers", choices=PROVIDERS, default=NATIVE, help="where Kafka and PostgreSQL come from"
     )
 
 

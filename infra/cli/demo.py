@@ -36,6 +36,7 @@ async def _run(root: Path, *, keep: bool) -> None:
     from rich.console import Console
 
     from infra.demo.scenario import Scenario
+    from infra.demo.target import LocalTarget
     from infra.local import launch
     from infra.local.shutdown import destroy_set
     from infra.local.table import TABLE
@@ -48,7 +49,7 @@ async def _run(root: Path, *, keep: bool) -> None:
         running = await launch.start_set(root, TABLE, "all", report, is_detached=keep)
         report(f"four nodes and two Horizon pairs are ready after {time.monotonic() - began:.1f} s")
         try:
-            await _tell(Scenario(running, console, threading.Event()))
+            await _tell(Scenario(LocalTarget(running), console, threading.Event()))
             is_kept = keep
             report(f"the demo took {time.monotonic() - began:.1f} s")
         finally:

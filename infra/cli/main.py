@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from gateways.client import commands as user
-from infra.cli import demo, output, replay, services, sets
+from infra.cli import containers, demo, output, replay, services, sets
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from schemas.settings import ConfigError
 
@@ -45,6 +45,7 @@ app.command()(services.doctor)
 app.command()(replay.replay)
 app.command()(demo.demo)
 app.add_typer(user.app)
+app.add_typer(containers.app, name="containers")
 
 config = typer.Typer(help="Settings files.")
 config.command("check")(services.check_config)

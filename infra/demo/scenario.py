@@ -4,16 +4,12 @@ It runs in a thread of its own against a running set and stops between two looks
 when it is asked to.
 """
 
-import contextlib
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from nacl.signing import SigningKey
@@ -34,16 +30,8 @@ from gateways.client.keys import (
 )
 from gateways.client.proofs import get_genesis_anchor, verify_proof
 from infra.demo.steps import Interrupted, Steps
-from infra.local import network
-from infra.local.errors import LocalError
-from infra.local.health import get_status
-from infra.local.launch import RunningSet
-from infra.local.services import USERS
-from processors.horizon import replay
-from processors.horizon.config import HorizonSettings
-from processors.horizon.display import show_progress
+from infra.demo.target import Target
 from schemas.generated.common import Hash
-from schemas.settings import load_config
 from schemas.strkey import decode_balance_id, encode_balance_id
 from streams.ledger.hashes import compute_balance_id
 from streams.ledger.keys import balance_key
@@ -76,21 +64,19 @@ class Person:
 class Scenario:
     """One run. `is_stopping` is looked at wherever it waits."""
 
-    running: RunningSet
+    target: Target
     console: Console
     is_stopping: threading.Event
     figures: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.place = self.running.place
         self.steps = Steps(self.console, self.is_stopping)
         self.issuer, self.alice, self.bob = (
             Person(name, generate_key()) for name in ("issuer", "Alice", "Bob")
         )
-        seed = self.place.get_secret_file("master.seed", str).read_text().strip()
-        self.master = Person("master", read_seed(seed))
+        self.master = Person("master", read_seed(self.target.master_seed))
         # It signs what it asks for, and the master may read everybody's books.
-        self.client = HorizonClient(self.place.get_url("gateway1.http"), self.master.key)
+        self.client = HorizonClient(self.target.gateways[0], self.master.key)
 
     def run(self) -> None:
         """Tells the whole story. Raises DemoFailed, Interrupted, or what a part of it raises."""
@@ -183,7 +169,7 @@ class Scenario:
         source = bytes(get_account_id(self.alice.key))
         delivered: list[Future[None]] = []
         began = time.monotonic()
-        with closing(IngestProducer(self.place.get_kafka_login(USERS))) as producer:
+        with closing(IngestProducer(self.target.kafka)) as producer:
             for index, envelope in enumerate(envelopes):
                 if index == len(envelopes) // 2:
                     self._kill_victim()
@@ -198,16 +184,9 @@ class Scenario:
             each.result(SETTLE_S)
 
     def _kill_victim(self) -> None:
-        state = self.running.control.get_state(VICTIM)
-        os.kill(state.process_id, signal.SIGKILL)
-        self._wait(self._is_victim_stopped, f"{VICTIM} is stopped")
-        self.steps.say(f"[red]kill -9[/] {VICTIM} (process {state.process_id}); the others go on")
-
-    def _is_victim_stopped(self) -> bool:
-        """Has the supervisor leave it down. It refuses while it has not yet noticed the death."""
-        with contextlib.suppress(LocalError):
-            self.running.control.stop(VICTIM)
-        return self.running.control.get_state(VICTIM).state == "STOPPED"
+        self.target.kill(VICTIM)
+        self._wait(lambda: self.target.is_down(VICTIM), f"{VICTIM} is stopped")
+        self.steps.say(f"[red]kill -9[/] {VICTIM}; the others go on")
 
     def _count(self) -> int:
         """How many payments Bob's balance shows."""
@@ -233,11 +212,11 @@ class Scenario:
     def _restart_victim(self) -> None:
         self.steps.tell(f"{VICTIM} is started again and catches up")
         began = time.monotonic()
-        self.running.control.start(VICTIM)
+        self.target.start(VICTIM)
         self._wait(
             lambda: (
-                (mine := self._ask(VICTIM)) is not None
-                and (other := self._ask("core1")) is not None
+                (mine := self.target.get_status(VICTIM)) is not None
+                and (other := self.target.get_status("core1")) is not None
                 and mine["sequence"] >= other["sequence"]
             ),
             f"{VICTIM} is level with the others",
@@ -246,16 +225,12 @@ class Scenario:
         self.steps.say(f"level with the others after {seconds:.1f} s")
         self.figures.append((f"{VICTIM} back and level", f"{seconds:.1f} s"))
 
-    def _ask(self, core: str) -> dict[str, Any] | None:
-        token = self.place.get_secret_file(f"{core}.token", str).read_text().strip()
-        return get_status(self.place.get_address(f"{core}.http"), "/status", token)
-
     def _compare_nodes(self) -> None:
         self.steps.tell("All four nodes agree")
         found: dict[str, Any] = {}
 
         def are_equal() -> bool:
-            statuses = {core: self._ask(core) for core in network.CORES}
+            statuses = {core: self.target.get_status(core) for core in self.target.cores}
             heads = {(s["sequence"], s["header_hash"]) for s in statuses.values() if s}
             found.update(sequence=max(heads)[0], header_hash=max(heads)[1])
             return None not in statuses.values() and len(heads) == 1
@@ -266,34 +241,21 @@ class Scenario:
 
     def _replay(self) -> None:
         self.steps.tell("Horizon's views are rebuilt from the log while the old ones serve")
-        file = self.place.get_settings_file("horizon1")
-        settings = load_config(HorizonSettings, Path(file), {})
-        with show_progress() as report:
-            outcome = replay.run(settings, report=self._checked(report))
-        if not outcome.audit.is_equal:
+        replayed = self.target.replay(self.steps.check)
+        if not replayed.is_audited:
             raise DemoFailed("the rebuilt views' state root is not the header's")
-        self.steps.say(f"state root computed from the rebuilt rows  {outcome.audit.computed.hex()}")
-        self.steps.say(
-            f"state root in ledger {outcome.audit.sequence}'s header".ljust(43)
-            + outcome.audit.expected.hex()
-        )
-        pace = outcome.transactions / max(outcome.seconds, 0.001)
+        self.steps.say(f"state root computed from the rebuilt rows  {replayed.state_root}")
+        self.steps.say(f"it is the one in the header of ledger {replayed.sequence}")
+        pace = replayed.transactions / max(replayed.seconds, 0.001)
         self.figures.append(
-            ("replay", f"{outcome.transactions:,} transactions, {pace:,.0f} a second")
+            ("replay", f"{replayed.transactions:,} transactions, {pace:,.0f} a second")
         )
-
-    def _checked(self, report: replay.Report) -> replay.Report:
-        def look(progress: Any) -> None:
-            self.steps.check()
-            report(progress)
-
-        return look
 
     def _prove(self) -> None:
         self.steps.tell("Bob's balance is proved offline: genesis, certificate, state root, entry")
         balance = self._get_balance(self.bob)
         attributes = self.client.get_proof(balance)
-        anchor = get_genesis_anchor(network.get_genesis_file(self.place).read_bytes())
+        anchor = get_genesis_anchor(self.target.genesis)
         proved = verify_proof(attributes, anchor, balance_key(decode_balance_id(balance)))
         amount = getattr(proved.entry, "amount", None)
         if amount != PAYMENTS * 100:
@@ -305,15 +267,16 @@ class Scenario:
 
     def _end(self) -> None:
         table = Table(title="tokend", show_header=False, title_justify="left")
-        gateway = self.place.get_url("gateway1.http")
+        gateway, *others = self.target.gateways
         for name, path in (
             ("API", "/v3/info"),
             ("API docs", "/docs"),
             ("OpenAPI", "/openapi.json"),
         ):
             table.add_row(name, gateway + path)
-        table.add_row("second gateway", self.place.get_url("gateway2.http"))
-        table.add_row("Kafka", self.place.get_address("kafka"))
+        for other in others:
+            table.add_row("another gateway", other)
+        table.add_row("Kafka", self.target.kafka.bootstrap_servers)
         for row in self.figures:
             table.add_row(*row)
         self.console.print(table)

@@ -18,6 +18,8 @@ from schemas.settings import SASL_MECHANISM, SECURITY_PROTOCOL
 from schemas.topics import MESSAGE_BYTES_MAX
 
 CLIENTS, BROKER, CONTROLLER = "CLIENTS", "BROKER", "CONTROLLER"
+MORE_CLIENTS = "HOST"
+"""Where clients reach the broker by another address than by CLIENTS, they need a listener."""
 BROKER_USER, ADMINISTRATOR = "broker", "administrator"
 LOG_SETTINGS = PROJECT / "infra" / "kafka" / "log4j2.properties"
 
@@ -44,12 +46,8 @@ SETTINGS = {
     "node.id": "1",
     "controller.listener.names": CONTROLLER,
     "inter.broker.listener.name": BROKER,
-    "listener.security.protocol.map": ",".join(
-        f"{listener}:SASL_PLAINTEXT" for listener in (CLIENTS, BROKER, CONTROLLER)
-    ),
     "sasl.mechanism.inter.broker.protocol": "PLAIN",
     "sasl.mechanism.controller.protocol": "PLAIN",
-    "listener.name.clients.sasl.enabled.mechanisms": SASL_MECHANISM,
     "listener.name.broker.sasl.enabled.mechanisms": "PLAIN",
     "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
     # What no access list grants is denied.
@@ -110,20 +108,26 @@ def get_listeners(place: Place) -> dict[str, str]:
 
 
 def encode_settings(
-    listeners: Mapping[str, str], log_folder: Path, passwords: Mapping[str, str]
+    listeners: Mapping[str, str],
+    log_folder: Path,
+    passwords: Mapping[str, str],
+    advertised: Mapping[str, str] | None = None,
 ) -> str:
-    """The text of server.properties: a secret. `passwords`: of the broker and the administrator."""
+    """The text of server.properties: a secret. `passwords`: of the broker and the administrator.
+
+    `listeners`: HOST:PORT to listen on; `advertised`: to be reached at, where that differs.
+    """
     security = "org.apache.kafka.common.security"
     own = f'username="{BROKER_USER}" password="{passwords[BROKER_USER]}"'
     known = {user: f'user_{user}="{password}"' for user, password in passwords.items()}
+    reached = {**listeners, **(advertised or {})}
     settings = {
         **SETTINGS,
-        "controller.quorum.voters": f"1@{listeners[CONTROLLER]}",
+        "controller.quorum.voters": f"1@{reached.pop(CONTROLLER)}",
         "listeners": ",".join(f"{name}://{address}" for name, address in listeners.items()),
+        "advertised.listeners": ",".join(f"{name}://{at}" for name, at in reached.items()),
+        "listener.security.protocol.map": ",".join(f"{n}:{SECURITY_PROTOCOL}" for n in listeners),
         "log.dirs": str(log_folder),
-        "listener.name.clients.scram-sha-512.sasl.jaas.config": (
-            f"{security}.scram.ScramLoginModule required;"
-        ),
         "listener.name.broker.plain.sasl.jaas.config": (
             f"{security}.plain.PlainLoginModule required {own} {' '.join(known.values())};"
         ),
@@ -131,17 +135,29 @@ def encode_settings(
             f"{security}.plain.PlainLoginModule required {own} {known[BROKER_USER]};"
         ),
     }
+    for name in sorted(listeners.keys() & {CLIENTS, MORE_CLIENTS}):
+        prefix = f"listener.name.{name.lower()}"
+        settings[f"{prefix}.sasl.enabled.mechanisms"] = SASL_MECHANISM
+        settings[f"{prefix}.{SASL_MECHANISM.lower()}.sasl.jaas.config"] = (
+            f"{security}.scram.ScramLoginModule required;"
+        )
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def get_administrator(place: Place) -> dict[str, Any]:
     """How `tokend up` logs in: settings of a librdkafka client. They hold the password."""
+    password = place.get_secret(f"kafka.{ADMINISTRATOR}")
+    return encode_administrator(place.get_address("kafka.broker"), password)
+
+
+def encode_administrator(address: str, password: str) -> dict[str, Any]:
+    """The same for a broker whose listener for itself is at `address`."""
     return {
-        "bootstrap.servers": place.get_address("kafka.broker"),
+        "bootstrap.servers": address,
         "security.protocol": SECURITY_PROTOCOL,
         "sasl.mechanism": "PLAIN",
         "sasl.username": ADMINISTRATOR,
-        "sasl.password": place.get_secret(f"kafka.{ADMINISTRATOR}"),
+        "sasl.password": password,
         "log_level": "0",
     }
 

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -288,7 +289,14 @@ async def _together(*jobs: Awaitable[None]) -> None:
 
 
 def _write_endpoints(place: Place, table: Table, services: Sequence[Service]) -> None:
-    content = {
+    content = describe_set(place, table, services)
+    text = msgspec.json.format(msgspec.json.encode(content)) + b"\n"
+    write_private(place.folder.endpoints_file, text)
+
+
+def describe_set(place: Place, table: Table, services: Sequence[Service]) -> dict[str, Any]:
+    """The content of endpoints.json: what scripts need to use the set. No secret, only its file."""
+    return {
         "profile": place.state.profile,
         "data_folder": str(place.folder.root),
         "kafka": {
@@ -301,8 +309,6 @@ def _write_endpoints(place: Place, table: Table, services: Sequence[Service]) ->
         "services": {s.name: {"url": place.get_url(f"{s.name}.http")} for s in services},
         **table.describe(place),
     }
-    text = msgspec.json.format(msgspec.json.encode(content)) + b"\n"
-    write_private(place.folder.endpoints_file, text)
 
 
 async def watch_set(running: RunningSet, report: Report) -> None:

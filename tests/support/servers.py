@@ -2,8 +2,8 @@
 
 `servers` is shared by the whole session: take databases and topic prefixes of your own from it and
 leave the servers alone. `own_servers` starts a set for one test, which may then kill what it likes.
-The servers come from tokend's own launcher; another provider (containers, say) only has to offer
-what `Servers` names.
+The servers come from tokend's own launcher, or from containers (`pytest --servers containers`): a
+provider only has to offer what `Servers` names.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from infra.local.services import SERVERS, Table
 from schemas.settings import KafkaSettings
 
 TESTER = "tester"
+NATIVE, CONTAINERS = PROVIDERS = ("native", "containers")
 SERVERS_ONLY = Table(tiers=(SERVERS,), profiles={SERVERS: (SERVERS,)})
 
 
@@ -56,6 +57,10 @@ class Servers(Protocol):
 
     def create_topics(self, topics: Sequence[Topic]) -> None: ...
 
+    def get_process_id(self, name: str) -> int:
+        """On this machine."""
+        ...
+
     def kill(self, name: str) -> None:
         """kill -9; whoever watches over the process starts it again."""
         ...
@@ -73,6 +78,8 @@ class Servers(Protocol):
     def wait_until_ready(self, seconds: float = 60.0) -> None:
         """Waits until both servers answer again."""
         ...
+
+    def are_ready(self) -> bool: ...
 
 
 class NativeServers:
@@ -174,15 +181,26 @@ def start_native_servers() -> Iterator[NativeServers]:
         shutil.rmtree(root, ignore_errors=True)
 
 
+def start_servers(config: pytest.Config) -> contextlib.AbstractContextManager[Any]:
+    """By the provider that `--servers` names."""
+    if config.getoption("--servers", NATIVE) == NATIVE:
+        return start_native_servers()
+    from tests.support.container_servers import start_container_servers
+
+    return start_container_servers()
+
+
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """Kafka and PostgreSQL, shared by all tests of the session."""
-    with start_native_servers() as native:
-        yield native
+    with start_servers(request.config) as started:
+        yield started
 
 
 @pytest.fixture
-def own_servers() -> Iterator[NativeServers]:
-    """Kafka and PostgreSQL for one test alone."""
-    with start_native_servers() as native:
-        yield native
+def own_servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    """Kafka and PostgreSQL for one test alone. Tests of the launcher itself name what they get:
+    `NativeServers`; they make no sense with another provider.
+    """
+    with start_servers(request.config) as started:
+        yield started

@@ -19,7 +19,7 @@ from schemas.generated.transactions import TransactionEnvelope
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
 from tests.gateways.support import Gateway, run_gateway, wait_until
 from tests.support.network import get_account, get_public_key, pay
-from tests.support.servers import NativeServers
+from tests.support.servers import Servers
 
 AVRO = {"content-type": "application/avro"}
 
@@ -279,7 +279,7 @@ def test_expired_is_final_once_a_ledger_has_passed_it(gateway: Gateway) -> None:
     assert refused(post(gateway, envelope))["code"] == "TOO_LATE"
 
 
-def test_without_a_broker_nothing_is_accepted(own_servers: NativeServers, tmp_path: Path) -> None:
+def test_without_a_broker_nothing_is_accepted(own_servers: Servers, tmp_path: Path) -> None:
     with run_gateway(own_servers, tmp_path) as gateway:
         envelope = make_envelope(gateway)
         own_servers.stop("kafka")
@@ -294,9 +294,7 @@ def test_without_a_broker_nothing_is_accepted(own_servers: NativeServers, tmp_pa
         wait_until(lambda: post(gateway, envelope).status_code == 202, 30)
 
 
-def test_without_a_database_it_says_so_and_comes_back(
-    own_servers: NativeServers, tmp_path: Path
-) -> None:
+def test_without_a_database_it_says_so_and_comes_back(own_servers: Servers, tmp_path: Path) -> None:
     with run_gateway(own_servers, tmp_path) as gateway:
         own_servers.stop("postgres")
         wait_until(lambda: gateway.client.get("/ready").status_code == 503)

@@ -10,7 +10,7 @@ from processors.horizon.audit import audit
 from processors.horizon.store import open_connection
 from tests.processors.economies import make_busy_network
 from tests.processors.support import Processor, Views
-from tests.support.servers import NativeServers
+from tests.support.servers import Servers
 
 
 class Supervisor:
@@ -34,9 +34,7 @@ class Supervisor:
             return False
 
 
-def test_views_are_complete_after_servers_were_killed(
-    own_servers: NativeServers, tmp_path: Path
-) -> None:
+def test_views_are_complete_after_servers_were_killed(own_servers: Servers, tmp_path: Path) -> None:
     network = make_busy_network(150, payments=5)
     views = Views(own_servers, tmp_path, network)
     publisher = threading.Thread(target=publish, args=(views,))

@@ -1,0 +1,49 @@
+"""Verbs about a set in containers: what `infra/containers/compose.yaml` needs before and within."""
+
+import shlex
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.output import JsonOption, print_json, print_text, report
+
+app = typer.Typer(help="A set in containers, by compose.")
+FolderOption = Annotated[Path, typer.Option("--data", help="The data folder.")]
+
+
+@app.command()
+def prepare(data: FolderOption, as_json: JsonOption = False) -> None:
+    """Write keys, settings and secrets for compose.yaml; again is harmless."""
+    from infra.containers.place import prepare as prepare_set
+    from infra.containers.target import get_compose_command
+    from infra.local.table import TABLE
+
+    root = prepare_set(data, TABLE).folder.root
+    command = shlex.join([*get_compose_command(root), "up", "--detach"])
+    if as_json:
+        print_json({"data_folder": str(root), "command": command})
+    else:
+        print_text(command)
+
+
+@app.command()
+def administer(data: FolderOption) -> None:
+    """Make topics, users, roles and databases: a job of compose.yaml's own."""
+    from infra.containers.administer import administer as administer_set
+    from infra.local.table import TABLE
+
+    administer_set(data, TABLE, report)
+
+
+@app.command()
+def demo(data: FolderOption) -> None:
+    """Run the demo's scenario against a set that compose has started."""
+    from rich.console import Console
+
+    from infra.containers.target import ContainerTarget
+    from infra.demo.scenario import Scenario
+
+    target = ContainerTarget(data.resolve())
+    Scenario(target, Console(stderr=True), threading.Event()).run()

@@ -1,0 +1,1 @@
+"""A set in containers: images, a compose file, and what that needs to be prepared."""

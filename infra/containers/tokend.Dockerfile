@@ -1,0 +1,25 @@
+# tokend itself: any of its services by `tokend run SERVICE --config FILE`. The wheels are those of
+# requirements.lock, fetched and checked by infra/containers/build.sh.
+ARG BASE=debian:bookworm-slim
+FROM ${BASE} AS python
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        python3 python3-venv \
+    && apt-get clean && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --create-home --shell /usr/sbin/nologin tokend
+
+FROM python AS installed
+WORKDIR /opt/tokend
+COPY .cache/wheels /tmp/wheels
+COPY . .
+RUN rm -rf .cache && python3 -m venv .venv \
+    && .venv/bin/pip install --quiet --no-index --find-links /tmp/wheels --upgrade setuptools \
+    && .venv/bin/pip install --quiet --no-index --find-links /tmp/wheels --no-build-isolation \
+        --editable . \
+    && .venv/bin/python -m compileall -q .
+
+FROM python
+COPY --from=installed /opt/tokend /opt/tokend
+USER tokend
+WORKDIR /home/tokend
+ENTRYPOINT ["/opt/tokend/.venv/bin/tokend"]
