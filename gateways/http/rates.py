@@ -10,6 +10,7 @@ refused for less than the limit. How limits are written and judged is the packag
 
 import asyncio
 import ipaddress
+import itertools
 import math
 import time
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from gateways.http.problems import Problem
 from gateways.http.store import Store
 
 MERGE_SECONDS = 1.0
+PRUNE_TURNS = 60
 KEYS_MAX = 100_000
 IPV6_PREFIX = 64  # one customer has all of it
 
@@ -161,11 +163,12 @@ class Rates:
         return Standing(is_within, seconds_left, policy, state)
 
     async def _run(self) -> None:
-        while True:
+        for turn in itertools.count():
             await asyncio.sleep(MERGE_SECONDS)
             try:
                 await self._counts.merge()
-                await self._counts.prune()
+                if turn % PRUNE_TURNS == 0:
+                    await self._counts.prune()
             except Problem as problem:
                 self._log.warning("rates are not shared", problem=problem.detail)
 
