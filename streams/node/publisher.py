@@ -22,6 +22,7 @@ from streams.node.store import StoredRecord
 
 IN_FLIGHT_MAX = 16
 BATCH_BYTES = 4 * 1024 * 1024
+ADMISSIONS_WAITING_MAX = 10_000  # a tenth of what the producer holds: the rest is for ledgers
 POLL_S = 0.01
 Load = Callable[[int, int], Awaitable[list[StoredRecord]]]
 
@@ -61,7 +62,9 @@ class Publisher:
         self._news.set()
 
     def refuse(self, envelope_hash: Hash, refusal: Refusal, sequence: int, now_ms: int) -> None:
-        """Tells of a refusal; lost if the broker is away for long: it is provisional anyway."""
+        """Tells of a refusal, unless many wait to be told: it is provisional anyway."""
+        if len(self._producer) >= ADMISSIONS_WAITING_MAX:
+            return
         admission = Admission(
             envelope_hash,
             refusal.transaction_hash,
@@ -70,10 +73,7 @@ class Publisher:
             sequence,
             now_ms,
         )
-        try:
-            self._producer.produce(self._admissions_topic, frame(admission), bytes(envelope_hash))
-        except BufferError:
-            self._producer.poll(0)
+        self._producer.produce(self._admissions_topic, frame(admission), bytes(envelope_hash))
 
     async def run(self) -> None:
         """Publishes for ever. Raises KafkaException when the producer has failed for good."""

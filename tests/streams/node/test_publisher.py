@@ -1,0 +1,31 @@
+"""Publishing while the broker is away: ledgers wait, whatever else would be told."""
+
+from schemas.generated.common import Hash
+from schemas.generated.events import AdmissionCode
+from schemas.settings import KafkaSettings, Secret
+from streams.ledger.admission import Refusal
+from streams.node.publisher import ADMISSIONS_WAITING_MAX, Publisher
+from streams.node.store import StoredRecord
+from tests.support.network import make_economy
+
+NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1", user="core1", password=Secret("-"))
+REFUSAL = Refusal(AdmissionCode.MALFORMED, "it is nothing")
+PRODUCER_MESSAGES_MAX = 100_000
+
+
+async def load_nothing(first: int, bytes_max: int) -> list[StoredRecord]:
+    del first, bytes_max
+    return []
+
+
+def test_a_flood_of_refusals_leaves_room_for_ledgers() -> None:
+    """What does not fit is not told: it is provisional. Else the next ledger would end the node."""
+    publisher = Publisher(NOWHERE, "core1", load_nothing)
+    for number in range(PRODUCER_MESSAGES_MAX + 1):
+        publisher.refuse(Hash(number.to_bytes(32, "big")), REFUSAL, 1, 0)
+    assert len(publisher._producer) < 2 * ADMISSIONS_WAITING_MAX
+    records = make_economy().records
+    for sequence, record in enumerate(records, start=1):
+        publisher._produce(sequence, record)
+    assert publisher.published == len(records)
+    publisher._producer.purge()
