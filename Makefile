@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo check test test-faults test-containers simulate bench profile clean
+.PHONY: help setup demo check test test-faults test-containers test-newest simulate bench profile clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -40,6 +40,9 @@ test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an ho
 
 test-containers: setup  ## Tests and the demo on containers; root gets a Docker engine if there is none.
 	@infra/containers/test.sh
+
+test-newest: setup  ## The checks and all tests on the newest CPython at hand, in a clone of their own.
+	@tests/on_newest_python.sh
 
 simulate: setup  ## One simulated run, SEED=n; a batch from there on: SEEDS=n.
 	$(BIN)/python -m tests.simulation.run --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)
