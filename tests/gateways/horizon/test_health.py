@@ -41,7 +41,7 @@ def check_health(gateway: Gateway) -> None:
     world = gateway.world
     world.apply("alice", pay(world.network, "alice", "bob", "EUR", 1))
     wait_until(lambda: gateway.client.get("/health").status_code == 200)
-    wait_until(lambda: gateway.client.get("/health").status_code == 503, 4)
+    wait_until(lambda: gateway.client.get("/health").status_code == 503)
     answer = gateway.client.get("/health").json()
     assert answer["status"] == "red"
     assert "no ledger has come" in answer["problem"]
