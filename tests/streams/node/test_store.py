@@ -1,0 +1,127 @@
+"""The node's store on a real PostgreSQL: what was committed is there, what is damaged is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from infra.local.migrations import apply_migrations
+from schemas.generated.common import Hash, Signature
+from schemas.generated.ledger import Certificate, HeaderSignature
+from streams.ledger.close import ClosedLedger
+from streams.ledger.genesis import open_genesis
+from streams.ledger.hash_window import MINUTE_MS
+from streams.node.outputs import Commit, Persist, SetRow, StatementRow
+from streams.node.store import CorruptStore, Store
+from tests.support.network import Network, create_account, get_public_key, make_genesis
+from tests.support.servers import Servers
+
+MIGRATIONS = Path("streams/node/migrations")
+CERTIFICATE = Certificate(())
+SIGNATURE = HeaderSignature(get_public_key("validator 0"), Signature(bytes(64)))
+
+
+class Node:
+    """A network in memory and a store that follows it."""
+
+    def __init__(self, url: str) -> None:
+        apply_migrations(url, MIGRATIONS)
+        self.url = url
+        self.network = Network()
+        self.store = Store(url)
+        self.opened = [self.store]
+        genesis = open_genesis(make_genesis()).closed
+        self.commit(genesis, CERTIFICATE)
+
+    def reopen(self) -> Store:
+        """As after a restart."""
+        self.opened.append(Store(self.url))
+        return self.opened[-1]
+
+    def commit(self, closed: ClosedLedger, certificate: Certificate | None) -> None:
+        signature = SIGNATURE if certificate is None else None
+        self.store.commit(Commit(closed, signature, certificate), {0: closed.header.sequence})
+
+    def close(self, name: str, after_ms: int, certificate: Certificate | None = None) -> None:
+        candidate = self.network.prepare("master", create_account(name))
+        self.commit(self.network.close(candidate, interval_ms=after_ms), certificate)
+
+
+@pytest.fixture
+def node(servers: Servers) -> Iterator[Node]:
+    made = Node(servers.create_database("node"))
+    yield made
+    for store in made.opened:
+        store.close()
+
+
+def test_what_was_committed_is_loaded_again(node: Node) -> None:
+    assert not node.store.is_empty()
+    for name in ("alice", "bob", "carol"):
+        node.close(name, 20_000)
+    loaded = node.reopen().load_ledger()
+    ledger = node.network.ledger
+    assert loaded.header == ledger.header
+    assert loaded.header_hash == ledger.header_hash
+    assert loaded.state.encoded == ledger.state.encoded
+    assert loaded.trie.root == ledger.trie.root
+    assert loaded.window.compute_root() == ledger.window.compute_root()
+    assert node.reopen().load_offsets() == {0: 4}
+
+
+def test_the_hash_window_forgets_what_the_ledger_forgot(node: Node) -> None:
+    for number in range(4):
+        node.close(f"person {number}", MINUTE_MS)
+    assert node.reopen().load_ledger().header == node.network.ledger.header
+    with psycopg.connect(node.url) as connection:
+        (kept,) = connection.execute("SELECT count(*) FROM hash_window").fetchone() or (0,)
+    assert 0 < kept < 4
+
+
+def test_a_damaged_entry_is_found_at_the_start(node: Node) -> None:
+    node.close("alice", 1_000)
+    with psycopg.connect(node.url) as connection:
+        connection.execute(
+            "UPDATE entries SET entry = set_byte(entry, 40, get_byte(entry, 40) # 1)"
+            " WHERE key = (SELECT key FROM entries WHERE length(entry) > 40 LIMIT 1)"
+        )
+    with pytest.raises(CorruptStore, match="restore the database"):
+        node.reopen().load_ledger()
+
+
+def test_a_lost_row_of_the_hash_window_is_found_at_the_start(node: Node) -> None:
+    node.close("alice", 1_000)
+    with psycopg.connect(node.url) as connection:
+        connection.execute("DELETE FROM hash_window")
+    with pytest.raises(CorruptStore, match="hash window"):
+        node.reopen().load_ledger()
+
+
+def test_only_certified_ledgers_without_a_gap_are_given_out(node: Node) -> None:
+    node.close("alice", 1_000, CERTIFICATE)
+    node.close("bob", 1_000)
+    node.close("carol", 1_000, CERTIFICATE)
+    assert [each.sequence for each in node.store.load_records(1, 1 << 20)] == [1, 2]
+    assert [each.sequence for each in node.store.load_records(1, 1)] == [1]
+    (uncertified,) = node.store.load_restored().uncertified
+    assert (uncertified.sequence, uncertified.own) == (3, SIGNATURE)
+    node.store.set_certificate(3, Hash(bytes(32)), CERTIFICATE)  # of another header: no
+    assert node.store.load_certificate(3) is None
+    node.store.set_certificate(3, uncertified.header_hash, CERTIFICATE)
+    assert [each.sequence for each in node.store.load_records(2, 1 << 20)] == [2, 3, 4]
+
+
+def test_statements_and_sets_last_until_their_slot_has_passed(node: Node) -> None:
+    old = StatementRow(2, False, b"first")
+    new = StatementRow(2, False, b"second")
+    envelopes = SetRow(2, Hash(bytes(32)), (b"one", b"two"))
+    node.store.persist(Persist((old,), (envelopes,)))
+    node.store.persist(Persist((new,), (envelopes,)))
+    restored = node.reopen().load_restored()
+    assert restored.statements == (new,)
+    assert restored.sets == (envelopes,)
+    node.close("alice", 1_000)
+    restored = node.reopen().load_restored()
+    assert restored.statements == (new,)  # kept a while for peers that are late
+    assert restored.sets == ()
