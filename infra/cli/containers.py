@@ -46,4 +46,5 @@ def demo(data: FolderOption) -> None:
     from infra.demo.scenario import Scenario
 
     target = ContainerTarget(data.resolve())
+    target.wait_until_ready()
     Scenario(target, Console(stderr=True), threading.Event()).run()

@@ -12,7 +12,10 @@ from infra.containers.place import INSIDE, PORTS, SETTINGS
 from infra.demo.target import Replayed, Target
 from infra.local.errors import LocalError
 from infra.local.folders import DataFolder
+from infra.local.health import is_healthy
+from infra.local.processes import wait_until
 
+READY_S = 240.0
 COMPOSE_FILE = Path(__file__).with_name("compose.yaml")
 
 
@@ -37,6 +40,13 @@ class ContainerTarget(Target):
         file = DataFolder(root).endpoints_file
         super().__init__(msgspec.json.decode(file.read_bytes()))
         self._command = get_compose_command(root)
+
+    def wait_until_ready(self) -> None:
+        """Until all gateways serve views; compose returns when processes run. Raises LocalError."""
+        for url in self.gateways:
+            address = url.removeprefix("http://")
+            if not wait_until(lambda at=address: is_healthy(at, "/ready"), READY_S):  # type: ignore[misc]
+                raise LocalError(f"{url} was not ready after {READY_S:.0f} s: see its log")
 
     def _compose(self, *arguments: str) -> str:
         return _run([*self._command, *arguments])
