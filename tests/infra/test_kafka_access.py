@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import create_conn
+from aiokafka.errors import SaslAuthenticationFailed, UnsupportedSaslMechanismError
 from aiokafka.protocol.fetch import FetchRequest
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -295,23 +297,53 @@ def read_grants(administrator: dict[str, Any]) -> set[tuple[str, str, str]]:
     }
 
 
-@pytest.mark.parametrize("listener", ["kafka", "kafka.broker", "kafka.controller"])
-def test_no_listener_is_open(place: Place, listener: str) -> None:
-    """Not without a log-in, not by a wrong password, not by that of another listener."""
+async def log_in(address: str, mechanism: str, user: str, password: str) -> bool:
+    """By the protocol itself, because clients have nothing to say to a controller."""
+    host, _, port = address.partition(":")
+    try:
+        connection = await create_conn(
+            host,
+            int(port),
+            security_protocol=SECURITY_PROTOCOL,
+            sasl_mechanism=mechanism,
+            sasl_plain_username=user,
+            sasl_plain_password=password,
+        )
+    except (SaslAuthenticationFailed, UnsupportedSaslMechanismError):
+        return False
+    connection.close()
+    return True
+
+
+LISTENERS = {
+    "kafka": ("SCRAM-SHA-512", set(ROLES)),
+    "kafka.broker": ("PLAIN", {kafka.BROKER_USER, kafka.ADMINISTRATOR}),
+    "kafka.controller": ("PLAIN", {kafka.BROKER_USER}),
+}
+
+
+@pytest.mark.parametrize("listener", LISTENERS)
+def test_who_may_log_in_where(place: Place, listener: str) -> None:
+    """Each user with his own password, with a wrong one and by each mechanism."""
+    address = place.get_address(listener)
+    users = (*ROLES, kafka.BROKER_USER, kafka.ADMINISTRATOR)
+    right, expected = LISTENERS[listener]
+
+    def may(mechanism: str, user: str, password: str) -> bool:
+        return asyncio.run(log_in(address, mechanism, user, password))
+
+    passwords = {user: place.get_secret(f"kafka.{user}") for user in users}
+    assert {user for user in users if may(right, user, passwords[user])} == expected
+    for user in ("users", kafka.BROKER_USER, kafka.ADMINISTRATOR):
+        assert not may(right, user, "wrong")
+        for wrong in {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} - {right}:
+            assert not may(wrong, user, passwords[user])
+
+
+@pytest.mark.parametrize("listener", ["kafka", "kafka.broker"])
+def test_nobody_asks_without_a_log_in(place: Place, listener: str) -> None:
+    address = {"bootstrap.servers": place.get_address(listener), "security.protocol": "PLAINTEXT"}
+    assert not kafka_admin.is_ready(address, 2)
     login = place.get_kafka_login("users").get_client_settings()
-    administrator = kafka.get_administrator(place)
-    attempts: list[dict[str, Any]] = [
-        {"security.protocol": "PLAINTEXT"},
-        {**login, "sasl.password": "wrong"},
-        {**login, "sasl.username": kafka.ADMINISTRATOR},
-        {**administrator, "sasl.password": "wrong"},
-    ]
-    if listener == "kafka":
-        attempts.append(administrator)
-    else:
-        attempts.append(login)
-    for attempt in attempts:
-        address = {"bootstrap.servers": place.get_address(listener)}
-        assert not kafka_admin.is_ready({**attempt, **address}, 2)
-    assert kafka_admin.is_ready(login, ANSWER_S)
-    assert kafka_admin.is_ready(administrator, ANSWER_S)
+    settings = login if listener == "kafka" else kafka.get_administrator(place)
+    assert kafka_admin.is_ready(settings, ANSWER_S)
