@@ -22,7 +22,7 @@ from tests.support.whole_set import WholeSet
 from tests.support.workload import Follower, make_payments
 
 PAYMENTS, RATE = 250, 100
-PAUSE_S = 30
+PAUSE_S, PAUSE_RATE = 30, 50
 GROWTH_BYTES_MAX = 100 * 1024 * 1024
 CLOSED_S = 60
 HALTED_S = 6
@@ -102,7 +102,7 @@ def test_a_node_stopped_for_half_a_minute_catches_up(whole_set: WholeSet, fault_
     whole_set.pause(core)
     try:
         began = time.monotonic()
-        with whole_set.under_load(NAMES, WITNESSES[core], (PAUSE_S - 4) * RATE, RATE):
+        with whole_set.under_load(NAMES, WITNESSES[core], (PAUSE_S - 4) * PAUSE_RATE, PAUSE_RATE):
             pass
         while time.monotonic() < began + PAUSE_S:
             time.sleep(0.1)
