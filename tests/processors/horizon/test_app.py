@@ -13,6 +13,7 @@ from processors.ledger_feed.stream import SESSION_S
 from schemas.generated.common import Hash
 from schemas.generated.events import Admission, AdmissionCode
 from schemas.generated.ledger import LedgerRecord
+from schemas.settings import DatabaseSettings, Secret
 from tests.processors.economies import make_busy_network, make_varied_network
 from tests.processors.support import Log, Views
 from tests.support.network import Network
@@ -73,6 +74,18 @@ def test_killed_at_any_moment_every_row_is_there_once(
         processor.wait_for(len(busy.records))
     assert is_right(views)
     assert views.get_rows() == get_expected(views, busy.records, tmp_path)
+
+
+def test_a_database_that_does_not_answer_is_told_in_one_line(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    nowhere = DatabaseSettings(url=Secret("postgresql://nobody:hidden@127.0.0.1:1/none"))
+    with views.run(database=nowhere) as processor:
+        assert processor.wait_for_end() == 1
+    assert [each["event"] for each in processor.get_events()] == ["database_fails"]
+    assert "Traceback" not in processor.read_log()
+    assert "hidden" not in processor.read_log()
 
 
 def test_a_wrong_offset_is_only_a_hint(servers: Servers, tmp_path: Path, varied: Network) -> None:
