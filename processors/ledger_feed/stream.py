@@ -6,7 +6,6 @@ stops and its exception is raised. It knows nothing of ledgers and decides nothi
 """
 
 import asyncio
-import contextlib
 import signal
 import tempfile
 from collections.abc import Callable, Sequence
@@ -55,8 +54,9 @@ async def _run(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream], fol
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(app.stop(), STOP_S)
+    # Not by `wait_for`, which waits for what it has cancelled: Faust may not heed that.
+    stopping = asyncio.create_task(app.stop())
+    await asyncio.wait([stopping], timeout=STOP_S)
     for task in done:
         task.result()
     if crashed in done:
@@ -90,6 +90,8 @@ def _create_app(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream], fo
         datadir=folder,
         autodiscover=False,
         web_enabled=False,
+        # When it stops, nobody may be there any more to take what waits; it comes again.
+        stream_wait_empty=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",

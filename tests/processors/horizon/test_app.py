@@ -19,6 +19,8 @@ from tests.processors.support import Log, Views
 from tests.support.network import Network
 from tests.support.servers import Servers
 
+NOW_MS = time.time_ns() // 1_000_000
+
 
 @pytest.fixture(scope="module")
 def varied() -> Network:
@@ -86,6 +88,39 @@ def test_a_database_that_does_not_answer_is_told_in_one_line(
     assert [each["event"] for each in processor.get_events()] == ["database_fails"]
     assert "Traceback" not in processor.read_log()
     assert "hidden" not in processor.read_log()
+
+
+def test_a_writer_that_fails_ends_the_process_however_much_waits_behind_it(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    """Else it would neither work nor be started again: Faust waits for who takes no more."""
+    views = Views(servers, tmp_path, varied)
+    views.log.publish(*varied.records)
+    refusals = [
+        Admission(Hash(number.to_bytes(32, "big")), None, AdmissionCode.MALFORMED, "", 1, NOW_MS)
+        for number in range(1_000)
+    ]
+    with views.run() as processor:
+        processor.wait_for(len(varied.records))
+        with views.connect() as connection, connection.transaction():
+            connection.execute("LOCK TABLE horizon.admissions IN ACCESS EXCLUSIVE MODE")
+            views.admissions.publish(*refusals)
+            processor.wait_until(lambda: count_waiting(views) > 0)
+            time.sleep(1)  # for the rest to come behind it
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+        assert processor.wait_for_end() == 1
+        assert processor.get_events()[-1]["event"] == "database_fails"
+
+
+def count_waiting(views: Views) -> int:
+    ((count,),) = views.query(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return int(count)
 
 
 def test_a_wrong_offset_is_only_a_hint(servers: Servers, tmp_path: Path, varied: Network) -> None:
