@@ -106,7 +106,7 @@ class GenesisSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     heartbeat_ms: int = 5_000
     timeout_initial_ms: int = 500
     timeout_increment_ms: int = 500
-    max_set_transactions: int = 2_000
+    max_set_transactions: int = 4_000
     max_set_output_bytes: int = RECORD_BYTES_MAX - 64 * 1024
 
 
