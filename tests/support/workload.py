@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from nacl.signing import SigningKey
 
 from gateways.client.ingest import read_login
@@ -86,7 +86,16 @@ class Set:
         return transaction_hash, frame(TransactionEnvelope(raw, (signed,)))
 
     def produce(self, envelopes: Iterable[bytes], rate: float | None = None) -> float:
-        """Sends framed envelopes, at `rate` a second or as fast as it goes; returns the seconds."""
+        """Sends framed envelopes, at `rate` a second or as fast as it goes; returns the seconds.
+
+        Raises RuntimeError unless the broker has taken all of them.
+        """
+        lost: list[KafkaError] = []
+
+        def note(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                lost.append(error)
+
         producer = Producer(
             {
                 **self.kafka.get_client_settings(),
@@ -103,10 +112,12 @@ class Set:
                 if wait > 0.002:
                     producer.poll(0)
                     time.sleep(wait)
-            producer.produce(INGEST_TOPIC, envelope, partition=index % 4)
+            producer.produce(INGEST_TOPIC, envelope, partition=index % 4, on_delivery=note)
             if index % 1_000 == 0:
                 producer.poll(0)
         producer.flush()
+        if lost:
+            raise RuntimeError(f"the broker did not take {len(lost)} envelopes: {lost[0].str()}")
         return time.perf_counter() - start
 
 
