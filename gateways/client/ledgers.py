@@ -18,6 +18,8 @@ from streams.ledger.chain import ForgedLedger, VerifiedLedger, get_genesis_posit
 from streams.ledger.errors import GenesisError
 from streams.ledger.genesis import decode_genesis, open_genesis
 
+REMEMBERED = 4_096  # ledgers, to know a repeat: one comes within moments of the first
+
 
 class LedgerFollower:
     """Ledgers of `topic` in order, each once. `genesis`: the content of the network's genesis file,
@@ -65,6 +67,7 @@ class LedgerFollower:
             if not isinstance(found, Repeat):
                 self.position = found.position
                 self._hashes[found.header.sequence] = found.header_hash
+                self._hashes.pop(found.header.sequence - REMEMBERED, None)
                 yield found
 
 
