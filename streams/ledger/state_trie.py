@@ -26,6 +26,7 @@ EMPTY_HASH = bytes(HASH_BYTES)
 _LEAF_TAG = b"\x00"
 _BRANCH_TAG = b"\x01"
 _SIBLINGS_BYTES = 15 * HASH_BYTES
+_LEAF_BYTES_MAX = 1 + LEAF_ENTRIES_MAX * 2 * HASH_BYTES
 
 
 class Branch(NamedTuple):
@@ -140,10 +141,11 @@ def _update(
         if len(keys) > LEAF_ENTRIES_MAX:
             return _update_branch(_NO_CHILDREN, changes, keys, depth)
     elif len(keys) == 1:
-        # A single changed value is what most leaves see in a ledger; a third of the time is saved.
-        at, value = node.find(keys[0]), changes[keys[0]]
-        if value is not None and at & 63 == 1:
-            return node[: at + HASH_BYTES] + value + node[at + 2 * HASH_BYTES :]
+        # What most leaves see in a ledger, without taking the leaf apart: a third of the time.
+        key, value = keys[0], changes[keys[0]]
+        at, is_there = _find_in_leaf(node, key)
+        if value is not None and (is_there or len(node) < _LEAF_BYTES_MAX):
+            return node[:at] + key + value + node[at + 64 * is_there :]
     entries = _decode_leaf(node)
     for key in keys:
         value = changes[key]
@@ -161,26 +163,22 @@ def _update_branch(
     branch: Branch, changes: Mapping[bytes, bytes | None], keys: Sequence[bytes], depth: int
 ) -> Node:
     children, count = list(branch.children), branch.entry_count
+    preimage = bytearray(branch.preimage)
     at, shift = depth >> 1, 0 if depth & 1 else 4
-    touched = []
     low, end = 0, len(keys)
     while low < end:
         nibble = keys[low][at] >> shift & 15
         high = low + 1
         while high < end and keys[high][at] >> shift & 15 == nibble:
             high += 1
-        child = children[nibble]
-        count -= _get_entry_count(child)
-        child = children[nibble] = _update(child, changes, keys[low:high], depth + 1)
-        count += _get_entry_count(child)
-        touched.append(nibble)
+        before = children[nibble]
+        after = children[nibble] = _update(before, changes, keys[low:high], depth + 1)
+        count += _get_entry_count(after) - _get_entry_count(before)
+        start = 1 + nibble * HASH_BYTES
+        preimage[start : start + HASH_BYTES] = _compute_hash(after)
         low = high
     if count <= LEAF_ENTRIES_MAX:
         return _merge_leaves(children)
-    preimage = bytearray(branch.preimage)
-    for nibble in touched:
-        start = 1 + nibble * HASH_BYTES
-        preimage[start : start + HASH_BYTES] = _compute_hash(children[nibble])
     return Branch(tuple(children), bytes(preimage), count)
 
 
@@ -194,6 +192,22 @@ def _decode_leaf(leaf: bytes | None) -> dict[bytes, bytes]:
     if leaf is None:
         return {}
     return {leaf[at : at + 32]: leaf[at + 32 : at + 64] for at in range(1, len(leaf), 64)}
+
+
+def _find_in_leaf(leaf: bytes, key: bytes) -> tuple[int, bool]:
+    """Where the pair of `key` stands, or would have to; and whether it does."""
+    low, high = 0, len(leaf) >> 6
+    while low < high:
+        middle = (low + high) >> 1
+        at = (middle << 6) + 1
+        found = leaf[at : at + HASH_BYTES]
+        if found == key:
+            return at, True
+        if found < key:
+            low = middle + 1
+        else:
+            high = middle
+    return (low << 6) + 1, False
 
 
 def _encode_leaf(entries: Mapping[bytes, bytes], ordered: list[bytes]) -> bytes | None:
