@@ -64,6 +64,7 @@ def close_ledger(
     invariants.check_changes(
         {key: (before, ledger.state.get(key)) for key, (before, _) in changes.items()}
     )
+    ledger.state.forget_seldom_read(changes)
     return _seal(ledger, value, context, applied, changes)
 
 

@@ -5,7 +5,7 @@ are a cache beside them, filled as they are asked for. Entries are values: a cha
 It knows no rule of any operation and no store.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from schemas.codec import decode, encode
 from schemas.generated.common import AccountID, BalanceID, PublicKey
@@ -52,6 +52,13 @@ class LedgerState:
             entry = decode(LedgerEntry, raw).data
             self.decoded[key] = entry
         return entry
+
+    def forget_seldom_read(self, changed: Iterable[KeyBytes]) -> None:
+        """Their bytes stay. Every payment with a reference leaves one for ever: kept decoded, it
+        would take 250 bytes more."""
+        for key in changed:
+            if key[0] in keys.SELDOM_READ:
+                self.decoded.pop(key, None)
 
     # A key's first byte is its entry's type, so what `get` returns is known; the ignores below say
     # only that, and a test asks for every type once.

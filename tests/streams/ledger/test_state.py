@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from schemas.codec import decode
 from schemas.generated.ledger import KeyValue, LedgerEntry
 from schemas.generated.operations import U32Value
-from streams.ledger.keys import key_value_key
+from streams.ledger.keys import SELDOM_READ, key_value_key
 from streams.ledger.state import LedgerDelta, LedgerState
-from tests.support.network import get_account, get_public_key, make_economy
+from tests.support.network import get_account, get_public_key, make_economy, pay
 
 steps = st.lists(
     st.tuples(st.sampled_from(["put", "remove", "commit", "roll back"]), st.integers(0, 3)),
@@ -104,3 +104,11 @@ def test_what_is_cached_is_what_is_encoded() -> None:
     for key, raw in state.encoded.items():
         assert state.get(key) == decode(LedgerEntry, raw).data
     assert replace(state.get_counters()) == LedgerState(state.encoded).get_counters()
+
+
+def test_references_do_not_stay_decoded() -> None:
+    network = make_economy()
+    network.apply("alice", pay(network, "alice", "bob", "EUR", 1, "an invoice"))
+    state = network.ledger.state
+    assert not [key for key in state.decoded if key[0] in SELDOM_READ]
+    assert state.get_reference(get_account("alice"), "an invoice") is not None
