@@ -40,13 +40,14 @@ class Stream:
 
 def run_streams(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream]) -> None:
     """Until SIGTERM or SIGINT, or until a writer fails: then raises what it raised."""
+    asyncio.run(_run(app_id, kafka, streams))
+
+
+async def _run(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream]) -> None:
+    # Faust asks for a folder when it starts, and without tables uses it for nothing.
     with tempfile.TemporaryDirectory(prefix="tokend-faust-") as folder:
-        asyncio.run(_run(app_id, kafka, streams, folder))
-
-
-async def _run(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream], folder: str) -> None:
-    app = _create_app(app_id, kafka, streams, folder)
-    await app.start()
+        app = _create_app(app_id, kafka, streams, folder)
+        await app.start()
     stopped = asyncio.create_task(_wait_for_signal())
     crashed = asyncio.create_task(app.wait_until_stopped())
     writers = [asyncio.create_task(_write(stream)) for stream in streams]

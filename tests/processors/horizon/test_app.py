@@ -63,8 +63,11 @@ def test_views_hold_every_ledger_and_the_state_root_is_the_header_s(
 
 
 def test_killed_at_any_moment_every_row_is_there_once(
-    servers: Servers, tmp_path: Path, busy: Network
+    servers: Servers, tmp_path: Path, busy: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
     views = Views(servers, tmp_path, busy)
     for start in range(0, len(busy.records), 31):
         views.log.publish(*busy.records[start : start + 31])
@@ -76,6 +79,7 @@ def test_killed_at_any_moment_every_row_is_there_once(
         processor.wait_for(len(busy.records))
     assert is_right(views)
     assert views.get_rows() == get_expected(views, busy.records, tmp_path)
+    assert list(scratch.iterdir()) == [], "a killed processor leaves files behind"
 
 
 def test_a_database_that_does_not_answer_is_told_in_one_line(
