@@ -7,7 +7,6 @@ processes; what is well-formed and truly signed goes on, the rest is refused in 
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -18,9 +17,10 @@ from schemas.generated.common import Hash
 from schemas.generated.events import AdmissionCode
 from schemas.generated.transactions import TransactionEnvelope
 from schemas.settings import KafkaSettings
-from schemas.topics import INGEST_TOPIC, MESSAGE_BYTES_MAX
+from schemas.topics import INGEST_TOPIC
 from streams.ledger.admission import Candidate, Refusal, validate_envelope
 from streams.ledger.hashes import compute_hash
+from streams.node.broker import ask_until_answered, get_consumer_settings
 from streams.node.offsets import Offsets
 from streams.node.signature_work import SignatureJob, get_job
 from streams.node.verification import VerificationPool
@@ -138,9 +138,13 @@ class Ingest:
     ) -> None:
         consumer = Consumer(get_consumer_settings(kafka, "ingest"))
         try:
-            partitions = sorted(
-                consumer.list_topics(INGEST_TOPIC, timeout=60).topics[INGEST_TOPIC].partitions
+            topics = ask_until_answered(
+                lambda wait_s: consumer.list_topics(INGEST_TOPIC, timeout=wait_s).topics,
+                self._is_stopping,
             )
+            if topics is None:
+                return
+            partitions = sorted(topics[INGEST_TOPIC].partitions)
             consumer.assign(
                 [TopicPartition(INGEST_TOPIC, each, starts.get(each, 0)) for each in partitions]
             )
@@ -151,19 +155,6 @@ class Ingest:
                     asyncio.run_coroutine_threadsafe(inbox.put(good), loop).result()
         finally:
             consumer.close()
-
-
-def get_consumer_settings(kafka: KafkaSettings, purpose: str) -> dict[str, Any]:
-    """A reader that keeps its own offsets."""
-    return {
-        **kafka.get_client_settings(),
-        "group.id": f"{kafka.user}.{purpose}",
-        "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
-        "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
-        "fetch.wait.max.ms": 50,
-        "log_level": 3,
-    }
 
 
 def _has_failed(message: Message) -> bool:

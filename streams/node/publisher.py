@@ -5,6 +5,7 @@ acknowledgement was lost may land twice; repeats are equal.
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -17,7 +18,11 @@ from schemas.settings import KafkaSettings
 from schemas.topics import MESSAGE_BYTES_MAX, get_admissions_topic, get_ledgers_topic
 from streams.kill_points import kill_points
 from streams.ledger.admission import Refusal
-from streams.node.ingest import get_consumer_settings
+from streams.node.broker import (
+    ask_until_answered,
+    get_client_settings,
+    get_consumer_settings,
+)
 from streams.node.store import StoredRecord
 
 IN_FLIGHT_MAX = 16
@@ -37,13 +42,12 @@ class Publisher:
         self._load = load
         self._producer = Producer(
             {
-                **kafka.get_client_settings(),
+                **get_client_settings(kafka, "publisher"),
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 2,
                 "message.max.bytes": MESSAGE_BYTES_MAX,
                 "message.timeout.ms": 0,  # a broker that is away is waited for
-                "log_level": 3,
             }
         )
         self._news = asyncio.Event()
@@ -51,6 +55,7 @@ class Publisher:
         self._recent: dict[int, LedgerRecord] = {}
         self._in_flight = 0
         self._failure: KafkaException | None = None
+        self._is_stopping = threading.Event()
         self.published = 0
 
     def add(self, sequence: int, record: LedgerRecord | None) -> None:
@@ -77,7 +82,11 @@ class Publisher:
 
     async def run(self) -> None:
         """Publishes for ever. Raises KafkaException when the producer has failed for good."""
-        self.published = await asyncio.to_thread(self._read_last_sequence)
+        try:
+            last = await asyncio.to_thread(self._read_last_sequence)
+        finally:
+            self._is_stopping.set()  # the thread outlives this task's end
+        self.published = last or 0
         while True:
             self._producer.poll(0)
             if self._failure is not None:
@@ -126,20 +135,26 @@ class Publisher:
         if error is not None:
             self._failure = KafkaException(error)
 
-    def _read_last_sequence(self) -> int:
+    def _read_last_sequence(self) -> int | None:
+        """Of the topic's last record; None when the node stops before the broker has answered."""
         settings = get_consumer_settings(self._kafka, "publisher")
         consumer = Consumer({**settings, "isolation.level": "read_uncommitted"})
-        try:
+
+        def ask(wait_s: float) -> int:
             place = TopicPartition(self._topic, 0)
-            low, high = consumer.get_watermark_offsets(place, timeout=60)
+            low, high = consumer.get_watermark_offsets(place, timeout=wait_s)
             if high == low:
                 return 0
             consumer.assign([TopicPartition(self._topic, 0, high - 1)])
-            message = consumer.poll(60)
-            if message is None or message.error() is not None:
-                raise KafkaException(message.error() if message else KafkaError._TIMED_OUT)
+            message = consumer.poll(wait_s)
+            error = KafkaError(KafkaError._TIMED_OUT) if message is None else message.error()
+            if message is None or error is not None:
+                raise KafkaException(error)
             record = unframe(LedgerRecord, message.value() or b"")
             return decode(LedgerHeader, record.header).sequence
+
+        try:
+            return ask_until_answered(ask, self._is_stopping)
         finally:
             consumer.close()
 

@@ -1,0 +1,96 @@
+"""Patience with a broker that is away, and no more of it than until the node stops."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from schemas.generated.common import Hash
+from schemas.settings import KafkaSettings, Secret
+from streams.node.broker import AWAY, ask_until_answered
+from streams.node.ingest import Ingest
+from streams.node.offsets import Offsets
+from streams.node.publisher import Publisher
+from streams.node.signature_work import SignatureJob
+from streams.node.store import StoredRecord
+from streams.node.verification import VerificationPool
+
+NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1", user="core1", password=Secret("-"))
+
+
+@pytest.mark.parametrize("code", AWAY)
+def test_asks_again_while_the_broker_is_away(code: int) -> None:
+    answers = iter([None, None, 7])
+
+    def ask(wait_s: float) -> int:
+        assert wait_s > 0
+        answer = next(answers)
+        if answer is None:
+            raise KafkaException(KafkaError(code))
+        return answer
+
+    assert ask_until_answered(ask, threading.Event()) == 7
+
+
+def test_any_other_error_is_raised() -> None:
+    def ask(_: float) -> int:
+        raise KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+    with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+        ask_until_answered(ask, threading.Event())
+
+
+def test_nothing_is_asked_of_a_node_that_stops() -> None:
+    is_stopping = threading.Event()
+
+    def ask(_: float) -> int:
+        is_stopping.set()
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    assert ask_until_answered(ask, is_stopping) is None
+
+
+async def load_nothing(first: int, bytes_max: int) -> list[StoredRecord]:
+    del first, bytes_max
+    return []
+
+
+async def admit_nothing(_: object) -> None:
+    raise AssertionError("nothing can come from nowhere")
+
+
+def make_ingest() -> Ingest:
+    pool: VerificationPool[SignatureJob, int | None] = VerificationPool("nowhere:nothing", 0)
+    return Ingest(
+        Hash(bytes(32)),
+        pool,
+        Offsets(),
+        admit=admit_nothing,
+        refuse=lambda _, __: None,
+        is_known=lambda _: False,
+        has_room=lambda: True,
+    )
+
+
+def follow() -> Awaitable[None]:
+    return make_ingest().follow(NOWHERE, {})
+
+
+def publish() -> Awaitable[None]:
+    return Publisher(NOWHERE, "core1", load_nothing).run()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("begin", [follow, publish])
+def test_what_waits_for_the_broker_does_not_keep_the_node_from_stopping(
+    begin: Callable[[], Awaitable[None]],
+) -> None:
+    """Their threads end too: the loop's end waits for them."""
+
+    async def run_a_while() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(begin(), 1)
+
+    asyncio.run(run_a_while())
