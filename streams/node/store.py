@@ -27,9 +27,9 @@ from streams.node.restored import Restored, RestoredHeader
 
 HASH_BYTES = 32
 
-WRITE_ENTRIES = """
-INSERT INTO entries (key, entry) SELECT * FROM unnest(%b::bytea[], %b::bytea[])
-ON CONFLICT (key) DO UPDATE SET entry = excluded.entry"""
+CREATE_ENTRIES = """
+INSERT INTO entries (key, entry) SELECT * FROM unnest(%b::bytea[], %b::bytea[])"""
+CHANGE_ENTRIES = CREATE_ENTRIES + " ON CONFLICT (key) DO UPDATE SET entry = excluded.entry"
 WRITE_LEDGER = """
 INSERT INTO ledgers (sequence, header_hash, header, body, own_signature, certificate)
 VALUES (%b, %b, %b, %b, %b, %b)"""
@@ -211,11 +211,17 @@ class Store:
 
 
 def _write_entries(cursor: psycopg.Cursor, closed: ClosedLedger) -> None:
-    written = [(key, after) for key, (_, after) in closed.changes.items() if after is not None]
-    removed = [key for key, (_, after) in closed.changes.items() if after is None]
-    if written:
-        columns = ([key for key, _ in written], [after for _, after in written])
-        cursor.execute(WRITE_ENTRIES, columns, binary=True)
+    created, changed, removed = {}, {}, []
+    for key, (before, after) in closed.changes.items():
+        if after is None:
+            removed.append(key)
+        elif before is None:
+            created[key] = after
+        else:
+            changed[key] = after
+    for query, entries in ((CREATE_ENTRIES, created), (CHANGE_ENTRIES, changed)):
+        if entries:
+            cursor.execute(query, (list(entries), list(entries.values())), binary=True)
     if removed:
         cursor.execute("DELETE FROM entries WHERE key = ANY(%b)", (removed,), binary=True)
 
