@@ -105,12 +105,13 @@ class Intake:
 
     def note_closed(self, closed: ClosedLedger) -> list[Output]:
         """The ledger's transactions leave the queue, with every other envelope of theirs."""
-        hashes = {applied.candidate.envelope_hash for applied in closed.applied}
+        closed_in_order = tuple(applied.candidate.envelope_hash for applied in closed.applied)
+        hashes = set(closed_in_order)
         self._recent.append(hashes)
         self._closed |= hashes
         if len(self._recent) > RECENT_LEDGERS:
             self._closed -= self._recent.pop(0)
-        outputs: list[Output] = [Decided(tuple(sorted(hashes)))] if hashes else []
+        outputs: list[Output] = [Decided(closed_in_order)] if hashes else []
         for applied in closed.applied:
             transaction_hash = applied.candidate.transaction_hash
             for candidate in self.queue.remove_transaction(transaction_hash):

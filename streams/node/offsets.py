@@ -4,34 +4,38 @@ A node may forget everything after the oldest envelope it has not decided on: af
 reads on from there. Repeats do no harm.
 """
 
+from collections import defaultdict, deque
+
 from schemas.generated.common import Hash
 
 
 class Offsets:
-    """Per partition the offsets read and not yet decided."""
+    """Per partition the offsets read, from the oldest whose envelope is not decided."""
 
     def __init__(self) -> None:
-        self._undecided: dict[int, dict[int, None]] = {}
+        self._read: defaultdict[int, deque[tuple[int, Hash]]] = defaultdict(deque)
         self._next: dict[int, int] = {}
-        self._places: dict[Hash, list[tuple[int, int]]] = {}
+        self._undecided: set[Hash] = set()
 
     def add(self, partition: int, offset: int, envelope_hash: Hash) -> None:
         """Read, in the order of the partition."""
         self._next[partition] = offset + 1
-        self._undecided.setdefault(partition, {})[offset] = None
-        self._places.setdefault(envelope_hash, []).append((partition, offset))
+        self._read[partition].append((offset, envelope_hash))
+        self._undecided.add(envelope_hash)
 
     def skip(self, partition: int, offset: int) -> None:
         """Read and of no use."""
         self._next[partition] = offset + 1
 
-    def set_decided(self, envelope_hash: Hash) -> None:
-        for partition, offset in self._places.pop(envelope_hash, ()):
-            self._undecided[partition].pop(offset, None)
+    def set_decided(self, *envelope_hashes: Hash) -> None:
+        self._undecided.difference_update(envelope_hashes)
 
     def get_next(self) -> dict[int, int]:
         """Per partition where to read from after a restart."""
+        for read in self._read.values():
+            while read and read[0][1] not in self._undecided:
+                read.popleft()
         return {
-            partition: next(iter(self._undecided.get(partition, ())), next_offset)
+            partition: self._read[partition][0][0] if self._read.get(partition) else next_offset
             for partition, next_offset in self._next.items()
         }

@@ -202,8 +202,7 @@ class Node:
             case outputs.Refuse(envelope_hash, refusal):
                 self._refuse(envelope_hash, refusal)
             case outputs.Decided(envelope_hashes):
-                for each in envelope_hashes:
-                    self.offsets.set_decided(each)
+                self.offsets.set_decided(*envelope_hashes)
             case outputs.Alarm(text):
                 log.error("alarm", text=text)
 

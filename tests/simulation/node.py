@@ -171,8 +171,7 @@ class Node:
             case outputs.StopTimer(name, slot):
                 self.timers.pop((name, slot), None)
             case outputs.Decided(envelope_hashes):
-                for each in envelope_hashes:
-                    self.offsets.set_decided(each)
+                self.offsets.set_decided(*envelope_hashes)
             case outputs.Refuse(envelope_hash, _):
                 self.offsets.set_decided(envelope_hash)
             case outputs.Alarm():
