@@ -4,7 +4,7 @@ A set that breaks these rules is invalid, so nobody can burn another's transacti
 with a bad signature. That each signature is true was verified before (see `admission`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from schemas.generated.common import AccountID, Permission, PublicKey
 from schemas.generated.events import AdmissionCode
@@ -50,8 +50,10 @@ def validate_set(
             raise InvalidSet(f"{candidate.envelope_hash.hex()}: {refusal.code.name}")
 
 
-def compute_weight(signers: Iterable[Signer]) -> int:
+def compute_weight(signers: Sequence[Signer]) -> int:
     """Only the heaviest signer of an identity counts."""
+    if len(signers) == 1:  # the most common case, at a third of the cost
+        return signers[0].data.weight
     heaviest: dict[int, int] = {}
     for signer in signers:
         data = signer.data
