@@ -7,7 +7,6 @@ being decoded and encoded again (a test compares). Measured, this is a third of 
 from collections.abc import Sequence
 
 from schemas.binary import write_bytes, write_count
-from schemas.codec import encode
 from schemas.generated.ledger import write_ParticipantEffect
 from streams.ledger.admission import ENVELOPE_BYTES_MAX
 from streams.ledger.apply import Applied, Change
@@ -16,28 +15,33 @@ ITEMS_MAX = 1 << 20
 NONE, SOME = b"\x00", b"\x02"
 
 
-def encode_body(applied: Sequence[tuple[Applied, bytes]], changes: Sequence[Change]) -> bytes:
-    """`applied`: each transaction with its result's bytes; `changes`: those outside of them."""
-    out = bytearray()
-    write_count(len(applied), out, ITEMS_MAX)
-    for each, result in applied:
-        write_bytes(each.candidate.envelope, out, ENVELOPE_BYTES_MAX)
-        out += each.candidate.transaction_hash
+class BodyWriter:
+    """Takes `count` transactions one by one: each is written while what it made is at hand."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._out = bytearray()
+        write_count(count, self._out, ITEMS_MAX)
+
+    def add(self, applied: Applied, result: bytes) -> None:
+        """`result`: `applied.result`'s bytes."""
+        out = self._out
+        write_bytes(applied.candidate.envelope, out, ENVELOPE_BYTES_MAX)
+        out += applied.candidate.transaction_hash
         out += result
-        _write_changes(each.changes, out)
-        write_count(len(each.effects), out, ITEMS_MAX)
-        for effect in each.effects:
+        _write_changes(applied.changes, out)
+        write_count(len(applied.effects), out, ITEMS_MAX)
+        for effect in applied.effects:
             write_ParticipantEffect(effect, out)
-        if each.effects:
+        if applied.effects:
             out.append(0)
-    if applied:
-        out.append(0)
-    _write_changes(changes, out)
-    return bytes(out)
 
-
-def encode_result(applied: Applied) -> bytes:
-    return encode(applied.result)
+    def finish(self, changes: Sequence[Change]) -> bytes:
+        """`changes`: those outside of the transactions."""
+        if self._count:
+            self._out.append(0)
+        _write_changes(changes, self._out)
+        return bytes(self._out)
 
 
 def _write_changes(changes: Sequence[Change], out: bytearray) -> None:

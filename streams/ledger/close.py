@@ -4,7 +4,7 @@
 it; it mutates the ledger it is given. It does no I/O and decides nothing that consensus decided.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from schemas.codec import encode
@@ -14,7 +14,7 @@ from schemas.generated.ledger import LedgerHeader
 from streams.ledger import invariants, state_trie
 from streams.ledger.admission import Candidate
 from streams.ledger.apply import Applied, apply_transaction
-from streams.ledger.body import encode_body, encode_result
+from streams.ledger.body import BodyWriter
 from streams.ledger.context import CloseContext, TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.hash_window import HashWindow, WindowRow
@@ -56,28 +56,34 @@ def close_ledger(
     """`candidates`: the set's members by envelope hash. Raises InvariantViolation only."""
     _check_value(ledger, value, candidates)
     context = _get_context(ledger, value)
-    applied = [
-        _apply(ledger.state, candidates[each], context)
-        for each in compute_apply_order(value.set_hash, candidates)
-    ]
-    changes = merge_changes(applied)
+    outcome = _Outcome(len(candidates))
+    for each in compute_apply_order(value.set_hash, candidates):
+        outcome.add(_apply(ledger.state, candidates[each], context))
     invariants.check_changes(
-        {key: (before, ledger.state.get(key)) for key, (before, _) in changes.items()}
+        {key: (before, ledger.state.get(key)) for key, (before, _) in outcome.changes.items()}
     )
-    ledger.state.forget_seldom_read(changes)
-    return _seal(ledger, value, context, applied, changes)
+    ledger.state.forget_seldom_read(outcome.changes)
+    return _seal(ledger, value, context, outcome)
 
 
-def merge_changes(
-    applied: Sequence[Applied],
-) -> dict[KeyBytes, tuple[bytes | None, bytes | None]]:
-    """Per key what was before the first and what is after the last transaction."""
-    merged: dict[KeyBytes, tuple[bytes | None, bytes | None]] = {}
-    for each in applied:
-        for key, before, after in each.changes:
-            first = merged.get(key)
-            merged[key] = (before if first is None else first[0], after)
-    return merged
+class _Outcome:
+    """What came of the transactions so far. What follows from one alone is made with it: later its
+    parts have left the processor's caches. `changes`: as `ClosedLedger`'s."""
+
+    def __init__(self, count: int) -> None:
+        self.applied: list[Applied] = []
+        self.receipts: list[bytes] = []
+        self.body = BodyWriter(count)
+        self.changes: dict[KeyBytes, tuple[bytes | None, bytes | None]] = {}
+
+    def add(self, applied: Applied) -> None:
+        result = encode(applied.result)
+        self.applied.append(applied)
+        self.receipts.append(applied.candidate.transaction_hash + result)
+        self.body.add(applied, result)
+        for key, before, after in applied.changes:
+            first = self.changes.get(key)
+            self.changes[key] = (before if first is None else first[0], after)
 
 
 def compute_trie_changes(
@@ -114,18 +120,10 @@ def _get_context(ledger: Ledger, value: ScpValue) -> CloseContext:
 
 
 def _seal(
-    ledger: Ledger,
-    value: ScpValue,
-    context: CloseContext,
-    applied: list[Applied],
-    changes: dict[KeyBytes, tuple[bytes | None, bytes | None]],
+    ledger: Ledger, value: ScpValue, context: CloseContext, outcome: _Outcome
 ) -> ClosedLedger:
-    results = [encode_result(each) for each in applied]
-    body = encode_body(list(zip(applied, results, strict=True)), ())
-    receipts = [
-        each.candidate.transaction_hash + result
-        for each, result in zip(applied, results, strict=True)
-    ]
+    applied, changes = outcome.applied, outcome.changes
+    body = outcome.body.finish(())
     window_rows = ledger.window.add_ledger(
         (
             (each.candidate.transaction_hash, each.candidate.transaction.max_time_ms)
@@ -142,7 +140,7 @@ def _seal(
         ledger_version=context.settings.ledger_version,
         set_hash=value.set_hash,
         transaction_count=len(applied),
-        receipts_root=Hash(compute_root(receipts)),
+        receipts_root=Hash(compute_root(outcome.receipts)),
         body_hash=compute_hash(body),
         state_root=Hash(ledger.trie.root),
         hash_window_root=ledger.window.compute_root(),

@@ -36,7 +36,7 @@ from schemas.strkey import StrkeyError, decode_account_id
 from streams.consensus.quorum_set import normalise_quorum_set, validate_quorum_set
 from streams.ledger import invariants, state_trie
 from streams.ledger.apply import Change
-from streams.ledger.body import encode_body
+from streams.ledger.body import BodyWriter
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.errors import GenesisError
 from streams.ledger.hash_window import HashWindow
@@ -150,7 +150,7 @@ def _open(genesis: Genesis) -> OpenedGenesis:
     invariants.check_everything(state)
     trie = state_trie.build((compute_hash(key), compute_hash(raw)) for key, raw in encoded.items())
     changes: list[Change] = [(key, None, encoded[key]) for key in sorted(encoded)]
-    body = encode_body((), changes)
+    body = BodyWriter(0).finish(changes)
     header = LedgerHeader(
         network_id=compute_network_id(genesis.network_passphrase),
         sequence=GENESIS_SEQUENCE,
