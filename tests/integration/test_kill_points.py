@@ -60,4 +60,4 @@ def test_nodes_die_at_different_points(
     cores = [*network.CORES[place:], *network.CORES[:place]]
     number = GROUPS.index(group) + later_round
     plan = {**dict(zip(cores, group, strict=False)), **get_horizon_plan(number)}
-    die(whole_set, plan, passages=2 + 3 * later_round)
+    die(whole_set, plan, passages=2 + later_round)
