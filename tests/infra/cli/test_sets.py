@@ -132,14 +132,16 @@ def become(user: int) -> dict[str, Any]:
     return {} if user == os.getuid() else {"user": user, "group": user, "extra_groups": []}
 
 
-def find_python(user: int) -> str:
-    """An interpreter of this version that `user` may run; the one we run may be in our home."""
+def find_python(user: int, parent: Path) -> str:
+    """An interpreter of this version that `user` may run: the one we run may be in our home, and
+    then there may be none but a copy in `parent`."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (os.path.realpath(sys.executable), f"/usr/bin/{name}", f"/usr/local/bin/{name}"):
         with contextlib.suppress(OSError):
             subprocess.run([python, "--version"], check=True, **become(user))
             return python
-    return pytest.fail(f"user {user} can run no {name}: install one where all can reach it")
+    link(Path(sys.base_prefix), parent / "python")
+    return str(parent / "python/bin" / name)
 
 
 def make_clone(parent: Path, python: str) -> Path:
@@ -166,7 +168,11 @@ def run_in(clone: Path, user: int, *arguments: str) -> "subprocess.CompletedProc
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": os.environ["PATH"], "HOME": str(clone.parent / "home")},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(clone.parent / "home"),
+            "LD_LIBRARY_PATH": str(clone.parent / "python/lib"),  # of an interpreter copied there
+        },
         **become(user),
     )
 
@@ -194,7 +200,7 @@ def test_a_clone_nobody_else_may_enter_works(parent: Path, root: Path) -> None:
 def test_an_ordinary_user_needs_no_root(parent: Path) -> None:
     user = os.getuid() or 65534
     parent.chmod(0o755)
-    clone = make_clone(parent, find_python(user))
+    clone = make_clone(parent, find_python(user, parent))
     home = parent / "home"
     home.mkdir(mode=0o700)
     shutil.chown(home, user)
