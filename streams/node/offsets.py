@@ -4,38 +4,36 @@ A node may forget everything after the oldest envelope it has not decided on: af
 reads on from there. Repeats do no harm.
 """
 
-from collections import defaultdict, deque
-
 from schemas.generated.common import Hash
 
 
 class Offsets:
-    """Per partition the offsets read, from the oldest whose envelope is not decided."""
+    """Per partition the offsets read and not yet decided."""
 
     def __init__(self) -> None:
-        self._read: defaultdict[int, deque[tuple[int, Hash]]] = defaultdict(deque)
+        self._undecided: dict[int, dict[int, None]] = {}
         self._next: dict[int, int] = {}
-        self._undecided: set[Hash] = set()
+        self._places: dict[Hash, list[tuple[int, int]]] = {}
 
     def add(self, partition: int, offset: int, envelope_hash: Hash) -> None:
         """Read, in the order of the partition."""
         self._next[partition] = offset + 1
-        self._read[partition].append((offset, envelope_hash))
-        self._undecided.add(envelope_hash)
+        self._undecided.setdefault(partition, {})[offset] = None
+        self._places.setdefault(envelope_hash, []).append((partition, offset))
 
     def skip(self, partition: int, offset: int) -> None:
         """Read and of no use."""
         self._next[partition] = offset + 1
 
     def set_decided(self, *envelope_hashes: Hash) -> None:
-        self._undecided.difference_update(envelope_hashes)
+        """At once: one that waits for long must not keep those behind it here."""
+        for envelope_hash in envelope_hashes:
+            for partition, offset in self._places.pop(envelope_hash, ()):
+                self._undecided[partition].pop(offset, None)
 
     def get_next(self) -> dict[int, int]:
         """Per partition where to read from after a restart."""
-        for read in self._read.values():
-            while read and read[0][1] not in self._undecided:
-                read.popleft()
         return {
-            partition: self._read[partition][0][0] if self._read.get(partition) else next_offset
+            partition: next(iter(self._undecided.get(partition, ())), next_offset)
             for partition, next_offset in self._next.items()
         }

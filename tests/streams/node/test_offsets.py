@@ -1,5 +1,7 @@
 """Where to read on from: never past what was not decided."""
 
+import pickle
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +51,17 @@ def test_deciding_what_was_never_read_changes_nothing() -> None:
     assert offsets.get_next() == {}
     offsets.add(0, 0, get_hash(1))
     assert offsets.get_next() == {0: 0}
+
+
+def test_what_is_decided_takes_no_room_behind_one_that_waits_for_long() -> None:
+    offsets = Offsets()
+    offsets.add(0, 0, get_hash(0))
+    before = len(pickle.dumps(offsets))
+    for number in range(1, 1_000):
+        offsets.add(0, number, get_hash(number))
+        offsets.set_decided(get_hash(number))
+    assert offsets.get_next() == {0: 0}
+    assert len(pickle.dumps(offsets)) < 2 * before
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.sets(st.integers(0, 9)))
