@@ -50,7 +50,8 @@ class LedgerState:
             if raw is None:
                 return None
             entry = decode(LedgerEntry, raw).data
-            self.decoded[key] = entry
+            if key[0] not in keys.SELDOM_READ:
+                self.decoded[key] = entry
         return entry
 
     def forget_seldom_read(self, changed: Iterable[KeyBytes]) -> None:
