@@ -8,16 +8,13 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.generated.common import Hash
-from schemas.settings import KafkaSettings, Secret
 from streams.node.broker import AWAY, ask_until_answered
 from streams.node.ingest import Ingest
 from streams.node.offsets import Offsets
 from streams.node.publisher import Publisher
 from streams.node.signature_work import SignatureJob
-from streams.node.store import StoredRecord
 from streams.node.verification import VerificationPool
-
-NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1", user="core1", password=Secret("-"))
+from tests.support.nowhere import NOWHERE, load_nothing
 
 
 @pytest.mark.parametrize("code", AWAY)
@@ -50,11 +47,6 @@ def test_nothing_is_asked_of_a_node_that_stops() -> None:
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     assert ask_until_answered(ask, is_stopping) is None
-
-
-async def load_nothing(first: int, bytes_max: int) -> list[StoredRecord]:
-    del first, bytes_max
-    return []
 
 
 async def admit_nothing(_: object) -> None:

@@ -2,20 +2,13 @@
 
 from schemas.generated.common import Hash
 from schemas.generated.events import AdmissionCode
-from schemas.settings import KafkaSettings, Secret
 from streams.ledger.admission import Refusal
 from streams.node.publisher import ADMISSIONS_WAITING_MAX, Publisher
-from streams.node.store import StoredRecord
 from tests.support.network import make_economy
+from tests.support.nowhere import NOWHERE, load_nothing
 
-NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1", user="core1", password=Secret("-"))
 REFUSAL = Refusal(AdmissionCode.MALFORMED, "it is nothing")
 PRODUCER_MESSAGES_MAX = 100_000
-
-
-async def load_nothing(first: int, bytes_max: int) -> list[StoredRecord]:
-    del first, bytes_max
-    return []
 
 
 def test_a_flood_of_refusals_leaves_room_for_ledgers() -> None:
