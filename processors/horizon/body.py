@@ -24,7 +24,8 @@ from schemas.generated.transactions import (
 
 ENVELOPE_BYTES_MAX = 262_144
 TRANSACTIONS_MAX, ITEMS_MAX, OPERATIONS_MAX = 100_000, 1 << 20, 100
-BALANCE = 20  # twice the index of Balance among the branches of LedgerEntry and LedgerKey
+BALANCE, REFERENCE = 20, 22  # twice the index among the branches of LedgerEntry and LedgerKey
+PAYMENT_RESULT = 12  # of OperationResult
 
 Change = tuple[bytes, bytes | None]
 """An entry's LedgerKey bytes and its LedgerEntry bytes after the change; None: it was removed."""
@@ -86,7 +87,15 @@ def _read_applied(data: bytes, at: int) -> tuple[AppliedSlices, int]:
     return AppliedSlices(envelope, transaction_hash, code, result, outcomes, changes, effects), at
 
 
+# What a payment makes is measured, not read. A byte below 0x80 is twice the length of a text.
+
+
 def _read_outcome(data: bytes, at: int) -> tuple[bytes, int]:
+    if data[at] == PAYMENT_RESULT:
+        # Branch, two ids, the length of an asset code, the code, an amount, two fees; no `first`.
+        end = at + 147 + (data[at + 65] >> 1)
+        if not data[end - 1]:
+            return data[at:end], end
     _, end = read_OperationResult(data, at)
     return data[at:end], end
 
@@ -95,6 +104,8 @@ def _read_change(data: bytes, at: int) -> tuple[Change, int]:
     start, kind = at, data[at]
     if kind == BALANCE:
         at += 33
+    elif kind == REFERENCE and data[at + 33] < 0x80:
+        at += 34 + (data[at + 33] >> 1)
     else:
         _, at = read_LedgerKey(data, at)
     key = data[start:at]
@@ -107,8 +118,12 @@ def _read_change(data: bytes, at: int) -> tuple[Change, int]:
 
 
 def _skip_entry(data: bytes, at: int) -> int:
-    """Where the entry at `at` ends. Payments change little but balances: those are measured."""
-    if data[at] == BALANCE:
-        # Branch, balance id, account id, the length of an asset code below 64, the code, amounts.
+    """Where the entry at `at` ends."""
+    kind = data[at]
+    if kind == BALANCE:
+        # Branch, balance id, account id, the length of an asset code, the code, amounts.
         return at + 98 + (data[at + 65] >> 1)
+    if kind == REFERENCE and data[at + 33] < 0x80:
+        # Branch, account id, the length of the reference, the reference, a TransactionReference.
+        return at + 74 + (data[at + 33] >> 1)
     return read_LedgerEntry(data, at)[1]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from processors.horizon.admissions import copy_admissions
+from processors.horizon.indexes import defer_indexes
 from processors.horizon.schema import (
     LEDGER_SHIFT,
     LIVE,
@@ -17,7 +18,9 @@ from processors.horizon.schema import (
     Connection,
     create_schema,
     drop_schema,
+    get_migrations,
 )
+from processors.horizon.state_rows import STATE_TABLES
 from processors.horizon.store import HISTORY_TABLES, LEDGER_CHANNEL, read_progress
 
 REPLAY = re.compile(rf"{LIVE}_replay_(\d+)")
@@ -28,6 +31,7 @@ REPLAY_TABLE = """
 CREATE TABLE {} (
     only_row           boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     from_sequence      bigint NOT NULL,   -- the first ledger whose history is rebuilt
+    migrations         bigint NOT NULL,   -- how many made this schema
     state              text   NOT NULL,
     sequence           bigint NOT NULL DEFAULT 0,
     target             bigint NOT NULL DEFAULT 0,
@@ -38,7 +42,7 @@ CREATE TABLE {} (
 )
 """
 
-COMPARED = ("accounts", "signers", "key_values", "assets", "balances", "entries", *HISTORY_TABLES)
+COMPARED = (*(table.name for table in STATE_TABLES), *HISTORY_TABLES)
 ID_COLUMNS = {
     "transactions": "id",
     "operations": "id",
@@ -48,7 +52,8 @@ ID_COLUMNS = {
 
 
 class ReplayProgress(NamedTuple):
-    """How far a replay is. `state`: replaying, auditing, copying, comparing, swapping or done.
+    """How far a replay is. `state`: replaying, indexing, auditing, copying, comparing, swapping or
+    done.
 
     `eta_s` is of the ledgers to come, at the pace of this run; None before there is a pace.
     """
@@ -77,7 +82,9 @@ def try_lock_replay(connection: Connection) -> bool:
 
 
 def open_replay(connection: Connection, from_sequence: int) -> str:
-    """The schema of an unfinished replay of the same kind, or a new one; others are dropped."""
+    """The schema of an unfinished replay of the same kind, or a new one; others are dropped. One
+    that an older version of this program began is of another kind.
+    """
     found: str | None = None
     numbers = [0]
     for name in _get_schemas(connection):
@@ -99,20 +106,25 @@ def _get_schemas(connection: Connection) -> list[str]:
 
 
 def _can_resume(connection: Connection, schema: str, from_sequence: int) -> bool:
-    row = connection.execute(
-        sql.SQL("SELECT from_sequence, state FROM {}").format(sql.Identifier(schema, "replay"))
-    ).fetchone()
-    return row is not None and row[0] == from_sequence and row[1] != "failed"
+    table = sql.Identifier(schema, "replay")
+    query = sql.SQL("SELECT to_jsonb(row) FROM {} AS row").format(table)  # an older one has less
+    found = connection.execute(query).fetchone()
+    row = {} if found is None else found[0]
+    wanted = (from_sequence, len(get_migrations()))
+    return (row.get("from_sequence"), row.get("migrations")) == wanted and row["state"] != "failed"
 
 
 def _create_replay(connection: Connection, schema: str, from_sequence: int) -> str:
     table = sql.Identifier(schema, "replay")
     with connection.transaction():
         create_schema(connection, schema)
+        defer_indexes(connection, schema)
         connection.execute(sql.SQL(REPLAY_TABLE).format(table))
         connection.execute(
-            sql.SQL("INSERT INTO {} (from_sequence, state) VALUES (%s, 'replaying')").format(table),
-            (from_sequence,),
+            sql.SQL(
+                "INSERT INTO {} (from_sequence, migrations, state) VALUES (%s, %s, 'replaying')"
+            ).format(table),
+            (from_sequence, len(get_migrations())),
         )
     return schema
 
@@ -201,7 +213,8 @@ def swap(connection: Connection, schema: str) -> str:
     with connection.transaction():
         live = read_progress(connection)
         copy_admissions(connection, schema)
-        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(schema, "replay")))
+        for name in ("replay", "deferred_indexes"):
+            connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(schema, name)))
         if live is not None:
             table = sql.Identifier(schema, "progress")
             query = sql.SQL("UPDATE {} SET writer_epoch = %s").format(table)

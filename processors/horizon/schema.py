@@ -41,9 +41,13 @@ def check_schema(connection: Connection, schema: str = LIVE) -> None:
         )
 
 
+def get_migrations() -> list[Path]:
+    return sorted(MIGRATIONS.glob("*.sql"))
+
+
 def create_schema(connection: Connection, schema: str) -> None:
     """An empty set of views called `schema`, made from the migrations of the live one."""
-    for file in sorted(MIGRATIONS.glob("*.sql")):
+    for file in get_migrations():
         text = re.sub(rf"\b{LIVE}\b", schema, file.read_text(encoding="utf-8"))
         connection.execute(text.encode())
 

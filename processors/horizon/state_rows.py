@@ -28,6 +28,7 @@ class StateTable(NamedTuple):
     """A table of current state. `columns` and `types` leave out `changed_in`, which is the last.
 
     `branch`: the first byte of its entries' keys; None for the table that takes every other kind.
+    `is_grow_only`: its entries never change and are never removed.
     `get_row`: an entry's columns. `get_key_row`: the primary key's columns from a LedgerKey.
     """
 
@@ -39,6 +40,7 @@ class StateTable(NamedTuple):
     get_row: Callable[[Any], Row]
     get_key_row: Callable[[Any], Row]
     get_entry: Callable[[Row], Entry]
+    is_grow_only: bool = False
 
 
 def _get_signer_row(entry: Signer) -> Row:
@@ -190,7 +192,7 @@ def _decode_entry(row: Row) -> Entry:
     return decode(LedgerEntry, row[1]).data
 
 
-# Its rows are bytes already, so `compute_state_changes` makes them without `get_row`.
+# Rows of these two are bytes already, so `compute_state_changes` makes them without `get_row`.
 ENTRIES = StateTable(
     "entries",
     None,
@@ -201,7 +203,9 @@ ENTRIES = StateTable(
     lambda key: (encode(LedgerKey(key)),),
     _decode_entry,
 )
-STATE_TABLES = (ACCOUNTS, SIGNERS, KEY_VALUES, ASSETS, BALANCES, ENTRIES)
+USED_REFERENCES = ENTRIES._replace(name="used_references", branch=0x16, is_grow_only=True)
+STATE_TABLES = (ACCOUNTS, SIGNERS, KEY_VALUES, ASSETS, BALANCES, USED_REFERENCES, ENTRIES)
+_TABLES_OF_BYTES = (USED_REFERENCES, ENTRIES)
 _BY_BRANCH = {table.branch: table for table in STATE_TABLES if table.branch is not None}
 
 
@@ -224,9 +228,9 @@ def compute_state_changes(
         table = _BY_BRANCH.get(key[0], ENTRIES)
         upserts, deletes = found[table.name].upserts, found[table.name].deletes
         if after is None:
-            is_typed = table is not ENTRIES
-            deletes.append(table.get_key_row(decode(LedgerKey, key).data) if is_typed else (key,))
-        elif table is ENTRIES:
+            is_bytes = table in _TABLES_OF_BYTES
+            deletes.append((key,) if is_bytes else table.get_key_row(decode(LedgerKey, key).data))
+        elif table in _TABLES_OF_BYTES:
             upserts.append((key, after, sequence))
         else:
             upserts.append((*table.get_row(decode(LedgerEntry, after).data), sequence))
@@ -235,7 +239,7 @@ def compute_state_changes(
 
 def encode_state_row(table: StateTable, row: Row) -> tuple[bytes, bytes]:
     """LedgerKey and LedgerEntry bytes of a row (its `columns`, numbers as int)."""
-    if table is ENTRIES:
+    if table in _TABLES_OF_BYTES:
         return row[0], row[1]
     entry = table.get_entry(row)
     return get_key(entry), encode(LedgerEntry(entry))

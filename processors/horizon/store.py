@@ -128,11 +128,11 @@ class LedgerStore:
             self._write_progress(batch)
             kill_points.note("within-fold")
             self._create_partitions(batch.ledgers[-1].sequence)
-            self._copy("ledgers", (rows.ledger for rows in batch.ledgers))
-            self._copy("transactions", _chain(rows.transactions for rows in batch.ledgers))
-            self._copy("operations", _chain(rows.operations for rows in batch.ledgers))
-            self._copy("participants", _chain(rows.participants for rows in batch.ledgers))
-            self._copy("movements", _chain(rows.movements for rows in batch.ledgers))
+            self._copy_history("ledgers", (rows.ledger for rows in batch.ledgers))
+            self._copy_history("transactions", _chain(rows.transactions for rows in batch.ledgers))
+            self._copy_history("operations", _chain(rows.operations for rows in batch.ledgers))
+            self._copy_history("participants", _chain(rows.participants for rows in batch.ledgers))
+            self._copy_history("movements", _chain(rows.movements for rows in batch.ledgers))
             for changes in compute_state_changes(_merge_changes(batch.ledgers)):
                 self._write_state(changes)
             if is_live:
@@ -178,18 +178,24 @@ class LedgerStore:
                 create_partition(self.connection, self.schema, partition)
                 self.partitions.add(partition)
 
-    def _copy(self, table: str, rows: Iterable[Row]) -> None:
+    def _copy_history(self, table: str, rows: Iterable[Row]) -> None:
+        self._copy(table, HISTORY_TABLES[table], rows)
+
+    def _copy(self, table: str, types: Sequence[str], rows: Iterable[Row]) -> None:
         query = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(
             sql.Identifier(self.schema, table)
         )
         with self.connection.cursor() as cursor, cursor.copy(query) as copy:
-            copy.set_types(HISTORY_TABLES[table])
+            copy.set_types(types)
             for row in rows:
                 copy.write_row(row)
 
     def _write_state(self, changes: TableChanges) -> None:
         name = sql.Identifier(self.schema, changes.table.name)
-        if changes.upserts:
+        if changes.table.is_grow_only:
+            types = (*changes.table.types, "int8")
+            self._copy(changes.table.name, types, changes.upserts)
+        elif changes.upserts:
             query = _get_upsert(changes.table).format(name=name)
             self.connection.execute(query, _get_arrays(changes.table, changes.upserts))
         for key in changes.deletes:

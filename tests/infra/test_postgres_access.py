@@ -22,7 +22,8 @@ READERS = {service.name: service.reads for service in SERVICES if service.reads 
 DATABASES = (*ROLES, "postgres", "template1")
 VIEWS = (
     *("progress", "ledgers", "transactions", "operations", "participants", "movements"),
-    *("accounts", "signers", "balances", "assets", "key_values", "entries", "admissions"),
+    *("accounts", "signers", "balances", "assets", "key_values", "entries"),
+    *("used_references", "admissions"),
 )
 DENIED = psycopg.errors.InsufficientPrivilege.sqlstate
 

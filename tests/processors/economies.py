@@ -46,6 +46,12 @@ def _pay(network: Network, number: int) -> Candidate:
     return network.prepare(payer, body, memo="a memo\0with a NUL")
 
 
+def _pay_by_long_reference(network: Network, number: int) -> Candidate:
+    """Of 64 bytes, and of the 63 whose length still takes one byte."""
+    bodies = (pay(network, "carol", "bob", "EUR", 1, f"{number:0{size}}") for size in (63, 64))
+    return network.prepare("carol", *bodies)
+
+
 def _pay_too_much(network: Network, number: int) -> Candidate:
     payer, payee = PEOPLE[number % 3], PEOPLE[(number + 1) % 3]
     return network.prepare(payer, pay(network, payer, payee, "EUR", 10**20))
@@ -113,6 +119,7 @@ def _ask_for_asset(network: Network, number: int) -> Candidate:
 
 STEPS: tuple[Step, ...] = (
     _pay,
+    _pay_by_long_reference,
     _pay_too_much,
     _pay_again,
     _pay_many,

@@ -37,7 +37,7 @@ from schemas.settings import load_config
 main(load_config(HorizonSettings, pathlib.Path(sys.argv[1]), os.environ))
 """
 HISTORY = ("ledgers", "transactions", "operations", "participants", "movements")
-STATE = ("accounts", "signers", "balances", "assets", "key_values", "entries")
+STATE = ("accounts", "signers", "balances", "assets", "key_values", "entries", "used_references")
 
 
 class Log:

@@ -43,6 +43,15 @@ def get_schemas(views: Views) -> list[str]:
     return [name for (name,) in found]
 
 
+def get_indexes(views: Views) -> list[Any]:
+    return views.query(
+        "SELECT pg_get_indexdef(i.indexrelid), pg_get_constraintdef(k.oid), k.conname"
+        " FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid"
+        " LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid"
+        " WHERE t.relnamespace = 'horizon'::regnamespace ORDER BY 1"
+    )
+
+
 def is_right(views: Views) -> bool:
     with open_connection(views.url) as connection:
         return audit(connection).is_equal
@@ -53,7 +62,7 @@ def test_rebuilt_views_take_the_place_of_damaged_ones(
 ) -> None:
     views = Views(servers, tmp_path, varied)
     views.fold(varied.records)
-    before = views.get_rows()
+    before, indexes = views.get_rows(), get_indexes(views)
     with views.connect() as connection:
         connection.execute("UPDATE horizon.balances SET amount = amount + 1")
         connection.execute("DELETE FROM horizon.movements WHERE amount < 100")
@@ -65,6 +74,7 @@ def test_rebuilt_views_take_the_place_of_damaged_ones(
     assert outcome.sequence == len(varied.records)
     assert outcome.transactions == len(before["transactions"])
     assert views.get_rows() == before
+    assert get_indexes(views) == indexes
     assert get_schemas(views) == ["horizon"]
     assert views.query("SELECT count(*) FROM pg_stats WHERE schemaname = 'horizon'") != [(0,)]
     assert [states[0].state, states[-1].state] == ["replaying", "done"]
@@ -124,6 +134,34 @@ def test_a_killed_replay_goes_on_where_it_was(servers: Servers, tmp_path: Path) 
     assert get_schemas(views) == ["horizon"]
 
 
+def test_a_replay_that_ends_among_its_indexes_makes_the_rest(
+    servers: Servers, tmp_path: Path, varied: Network
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records)
+    indexes = get_indexes(views)
+
+    def spoil(progress: ReplayProgress) -> None:
+        if progress.state == "indexing":  # movements' come after what cannot be made
+            table = f"{progress.schema}.deferred_indexes"
+            with views.connect() as connection:
+                connection.execute(f"INSERT INTO {table} VALUES ('make an index')")  # noqa: S608
+                connection.execute(
+                    f"UPDATE {table} SET definition = definition"  # noqa: S608
+                    " WHERE definition LIKE '%movements%'"
+                )
+
+    with pytest.raises(psycopg.errors.SyntaxError):
+        run(views.get_settings(), report=spoil)
+    table = "horizon_replay_1.deferred_indexes"
+    left = views.query(f"SELECT count(*) FROM {table}")  # noqa: S608
+    assert left == [(5,)]
+    with views.connect() as connection:
+        connection.execute(f"DELETE FROM {table} WHERE definition LIKE 'make%'")  # noqa: S608
+    assert run(views.get_settings()).is_live
+    assert get_indexes(views) == indexes
+
+
 def get_replayed(views: Views) -> int:
     try:
         rows = views.query("SELECT sequence FROM horizon_replay_1.progress")
@@ -142,9 +180,11 @@ def test_a_replay_of_another_kind_starts_anew(
         assert rebuild.open_replay(connection, 2) == "horizon_replay_2"
         connection.execute("UPDATE horizon_replay_2.replay SET state = 'failed'")
         assert rebuild.open_replay(connection, 2) == "horizon_replay_3"
+        connection.execute("UPDATE horizon_replay_3.replay SET migrations = 0")
+        assert rebuild.open_replay(connection, 2) == "horizon_replay_4"
         connection.execute("CREATE SCHEMA horizon_old_7")
         rebuild.open_replay(connection, 2)
-    assert get_schemas(views) == ["horizon", "horizon_replay_3"]
+    assert get_schemas(views) == ["horizon", "horizon_replay_4"]
 
 
 def test_only_one_replay_runs(servers: Servers, tmp_path: Path, varied: Network) -> None:
