@@ -19,6 +19,7 @@ from schemas.generated.ledger import (
     Signer,
 )
 from schemas.generated.operations import StringValue, U32Value, U64Value
+from streams.ledger import keys
 from streams.ledger.keys import Entry, get_key
 
 Row = tuple[Any, ...]
@@ -203,7 +204,9 @@ ENTRIES = StateTable(
     lambda key: (encode(LedgerKey(key)),),
     _decode_entry,
 )
-USED_REFERENCES = ENTRIES._replace(name="used_references", branch=0x16, is_grow_only=True)
+USED_REFERENCES = ENTRIES._replace(
+    name="used_references", branch=keys.USED_REFERENCE, is_grow_only=True
+)
 STATE_TABLES = (ACCOUNTS, SIGNERS, KEY_VALUES, ASSETS, BALANCES, USED_REFERENCES, ENTRIES)
 _TABLES_OF_BYTES = (USED_REFERENCES, ENTRIES)
 _BY_BRANCH = {table.branch: table for table in STATE_TABLES if table.branch is not None}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 
 from schemas.codec import decode
-from schemas.generated.ledger import Asset, Balance, LedgerEntry
+from schemas.generated.ledger import Asset, Balance, LedgerEntry, Reference
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.keys import Entry, KeyBytes, get_key
 from streams.ledger.state import LedgerState
@@ -59,8 +59,12 @@ def check_issuance_limits(pairs: EntryPairs) -> None:
 
 
 def check_identities(pairs: EntryPairs) -> None:
-    """A balance never changes its owner or asset; accounts, assets and balances stay for ever."""
+    """A balance never changes its owner or asset; accounts, assets, balances and references stay
+    for ever, and references as they are.
+    """
     for before, after in pairs:
+        if isinstance(before, Reference):
+            raise InvariantViolation(f"{get_key(before).hex()} was changed")
         if before is None or type(before).__name__ not in ("Account", "Asset", "Balance"):
             continue
         if after is None:

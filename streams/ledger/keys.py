@@ -50,6 +50,8 @@ AUTHORITY = b"\x08\x0a\x0c\x0e"
 """First bytes of the entries that say who may do what: roles, accounts, signers."""
 SELDOM_READ = b"\x16\x1a"
 """First bytes of the entries that are made once and looked for rather than read: references."""
+USED_REFERENCE = 0x16
+"""First byte of the references in use: of them there are as many as payments, and none changes."""
 
 
 def account_role_key(role_id: int) -> KeyBytes:

@@ -6,14 +6,18 @@ as if it had remembered.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
+from psycopg.errors import LockNotAvailable
+from psycopg.types.string import BytesBinaryDumper
 
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
 from schemas.generated.overlay import Transactions
+from streams.ledger import keys
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hash_window import MINUTE_MS, HashWindow
 from streams.ledger.hashes import compute_hash
@@ -26,10 +30,13 @@ from streams.node.outputs import Commit, Persist, SetRow, StatementRow
 from streams.node.restored import Restored, RestoredHeader
 
 HASH_BYTES = 32
+FORGET_SETS_EVERY = 32  # ledgers
 
+LOAD_ENTRIES = "SELECT key, entry FROM entries UNION ALL SELECT key, entry FROM used_references"
 CREATE_ENTRIES = """
 INSERT INTO entries (key, entry) SELECT * FROM unnest(%b::bytea[], %b::bytea[])"""
 CHANGE_ENTRIES = CREATE_ENTRIES + " ON CONFLICT (key) DO UPDATE SET entry = excluded.entry"
+ADD_REFERENCES = "COPY used_references FROM STDIN (FORMAT binary)"
 WRITE_LEDGER = """
 INSERT INTO ledgers (sequence, header_hash, header, body, own_signature, certificate)
 VALUES (%b, %b, %b, %b, %b, %b)"""
@@ -62,6 +69,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True, application_name="tokend core")
+        # COPY looks dumpers up by column type; that of bytea is not compiled unless asked for.
+        self._connection.adapters.register_dumper(bytes, BytesBinaryDumper)
 
     def close(self) -> None:
         self._connection.close()
@@ -77,7 +86,7 @@ class Store:
         if found is None:
             raise CorruptStore("the database holds no ledger")
         header = decode(LedgerHeader, found[0])
-        rows = self._connection.execute("SELECT key, entry FROM entries", binary=True)
+        rows = self._connection.execute(LOAD_ENTRIES, binary=True)
         encoded = {KeyBytes(key): entry for key, entry in rows}
         trie = build((compute_hash(key), compute_hash(raw)) for key, raw in encoded.items())
         if trie.root != header.state_root:
@@ -116,7 +125,9 @@ class Store:
             "SELECT slot, is_nomination, statement FROM statements ORDER BY slot", binary=True
         )
         sets = self._connection.execute(
-            "SELECT slot, set_hash, envelopes FROM transaction_sets ORDER BY slot", binary=True
+            "SELECT slot, set_hash, envelopes FROM transaction_sets"
+            " WHERE slot > (SELECT max(sequence) FROM ledgers) ORDER BY slot",
+            binary=True,
         )
         headers = self._connection.execute(
             "SELECT sequence, header_hash, own_signature FROM ledgers "
@@ -200,9 +211,21 @@ class Store:
             passed = closed.header.close_time_ms // MINUTE_MS
             cursor.execute("DELETE FROM hash_window WHERE minute < %b", (passed,))
             cursor.execute("DELETE FROM statements WHERE slot < %b", (sequence - SLOTS_KEPT,))
-            cursor.execute("DELETE FROM transaction_sets WHERE slot <= %b", (sequence,))
             for partition, next_offset in offsets.items():
                 cursor.execute(WRITE_OFFSET, (partition, next_offset))
+        if sequence % FORGET_SETS_EVERY == 0:
+            self._forget_sets(sequence)
+
+    def _forget_sets(self, sequence: int) -> None:
+        """All at once: row by row they would leave PostgreSQL as much to clean up. It is put off
+        while somebody copies the table or a set of a later slot is there."""
+        with suppress(LockNotAvailable), self._connection.transaction():
+            self._connection.execute("LOCK TABLE transaction_sets IN ACCESS EXCLUSIVE MODE NOWAIT")
+            later = self._connection.execute(
+                "SELECT 1 FROM transaction_sets WHERE slot > %b LIMIT 1", (sequence,)
+            )
+            if later.fetchone() is None:
+                self._connection.execute("TRUNCATE transaction_sets")
 
     def set_certificate(self, sequence: int, header_hash: Hash, certificate: Certificate) -> None:
         self._connection.execute(
@@ -211,9 +234,11 @@ class Store:
 
 
 def _write_entries(cursor: psycopg.Cursor, closed: ClosedLedger) -> None:
-    created, changed, removed = {}, {}, []
+    created, changed, removed, references = {}, {}, [], []
     for key, (before, after) in closed.changes.items():
-        if after is None:
+        if key[0] == keys.USED_REFERENCE:
+            references.append((key, after))
+        elif after is None:
             removed.append(key)
         elif before is None:
             created[key] = after
@@ -222,6 +247,11 @@ def _write_entries(cursor: psycopg.Cursor, closed: ClosedLedger) -> None:
     for query, entries in ((CREATE_ENTRIES, created), (CHANGE_ENTRIES, changed)):
         if entries:
             cursor.execute(query, (list(entries), list(entries.values())), binary=True)
+    if references:
+        with cursor.copy(ADD_REFERENCES) as copy:
+            copy.set_types(("bytea", "bytea"))
+            for row in references:
+                copy.write_row(row)
     if removed:
         cursor.execute("DELETE FROM entries WHERE key = ANY(%b)", (removed,), binary=True)
 

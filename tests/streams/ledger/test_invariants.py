@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.generated.common import AccountID, Amount
-from schemas.generated.ledger import LedgerEntry
+from schemas.generated.ledger import LedgerEntry, Reference
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.invariants import check_changes, check_everything
-from streams.ledger.keys import KeyBytes, account_key, balance_key, get_key
+from streams.ledger.keys import USED_REFERENCE, KeyBytes, account_key, balance_key, get_key
 from tests.streams.ledger.operations.cases import put
 from tests.support.network import Network, get_account, make_economy
 
@@ -80,6 +80,16 @@ def test_accounts_and_balances_stay() -> None:
     for entry in (account, replace(get_balance(network), amount=Amount(0))):
         with pytest.raises(InvariantViolation, match="was removed"):
             change(entry, None)
+
+
+def test_a_reference_stays_as_it_is() -> None:
+    state = make_economy().ledger.state
+    (reference, *_) = (state.get(key) for key in state.encoded if key[0] == USED_REFERENCE)
+    assert isinstance(reference, Reference)
+    first = replace(reference.first, ledger_sequence=reference.first.ledger_sequence + 1)
+    for after in (None, replace(reference, first=first)):
+        with pytest.raises(InvariantViolation, match="was changed"):
+            change(reference, after)
 
 
 def test_an_entry_stays_under_its_own_key() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,9 +13,18 @@ from schemas.generated.ledger import Certificate, HeaderSignature
 from streams.ledger.close import ClosedLedger
 from streams.ledger.genesis import open_genesis
 from streams.ledger.hash_window import MINUTE_MS
+from streams.node import store
 from streams.node.outputs import Commit, Persist, SetRow, StatementRow
 from streams.node.store import CorruptStore, Store
-from tests.support.network import Network, create_account, get_public_key, make_genesis
+from tests.support.network import (
+    Network,
+    create_account,
+    create_asset,
+    create_balance,
+    get_public_key,
+    issue,
+    make_genesis,
+)
 from tests.support.servers import Servers
 
 MIGRATIONS = Path("streams/node/migrations")
@@ -43,6 +53,9 @@ class Node:
         signature = SIGNATURE if certificate is None else None
         self.store.commit(Commit(closed, signature, certificate), {0: closed.header.sequence})
 
+    def apply(self, source: str, *bodies: Any) -> None:
+        self.commit(self.network.close(self.network.prepare(source, *bodies)), None)
+
     def close(self, name: str, after_ms: int, certificate: Certificate | None = None) -> None:
         candidate = self.network.prepare("master", create_account(name))
         self.commit(self.network.close(candidate, interval_ms=after_ms), certificate)
@@ -52,8 +65,8 @@ class Node:
 def node(servers: Servers) -> Iterator[Node]:
     made = Node(servers.create_database("node"))
     yield made
-    for store in made.opened:
-        store.close()
+    for each in made.opened:
+        each.close()
 
 
 def test_what_was_committed_is_loaded_again(node: Node) -> None:
@@ -68,6 +81,19 @@ def test_what_was_committed_is_loaded_again(node: Node) -> None:
     assert loaded.trie.root == ledger.trie.root
     assert loaded.window.compute_root() == ledger.window.compute_root()
     assert node.reopen().load_offsets() == {0: 4}
+
+
+def test_references_are_kept_apart_and_loaded_with_the_rest(node: Node) -> None:
+    node.close("alice", 1_000)
+    (issuer, alice) = ("issuer", "alice")
+    node.close(issuer, 1_000)
+    node.apply(issuer, create_asset("EUR"))
+    node.apply(alice, create_balance(alice, "EUR"))
+    node.apply(issuer, *(issue(node.network, alice, "EUR", 1, f"to alice {n}") for n in range(3)))
+    with psycopg.connect(node.url) as connection:
+        (apart,) = connection.execute("SELECT count(*) FROM used_references").fetchone() or (0,)
+    assert apart == 3
+    assert node.reopen().load_ledger().state.encoded == node.network.ledger.state.encoded
 
 
 def test_the_hash_window_forgets_what_the_ledger_forgot(node: Node) -> None:
@@ -125,3 +151,25 @@ def test_statements_and_sets_last_until_their_slot_has_passed(node: Node) -> Non
     restored = node.reopen().load_restored()
     assert restored.statements == (new,)  # kept a while for peers that are late
     assert restored.sets == ()
+
+
+def test_sets_are_forgotten_all_at_once(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "FORGET_SETS_EVERY", 2)
+
+    def close_with_set(name: str, slot: int) -> int:
+        node.store.persist(Persist((), (SetRow(slot, Hash(bytes([slot] * 32)), (b"one",)),)))
+        node.close(name, 1_000)
+        with psycopg.connect(node.url) as connection:
+            row = connection.execute("SELECT count(*) FROM transaction_sets").fetchone()
+        return row[0] if row else 0
+
+    assert close_with_set("alice", 2) == 0
+    assert close_with_set("bob", 3) == 1
+    with psycopg.connect(node.url) as copying:  # a backup, say, must not stop the node
+        copying.execute("SELECT count(*) FROM transaction_sets")
+        assert close_with_set("carol", 4) == 2
+    assert close_with_set("dave", 5) == 3
+    assert close_with_set("erin", 7) == 4  # of a later slot than this ledger's, 6
+    assert [each.slot for each in node.reopen().load_restored().sets] == [7]
+    assert close_with_set("frank", 7) == 4
+    assert close_with_set("grace", 8) == 0
