@@ -103,6 +103,9 @@ def wait_for_count(follower: Follower, count: int) -> int:
             return header.sequence
 
 
+NODE_KINDS = ("core nodes", "signature workers")
+
+
 def get_kind(process: psutil.Process) -> str:
     """Which part of a set a process is."""
     command = process.cmdline()
