@@ -30,6 +30,9 @@ BATCH_MAX = 500
 BATCHES_MAX = 8  # on their way at once: the workers go on while the herder closes a ledger
 ON_THE_WAY_MAX = BATCH_MAX * BATCHES_MAX
 POLL_S = 0.02
+# What is read ahead: thousands of envelopes, but few of the largest messages that a broker takes,
+# which cost a node their size several times over. One that is larger than a fetch still comes.
+FETCH_SETTINGS = {"fetch.message.max.bytes": 1024 * 1024, "queued.max.messages.kbytes": 8 * 1024}
 
 log = structlog.get_logger()
 
@@ -136,7 +139,7 @@ class Ingest:
         loop: asyncio.AbstractEventLoop,
         inbox: "asyncio.Queue[list[Message]]",
     ) -> None:
-        consumer = Consumer(get_consumer_settings(kafka, "ingest"))
+        consumer = Consumer({**get_consumer_settings(kafka, "ingest"), **FETCH_SETTINGS})
         try:
             topics = ask_until_answered(
                 lambda wait_s: consumer.list_topics(INGEST_TOPIC, timeout=wait_s).topics,
