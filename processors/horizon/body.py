@@ -21,10 +21,11 @@ from schemas.generated.transactions import (
     read_OperationResult,
     read_TransactionCode,
 )
+from streams.ledger.keys import USED_REFERENCE
 
 ENVELOPE_BYTES_MAX = 262_144
 TRANSACTIONS_MAX, ITEMS_MAX, OPERATIONS_MAX = 100_000, 1 << 20, 100
-BALANCE, REFERENCE = 20, 22  # twice the index among the branches of LedgerEntry and LedgerKey
+BALANCE = 20  # twice the index of Balance among the branches of LedgerEntry and LedgerKey
 PAYMENT_RESULT = 12  # of OperationResult
 
 Change = tuple[bytes, bytes | None]
@@ -104,7 +105,7 @@ def _read_change(data: bytes, at: int) -> tuple[Change, int]:
     start, kind = at, data[at]
     if kind == BALANCE:
         at += 33
-    elif kind == REFERENCE and data[at + 33] < 0x80:
+    elif kind == USED_REFERENCE and data[at + 33] < 0x80:
         at += 34 + (data[at + 33] >> 1)
     else:
         _, at = read_LedgerKey(data, at)
@@ -123,7 +124,7 @@ def _skip_entry(data: bytes, at: int) -> int:
     if kind == BALANCE:
         # Branch, balance id, account id, the length of an asset code, the code, amounts.
         return at + 98 + (data[at + 65] >> 1)
-    if kind == REFERENCE and data[at + 33] < 0x80:
+    if kind == USED_REFERENCE and data[at + 33] < 0x80:
         # Branch, account id, the length of the reference, the reference, a TransactionReference.
         return at + 74 + (data[at + 33] >> 1)
     return read_LedgerEntry(data, at)[1]

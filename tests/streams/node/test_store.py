@@ -84,8 +84,8 @@ def test_what_was_committed_is_loaded_again(node: Node) -> None:
 
 
 def test_references_are_kept_apart_and_loaded_with_the_rest(node: Node) -> None:
-    node.close("alice", 1_000)
-    (issuer, alice) = ("issuer", "alice")
+    issuer, alice = "issuer", "alice"
+    node.close(alice, 1_000)
     node.close(issuer, 1_000)
     node.apply(issuer, create_asset("EUR"))
     node.apply(alice, create_balance(alice, "EUR"))
