@@ -19,6 +19,14 @@ SettingsType = TypeVar("SettingsType", bound=msgspec.Struct)
 
 SECURITY_PROTOCOL, SASL_MECHANISM = "SASL_PLAINTEXT", "SCRAM-SHA-512"
 
+LIBRDKAFKA_SETTINGS: Mapping[str, Any] = {
+    # A broker that is back is found within a second; the library's own pauses grow to ten.
+    "reconnect.backoff.max.ms": 1_000,
+    # No metrics to the broker, which nobody collects: ending a client often waits a second for it.
+    "enable.metrics.push": False,
+}
+"""What every client made with librdkafka shares, whoever it logs in as."""
+
 EXIT_NOT_TRUE = 65
 """How a process ends that met something false (a forged ledger, a node that diverged): starting it
 again will not help, somebody has to look. No supervisor may restart it."""
@@ -73,6 +81,7 @@ class KafkaSettings(Settings, frozen=True):
     def get_client_settings(self) -> dict[str, Any]:
         """What every librdkafka client begins its settings with. They hold the password."""
         return {
+            **LIBRDKAFKA_SETTINGS,
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": SECURITY_PROTOCOL,
             "sasl.mechanism": SASL_MECHANISM,

@@ -14,7 +14,7 @@ from infra.local.commands import run_tool
 from infra.local.errors import LocalError
 from infra.local.folders import KAFKA_ARCHIVE, KAFKA_JARS, PROJECT, write_private
 from infra.local.place import Place
-from schemas.settings import SASL_MECHANISM, SECURITY_PROTOCOL
+from schemas.settings import LIBRDKAFKA_SETTINGS, SASL_MECHANISM, SECURITY_PROTOCOL
 from schemas.topics import MESSAGE_BYTES_MAX
 
 CLIENTS, BROKER, CONTROLLER = "CLIENTS", "BROKER", "CONTROLLER"
@@ -153,6 +153,7 @@ def get_administrator(place: Place) -> dict[str, Any]:
 def encode_administrator(address: str, password: str) -> dict[str, Any]:
     """The same for a broker whose listener for itself is at `address`."""
     return {
+        **LIBRDKAFKA_SETTINGS,
         "bootstrap.servers": address,
         "security.protocol": SECURITY_PROTOCOL,
         "sasl.mechanism": "PLAIN",
