@@ -24,6 +24,7 @@ Plan = Mapping[str, str]
 
 def die(whole_set: WholeSet, plan: Plan, passages: int) -> None:
     """Every process of the plan is started with its switch, and dies by it under load."""
+    whole_set.wait_until_running(plan)  # who died last must not meet the switch before it is killed
     before = {name: whole_set.count_deaths(name, label) for name, label in plan.items()}
     for name, label in plan.items():
         whole_set.arm(name, label, passages)

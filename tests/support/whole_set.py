@@ -32,6 +32,7 @@ from tests.support.workload import Follower, Set, make_payments
 LEVEL_S = 60
 CLOSED_S = 60
 END_S = 60
+START_S = 60
 UNBALANCED = """
 SELECT code, issued, sum(amount + locked) FROM horizon.assets
 LEFT JOIN horizon.balances ON asset = code
@@ -102,6 +103,15 @@ class WholeSet(NativeServers):
         """At its next start the process has the switch of `streams.kill_points`; then no more."""
         file = self.running.place.get_settings_file(name)
         file.with_name(f"{file.name}.crash").write_text(f"{label}:{passages}")
+
+    def wait_until_running(self, names: Collection[str]) -> None:
+        """Their supervisor starts processes that died a moment later."""
+        state_of = self.running.control.get_state
+
+        def are_alive() -> bool:
+            return all(processes.is_alive(state_of(name).process_id) for name in names)
+
+        assert processes.wait_until(are_alive, START_S), f"not all run: {names}"
 
     def count_deaths(self, name: str, label: str) -> int:
         """How often process `name` has died at that kill point."""
