@@ -105,7 +105,7 @@ class WholeSet(NativeServers):
         file.with_name(f"{file.name}.crash").write_text(f"{label}:{passages}")
 
     def wait_until_running(self, names: Collection[str]) -> None:
-        """Their supervisor starts processes that died a moment later."""
+        """All of them have a process: their supervisor needs a moment to see that one died."""
         state_of = self.running.control.get_state
 
         def are_alive() -> bool:
@@ -170,9 +170,8 @@ class WholeSet(NativeServers):
         conservation per asset, Horizon equal to a fresh replay: one pair in turn, and the other
         equal to it."""
         self.acknowledged |= set(acknowledged)
-        processes.wait_until(
-            self._has_closed_all, CLOSED_S
-        )  # Kafka's word may be in the next ledger
+        # What Kafka alone has acknowledged may stand in the next ledger only.
+        processes.wait_until(self._has_closed_all, CLOSED_S)
         last = self.readers[network.CORES[0]].position.sequence
         for core, reader in self.readers.items():
             twice = [each.hex() for each, count in reader.counts.items() if count > 1]
