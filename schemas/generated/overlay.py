@@ -308,17 +308,36 @@ def write_StateRequest(value: StateRequest, out: bytearray) -> None:
     write_unsigned(value.from_slot, out, 8)
 
 
+class SetUnknown(Record, frozen=True):
+    """Answers a request for a transaction set that the sender does not have."""
+
+    set_hash: Hash
+    """Which."""
+
+
+def read_SetUnknown(data: Any, at: int) -> tuple[SetUnknown, int]:
+    f_set_hash = data[at : at + 32]
+    at += 32
+    return SetUnknown(f_set_hash), at
+
+
+def write_SetUnknown(value: SetUnknown, out: bytearray) -> None:
+    if type(value.set_hash) is not bytes or len(value.set_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.set_hash
+
+
 class Message(Record, frozen=True):
     """One message of the nodes' overlay."""
 
-    body: Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest
+    body: Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest | SetUnknown
     """The message."""
 
 
 def read_Message(data: Any, at: int) -> tuple[Message, int]:
     branch = data[at]
-    if branch & 1 or branch > 22:
-        read_bounded(data, at, 0, 11)  # raises
+    if branch & 1 or branch > 24:
+        read_bounded(data, at, 0, 12)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Message(f_body), at
 
@@ -332,7 +351,7 @@ def write_Message(value: Message, out: bytearray) -> None:
     write(value.body, out)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest | SetUnknown, int]], ...] = (
     read_Statements,
     read_AdvertTransactions,
     read_DemandTransactions,
@@ -345,6 +364,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[Statements | AdvertTransactions | De
     read_LedgerRequest,
     read_LedgerReply,
     read_StateRequest,
+    read_SetUnknown,
 )
 
 WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
@@ -360,6 +380,7 @@ WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
     LedgerRequest: (18, write_LedgerRequest),
     LedgerReply: (20, write_LedgerReply),
     StateRequest: (22, write_StateRequest),
+    SetUnknown: (24, write_SetUnknown),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -375,6 +396,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     LedgerRequest: read_LedgerRequest,
     LedgerReply: read_LedgerReply,
     StateRequest: read_StateRequest,
+    SetUnknown: read_SetUnknown,
     Message: read_Message,
 }
 
@@ -391,5 +413,6 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     LedgerRequest: write_LedgerRequest,
     LedgerReply: write_LedgerReply,
     StateRequest: write_StateRequest,
+    SetUnknown: write_SetUnknown,
     Message: write_Message,
 }

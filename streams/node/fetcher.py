@@ -4,12 +4,14 @@ Whoever speaks of a set is asked for it, in turn, until it is here and whole. It
 what a set is wanted for.
 """
 
+from collections.abc import Iterable
+
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import Statement
 from schemas.generated.overlay import Message, SetRequest
 from streams.consensus.claims import get_values
 from streams.node.outputs import Broadcast, Lane, Output, Send, StartTimer, Timer, TimerName
-from streams.node.transaction_sets import TransactionSets
+from streams.node.transaction_sets import Question, TransactionSets
 from streams.node.values import decode_value
 
 FIRST_MS, AGAIN_MS = 100, 500
@@ -45,17 +47,23 @@ class Fetcher:
             outputs.append(StartTimer(Timer(TimerName.FETCH, slot), FIRST_MS))
         return outputs
 
+    def note_unknown(self, set_hash: Hash, peer: PublicKey) -> list[Output]:
+        """`peer` does not have the set: somebody else is asked at once."""
+        return _send(self._sets.note_unknown(set_hash, peer))
+
     def fire(self, slot: int, open_slot: int) -> list[Output]:
         """Asks again, as long as the slot is not closed."""
         self._running.discard(slot)
         questions = self._sets.ask_again(slot) if slot >= open_slot else []
-        outputs: list[Output] = [
-            Broadcast(Lane.REPLIES, question)
-            if peer is None
-            else Send(peer, Lane.REPLIES, question)
-            for peer, question in questions
-        ]
+        outputs = _send(questions)
         if questions:
             self._running.add(slot)
             outputs.append(StartTimer(Timer(TimerName.FETCH, slot), AGAIN_MS))
         return outputs
+
+
+def _send(questions: Iterable[Question]) -> list[Output]:
+    return [
+        Broadcast(Lane.REPLIES, message) if peer is None else Send(peer, Lane.REPLIES, message)
+        for peer, message in questions
+    ]

@@ -17,6 +17,7 @@ from schemas.generated.common import PublicKey, Signature
 from schemas.generated.consensus import Nominate, ScpValue, Statement
 from schemas.generated.ledger import Certificate, HeaderSignature
 from schemas.generated.overlay import Message, TransactionSet
+from streams.consensus.quorum_set import get_nodes
 from streams.ledger.admission import Candidate, validate_envelope
 from streams.ledger.chain import ForgedLedger
 from streams.ledger.close import ClosedLedger, Ledger, close_ledger
@@ -62,7 +63,8 @@ class Herder:
         self.quorum_set = ledger.state.get_validators().quorum_set
         self.lag = Lag()
         self._signing_key = signing_key
-        self._sets = TransactionSets()
+        node_id = PublicKey(bytes(signing_key.verify_key))
+        self._sets = TransactionSets(frozenset(get_nodes(self.quorum_set)) - {node_id})
         self._fetcher = Fetcher(self._sets)
         self._values = Values(ledger, self._sets)
         self.intake = Intake(ledger, self._sets, transactions_max, is_flooding)
@@ -173,7 +175,14 @@ class Herder:
         self, peer: PublicKey, body: overlay.SetRequest, _: int
     ) -> list[Output]:
         known = self._sets.get(body.set_hash)
-        return [] if known is None else [Send(peer, Lane.REPLIES, Message(known.message))]
+        reply = overlay.SetUnknown(body.set_hash) if known is None else known.message
+        return [Send(peer, Lane.REPLIES, Message(reply))]
+
+    def _receive_set_unknown(
+        self, peer: PublicKey, body: overlay.SetUnknown, now_ms: int
+    ) -> list[Output]:
+        asked = self._fetcher.note_unknown(body.set_hash, peer)
+        return asked + self._revalidate() + self._advance(now_ms)
 
     def _receive_advert(
         self, peer: PublicKey, body: overlay.AdvertTransactions, now_ms: int
@@ -391,6 +400,7 @@ HANDLERS: dict[type, Callable[[Herder, PublicKey, Any, int], list[Output]]] = {
     overlay.Statements: Herder._receive_statements,
     overlay.TransactionSet: Herder._receive_set,
     overlay.SetRequest: Herder._receive_set_request,
+    overlay.SetUnknown: Herder._receive_set_unknown,
     overlay.AdvertTransactions: Herder._receive_advert,
     overlay.DemandTransactions: Herder._receive_demand,
     overlay.SignedHeader: Herder._receive_signed_header,

@@ -1,6 +1,7 @@
 """The transaction sets that consensus talks about: what of them is here, what is valid. Pure."""
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.overlay import DemandTransactions, Message, SetRequest, TransactionSet
@@ -14,6 +15,7 @@ from streams.node.queue import TransactionQueue
 ROUNDS_MAX = 10  # of asking again; then consensus goes on without the set
 UNASKED_MAX = 4  # sets that one peer may send in a slot before anybody asks for them
 DEMANDED_MAX = 10_000  # hashes in one demand
+Question: TypeAlias = tuple[PublicKey | None, Message]  # whom to ask what; None: everybody
 
 
 @dataclass(slots=True)
@@ -34,13 +36,15 @@ class Pursuit:
 
     slots: set[int] = field(default_factory=set)
     sources: list[PublicKey] = field(default_factory=list)  # who spoke of it, to be asked in turn
+    without: set[PublicKey] = field(default_factory=set)  # validators that say they lack it
     rounds: int = 0  # how often it was asked for again
 
 
 class TransactionSets:
-    """All sets of the slots that are kept."""
+    """All sets of the slots that are kept. `others` are the validators that may have more."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: frozenset[PublicKey]) -> None:
+        self._others = others
         self._sets: dict[Hash, KnownSet] = {}
         self._wanted: dict[Hash, set[Hash]] = {}  # envelope -> sets that lack it
         self._pursuits: dict[Hash, Pursuit] = {}
@@ -60,12 +64,12 @@ class TransactionSets:
             pursuit.sources.append(source)
         return is_new and set_hash not in self._sets
 
-    def ask_again(self, slot: int) -> list[tuple[PublicKey | None, Message]]:
-        """Whom to ask what, for the sets of a slot that are still wanted; None: everybody.
+    def ask_again(self, slot: int) -> list[Question]:
+        """Whom to ask what, for the sets of a slot that are still wanted.
 
         A set asked for often enough is given up; it goes on being asked for.
         """
-        questions: list[tuple[PublicKey | None, Message]] = []
+        questions: list[Question] = []
         for set_hash, pursuit in self._pursuits.items():
             if slot not in pursuit.slots:
                 continue
@@ -74,15 +78,31 @@ class TransactionSets:
                 self.given_up.add(set_hash)
             if pursuit.sources:
                 pursuit.sources.append(pursuit.sources.pop(0))
-            source = pursuit.sources[0] if pursuit.sources else None
-            questions.append((source, self._get_question(set_hash)))
+            questions.append(self._get_question(set_hash, pursuit))
         return questions
 
-    def _get_question(self, set_hash: Hash) -> Message:
+    def note_unknown(self, set_hash: Hash, peer: PublicKey) -> list[Question]:
+        """A peer says it lacks a set that is wanted: whom to ask instead.
+
+        A set that all other validators lack is given up; no fewer decide that, for one may lie.
+        """
+        pursuit = self._pursuits.get(set_hash)
+        is_news = set_hash not in self._sets and peer in self._others
+        if pursuit is None or not is_news or peer in pursuit.without:
+            return []
+        pursuit.without.add(peer)
+        if pursuit.without == self._others:
+            self.given_up.add(set_hash)
+            return []
+        return [self._get_question(set_hash, pursuit)]
+
+    def _get_question(self, set_hash: Hash, pursuit: Pursuit) -> Question:
         known = self._sets.get(set_hash)
-        if known is None:
-            return Message(SetRequest(set_hash))
-        return Message(DemandTransactions(tuple(sorted(known.missing)[:DEMANDED_MAX])))
+        if known is not None:
+            demand = DemandTransactions(tuple(sorted(known.missing)[:DEMANDED_MAX]))
+            return next(iter(pursuit.sources), None), Message(demand)
+        having = (source for source in pursuit.sources if source not in pursuit.without)
+        return next(having, None), Message(SetRequest(set_hash))
 
     def find_candidate(self, envelope_hash: Hash) -> Candidate | None:
         """An envelope that some kept set has, also once it was closed."""

@@ -35,6 +35,7 @@ from schemas.generated.overlay import (
     LedgerRequest,
     Message,
     SetRequest,
+    SetUnknown,
     SignedHeader,
     Statements,
     StateRequest,
@@ -217,6 +218,7 @@ class Liar:
             yield AdvertTransactions(hashes)
             yield DemandTransactions(hashes)
             yield SetRequest(hashes[0])
+            yield SetUnknown(hashes[0])
             yield StateRequest(1)
 
     def send_garbage_transactions(self) -> Iterator[Any]:

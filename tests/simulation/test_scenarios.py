@@ -5,10 +5,10 @@ from itertools import pairwise
 import pytest
 
 from schemas.codec import decode
-from schemas.generated.consensus import ScpValue
+from schemas.generated.consensus import Prepare, ScpValue, Statement
 from schemas.generated.overlay import Message, SetRequest, Statements, TransactionSet
 from streams.node.herder import Herder
-from streams.node.outputs import Commit, Output, Send
+from streams.node.outputs import Broadcast, Commit, Output, Send
 from tests.simulation.beginning import make_beginning
 from tests.simulation.checks import check_chain
 from tests.simulation.network import Weather
@@ -176,6 +176,35 @@ def test_a_crash_between_two_commits_of_one_step_leaves_a_disk_that_loads() -> N
     world.start(node)
     world.run_for(2 * HEARTBEAT_MS)
     check_equal(world)
+
+
+def test_a_set_that_died_with_all_nodes_is_waited_for_no_longer_than_a_time_out() -> None:
+    """A set is durable from the first vote to commit it: before that a statement outlives it."""
+    world = make_world()
+    offer_for(world, SECOND_MS)
+    world.crash_rule = lambda _, output: _is_prepare(output)
+    offer_for(world, SECOND_MS)
+    assert all(node.herder is None for node in world.nodes)
+    world.crash_rule = lambda _, __: False
+    before = world.get_sequence()
+    for node in world.nodes:
+        world.start(node)
+    assert world.run_for(2 * SECOND_MS, lambda: world.get_sequence() > before)
+    assert any("never arrived" in alarm for alarm in world.alarms)
+    world.run_for(2 * HEARTBEAT_MS)
+    check_equal(world)
+
+
+def _is_prepare(output: Output) -> bool:
+    """A vote that is durable and about to be sent."""
+    return (
+        isinstance(output, Broadcast)
+        and isinstance(output.message.body, Statements)
+        and any(
+            isinstance(decode(Statement, each.statement).pledges, Prepare)
+            for each in output.message.body.envelopes
+        )
+    )
 
 
 def _is_commit_of(output: Output, sequence: int) -> bool:

@@ -30,7 +30,7 @@ class World:
 
     def __init__(self) -> None:
         self.network: Network = make_economy()
-        self.sets = TransactionSets()
+        self.sets = TransactionSets(frozenset())
         ledger = self.network.ledger
         quorum_set = ledger.state.get_validators().quorum_set
         values = Values(ledger, self.sets)

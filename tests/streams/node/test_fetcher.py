@@ -10,7 +10,8 @@ from streams.node.outputs import Broadcast, Lane, Send, StartTimer, Timer, Timer
 from streams.node.transaction_sets import TransactionSets
 
 SLOT = 6
-ANNA, BEN = PublicKey(b"a" * 32), PublicKey(b"b" * 32)
+ANNA, BEN, CLEO = PublicKey(b"a" * 32), PublicKey(b"b" * 32), PublicKey(b"c" * 32)
+OTHERS = frozenset((ANNA, BEN, CLEO))
 ONE, TWO = Hash(b"\x01" * 32), Hash(b"\x02" * 32)
 TIMER = Timer(TimerName.FETCH, SLOT)
 
@@ -25,14 +26,14 @@ def ask(peer: PublicKey, set_hash: Hash) -> Send:
 
 
 def test_who_speaks_of_a_set_is_asked_for_it_once() -> None:
-    fetcher = Fetcher(TransactionSets())
+    fetcher = Fetcher(TransactionSets(OTHERS))
     assert fetcher.want(SLOT, nominate(ONE), ANNA) == [ask(ANNA, ONE), StartTimer(TIMER, FIRST_MS)]
     assert fetcher.want(SLOT, nominate(ONE), BEN) == []
     assert fetcher.want(SLOT, nominate(ONE, TWO), BEN) == [ask(BEN, TWO)]
 
 
 def test_only_sets_of_the_open_slot_and_the_next_are_wanted() -> None:
-    fetcher = Fetcher(TransactionSets())
+    fetcher = Fetcher(TransactionSets(OTHERS))
     assert fetcher.want(SLOT, nominate(ONE, slot=SLOT - 1), ANNA) == []
     assert fetcher.want(SLOT, nominate(ONE, slot=SLOT + 2), ANNA) == []
     assert fetcher.want(SLOT, nominate(ONE, slot=SLOT + 1), ANNA) != []
@@ -40,20 +41,39 @@ def test_only_sets_of_the_open_slot_and_the_next_are_wanted() -> None:
 
 
 def test_a_request_that_was_lost_is_made_again() -> None:
-    fetcher = Fetcher(TransactionSets())
+    fetcher = Fetcher(TransactionSets(OTHERS))
     fetcher.want(SLOT, nominate(ONE), ANNA)
     for _ in range(20):
         assert fetcher.fire(SLOT, SLOT) == [ask(ANNA, ONE), StartTimer(TIMER, AGAIN_MS)]
 
 
 def test_nobody_in_particular_is_asked_for_what_only_we_spoke_of() -> None:
-    fetcher = Fetcher(TransactionSets())
+    fetcher = Fetcher(TransactionSets(OTHERS))
     assert fetcher.want(SLOT, nominate(ONE), None) == [StartTimer(TIMER, FIRST_MS)]
     request = Broadcast(Lane.REPLIES, Message(SetRequest(ONE)))
     assert fetcher.fire(SLOT, SLOT) == [request, StartTimer(TIMER, AGAIN_MS)]
 
 
+def test_who_lacks_a_set_is_passed_over_and_then_everybody_is_asked_at_once() -> None:
+    """Nobody but the members of the quorum set may end the asking, and each of them counts once."""
+    sets = TransactionSets(OTHERS)
+    fetcher = Fetcher(sets)
+    fetcher.want(SLOT, nominate(ONE), ANNA)
+    fetcher.want(SLOT, nominate(ONE), BEN)
+    everybody = Broadcast(Lane.REPLIES, Message(SetRequest(ONE)))
+    assert fetcher.note_unknown(ONE, ANNA) == [ask(BEN, ONE)]
+    assert fetcher.fire(SLOT, SLOT) == [ask(BEN, ONE), StartTimer(TIMER, AGAIN_MS)]
+    assert fetcher.note_unknown(ONE, BEN) == [everybody]
+    for nobody in (ANNA, BEN, PublicKey(b"w" * 32)):
+        assert fetcher.note_unknown(ONE, nobody) == []
+    assert fetcher.note_unknown(TWO, CLEO) == []  # nobody wants it
+    assert sets.given_up == set()
+    assert fetcher.note_unknown(ONE, CLEO) == []
+    assert sets.given_up == {ONE}
+    assert fetcher.fire(SLOT, SLOT) == [everybody, StartTimer(TIMER, AGAIN_MS)]
+
+
 def test_asking_ends_when_the_slot_is_closed() -> None:
-    fetcher = Fetcher(TransactionSets())
+    fetcher = Fetcher(TransactionSets(OTHERS))
     fetcher.want(SLOT, nominate(ONE), ANNA)
     assert fetcher.fire(SLOT, SLOT + 1) == []

@@ -14,6 +14,7 @@ from schemas.generated.overlay import (
     LedgerRequest,
     Message,
     SetRequest,
+    SetUnknown,
     SignedHeader,
     Statements,
     StateRequest,
@@ -255,13 +256,14 @@ def test_a_watchers_queue_forgets_what_has_expired() -> None:
     assert len(node.herder.intake.queue) == 0
 
 
-def test_a_known_set_is_given_to_who_asks() -> None:
+def test_a_known_set_is_given_to_who_asks_and_of_another_it_is_told_that_it_is_not_here() -> None:
     node = Node()
     candidate = node.network.prepare("alice", pay(node.network, "alice", "bob", "EUR", 1))
     node.herder.admit([candidate], node.now_ms)
     message = TransactionSet(node.network.ledger.header_hash, (candidate.envelope_hash,))
-    request = SetRequest(compute_set_hash(message.previous_header_hash, message.envelope_hashes))
-    assert node.receive(request) == []
+    set_hash = compute_set_hash(message.previous_header_hash, message.envelope_hashes)
+    request = SetRequest(set_hash)
+    assert node.receive(request) == [Send(PEER, Lane.REPLIES, Message(SetUnknown(set_hash)))]
     node.receive(message)
     assert node.receive(request) == [Send(PEER, Lane.REPLIES, Message(message))]
 

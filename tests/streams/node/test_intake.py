@@ -21,7 +21,7 @@ ANNA = PublicKey(b"a" * 32)
 
 
 def make_intake(network: Network, is_flooding: bool = True) -> Intake:
-    return Intake(network.ledger, TransactionSets(), 100, is_flooding)
+    return Intake(network.ledger, TransactionSets(frozenset()), 100, is_flooding)
 
 
 def prepare(network: Network, amount: int = 1) -> Candidate:
@@ -85,7 +85,7 @@ def test_a_closed_envelope_is_decided_and_its_twin_refused() -> None:
 
 def test_a_set_is_completed_by_an_envelope_that_the_queue_has_no_room_for() -> None:
     network = make_economy()
-    sets = TransactionSets()
+    sets = TransactionSets(frozenset())
     intake = Intake(network.ledger, sets, 1, is_flooding=True)
     first, second = prepare(network, 1), prepare(network, 2)
     intake.admit([first])
@@ -100,7 +100,7 @@ def test_a_set_is_completed_by_an_envelope_that_the_queue_has_no_room_for() -> N
 def test_a_wanted_envelope_is_taken_in_though_it_was_closed() -> None:
     """Otherwise a set that wrongly names it could not be judged, only waited for."""
     network = make_economy()
-    sets = TransactionSets()
+    sets = TransactionSets(frozenset())
     intake = Intake(network.ledger, sets, 10, is_flooding=True)
     candidate = prepare(network)
     intake.note_closed(network.close(candidate))

@@ -9,7 +9,8 @@ from streams.node.transaction_sets import ROUNDS_MAX, TransactionSets
 from tests.support.network import Network, make_economy, pay
 
 SLOT = 6
-ANNA, BEN = PublicKey(b"a" * 32), PublicKey(b"b" * 32)
+ANNA, BEN, CLEO = PublicKey(b"a" * 32), PublicKey(b"b" * 32), PublicKey(b"c" * 32)
+OTHERS = frozenset((ANNA, BEN, CLEO))
 
 
 def prepare(network: Network, count: int) -> list[Candidate]:
@@ -29,14 +30,14 @@ def get_set_hash(message: TransactionSet) -> Hash:
 
 
 def test_the_empty_set_is_always_here() -> None:
-    sets = TransactionSets()
+    sets = TransactionSets(OTHERS)
     assert sets.is_complete(ZERO_HASH)
     assert sets.get_candidates(ZERO_HASH) == {}
     assert not sets.pursue(SLOT, ZERO_HASH, ANNA)
 
 
 def test_a_set_is_whole_once_its_last_envelope_has_come() -> None:
-    network, sets, queue = make_economy(), TransactionSets(), TransactionQueue(100)
+    network, sets, queue = make_economy(), TransactionSets(OTHERS), TransactionQueue(100)
     known, *others = prepare(network, 3)
     queue.add(known)
     message = make_message(network, [known, *others])
@@ -55,7 +56,7 @@ def test_a_set_is_whole_once_its_last_envelope_has_come() -> None:
 
 
 def test_an_envelope_that_another_set_has_is_not_missing() -> None:
-    network, sets, queue = make_economy(), TransactionSets(), TransactionQueue(100)
+    network, sets, queue = make_economy(), TransactionSets(OTHERS), TransactionQueue(100)
     candidates = prepare(network, 2)
     for each in candidates:
         queue.add(each)
@@ -66,14 +67,14 @@ def test_an_envelope_that_another_set_has_is_not_missing() -> None:
 
 
 def test_hashes_that_are_not_ascending_are_no_set() -> None:
-    network, sets, queue = make_economy(), TransactionSets(), TransactionQueue(100)
+    network, sets, queue = make_economy(), TransactionSets(OTHERS), TransactionQueue(100)
     one, other = prepare(network, 2)
     for wrong in ([], [other, one], [one, one]):
         assert sets.add(SLOT, make_message(network, wrong), queue) is None
 
 
 def test_whoever_spoke_of_a_set_is_asked_in_turn_until_it_is_here() -> None:
-    network, sets, queue = make_economy(), TransactionSets(), TransactionQueue(100)
+    network, sets, queue = make_economy(), TransactionSets(OTHERS), TransactionQueue(100)
     candidates = prepare(network, 2)
     message = make_message(network, candidates)
     set_hash = get_set_hash(message)
@@ -92,7 +93,7 @@ def test_whoever_spoke_of_a_set_is_asked_in_turn_until_it_is_here() -> None:
 
 def test_a_set_nobody_spoke_of_is_asked_of_everybody() -> None:
     """After a restart only the node's own statement may name it."""
-    sets = TransactionSets()
+    sets = TransactionSets(OTHERS)
     sets.pursue(SLOT, Hash(b"\x01" * 32), None)
     [(peer, _)] = sets.ask_again(SLOT)
     assert peer is None
@@ -100,7 +101,7 @@ def test_a_set_nobody_spoke_of_is_asked_of_everybody() -> None:
 
 
 def test_a_set_asked_for_in_vain_is_given_up_until_it_comes() -> None:
-    network, sets, queue = make_economy(), TransactionSets(), TransactionQueue(100)
+    network, sets, queue = make_economy(), TransactionSets(OTHERS), TransactionQueue(100)
     [candidate] = prepare(network, 1)
     queue.add(candidate)
     message = make_message(network, [candidate])
@@ -115,8 +116,36 @@ def test_a_set_asked_for_in_vain_is_given_up_until_it_comes() -> None:
     assert set_hash not in sets.given_up
 
 
+def test_a_set_that_nobody_has_is_given_up_until_it_comes() -> None:
+    network, sets, queue = make_economy(), TransactionSets(OTHERS), TransactionQueue(100)
+    [candidate] = prepare(network, 1)
+    message = make_message(network, [candidate])
+    set_hash = get_set_hash(message)
+    sets.pursue(SLOT, set_hash, ANNA)
+    for peer in sorted(OTHERS):
+        assert set_hash not in sets.given_up
+        sets.note_unknown(set_hash, peer)
+    assert set_hash in sets.given_up
+    sets.add(SLOT, message, queue)
+    [(_, question)] = sets.ask_again(SLOT)
+    assert question.body == DemandTransactions(message.envelope_hashes)
+    sets.add_candidate(candidate)
+    assert set_hash not in sets.given_up
+
+
+def test_who_lacked_a_set_says_nothing_of_the_envelopes_it_is_made_of() -> None:
+    network, sets, queue = make_economy(), TransactionSets(OTHERS), TransactionQueue(100)
+    message = make_message(network, prepare(network, 1))
+    set_hash = get_set_hash(message)
+    sets.pursue(SLOT, set_hash, ANNA)
+    sets.add(SLOT, message, queue)
+    for peer in OTHERS:
+        assert sets.note_unknown(set_hash, peer) == []
+    assert sets.given_up == set()
+
+
 def test_a_set_is_judged_anew_by_the_next_ledger() -> None:
-    network, sets, queue = make_economy(), TransactionSets(), TransactionQueue(100)
+    network, sets, queue = make_economy(), TransactionSets(OTHERS), TransactionQueue(100)
     [candidate] = prepare(network, 1)
     queue.add(candidate)
     message = make_message(network, [candidate])
@@ -131,7 +160,7 @@ def test_a_set_is_judged_anew_by_the_next_ledger() -> None:
 
 
 def test_what_is_past_is_forgotten() -> None:
-    network, sets, queue = make_economy(), TransactionSets(), TransactionQueue(100)
+    network, sets, queue = make_economy(), TransactionSets(OTHERS), TransactionQueue(100)
     [candidate] = prepare(network, 1)
     message = make_message(network, [candidate])
     sets.add(SLOT, message, queue)
@@ -145,7 +174,7 @@ def test_what_is_past_is_forgotten() -> None:
 
 def test_a_set_named_in_two_slots_is_asked_for_and_given_up_in_both() -> None:
     """Else who names a set that does not exist twice would keep the later slot open for ever."""
-    sets, nowhere = TransactionSets(), Hash(b"n" * 32)
+    sets, nowhere = TransactionSets(OTHERS), Hash(b"n" * 32)
     assert sets.pursue(SLOT, nowhere, ANNA)
     assert not sets.pursue(SLOT + 1, nowhere, ANNA)
     assert len(sets.ask_again(SLOT)) == 1

@@ -22,7 +22,7 @@ class World:
 
     def __init__(self) -> None:
         self.network: Network = make_economy()
-        self.sets = TransactionSets()
+        self.sets = TransactionSets(frozenset())
         self.queue = TransactionQueue(100)
         self.values = Values(self.network.ledger, self.sets)
         self.values.now_ms = self.network.ledger.header.close_time_ms + 1_000
