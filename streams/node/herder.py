@@ -179,10 +179,9 @@ class Herder:
         return [Send(peer, Lane.REPLIES, Message(reply))]
 
     def _receive_set_unknown(
-        self, peer: PublicKey, body: overlay.SetUnknown, now_ms: int
+        self, peer: PublicKey, body: overlay.SetUnknown, _: int
     ) -> list[Output]:
-        asked = self._fetcher.note_unknown(body.set_hash, peer)
-        return asked + self._revalidate() + self._advance(now_ms)
+        return self._fetcher.note_unknown(body.set_hash, peer)
 
     def _receive_advert(
         self, peer: PublicKey, body: overlay.AdvertTransactions, now_ms: int

@@ -31,8 +31,13 @@ BATCHES_MAX = 8  # on their way at once: the workers go on while the herder clos
 ON_THE_WAY_MAX = BATCH_MAX * BATCHES_MAX
 POLL_S = 0.02
 # What is read ahead: thousands of envelopes, but few of the largest messages that a broker takes,
-# which cost a node their size several times over. One that is larger than a fetch still comes.
-FETCH_SETTINGS = {"fetch.message.max.bytes": 1024 * 1024, "queued.max.messages.kbytes": 8 * 1024}
+# which cost a node their size several times over. One that is larger than a fetch still comes. Once
+# that much waits, the library would look away for a second: a few huge messages held up all others.
+FETCH_SETTINGS = {
+    "fetch.message.max.bytes": 1024 * 1024,
+    "queued.max.messages.kbytes": 8 * 1024,
+    "fetch.queue.backoff.ms": 20,
+}
 
 log = structlog.get_logger()
 

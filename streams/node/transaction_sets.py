@@ -13,6 +13,7 @@ from streams.ledger.membership import validate_set
 from streams.node.queue import TransactionQueue
 
 ROUNDS_MAX = 10  # of asking again; then consensus goes on without the set
+CHASED_MAX = 16  # sets wanted at once; honest nodes name fewer
 UNASKED_MAX = 4  # sets that one peer may send in a slot before anybody asks for them
 DEMANDED_MAX = 10_000  # hashes in one demand
 Question: TypeAlias = tuple[PublicKey | None, Message]  # whom to ask what; None: everybody
@@ -93,16 +94,23 @@ class TransactionSets:
         pursuit.without.add(peer)
         if pursuit.without == self._others:
             self.given_up.add(set_hash)
-            return []
-        return [self._get_question(set_hash, pursuit)]
+        return [self._get_question(set_hash, pursuit)] if self._is_chased(set_hash) else []
+
+    def _is_chased(self, set_hash: Hash) -> bool:
+        """Whether more may be asked than one peer at a time and a pause after each: not while
+        somebody names sets by the hundred, and not for what nobody has."""
+        return len(self._pursuits) <= CHASED_MAX and set_hash not in self.given_up
 
     def _get_question(self, set_hash: Hash, pursuit: Pursuit) -> Question:
         known = self._sets.get(set_hash)
+        source = next(iter(pursuit.sources), None)
         if known is not None:
             demand = DemandTransactions(tuple(sorted(known.missing)[:DEMANDED_MAX]))
-            return next(iter(pursuit.sources), None), Message(demand)
-        having = (source for source in pursuit.sources if source not in pursuit.without)
-        return next(having, None), Message(SetRequest(set_hash))
+            return source, Message(demand)
+        if self._is_chased(set_hash):
+            having = (each for each in pursuit.sources if each not in pursuit.without)
+            source = next(having, None)
+        return source, Message(SetRequest(set_hash))
 
     def find_candidate(self, envelope_hash: Hash) -> Candidate | None:
         """An envelope that some kept set has, also once it was closed."""

@@ -154,7 +154,7 @@ class Liar:
         genesis = (place.folder.config / "genesis.json").read_bytes()
         quorum_set = open_genesis(decode_genesis(genesis)).ledger.state.get_validators().quorum_set
         self.quorum_set_hash = compute_hash(encode(normalise_quorum_set(quorum_set)))
-        reader = next(each for each in whole_set.readers.values() if each.headers)
+        reader = whole_set.readers[name]
         self.sequence = max(reader.headers)
         self.header = reader.headers[self.sequence]
         self.header_hash = compute_hash(self.header)
@@ -244,7 +244,7 @@ def test_a_peer_gone_bad_stops_nobody(whole_set: WholeSet, fault_round: int) -> 
     del fault_round
     bad, *others = reversed(network.CORES)
     place, network_id = whole_set.running.place, whole_set.workload.network_id
-    whole_set.check()
+    whole_set.readers[bad].read_to(whole_set.wait_until_level())
     liar = Liar(whole_set, bad)
     whole_set.stop(bad)
     ids, memory = whole_set.get_process_ids(others), whole_set.get_memory(others)

@@ -46,7 +46,7 @@ HISTORY = {
 }
 DIGEST = """
 SELECT count(*), sum(hashtextextended((to_jsonb(t) - 'certificate')::text, 0)::numeric)
-FROM horizon.{} t WHERE {} <= %s"""
+FROM horizon.{} t WHERE {} BETWEEN %s AND %s"""
 
 
 class WholeSet(NativeServers):
@@ -56,6 +56,7 @@ class WholeSet(NativeServers):
         super().__init__(running)
         self.acknowledged: set[Hash] = set()
         self.turn = 0
+        self.checked = 0  # the last ledger of the check before
         place = self.running.place
         genesis_file = network.get_genesis_file(place)
         opened = open_genesis(decode_genesis(genesis_file.read_bytes()))
@@ -79,9 +80,11 @@ class WholeSet(NativeServers):
         return Set.open(self.running.place.folder.root)
 
     @contextlib.contextmanager
-    def under_load(self, names: list[str], follow: str, count: int, rate: float) -> Iterator[None]:
+    def under_load(
+        self, names: list[str], follow: str, count: int, rate: float, closed_s: float = CLOSED_S
+    ) -> Iterator[None]:
         """Payments are produced from here on. At the end of the context all of them were, and
-        stand in ledgers of node `follow`; `check` asks for them ever after."""
+        stand in ledgers of node `follow` within `closed_s`; `check` asks for them ever after."""
         load = self.workload
         payments = make_payments(load, names, count)
         follower = Follower.open(load.kafka, follow)
@@ -94,7 +97,7 @@ class WholeSet(NativeServers):
             producing.join()
         hashes = {transaction_hash for transaction_hash, _ in payments}
         try:
-            follower.wait_for(hashes, CLOSED_S)
+            follower.wait_for(hashes, closed_s)
         except TimeoutError as error:
             raise TimeoutError(f"{error}: {self.get_statuses()}") from None
         self.acknowledged |= hashes
@@ -168,7 +171,7 @@ class WholeSet(NativeServers):
     def check(self, acknowledged: Collection[Hash] = ()) -> None:
         """Equal hashes, every transaction that was ever acknowledged in the ledger exactly once,
         conservation per asset, Horizon equal to a fresh replay: one pair in turn, and the other
-        equal to it."""
+        equal to it in all that came since the check before, when it was the one replayed."""
         self.acknowledged |= set(acknowledged)
         # What Kafka alone has acknowledged may stand in the next ledger only.
         processes.wait_until(self._has_closed_all, CLOSED_S)
@@ -181,8 +184,9 @@ class WholeSet(NativeServers):
         self.turn += 1
         pairs = sorted(network.PAIRS, key=lambda pair: (int(pair) + self.turn) % len(network.PAIRS))
         self.check_views(pairs[0], last)
-        digests = [self.get_digest(pair, last) for pair in pairs]
+        digests = [self.get_digest(pair, self.checked + 1, last) for pair in pairs]
         assert digests[1:] == digests[:-1], "the views' histories differ"
+        self.checked = last
 
     def _has_closed_all(self) -> bool:
         """Whether the ledgers so far, which it reads, hold all that was acknowledged."""
@@ -199,15 +203,17 @@ class WholeSet(NativeServers):
         assert outcome.audit.is_equal
         assert outcome.differences == []
 
-    def get_digest(self, pair: str, last: int) -> list[tuple[Any, ...]]:
-        """Of the pair's history up to ledger `last`. Its state is that ledger's, or a later one's:
+    def get_digest(self, pair: str, first: int, last: int) -> list[tuple[Any, ...]]:
+        """Of the pair's history from ledger `first` to `last`. Its state is that ledger's, or a later one's:
         the header's state root says so."""
         self.wait_for_views(pair, last)
         with open_connection(self.get_processor_settings(pair).database.url.reveal()) as connection:
             assert audit(connection).is_equal, f"horizon{pair} has another state"
             assert connection.execute(UNBALANCED).fetchall() == [], "value was made or lost"
             queries = [DIGEST.format(table, column) for table, column in HISTORY.items()]
-            rows = [connection.execute(query.encode(), (last,)).fetchall() for query in queries]
+            rows = [
+                connection.execute(query.encode(), (first, last)).fetchall() for query in queries
+            ]
         return [row for found in rows for row in found]
 
     def get_processor_settings(self, pair: str) -> HorizonSettings:

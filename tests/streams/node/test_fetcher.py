@@ -7,7 +7,7 @@ from schemas.generated.overlay import Message, SetRequest
 from streams.ledger.hashes import ZERO_HASH
 from streams.node.fetcher import AGAIN_MS, FIRST_MS, Fetcher
 from streams.node.outputs import Broadcast, Lane, Send, StartTimer, Timer, TimerName
-from streams.node.transaction_sets import TransactionSets
+from streams.node.transaction_sets import CHASED_MAX, TransactionSets
 
 SLOT = 6
 ANNA, BEN, CLEO = PublicKey(b"a" * 32), PublicKey(b"b" * 32), PublicKey(b"c" * 32)
@@ -70,7 +70,20 @@ def test_who_lacks_a_set_is_passed_over_and_then_everybody_is_asked_at_once() ->
     assert sets.given_up == set()
     assert fetcher.note_unknown(ONE, CLEO) == []
     assert sets.given_up == {ONE}
-    assert fetcher.fire(SLOT, SLOT) == [everybody, StartTimer(TIMER, AGAIN_MS)]
+    assert fetcher.fire(SLOT, SLOT) == [ask(ANNA, ONE), StartTimer(TIMER, AGAIN_MS)]
+
+
+def test_sets_named_by_the_hundred_are_asked_for_one_question_each_at_a_time() -> None:
+    """Else a liar's thousand, answered by all that they are not here, would keep nodes busy."""
+    sets = TransactionSets(OTHERS)
+    fetcher = Fetcher(sets)
+    nowhere = [Hash(bytes([number]) * 32) for number in range(1, CHASED_MAX + 2)]
+    fetcher.want(SLOT, nominate(*nowhere), ANNA)
+    assert fetcher.note_unknown(nowhere[0], BEN) == []
+    assert fetcher.note_unknown(nowhere[0], ANNA) == []
+    assert fetcher.fire(SLOT, SLOT)[:-1] == [ask(ANNA, each) for each in nowhere]
+    fetcher.note_unknown(nowhere[0], CLEO)
+    assert sets.given_up == {nowhere[0]}
 
 
 def test_asking_ends_when_the_slot_is_closed() -> None:
