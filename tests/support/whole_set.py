@@ -204,8 +204,8 @@ class WholeSet(NativeServers):
         assert outcome.differences == []
 
     def get_digest(self, pair: str, first: int, last: int) -> list[tuple[Any, ...]]:
-        """Of the pair's history from ledger `first` to `last`. Its state is that ledger's, or a later one's:
-        the header's state root says so."""
+        """Of the pair's history from ledger `first` to `last`. Its state is that of `last`, or of
+        a later ledger: the header's state root says so."""
         self.wait_for_views(pair, last)
         with open_connection(self.get_processor_settings(pair).database.url.reveal()) as connection:
             assert audit(connection).is_equal, f"horizon{pair} has another state"
