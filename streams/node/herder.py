@@ -16,7 +16,7 @@ from schemas.generated import overlay
 from schemas.generated.common import PublicKey, Signature
 from schemas.generated.consensus import Nominate, ScpValue, Statement
 from schemas.generated.ledger import Certificate, HeaderSignature
-from schemas.generated.overlay import Message, TransactionSet
+from schemas.generated.overlay import Message, SetRequest, SetUnknown, TransactionSet
 from streams.consensus.quorum_set import get_nodes
 from streams.ledger.admission import Candidate, validate_envelope
 from streams.ledger.chain import ForgedLedger
@@ -171,27 +171,13 @@ class Herder:
             return self._fetcher.pursue(known.slot, set_hash, peer)
         return self._revalidate() + self._advance(now_ms)
 
-    def _receive_set_request(
-        self, peer: PublicKey, body: overlay.SetRequest, _: int
-    ) -> list[Output]:
+    def _receive_set_request(self, peer: PublicKey, body: SetRequest, _: int) -> list[Output]:
         known = self._sets.get(body.set_hash)
-        reply = overlay.SetUnknown(body.set_hash) if known is None else known.message
+        reply = SetUnknown(body.set_hash) if known is None else known.message
         return [Send(peer, Lane.REPLIES, Message(reply))]
 
-    def _receive_set_unknown(
-        self, peer: PublicKey, body: overlay.SetUnknown, _: int
-    ) -> list[Output]:
+    def _receive_set_unknown(self, peer: PublicKey, body: SetUnknown, _: int) -> list[Output]:
         return self._fetcher.note_unknown(body.set_hash, peer)
-
-    def _receive_advert(
-        self, peer: PublicKey, body: overlay.AdvertTransactions, now_ms: int
-    ) -> list[Output]:
-        return self.intake.receive_advert(peer, body, now_ms)
-
-    def _receive_demand(
-        self, peer: PublicKey, body: overlay.DemandTransactions, _: int
-    ) -> list[Output]:
-        return self.intake.receive_demand(peer, body)
 
     def _receive_signed_header(
         self, peer: PublicKey, body: overlay.SignedHeader, _: int
@@ -398,10 +384,10 @@ class Herder:
 HANDLERS: dict[type, Callable[[Herder, PublicKey, Any, int], list[Output]]] = {
     overlay.Statements: Herder._receive_statements,
     overlay.TransactionSet: Herder._receive_set,
-    overlay.SetRequest: Herder._receive_set_request,
-    overlay.SetUnknown: Herder._receive_set_unknown,
-    overlay.AdvertTransactions: Herder._receive_advert,
-    overlay.DemandTransactions: Herder._receive_demand,
+    SetRequest: Herder._receive_set_request,
+    SetUnknown: Herder._receive_set_unknown,
+    overlay.AdvertTransactions: lambda self, *said: self.intake.receive_advert(*said),
+    overlay.DemandTransactions: lambda self, peer, body, _: self.intake.receive_demand(peer, body),
     overlay.SignedHeader: Herder._receive_signed_header,
     overlay.CertificateReply: Herder._receive_certificate,
     overlay.StateRequest: Herder._receive_state_request,
