@@ -9,6 +9,7 @@ from streams.ledger import close
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.hash_window import HashWindow
 from streams.node.herder import Herder
+from streams.node.intake import Intake
 from streams.node.offsets import Offsets
 from streams.node.outputs import Output, Persist
 from tests.simulation.checks import Broken
@@ -62,7 +63,7 @@ def apply_as_they_came(patch: pytest.MonkeyPatch) -> None:
 def skip_offsets(patch: pytest.MonkeyPatch) -> None:
     """After a restart nothing is read again, and peers' queues are of no help."""
     patch.setattr(Offsets, "get_next", lambda self: dict(self._next))
-    patch.setattr(Herder, "_receive_advert", do_nothing_at_all)
+    patch.setattr(Intake, "receive_advert", do_nothing_at_all)
 
 
 def forget_to_resend(patch: pytest.MonkeyPatch) -> None:
