@@ -151,6 +151,9 @@ def main() -> None:
             for server, folder in folders.items():
                 sys.stderr.write(f"the disk of {server} is full: round {number} of {rounds}\n")
                 run_round(whole_set, server, folder)
+    for folder in folders.values():  # what is mounted could not be removed with its set
+        subprocess.run(["umount", str(folder)], check=True)
+    shutil.rmtree(whole_set.running.place.folder.root)
 
 
 if __name__ == "__main__":
