@@ -11,12 +11,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from infra.local.processes import wait_until
 from processors.horizon import rebuild, replay
 from processors.horizon.audit import audit
 from processors.horizon.rebuild import Difference, ReplayProgress
 from processors.horizon.replay import ReplayError, run
 from processors.horizon.store import open_connection
+from schemas.settings import CRASH_VARIABLE
+from streams.kill_points import HORIZON_LABELS
 from tests.processors.economies import make_busy_network, make_varied_network
 from tests.processors.support import Views, encode_toml
 from tests.support.network import Network
@@ -27,6 +28,8 @@ import os, pathlib, sys
 from processors.horizon.config import HorizonSettings
 from processors.horizon.replay import run
 from schemas.settings import load_config
+from streams.kill_points import kill_points
+kill_points.arm(os.environ)
 run(load_config(HorizonSettings, pathlib.Path(sys.argv[1]), os.environ))
 """
 
@@ -34,6 +37,11 @@ run(load_config(HorizonSettings, pathlib.Path(sys.argv[1]), os.environ))
 @pytest.fixture(scope="module")
 def varied() -> Network:
     return make_varied_network()
+
+
+@pytest.fixture(scope="module")
+def busy() -> Network:
+    return make_busy_network(300, payments=5)
 
 
 def get_schemas(views: Views) -> list[str]:
@@ -115,19 +123,20 @@ def test_history_before_the_first_ledger_asked_for_is_kept(
         run(views.get_settings(), from_sequence=0)
 
 
-def test_a_killed_replay_goes_on_where_it_was(servers: Servers, tmp_path: Path) -> None:
-    network = make_busy_network(300, payments=5)
-    views = Views(servers, tmp_path, network)
-    views.fold(network.records)
+@pytest.mark.parametrize("label", HORIZON_LABELS)
+def test_a_killed_replay_goes_on_where_it_was(
+    servers: Servers, tmp_path: Path, busy: Network, label: str
+) -> None:
+    views = Views(servers, tmp_path, busy)
+    views.fold(busy.records)
     before = views.get_rows()
     config = tmp_path / "replay.toml"
     config.write_text(encode_toml(views.get_settings()))
-    process = subprocess.Popen([sys.executable, "-c", REPLAY, str(config)], env=os.environ)
-    assert wait_until(lambda: get_replayed(views) > 0, 60)
-    process.send_signal(signal.SIGKILL)
-    process.wait(10)
-    stopped_at = get_replayed(views)
-    assert 0 < stopped_at < len(network.records)
+    command = [sys.executable, "-c", REPLAY, str(config)]
+    environment = {**os.environ, CRASH_VARIABLE: f"{label}:2"}  # among the four times it commits
+    done = subprocess.run(command, env=environment, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert 0 < get_replayed(views) < len(busy.records)
     outcome = run(views.get_settings())
     assert outcome.transactions < len(before["transactions"])
     assert views.get_rows() == before
