@@ -71,8 +71,8 @@ def test_killed_at_any_moment_every_row_is_there_once(
     views = Views(servers, tmp_path, busy)
     for start in range(0, len(busy.records), 31):
         views.log.publish(*busy.records[start : start + 31])
+        first = views.get_sequence()
         with views.run() as processor:
-            first = views.get_sequence()
             processor.wait_until(lambda at=first: views.get_sequence() > at)  # type: ignore[misc]
             processor.kill()
     with views.run() as processor:
