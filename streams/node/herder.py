@@ -383,7 +383,7 @@ class Herder:
 
 HANDLERS: dict[type, Callable[[Herder, PublicKey, Any, int], list[Output]]] = {
     overlay.Statements: Herder._receive_statements,
-    overlay.TransactionSet: Herder._receive_set,
+    TransactionSet: Herder._receive_set,
     SetRequest: Herder._receive_set_request,
     SetUnknown: Herder._receive_set_unknown,
     overlay.AdvertTransactions: lambda self, *said: self.intake.receive_advert(*said),

@@ -19,8 +19,10 @@ from confluent_kafka import Producer
 from infra.local.kafka_admin import Topic
 from infra.local.migrations import apply_migrations
 from infra.local.processes import wait_until
+from processors.horizon.audit import audit
 from processors.horizon.config import HorizonSettings
 from processors.horizon.schema import MIGRATIONS
+from processors.horizon.store import open_connection
 from schemas.codec import frame
 from schemas.generated.ledger import LedgerRecord
 from schemas.settings import DatabaseSettings, Secret
@@ -113,6 +115,11 @@ class Views:
             table: sorted(self.query(f"SELECT * FROM {schema}.{table}"), key=repr)  # noqa: S608
             for table in (*HISTORY, *STATE)
         }
+
+    def is_right(self) -> bool:
+        """Whether current state hashes to the root in the last ledger's header."""
+        with open_connection(self.url) as connection:
+            return audit(connection).is_equal
 
     @contextlib.contextmanager
     def run(self, **changes: Any) -> Iterator["Processor"]:

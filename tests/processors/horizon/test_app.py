@@ -7,24 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from processors.horizon.audit import audit
-from processors.horizon.store import open_connection
 from processors.ledger_feed.stream import SESSION_S
 from schemas.generated.common import Hash
 from schemas.generated.events import Admission, AdmissionCode
 from schemas.generated.ledger import LedgerRecord
 from schemas.settings import DatabaseSettings, Secret
-from tests.processors.economies import make_busy_network, make_varied_network
+from tests.processors.economies import make_busy_network
 from tests.processors.support import Log, Views
 from tests.support.network import Network
 from tests.support.servers import Servers
 
 NOW_MS = time.time_ns() // 1_000_000
-
-
-@pytest.fixture(scope="module")
-def varied() -> Network:
-    return make_varied_network()
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +34,6 @@ def get_expected(views: Views, records: Sequence[LedgerRecord], tmp_path: Path) 
     return others.get_rows()
 
 
-def is_right(views: Views) -> bool:
-    with open_connection(views.url) as connection:
-        return audit(connection).is_equal
-
-
 def test_views_hold_every_ledger_and_the_state_root_is_the_header_s(
     servers: Servers, tmp_path: Path, varied: Network
 ) -> None:
@@ -56,7 +44,7 @@ def test_views_hold_every_ledger_and_the_state_root_is_the_header_s(
         views.log.publish(*varied.records[5:])
         processor.wait_for(len(varied.records))
         assert processor.stop() == 0
-    assert is_right(views)
+    assert views.is_right()
     assert [row[0] for row in views.query("SELECT sequence FROM horizon.ledgers ORDER BY 1")] == [
         *range(1, len(varied.records) + 1)
     ]
@@ -77,7 +65,7 @@ def test_killed_at_any_moment_every_row_is_there_once(
             processor.kill()
     with views.run() as processor:
         processor.wait_for(len(busy.records))
-    assert is_right(views)
+    assert views.is_right()
     assert views.get_rows() == get_expected(views, busy.records, tmp_path)
     assert list(scratch.iterdir()) == [], "a killed processor leaves files behind"
 
@@ -134,7 +122,7 @@ def test_a_wrong_offset_is_only_a_hint(servers: Servers, tmp_path: Path, varied:
         with views.connect() as connection:
             connection.execute("UPDATE horizon.progress SET kafka_offset = %s", (offset,))
         views.fold(varied.records[views.get_sequence() : views.get_sequence() + 1])
-    assert is_right(views)
+    assert views.is_right()
 
 
 def test_views_follow_another_node_from_where_they_stand(
@@ -146,7 +134,7 @@ def test_views_follow_another_node_from_where_they_stand(
     other.publish(*varied.records)
     with views.run(ledgers_topic=other.topic) as processor:
         processor.wait_for(len(varied.records))
-    assert is_right(views)
+    assert views.is_right()
 
 
 def test_the_older_of_two_processors_is_fenced(
@@ -162,7 +150,7 @@ def test_the_older_of_two_processors_is_fenced(
             newer.wait_for(len(varied.records))
             assert older.wait_for_end() == 1
             assert "Fenced" in older.read_log()
-    assert is_right(views)
+    assert views.is_right()
 
 
 def test_a_processor_that_slept_longer_than_its_session_goes_on(
@@ -178,7 +166,7 @@ def test_a_processor_that_slept_longer_than_its_session_goes_on(
         processor.process.send_signal(signal.SIGCONT)
         views.log.publish(*busy.records[60:])
         processor.wait_for(len(busy.records))
-    assert is_right(views)
+    assert views.is_right()
 
 
 def test_without_its_schema_it_says_what_to_do(

@@ -18,7 +18,7 @@ from processors.horizon.replay import ReplayError, run
 from processors.horizon.store import open_connection
 from schemas.settings import CRASH_VARIABLE
 from streams.kill_points import HORIZON_LABELS
-from tests.processors.economies import make_busy_network, make_varied_network
+from tests.processors.economies import make_busy_network
 from tests.processors.support import Views, encode_toml
 from tests.support.network import Network
 from tests.support.servers import Servers
@@ -32,11 +32,6 @@ from streams.kill_points import kill_points
 kill_points.arm(os.environ)
 run(load_config(HorizonSettings, pathlib.Path(sys.argv[1]), os.environ))
 """
-
-
-@pytest.fixture(scope="module")
-def varied() -> Network:
-    return make_varied_network()
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +55,6 @@ def get_indexes(views: Views) -> list[Any]:
     )
 
 
-def is_right(views: Views) -> bool:
-    with open_connection(views.url) as connection:
-        return audit(connection).is_equal
-
-
 def test_rebuilt_views_take_the_place_of_damaged_ones(
     servers: Servers, tmp_path: Path, varied: Network
 ) -> None:
@@ -74,7 +64,7 @@ def test_rebuilt_views_take_the_place_of_damaged_ones(
     with views.connect() as connection:
         connection.execute("UPDATE horizon.balances SET amount = amount + 1")
         connection.execute("DELETE FROM horizon.movements WHERE amount < 100")
-    assert not is_right(views)
+    assert not views.is_right()
     states: list[ReplayProgress] = []
     outcome = run(views.get_settings(), report=states.append)
     assert outcome.is_live
@@ -287,7 +277,7 @@ def test_the_live_processor_and_readers_do_not_notice_the_swap(
         reader.join(10)
     assert reader.errors == []
     assert reader.sequences == sorted(reader.sequences)
-    assert is_right(views)
+    assert views.is_right()
     assert run(views.get_settings(), verify=True).differences == []
 
 
