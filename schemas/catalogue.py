@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-CODES = ("AdmissionCode", "OperationCode", "TransactionCode")
+CODES = ("RejectionCode", "OperationCode", "TransactionCode")
 
 
 def get_code_enums(named: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

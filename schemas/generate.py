@@ -26,7 +26,7 @@ FOLDERS = ("common", "operations", "transactions", "consensus", "ledger", "event
 FRAMED = (
     "transactions.TransactionEnvelope",
     "ledger.LedgerRecord",
-    "events.Admission",
+    "events.Rejection",
 )
 
 

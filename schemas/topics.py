@@ -64,11 +64,11 @@ TOPICS = (
         has_personal_data=False,
     ),
     Topic(
-        name="<node>.admissions",
+        name="<node>.rejections",
         writers=(Role.OWN_CORE,),
         readers=(Role.HORIZON_PROCESSOR, Role.USERS),
         key="envelope hash, 32 bytes",
-        value="events.Admission, framed",
+        value="events.Rejection, framed",
         partitions=1,
         retention_ms=HOUR_MS,
         has_personal_data=False,
@@ -105,8 +105,8 @@ def get_ledgers_topic(node: str) -> str:
     return f"{node}.ledgers"
 
 
-def get_admissions_topic(node: str) -> str:
-    return f"{node}.admissions"
+def get_rejections_topic(node: str) -> str:
+    return f"{node}.rejections"
 
 
 def get_topics(nodes: tuple[str, ...]) -> tuple[Topic, ...]:

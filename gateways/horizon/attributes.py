@@ -21,28 +21,28 @@ class LedgerAttributes(msgspec.Struct, frozen=True):
 
 
 class OperationCodeAttributes(msgspec.Struct, frozen=True):
-    """What came of one operation: SUCCESS or the symbol of its refusal. `index` starts at 0."""
+    """What came of one operation: SUCCESS or the symbol of its rejection. `index` starts at 0."""
 
     index: int
     type: str
     code: str
 
 
-class AdmissionAttributes(msgspec.Struct, frozen=True):
-    """A node's refusal at its door. Other nodes may have taken the envelope."""
+class RejectionAttributes(msgspec.Struct, frozen=True):
+    """A node's rejection at its door. Other nodes may have taken the envelope."""
 
     node: str
     envelope_hash: str
     code: str
     detail: str
     ledger_sequence: str
-    refused_at: str
+    rejected_at: str
 
 
 class TransactionAttributes(msgspec.Struct, frozen=True):
     """A transaction, or what is known of one on its way.
 
-    `status`: pending, success, failed, refused (by most nodes, provisional) or expired.
+    `status`: pending, success, failed, rejected (by most nodes, provisional) or expired.
     `is_final`: whether it can still change. `envelope`, `result`: bytes in base64.
     """
 
@@ -62,7 +62,7 @@ class TransactionAttributes(msgspec.Struct, frozen=True):
     envelope_hash: str | None = None
     envelope: str | None = None
     result: str | None = None
-    admissions: list[AdmissionAttributes] = []
+    rejections: list[RejectionAttributes] = []
 
 
 class OperationAttributes(msgspec.Struct, frozen=True):

@@ -50,12 +50,12 @@ SIGNERS_OF_OPERATION = (
     " where p.account_id = asking.account_id and p.operation_id = %s) or account_id = %s limit 1"
 )
 ENTRY = PointQuery("select key, entry from horizon.entries where key = any(%s)")
-ADMISSIONS_OF_ENVELOPE = PointQuery(
-    "select envelope_hash as key, * from horizon.admissions where envelope_hash = any(%s)"
+REJECTIONS_OF_ENVELOPE = PointQuery(
+    "select envelope_hash as key, * from horizon.rejections where envelope_hash = any(%s)"
     " order by node"
 )
-ADMISSIONS_OF_TRANSACTION = PointQuery(
-    "select transaction_hash as key, * from horizon.admissions where transaction_hash = any(%s)"
+REJECTIONS_OF_TRANSACTION = PointQuery(
+    "select transaction_hash as key, * from horizon.rejections where transaction_hash = any(%s)"
     " order by envelope_hash, node"
 )
 ASSET_DIGITS = PointQuery(

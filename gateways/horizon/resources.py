@@ -8,7 +8,6 @@ from typing import Any
 
 from gateways.horizon.attributes import (
     AccountAttributes,
-    AdmissionAttributes,
     AssetAttributes,
     BalanceAttributes,
     EffectAttributes,
@@ -19,6 +18,7 @@ from gateways.horizon.attributes import (
     OperationAttributes,
     OperationCodeAttributes,
     ParticipantAttributes,
+    RejectionAttributes,
     SignerAttributes,
     TransactionAttributes,
 )
@@ -101,14 +101,14 @@ def render_codes(
     ]
 
 
-def render_admission(row: Any) -> AdmissionAttributes:
-    return AdmissionAttributes(
+def render_rejections(row: Any) -> RejectionAttributes:
+    return RejectionAttributes(
         row.node,
         row.envelope_hash.hex(),
         row.code,
         row.detail,
         str(row.ledger_sequence),
-        format_time(row.refused_at_ms),
+        format_time(row.rejected_at_ms),
     )
 
 

@@ -104,14 +104,14 @@ POST_TRANSACTION = Route(
             "wait",
             choice("ingest", "result"),
             "`ingest` (default): answer when it is durable. `result`: when a ledger has it, most "
-            "nodes refuse it, or the time for a request is over.",
+            "nodes reject it, or the time for a request is over.",
         ),
     ),
     accepts={**dict.fromkeys(JSON_TYPES, Submission), AVRO_TYPE: bytes},
     statuses=(200, 202),
     problems=(
         problems.BAD_REQUEST,
-        problems.TRANSACTION_REFUSED,
+        problems.TRANSACTION_REJECTED,
         problems.OPERATION_INVALID,
         problems.TRANSACTION_FAILED,
         problems.CONTENT_TOO_LARGE,

@@ -32,7 +32,7 @@ from streams.ledger.admission import Candidate
 from streams.ledger.genesis import decode_genesis, open_genesis
 from streams.ledger.keys import NETWORK_SETTINGS, VALIDATORS
 
-LEDGER_CHANNEL, ADMISSION_CHANNEL = "horizon_ledger", "horizon_admission"
+LEDGER_CHANNEL, REJECTION_CHANNEL = "horizon_ledger", "horizon_rejection"
 KNOWN_BALANCES_MAX = 200_000
 RECENT_MAX = 50_000
 
@@ -60,9 +60,9 @@ class Horizon:
         limits = settings.limits
         self.rates = Rates({"reads": limits.reads, "submissions": limits.submissions}, self.store)
         self.doorkeeper = Doorkeeper(settings.public_url, self.nonces)
-        self.ringer = BellRinger(url, (LEDGER_CHANNEL, ADMISSION_CHANNEL))
+        self.ringer = BellRinger(url, (LEDGER_CHANNEL, REJECTION_CHANNEL))
         self.ledger_bell = self.ringer.bells[LEDGER_CHANNEL]
-        self.admission_bell = self.ringer.bells[ADMISSION_CHANNEL]
+        self.rejection_bell = self.ringer.bells[REJECTION_CHANNEL]
         heartbeat_seconds = self.genesis_settings.heartbeat_ms / 1000
         self.progress = ProgressWatch(
             self.database, self.ledger_bell, self.metrics, heartbeat_seconds
@@ -128,8 +128,8 @@ class Horizon:
                 quorum_set = entry.quorum_set
         return settings, quorum_set
 
-    async def get_refusals_needed(self) -> int:
-        """How many nodes' refusals are those of most validators."""
+    async def get_rejections_needed(self) -> int:
+        """How many nodes' rejections are those of most validators."""
         _, quorum_set = await self.get_network()
         return len(get_nodes(quorum_set)) // 2 + 1
 

@@ -1,4 +1,4 @@
-"""What is known of a transaction: in a ledger, on its way, refused by most nodes, or expired.
+"""What is known of a transaction: in a ledger, on its way, rejected by most nodes, or expired.
 
 Nothing is kept here. Who submitted it was given an address that names the envelope's hash and its
 max_time, so that any gateway of the network can answer truthfully. Expired is final only once the
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateways.horizon import queries
-from gateways.horizon.attributes import AdmissionAttributes
-from gateways.horizon.resources import SUCCESS, render_admission
+from gateways.horizon.attributes import RejectionAttributes
+from gateways.horizon.resources import SUCCESS, render_rejections
 from gateways.horizon.service import Horizon
 from gateways.http.values import format_time
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Status:
 
     word: str
     row: Any
-    admissions: tuple[AdmissionAttributes, ...]
+    rejections: tuple[RejectionAttributes, ...]
     sequence: int
     close_time_ms: int
     code: str | None = None
@@ -52,48 +52,48 @@ class Status:
     def detail(self) -> str:
         if self.row is not None:
             return f"ledger {self.row.ledger_sequence} holds it with code {self.row.result_code}"
-        details = next((each.detail for each in self.admissions if each.code == self.code), "")
-        return f"most nodes refuse it now: {self.code}: {details}"
+        details = next((each.detail for each in self.rejections if each.code == self.code), "")
+        return f"most nodes reject it now: {self.code}: {details}"
 
 
 async def get_status(horizon: Horizon, expectation: Expectation) -> Status:
     """Raises Problem when the views cannot be read."""
     by_envelope = expectation.envelope_hash is not None
-    admissions = (
-        (queries.ADMISSIONS_OF_ENVELOPE, expectation.envelope_hash)
+    query = (
+        (queries.REJECTIONS_OF_ENVELOPE, expectation.envelope_hash)
         if by_envelope
-        else (queries.ADMISSIONS_OF_TRANSACTION, expectation.transaction_hash)
+        else (queries.REJECTIONS_OF_TRANSACTION, expectation.transaction_hash)
     )
     snapshot = await horizon.database.get_points(
-        (queries.TRANSACTION, expectation.transaction_hash), admissions
+        (queries.TRANSACTION, expectation.transaction_hash), query
     )
-    rows, refusals = snapshot.rows
+    rows, rejections = snapshot.rows
     at = (snapshot.sequence, snapshot.close_time_ms)
     if rows:
         word = "success" if rows[0].result_code == SUCCESS else "failed"
         return Status(word, rows[0], (), *at)
-    told = tuple(render_admission(each) for each in refusals)
+    told = tuple(render_rejections(each) for each in rejections)
     max_time_ms = expectation.max_time_ms
     if max_time_ms is not None and snapshot.close_time_ms > max_time_ms:
         return Status("expired", None, told, *at)
-    code = await _get_common_refusal(horizon, refusals)
+    code = await _get_common_rejection(horizon, rejections)
     if code is not None:
-        return Status("refused", None, told, *at, code)
+        return Status("rejected", None, told, *at, code)
     is_known = bool(told) or (by_envelope and max_time_ms is not None)
     return Status("pending" if is_known else "unknown", None, told, *at)
 
 
-async def _get_common_refusal(horizon: Horizon, rows: list[Any]) -> str | None:
-    """The code most often given, if most validators refuse one and the same envelope.
+async def _get_common_rejection(horizon: Horizon, rows: list[Any]) -> str | None:
+    """The code most often given, if most validators reject one and the same envelope.
 
     DUPLICATE says that a ledger holds the transaction: these views will have it soon.
     """
-    refusing = [row for row in rows if row.code != AdmissionCode.DUPLICATE.name]
-    if not refusing:
+    rejecting = [row for row in rows if row.code != RejectionCode.DUPLICATE.name]
+    if not rejecting:
         return None
-    needed = await horizon.get_refusals_needed()
-    envelope_hash, count = Counter(row.envelope_hash for row in refusing).most_common(1)[0]
+    needed = await horizon.get_rejections_needed()
+    envelope_hash, count = Counter(row.envelope_hash for row in rejecting).most_common(1)[0]
     if count < needed:
         return None
-    codes = Counter(row.code for row in refusing if row.envelope_hash == envelope_hash)
+    codes = Counter(row.code for row in rejecting if row.envelope_hash == envelope_hash)
     return str(codes.most_common(1)[0][0])

@@ -1,6 +1,6 @@
 """POST /v3/transactions: check what needs no ledger, make the envelope durable, tell what came.
 
-A refusal here is final: the envelope can never enter a ledger. What nodes refuse is provisional.
+A rejection here is final: the envelope can never enter a ledger. What nodes reject is provisional.
 Nothing is said to be accepted before the broker has it.
 """
 
@@ -23,8 +23,8 @@ from gateways.http.documents import Document, Links, Meta, Resource, respond
 from gateways.http.problems import Problem
 from gateways.http.routes import Call
 from gateways.http.values import format_time
-from schemas.generated.events import AdmissionCode
-from streams.ledger.admission import Candidate, Refusal, validate_envelope
+from schemas.generated.events import RejectionCode
+from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.signatures import is_valid_signature
 
@@ -71,7 +71,7 @@ async def _submit(call: Call, horizon: Horizon) -> Response:
     )
     status = await get_status(horizon, expectation)
     if status.row is None and status.word == "expired":
-        _refuse(candidate, AdmissionCode.TOO_LATE, f"the ledger is at {status.closed_at}")
+        _reject(candidate, RejectionCode.TOO_LATE, f"the ledger is at {status.closed_at}")
     if status.row is None:
         _check_signatures(candidate)
         _check_operations(candidate)
@@ -104,22 +104,22 @@ async def _read_envelope(call: Call) -> bytes:
 
 def _admit(envelope: bytes, horizon: Horizon) -> Candidate:
     admitted = validate_envelope(envelope, horizon.network_id)
-    if isinstance(admitted, Refusal):
+    if isinstance(admitted, RejectionReason):
         transaction_hash = admitted.transaction_hash
         members: dict[str, Any] = {"code": admitted.code.name, "provisional": False}
         if transaction_hash is not None:
             members["transaction_hash"] = transaction_hash.hex()
-        raise Problem(problems.TRANSACTION_REFUSED, admitted.detail, members)
+        raise Problem(problems.TRANSACTION_REJECTED, admitted.detail, members)
     return admitted
 
 
-def _refuse(candidate: Candidate, code: AdmissionCode, detail: str) -> None:
+def _reject(candidate: Candidate, code: RejectionCode, detail: str) -> None:
     members = {
         "code": code.name,
         "provisional": False,
         "transaction_hash": candidate.transaction_hash.hex(),
     }
-    raise Problem(problems.TRANSACTION_REFUSED, detail, members)
+    raise Problem(problems.TRANSACTION_REJECTED, detail, members)
 
 
 def _check_signatures(candidate: Candidate) -> None:
@@ -129,7 +129,7 @@ def _check_signatures(candidate: Candidate) -> None:
     ):
         if not is_valid_signature(signer, candidate.transaction_hash, signature):
             detail = f"signature {number} is not over this transaction's hash on this network"
-            _refuse(candidate, AdmissionCode.BAD_SIGNATURE, detail)
+            _reject(candidate, RejectionCode.BAD_SIGNATURE, detail)
 
 
 def _check_operations(candidate: Candidate) -> None:
@@ -159,12 +159,12 @@ async def _wait(horizon: Horizon, expectation: Expectation) -> Status:
     try:
         async with asyncio.timeout(horizon.settings.result_seconds_max):
             while True:
-                ledgers, admissions = horizon.ledger_bell.count, horizon.admission_bell.count
+                ledgers, rejections = horizon.ledger_bell.count, horizon.rejection_bell.count
                 status = await get_status(horizon, expectation)
                 if status.word != "pending":
                     return status
                 await _wait_for_any(
-                    (horizon.ledger_bell, ledgers), (horizon.admission_bell, admissions)
+                    (horizon.ledger_bell, ledgers), (horizon.rejection_bell, rejections)
                 )
     except TimeoutError:
         return await get_status(horizon, expectation)
@@ -183,15 +183,15 @@ def _answer(call: Call, expectation: Expectation, status: Status) -> Response:
     location = f"{call.public_url}{expectation.get_path()}"
     resource = make_resource(status, expectation)
     attributes = resource.attributes
-    if status.word in ("failed", "refused"):
-        kind = problems.TRANSACTION_FAILED if status.row else problems.TRANSACTION_REFUSED
+    if status.word in ("failed", "rejected"):
+        kind = problems.TRANSACTION_FAILED if status.row else problems.TRANSACTION_REJECTED
         members = {
             "transaction_hash": attributes.hash,
             "code": attributes.code,
             "provisional": not attributes.is_final,
             "operations": attributes.operations,
             "ledger_sequence": attributes.ledger_sequence,
-            "admissions": attributes.admissions,
+            "rejections": attributes.rejections,
         }
         raise Problem(kind, status.detail, members, {"Location": location})
     document = Document(
@@ -213,6 +213,6 @@ def make_resource(status: Status, expectation: Expectation) -> Resource[Transact
         code=status.code,
         max_time=None if max_time is None else format_time(max_time),
         envelope_hash=None if envelope_hash is None else envelope_hash.hex(),
-        admissions=list(status.admissions),
+        rejections=list(status.rejections),
     )
     return Resource("transactions", attributes.hash, attributes)

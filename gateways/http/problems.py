@@ -32,8 +32,8 @@ BAD_CURSOR = ProblemType(
     "The cursor does not belong to this request",
     "Follow the links of a page as they are, or start without page[cursor].",
 )
-TRANSACTION_REFUSED = ProblemType(
-    "transaction-refused",
+TRANSACTION_REJECTED = ProblemType(
+    "transaction-rejected",
     400,
     "The transaction was refused and is in no ledger",
     "See `code`. Where `provisional` is true, the same envelope may be sent again.",
@@ -166,7 +166,7 @@ VIEW_UNAVAILABLE = ProblemType(
 PROBLEM_TYPES: tuple[ProblemType, ...] = (
     BAD_REQUEST,
     BAD_CURSOR,
-    TRANSACTION_REFUSED,
+    TRANSACTION_REJECTED,
     OPERATION_INVALID,
     TRANSACTION_FAILED,
     SIGNATURE_REQUIRED,

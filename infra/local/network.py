@@ -21,8 +21,8 @@ from schemas.topics import (
     INGEST_TOPIC,
     MESSAGE_BYTES_MAX,
     Role,
-    get_admissions_topic,
     get_ledgers_topic,
+    get_rejections_topic,
     get_topics,
 )
 
@@ -82,7 +82,7 @@ def describe(place: Place) -> Mapping[str, Any]:
         "master_seed_file": str(_get_seed_file(place, "master")),
         "ingest_topic": INGEST_TOPIC,
         "ledgers_topics": [get_ledgers_topic(core) for core in CORES],
-        "admissions_topics": [get_admissions_topic(core) for core in CORES],
+        "rejections_topics": [get_rejections_topic(core) for core in CORES],
         "horizon": [place.get_url(f"gateway{pair}.http") for pair in PAIRS],
         "cores": {
             core: {
@@ -176,7 +176,7 @@ def get_processor_settings(place: Place, pair: str, core: str) -> Mapping[str, A
         "genesis_file": str(get_genesis_file(place)),
         "ledgers_topic": get_ledgers_topic(core),
         "peer_topics": [get_ledgers_topic(other) for other in CORES if other != core],
-        "admissions_topics": [get_admissions_topic(other) for other in CORES],
+        "rejections_topics": [get_rejections_topic(other) for other in CORES],
     }
 
 

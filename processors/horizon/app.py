@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import psycopg
 import structlog
 
-from processors.horizon import admissions
+from processors.horizon import rejections
 from processors.horizon.config import HorizonSettings, Network, load_network
 from processors.horizon.store import LedgerStore, open_connection
 from processors.horizon.writer import LedgerWriter, get_feed
@@ -40,7 +40,7 @@ def main(settings: HorizonSettings) -> None:
                 settings.kafka,
                 [
                     _get_ledgers(stack, settings, network),
-                    *(_get_admissions(stack, settings, t) for t in settings.admissions_topics),
+                    *(_get_rejections(stack, settings, t) for t in settings.rejections_topics),
                 ],
             )
     except (ForgedLedger, UnfilledGap) as error:
@@ -71,6 +71,6 @@ def _get_ledgers(stack: ExitStack, settings: HorizonSettings, network: Network) 
     return Stream([settings.ledgers_topic], writer.write, lambda: writer.next_offset)
 
 
-def _get_admissions(stack: ExitStack, settings: HorizonSettings, topic: str) -> Stream:
+def _get_rejections(stack: ExitStack, settings: HorizonSettings, topic: str) -> Stream:
     connection = stack.enter_context(open_connection(settings.database.url.reveal()))
-    return Stream([topic], admissions.get_writer(connection, topic))
+    return Stream([topic], rejections.get_writer(connection, topic))

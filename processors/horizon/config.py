@@ -13,7 +13,7 @@ class HorizonSettings(Settings, frozen=True, kw_only=True):
     """`name`: of this instance, unique in the cluster, for each instance reads everything.
 
     `ledgers_topic`: of the node that is followed. `peer_topics`: of others, to fill gaps from.
-    `admissions_topics`: of the nodes whose refusals are shown. `genesis_file`: the network's.
+    `rejections_topics`: of the nodes whose rejections are shown. `genesis_file`: the network's.
     """
 
     name: str
@@ -22,7 +22,7 @@ class HorizonSettings(Settings, frozen=True, kw_only=True):
     genesis_file: str
     ledgers_topic: str
     peer_topics: tuple[str, ...] = ()
-    admissions_topics: tuple[str, ...] = ()
+    rejections_topics: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)

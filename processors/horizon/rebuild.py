@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from processors.horizon.admissions import copy_admissions
 from processors.horizon.indexes import defer_indexes
+from processors.horizon.rejections import copy_rejections
 from processors.horizon.schema import (
     LEDGER_SHIFT,
     LIVE,
@@ -212,7 +212,7 @@ def swap(connection: Connection, schema: str) -> str:
     old = f"{LIVE}_old_{match[1] if match else 0}"
     with connection.transaction():
         live = read_progress(connection)
-        copy_admissions(connection, schema)
+        copy_rejections(connection, schema)
         for name in ("replay", "deferred_indexes"):
             connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(schema, name)))
         if live is not None:

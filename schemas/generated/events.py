@@ -15,8 +15,8 @@ from schemas.generated.common import Hash as Hash
 from schemas.generated.common import U64 as U64
 
 
-class AdmissionCode(Enum):
-    """Why a node refused a transaction at its door, or keeps it out of every set."""
+class RejectionCode(Enum):
+    """Why a node rejected a transaction at its door, or keeps it out of every set."""
 
     MALFORMED = 0
     """The bytes are no canonical, framed TransactionEnvelope, or its signatures are not ascending
@@ -56,40 +56,40 @@ class AdmissionCode(Enum):
     """The node has too many transactions waiting. Send it again later."""
 
 
-ALL_AdmissionCode = tuple(AdmissionCode)
+ALL_RejectionCode = tuple(RejectionCode)
 
 
-def read_AdmissionCode(data: Any, at: int) -> tuple[AdmissionCode, int]:
+def read_RejectionCode(data: Any, at: int) -> tuple[RejectionCode, int]:
     index = data[at]
     if index & 1 or index > 32:
         read_bounded(data, at, 0, 16)  # raises
-    return ALL_AdmissionCode[index >> 1], at + 1
+    return ALL_RejectionCode[index >> 1], at + 1
 
 
-def write_AdmissionCode(value: AdmissionCode, out: bytearray) -> None:
-    if type(value) is not AdmissionCode:
-        raise Unencodable(f"{value!r} is not a AdmissionCode")
+def write_RejectionCode(value: RejectionCode, out: bytearray) -> None:
+    if type(value) is not RejectionCode:
+        raise Unencodable(f"{value!r} is not a RejectionCode")
     out.append(2 * value.value)
 
 
-class Admission(Record, frozen=True):
-    """A node's refusal of an envelope: provisional, other nodes may admit it."""
+class Rejection(Record, frozen=True):
+    """A node's rejection of an envelope: provisional, other nodes may admit it."""
 
     envelope_hash: Hash
     """SHA-256 of the envelope's bytes."""
     transaction_hash: None | Hash
     """The transaction's hash, where the envelope could be read."""
-    code: AdmissionCode
+    code: RejectionCode
     """Why."""
     detail: str
     """What was wrong where, for people."""
     ledger_sequence: U64
     """The node's last closed ledger at the time."""
-    refused_at_ms: U64
+    rejected_at_ms: U64
     """The node's clock."""
 
 
-def read_Admission(data: Any, at: int) -> tuple[Admission, int]:
+def read_Rejection(data: Any, at: int) -> tuple[Rejection, int]:
     f_envelope_hash = data[at : at + 32]
     at += 32
     f_transaction_hash: None | Hash = None
@@ -100,7 +100,7 @@ def read_Admission(data: Any, at: int) -> tuple[Admission, int]:
     if branch:
         f_transaction_hash = data[at : at + 32]
         at += 32
-    f_code, at = read_AdmissionCode(data, at)
+    f_code, at = read_RejectionCode(data, at)
     length = data[at]
     if length & 0x81:
         f_detail, at = read_string(data, at, 256)
@@ -110,12 +110,12 @@ def read_Admission(data: Any, at: int) -> tuple[Admission, int]:
         at = end
     f_ledger_sequence = from_bytes(data[at : at + 8])
     at += 8
-    f_refused_at_ms = from_bytes(data[at : at + 8])
+    f_rejected_at_ms = from_bytes(data[at : at + 8])
     at += 8
-    return Admission(f_envelope_hash, f_transaction_hash, f_code, f_detail, f_ledger_sequence, f_refused_at_ms), at
+    return Rejection(f_envelope_hash, f_transaction_hash, f_code, f_detail, f_ledger_sequence, f_rejected_at_ms), at
 
 
-def write_Admission(value: Admission, out: bytearray) -> None:
+def write_Rejection(value: Rejection, out: bytearray) -> None:
     if type(value.envelope_hash) is not bytes or len(value.envelope_hash) != 32:
         raise Unencodable("expected 32 bytes")
     out += value.envelope_hash
@@ -126,20 +126,20 @@ def write_Admission(value: Admission, out: bytearray) -> None:
         if type(value.transaction_hash) is not bytes or len(value.transaction_hash) != 32:
             raise Unencodable("expected 32 bytes")
         out += value.transaction_hash
-    write_AdmissionCode(value.code, out)
+    write_RejectionCode(value.code, out)
     write_string(value.detail, out, 256)
     write_unsigned(value.ledger_sequence, out, 8)
-    write_unsigned(value.refused_at_ms, out, 8)
+    write_unsigned(value.rejected_at_ms, out, 8)
 
 
 
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
-    AdmissionCode: read_AdmissionCode,
-    Admission: read_Admission,
+    RejectionCode: read_RejectionCode,
+    Rejection: read_Rejection,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
-    AdmissionCode: write_AdmissionCode,
-    Admission: write_Admission,
+    RejectionCode: write_RejectionCode,
+    Rejection: write_Rejection,
 }

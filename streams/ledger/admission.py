@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.codec import Malformed, decode
 from schemas.generated.common import Hash, PublicKey, Signature
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import Transaction, TransactionEnvelope
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
 from streams.ledger.operations.table import OPERATIONS
@@ -21,10 +21,10 @@ OPERATION_OUTPUT_BYTES = 200  # a refusal, a reference to the first use
 
 
 @dataclass(slots=True, frozen=True)
-class Refusal:
+class RejectionReason:
     """Why an envelope stays outside; `transaction_hash` where it could be read."""
 
-    code: AdmissionCode
+    code: RejectionCode
     detail: str
     transaction_hash: Hash | None = None
 
@@ -44,20 +44,22 @@ class Candidate(msgspec.Struct, eq=False, gc=False):
 
 def validate_envelope(
     envelope: bytes, network_id: Hash, envelope_hash: Hash | None = None
-) -> Candidate | Refusal:
+) -> Candidate | RejectionReason:
     """`envelope`: unframed TransactionEnvelope bytes, from anybody; with its hash if at hand."""
     try:
         if len(envelope) > ENVELOPE_BYTES_MAX:
-            return Refusal(AdmissionCode.MALFORMED, f"longer than {ENVELOPE_BYTES_MAX} bytes")
+            return RejectionReason(
+                RejectionCode.MALFORMED, f"longer than {ENVELOPE_BYTES_MAX} bytes"
+            )
         outer = decode(TransactionEnvelope, envelope)
         transaction = decode(Transaction, outer.transaction)
     except Malformed as error:
-        return Refusal(AdmissionCode.MALFORMED, str(error)[:256])
+        return RejectionReason(RejectionCode.MALFORMED, str(error)[:256])
     transaction_hash = compute_transaction_hash(network_id, outer.transaction)
     signers = tuple(each.signer for each in outer.signatures)
-    refusal = _compute_refusal(transaction, signers, network_id)
-    if refusal is not None:
-        return Refusal(*refusal, transaction_hash)
+    rejection = _compute_rejection(transaction, signers, network_id)
+    if rejection is not None:
+        return RejectionReason(*rejection, transaction_hash)
     return Candidate(
         envelope=envelope,
         envelope_hash=envelope_hash or compute_hash(envelope),
@@ -78,15 +80,15 @@ def compute_output_bytes(transaction: Transaction, envelope: bytes) -> int:
     return TRANSACTION_OUTPUT_BYTES + len(envelope) + operations
 
 
-def _compute_refusal(
+def _compute_rejection(
     transaction: Transaction, signers: tuple[PublicKey, ...], network_id: Hash
-) -> tuple[AdmissionCode, str] | None:
+) -> tuple[RejectionCode, str] | None:
     if any(a >= b for a, b in pairwise(signers)):
-        return AdmissionCode.MALFORMED, "signatures must be ascending by signer, each signer once"
+        return RejectionCode.MALFORMED, "signatures must be ascending by signer, each signer once"
     if transaction.network_id != network_id:
-        return AdmissionCode.WRONG_NETWORK, f"this network's id is {network_id.hex()}"
+        return RejectionCode.WRONG_NETWORK, f"this network's id is {network_id.hex()}"
     if not transaction.operations:
-        return AdmissionCode.MISSING_OPERATION, "the transaction has no operation"
+        return RejectionCode.MISSING_OPERATION, "the transaction has no operation"
     if transaction.max_time_ms < transaction.min_time_ms:
-        return AdmissionCode.BAD_TIME_BOUNDS, "max_time_ms lies before min_time_ms"
+        return RejectionCode.BAD_TIME_BOUNDS, "max_time_ms lies before min_time_ms"
     return None

@@ -7,9 +7,9 @@ with a bad signature. That each signature is true was verified before (see `admi
 from collections.abc import Sequence
 
 from schemas.generated.common import AccountID, Permission, PublicKey
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 from schemas.generated.ledger import Signer
-from streams.ledger.admission import Candidate, Refusal
+from streams.ledger.admission import Candidate, RejectionReason
 from streams.ledger.errors import InvalidSet
 from streams.ledger.hash_window import HashWindow
 from streams.ledger.operations.table import OPERATIONS
@@ -17,20 +17,20 @@ from streams.ledger.state import LedgerState
 from streams.ledger.values import SIGNATURE_THRESHOLD, has_permission
 
 
-def compute_refusal(
+def compute_rejection(
     state: LedgerState, window: HashWindow, candidate: Candidate, close_time_ms: int
-) -> Refusal | None:
+) -> RejectionReason | None:
     """Why `candidate` may not be in a set that closes at `close_time_ms`; None: it may."""
-    code = _compute_plain_refusal(state, candidate, close_time_ms)
+    code = _compute_plain_rejection(state, candidate, close_time_ms)
     if code is None and window.has(candidate.transaction_hash, candidate.transaction.max_time_ms):
-        code = AdmissionCode.DUPLICATE
+        code = RejectionCode.DUPLICATE
     if code is None and candidate.authority is not state.authority:
-        code = _compute_auth_refusal(state, candidate)
+        code = _compute_auth_rejection(state, candidate)
         if code is None:
             candidate.authority = state.authority
     if code is None:
         return None
-    return Refusal(code, DETAILS[code], candidate.transaction_hash)
+    return RejectionReason(code, DETAILS[code], candidate.transaction_hash)
 
 
 def validate_set(
@@ -45,9 +45,9 @@ def validate_set(
     if len({each.transaction_hash for each in candidates}) != len(candidates):
         raise InvalidSet("two envelopes of one transaction")
     for candidate in candidates:
-        refusal = compute_refusal(state, window, candidate, close_time_ms)
-        if refusal is not None:
-            raise InvalidSet(f"{candidate.envelope_hash.hex()}: {refusal.code.name}")
+        rejection = compute_rejection(state, window, candidate, close_time_ms)
+        if rejection is not None:
+            raise InvalidSet(f"{candidate.envelope_hash.hex()}: {rejection.code.name}")
 
 
 def compute_weight(signers: Sequence[Signer]) -> int:
@@ -61,34 +61,34 @@ def compute_weight(signers: Sequence[Signer]) -> int:
     return sum(heaviest.values())
 
 
-def _compute_plain_refusal(
+def _compute_plain_rejection(
     state: LedgerState, candidate: Candidate, close_time_ms: int
-) -> AdmissionCode | None:
+) -> RejectionCode | None:
     """By the transaction's times and size."""
     transaction, settings = candidate.transaction, state.get_settings()
     if close_time_ms < transaction.min_time_ms:
-        return AdmissionCode.TOO_EARLY
+        return RejectionCode.TOO_EARLY
     if close_time_ms > transaction.max_time_ms:
-        return AdmissionCode.TOO_LATE
+        return RejectionCode.TOO_LATE
     if transaction.max_time_ms > close_time_ms + settings.max_time_ahead_ms:
-        return AdmissionCode.TOO_FAR_AHEAD
+        return RejectionCode.TOO_FAR_AHEAD
     if candidate.output_bytes > settings.max_set_output_bytes:
-        return AdmissionCode.TOO_LARGE
+        return RejectionCode.TOO_LARGE
     return None
 
 
-def _compute_auth_refusal(state: LedgerState, candidate: Candidate) -> AdmissionCode | None:
+def _compute_auth_rejection(state: LedgerState, candidate: Candidate) -> RejectionCode | None:
     """Order as TokenD's: the transaction's source, then every operation, then unused signatures."""
     transaction, signers = candidate.transaction, candidate.signers
     source = transaction.source_account
     account = state.get_account(source)
     if account is None:
-        return AdmissionCode.NO_ACCOUNT
+        return RejectionCode.NO_ACCOUNT
     if not has_permission(state.get_account_role(account.role_id), Permission.SEND_TRANSACTION):
-        return AdmissionCode.SENDER_NOT_ALLOWED
+        return RejectionCode.SENDER_NOT_ALLOWED
     used: set[PublicKey] = set()
     if not _is_authorized(state, source, signers, None, used):
-        return AdmissionCode.BAD_AUTH
+        return RejectionCode.BAD_AUTH
     checked: list[tuple[AccountID, Permission]] = []  # a permission's hash costs more than it saves
     for operation in transaction.operations:
         actor = operation.source or source
@@ -97,11 +97,11 @@ def _compute_auth_refusal(state: LedgerState, candidate: Candidate) -> Admission
             continue
         checked.append((actor, permission))
         if state.get_account(actor) is None:
-            return AdmissionCode.NO_OPERATION_ACCOUNT
+            return RejectionCode.NO_OPERATION_ACCOUNT
         if not _is_authorized(state, actor, signers, permission, used):
-            return AdmissionCode.BAD_AUTH
+            return RejectionCode.BAD_AUTH
     if len(used) != len(signers):
-        return AdmissionCode.BAD_AUTH_EXTRA
+        return RejectionCode.BAD_AUTH_EXTRA
     return None
 
 
@@ -130,14 +130,14 @@ def _may_sign(state: LedgerState, signer: Signer, permission: Permission | None)
 
 
 DETAILS = {
-    AdmissionCode.TOO_EARLY: "the ledger has not reached min_time_ms",
-    AdmissionCode.TOO_LATE: "the ledger has passed max_time_ms",
-    AdmissionCode.TOO_FAR_AHEAD: "max_time_ms lies further ahead than the network allows",
-    AdmissionCode.DUPLICATE: "the transaction is in a ledger already",
-    AdmissionCode.TOO_LARGE: "the transaction's worst-case output exceeds a ledger's",
-    AdmissionCode.NO_ACCOUNT: "the source account does not exist",
-    AdmissionCode.SENDER_NOT_ALLOWED: "the source account's role may not send transactions",
-    AdmissionCode.NO_OPERATION_ACCOUNT: "the source account of an operation does not exist",
-    AdmissionCode.BAD_AUTH: "the signatures do not reach the threshold of 1000",
-    AdmissionCode.BAD_AUTH_EXTRA: "a signature is not needed",
+    RejectionCode.TOO_EARLY: "the ledger has not reached min_time_ms",
+    RejectionCode.TOO_LATE: "the ledger has passed max_time_ms",
+    RejectionCode.TOO_FAR_AHEAD: "max_time_ms lies further ahead than the network allows",
+    RejectionCode.DUPLICATE: "the transaction is in a ledger already",
+    RejectionCode.TOO_LARGE: "the transaction's worst-case output exceeds a ledger's",
+    RejectionCode.NO_ACCOUNT: "the source account does not exist",
+    RejectionCode.SENDER_NOT_ALLOWED: "the source account's role may not send transactions",
+    RejectionCode.NO_OPERATION_ACCOUNT: "the source account of an operation does not exist",
+    RejectionCode.BAD_AUTH: "the signatures do not reach the threshold of 1000",
+    RejectionCode.BAD_AUTH_EXTRA: "a signature is not needed",
 }

@@ -4,7 +4,7 @@ from schemas.codec import decode
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import QuorumSet, ScpValue, Statement
 from schemas.generated.ledger import LedgerBody, LedgerRecord
-from streams.ledger.admission import Candidate, Refusal, validate_envelope
+from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.chain import ChainPosition, ForgedLedger, verify_record
 from streams.ledger.close import ClosedLedger, Ledger, close_ledger
 from streams.ledger.errors import InvariantViolation
@@ -68,7 +68,7 @@ def _get_candidates(body: bytes, network_id: Hash) -> dict[Hash, Candidate]:
     candidates: dict[Hash, Candidate] = {}
     for applied in decode(LedgerBody, body).transactions:
         candidate = validate_envelope(applied.envelope, network_id)
-        if isinstance(candidate, Refusal):
+        if isinstance(candidate, RejectionReason):
             raise ForgedLedger(f"an envelope is {candidate.code.name}")
         candidates[candidate.envelope_hash] = candidate
     return candidates

@@ -300,7 +300,7 @@ class Herder:
         interval_ms = self.ledger.state.get_settings().minimum_interval_ms
         close_time_ms = max(now_ms, header.close_time_ms + interval_ms)
         choice = self.intake.choose(close_time_ms)
-        outputs = self.intake.drop_refused(choice)
+        outputs = self.intake.drop_rejected(choice)
         hashes = tuple(sorted(each.envelope_hash for each in choice.candidates))
         set_hash = compute_set_hash(self.ledger.header_hash, hashes)
         if hashes:
@@ -353,7 +353,7 @@ class Herder:
             if applied.defect is not None
         ]
         if not self.agreement.is_validator:  # others drop what is invalid when they nominate
-            outputs += self.intake.drop_refused(self.intake.choose(closed.header.close_time_ms))
+            outputs += self.intake.drop_rejected(self.intake.choose(closed.header.close_time_ms))
         outputs.append(Commit(closed, signature, certificate))
         below_slot = max(0, self.open_slot - SLOTS_KEPT)
         self._sets.purge(below_slot)

@@ -1,7 +1,7 @@
 """Envelopes from the ingest topic and from peers, up to the herder's door. Shell.
 
 A thread polls Kafka and waits while the node has enough; signatures are verified in worker
-processes; what is well-formed and truly signed goes on, the rest is refused in public.
+processes; what is well-formed and truly signed goes on, the rest is rejected in public.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from schemas.codec import FRAME_BYTES, FRAME_MARKER
 from schemas.generated import FINGERPRINTS
 from schemas.generated.common import Hash
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import TransactionEnvelope
 from schemas.settings import KafkaSettings
 from schemas.topics import INGEST_TOPIC
-from streams.ledger.admission import Candidate, Refusal, validate_envelope
+from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.hashes import compute_hash
 from streams.node.broker import ask_until_answered, get_consumer_settings
 from streams.node.offsets import Offsets
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 
 class Ingest:
-    """`admit` takes verified candidates, `refuse` tells of the others; `has_room` is asked before
+    """`admit` takes verified candidates, `reject` tells of the others; `has_room` is asked before
     more is read; `is_known` spares work on what is here already."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Ingest:
         offsets: Offsets,
         *,
         admit: Callable[[list[Candidate]], Awaitable[None]],
-        refuse: Callable[[Hash, Refusal], None],
+        reject: Callable[[Hash, RejectionReason], None],
         is_known: Callable[[Hash], bool],
         has_room: Callable[[], bool],
     ) -> None:
@@ -61,7 +61,7 @@ class Ingest:
         self._pool = pool
         self._offsets = offsets
         self._admit = admit
-        self._refuse = refuse
+        self._reject = reject
         self._is_known = is_known
         self._has_room = has_room
         self._in_flight: set[Hash] = set()
@@ -70,14 +70,14 @@ class Ingest:
 
     async def offer(self, envelopes: Iterable[tuple[Hash, bytes]]) -> None:
         """Takes envelopes, with their hashes, from anywhere; returns when they were admitted or
-        refused."""
+        rejected."""
         candidates: list[Candidate] = []
         for envelope_hash, envelope in envelopes:
             if envelope_hash in self._in_flight or self._is_known(envelope_hash):
                 continue
             opened = validate_envelope(envelope, self._network_id, envelope_hash)
-            if isinstance(opened, Refusal):
-                self._refuse(envelope_hash, opened)
+            if isinstance(opened, RejectionReason):
+                self._reject(envelope_hash, opened)
                 continue
             self._in_flight.add(envelope_hash)
             candidates.append(opened)
@@ -89,15 +89,15 @@ class Ingest:
             true = [c for c, index in zip(candidates, false, strict=True) if index is None]
             for candidate, index in zip(candidates, false, strict=True):
                 if index is not None:
-                    self._refuse_false(candidate, index)
+                    self._reject_false(candidate, index)
             await self._admit(true)
         finally:
             self._in_flight.difference_update(each.envelope_hash for each in candidates)
 
-    def _refuse_false(self, candidate: Candidate, index: int) -> None:
+    def _reject_false(self, candidate: Candidate, index: int) -> None:
         detail = f"the signature of {candidate.signers[index].hex()} is false"
-        refusal = Refusal(AdmissionCode.BAD_SIGNATURE, detail, candidate.transaction_hash)
-        self._refuse(candidate.envelope_hash, refusal)
+        rejection = RejectionReason(RejectionCode.BAD_SIGNATURE, detail, candidate.transaction_hash)
+        self._reject(candidate.envelope_hash, rejection)
 
     async def follow(self, kafka: KafkaSettings, starts: dict[int, int]) -> None:
         """Reads the ingest topic from `starts` (by partition) on, for ever."""
@@ -121,7 +121,7 @@ class Ingest:
             await self.offer(envelopes)
 
     def _open(self, messages: list[Message]) -> list[tuple[Hash, bytes]]:
-        """The envelopes in the frames; notes the offsets; refuses what is no frame."""
+        """The envelopes in the frames; notes the offsets; rejects what is no frame."""
         envelopes = []
         for message in messages:
             value: bytes = message.value() or b""
@@ -131,7 +131,7 @@ class Ingest:
             if value[:FRAME_BYTES] != HEAD:
                 self._offsets.skip(partition, offset)
                 detail = "not a framed TransactionEnvelope"
-                self._refuse(envelope_hash, Refusal(AdmissionCode.MALFORMED, detail))
+                self._reject(envelope_hash, RejectionReason(RejectionCode.MALFORMED, detail))
             else:
                 self._offsets.add(partition, offset, envelope_hash)
                 envelopes.append((envelope_hash, envelope))

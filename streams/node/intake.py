@@ -7,23 +7,23 @@ says why not, and spreads word of it.
 from collections.abc import Iterable
 
 from schemas.generated.common import Hash, PublicKey
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 from schemas.generated.overlay import (
     AdvertTransactions,
     DemandTransactions,
     Message,
     Transactions,
 )
-from streams.ledger.admission import Candidate, Refusal
+from streams.ledger.admission import Candidate, RejectionReason
 from streams.ledger.close import ClosedLedger, Ledger
-from streams.ledger.membership import compute_refusal
+from streams.ledger.membership import compute_rejection
 from streams.node.flood import DEMAND_DELAY_MS, Flood
 from streams.node.outputs import (
     Broadcast,
     Decided,
     Lane,
     Output,
-    Refuse,
+    Reject,
     Send,
     StartTimer,
     Timer,
@@ -52,7 +52,7 @@ class Intake:
         self._is_demand_due = False  # its timer runs
 
     def admit(self, candidates: Iterable[Candidate]) -> tuple[list[Output], bool]:
-        """Keeps or refuses; the second value tells whether a set was completed."""
+        """Keeps or rejects; the second value tells whether a set was completed."""
         outputs: list[Output] = []
         closed: list[Hash] = []
         completed = False
@@ -65,12 +65,12 @@ class Intake:
             if candidate.envelope_hash in self._closed:
                 closed.append(candidate.envelope_hash)
                 continue
-            refusal = self._keep(candidate, is_wanted)
-            if refusal is None:
+            rejection = self._keep(candidate, is_wanted)
+            if rejection is None:
                 if self._is_flooding:
                     self.flood.advertise(candidate.envelope_hash)
             else:
-                outputs.append(Refuse(candidate.envelope_hash, refusal))
+                outputs.append(Reject(candidate.envelope_hash, rejection))
         if closed:
             outputs.append(Decided(tuple(closed)))
         outputs.extend(
@@ -79,12 +79,14 @@ class Intake:
         )
         return outputs, completed
 
-    def _keep(self, candidate: Candidate, is_wanted: bool) -> Refusal | None:
+    def _keep(self, candidate: Candidate, is_wanted: bool) -> RejectionReason | None:
         header, state = self._ledger.header, self._ledger.state
         close_time_ms = header.close_time_ms + state.get_settings().minimum_interval_ms
-        refusal = compute_refusal(state, self._ledger.window, candidate, close_time_ms)
-        if refusal is not None and refusal.code not in PROVISIONAL | {AdmissionCode.TOO_FAR_AHEAD}:
-            return refusal
+        rejection = compute_rejection(state, self._ledger.window, candidate, close_time_ms)
+        if rejection is not None and rejection.code not in PROVISIONAL | {
+            RejectionCode.TOO_FAR_AHEAD
+        }:
+            return rejection
         return self.queue.add(candidate, is_wanted)
 
     def is_known(self, envelope_hash: Hash) -> bool:
@@ -100,8 +102,10 @@ class Intake:
     def choose(self, close_time_ms: int) -> Choice:
         return self.queue.choose(self._ledger, close_time_ms)
 
-    def drop_refused(self, choice: Choice) -> list[Output]:
-        return [Refuse(candidate.envelope_hash, refusal) for candidate, refusal in choice.refused]
+    def drop_rejected(self, choice: Choice) -> list[Output]:
+        return [
+            Reject(candidate.envelope_hash, rejection) for candidate, rejection in choice.rejected
+        ]
 
     def note_closed(self, closed: ClosedLedger) -> list[Output]:
         """The ledger's transactions leave the queue, with every other envelope of theirs."""
@@ -117,10 +121,10 @@ class Intake:
             for candidate in self.queue.remove_transaction(transaction_hash):
                 if candidate.envelope_hash in hashes:
                     continue
-                refusal = Refusal(
-                    AdmissionCode.DUPLICATE, "another envelope was closed", transaction_hash
+                rejection = RejectionReason(
+                    RejectionCode.DUPLICATE, "another envelope was closed", transaction_hash
                 )
-                outputs.append(Refuse(candidate.envelope_hash, refusal))
+                outputs.append(Reject(candidate.envelope_hash, rejection))
         return outputs
 
     def receive_advert(

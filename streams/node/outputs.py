@@ -11,7 +11,7 @@ from typing import TypeAlias
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.ledger import Certificate, HeaderSignature
 from schemas.generated.overlay import Message
-from streams.ledger.admission import Refusal
+from streams.ledger.admission import RejectionReason
 from streams.ledger.close import ClosedLedger
 
 
@@ -122,11 +122,11 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
+class Reject:
     """Tell the world that this node keeps an envelope out, and why. It is done with it."""
 
     envelope_hash: Hash
-    refusal: Refusal
+    rejection: RejectionReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ Output: TypeAlias = (
     | Certified
     | Broadcast
     | Send
-    | Refuse
+    | Reject
     | Decided
     | Alarm
 )

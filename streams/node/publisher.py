@@ -12,12 +12,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from schemas.codec import decode, frame, unframe
 from schemas.generated.common import Hash
-from schemas.generated.events import Admission
+from schemas.generated.events import Rejection
 from schemas.generated.ledger import LedgerHeader, LedgerRecord
 from schemas.settings import KafkaSettings
-from schemas.topics import MESSAGE_BYTES_MAX, get_admissions_topic, get_ledgers_topic
+from schemas.topics import MESSAGE_BYTES_MAX, get_ledgers_topic, get_rejections_topic
 from streams.kill_points import kill_points
-from streams.ledger.admission import Refusal
+from streams.ledger.admission import RejectionReason
 from streams.node.broker import (
     ask_until_answered,
     get_client_settings,
@@ -27,7 +27,7 @@ from streams.node.store import StoredRecord
 
 IN_FLIGHT_MAX = 16
 BATCH_BYTES = 4 * 1024 * 1024
-ADMISSIONS_WAITING_MAX = 10_000  # a tenth of what the producer holds: the rest is for ledgers
+REJECTIONS_WAITING_MAX = 10_000  # a tenth of what the producer holds: the rest is for ledgers
 POLL_S = 0.01
 Load = Callable[[int, int], Awaitable[list[StoredRecord]]]
 
@@ -37,7 +37,7 @@ class Publisher:
 
     def __init__(self, kafka: KafkaSettings, node: str, load: Load) -> None:
         self._topic = get_ledgers_topic(node)
-        self._admissions_topic = get_admissions_topic(node)
+        self._rejections_topic = get_rejections_topic(node)
         self._kafka = kafka
         self._load = load
         self._producer = Producer(
@@ -66,19 +66,21 @@ class Publisher:
             self._is_behind = True
         self._news.set()
 
-    def refuse(self, envelope_hash: Hash, refusal: Refusal, sequence: int, now_ms: int) -> None:
-        """Tells of a refusal, unless many wait to be told: it is provisional anyway."""
-        if len(self._producer) >= ADMISSIONS_WAITING_MAX:
+    def reject(
+        self, envelope_hash: Hash, reason: RejectionReason, sequence: int, now_ms: int
+    ) -> None:
+        """Tells of a rejection, unless many wait to be told: it is provisional anyway."""
+        if len(self._producer) >= REJECTIONS_WAITING_MAX:
             return
-        admission = Admission(
+        rejection = Rejection(
             envelope_hash,
-            refusal.transaction_hash,
-            refusal.code,
-            refusal.detail[:200],
+            reason.transaction_hash,
+            reason.code,
+            reason.detail[:200],
             sequence,
             now_ms,
         )
-        self._producer.produce(self._admissions_topic, frame(admission), bytes(envelope_hash))
+        self._producer.produce(self._rejections_topic, frame(rejection), bytes(envelope_hash))
 
     async def run(self) -> None:
         """Publishes for ever. Raises KafkaException when the producer has failed for good."""

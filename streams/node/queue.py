@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from schemas.generated.common import AccountID, Hash
-from schemas.generated.events import AdmissionCode
-from streams.ledger.admission import Candidate, Refusal
+from schemas.generated.events import RejectionCode
+from streams.ledger.admission import Candidate, RejectionReason
 from streams.ledger.close import Ledger
-from streams.ledger.membership import compute_refusal
+from streams.ledger.membership import compute_rejection
 
-PROVISIONAL = frozenset({AdmissionCode.TOO_EARLY})  # may become valid while it waits
+PROVISIONAL = frozenset({RejectionCode.TOO_EARLY})  # may become valid while it waits
 
 
 @dataclass(slots=True, frozen=True)
@@ -16,7 +16,7 @@ class Choice:
     """A transaction set, and what was found to have become invalid on the way."""
 
     candidates: list[Candidate]
-    refused: list[tuple[Candidate, Refusal]]
+    rejected: list[tuple[Candidate, RejectionReason]]
 
 
 class TransactionQueue:
@@ -35,18 +35,18 @@ class TransactionQueue:
     def get(self, envelope_hash: Hash) -> Candidate | None:
         return self._by_hash.get(envelope_hash)
 
-    def add(self, candidate: Candidate, is_wanted: bool = False) -> Refusal | None:
+    def add(self, candidate: Candidate, is_wanted: bool = False) -> RejectionReason | None:
         """`is_wanted`: a set lacks it, so no bound applies."""
         source = candidate.transaction.source_account
         waiting = self._by_source.get(source, {})
         if not is_wanted:
             if len(self._by_hash) >= self.transactions_max:
                 detail = f"{len(self._by_hash)} transactions are waiting"
-                return Refusal(AdmissionCode.QUEUE_FULL, detail, candidate.transaction_hash)
+                return RejectionReason(RejectionCode.QUEUE_FULL, detail, candidate.transaction_hash)
             if len(waiting) >= self.share_max:
                 detail = f"{len(waiting)} transactions of the source are waiting"
-                code = AdmissionCode.SOURCE_OVER_SHARE
-                return Refusal(code, detail, candidate.transaction_hash)
+                code = RejectionCode.SOURCE_OVER_SHARE
+                return RejectionReason(code, detail, candidate.transaction_hash)
         self._by_source.setdefault(source, {})[candidate.envelope_hash] = candidate
         self._by_hash[candidate.envelope_hash] = candidate
         same = self._by_transaction.setdefault(candidate.transaction_hash, {})
@@ -76,17 +76,17 @@ class TransactionQueue:
                 still.append(line)
                 if candidate.transaction_hash in chosen or candidate.output_bytes > room:
                     continue
-                refusal = compute_refusal(ledger.state, ledger.window, candidate, close_time_ms)
-                if refusal is None:
+                rejection = compute_rejection(ledger.state, ledger.window, candidate, close_time_ms)
+                if rejection is None:
                     chosen[candidate.transaction_hash] = candidate
                     room -= candidate.output_bytes
-                elif refusal.code not in PROVISIONAL:
-                    choice.refused.append((candidate, refusal))
+                elif rejection.code not in PROVISIONAL:
+                    choice.rejected.append((candidate, rejection))
                 if len(chosen) == settings.max_set_transactions:
                     break
             lines = still
         choice.candidates.extend(chosen.values())
-        for candidate, _ in choice.refused:
+        for candidate, _ in choice.rejected:
             self._remove(candidate)
         self._rotate()
         return choice

@@ -33,7 +33,7 @@ from schemas.generated.overlay import (
 from schemas.settings import EXIT_NOT_TRUE
 from schemas.strkey import decode_account_id, decode_seed, encode_account_id
 from streams.kill_points import kill_points
-from streams.ledger.admission import Candidate, Refusal
+from streams.ledger.admission import Candidate, RejectionReason
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.genesis import decode_genesis, open_genesis
@@ -100,7 +100,7 @@ class Node:
             self.pool,
             self.offsets,
             admit=self._admit,
-            refuse=self._refuse,
+            reject=self._reject,
             is_known=self._is_known,
             has_room=lambda: (
                 len(self.herder.intake.queue) <= max(0, settings.transactions_max - ON_THE_WAY_MAX)
@@ -199,8 +199,8 @@ class Node:
                 self._stop_timer(name, slot)
             case outputs.Certified(sequence, header_hash, certificate):
                 await self._certify(sequence, header_hash, certificate)
-            case outputs.Refuse(envelope_hash, refusal):
-                self._refuse(envelope_hash, refusal)
+            case outputs.Reject(envelope_hash, rejection):
+                self._reject(envelope_hash, rejection)
             case outputs.Decided(envelope_hashes):
                 self.offsets.set_decided(*envelope_hashes)
             case outputs.Alarm(text):
@@ -270,10 +270,10 @@ class Node:
         self._inbox.put_nowait(admit)
         await taken
 
-    def _refuse(self, envelope_hash: Hash, refusal: Refusal) -> None:
+    def _reject(self, envelope_hash: Hash, rejection: RejectionReason) -> None:
         self.offsets.set_decided(envelope_hash)
         sequence = self.herder.ledger.header.sequence
-        self.publisher.refuse(envelope_hash, refusal, sequence, get_now_ms())
+        self.publisher.reject(envelope_hash, rejection, sequence, get_now_ms())
 
     def _is_known(self, envelope_hash: Hash) -> bool:
         if self.herder.intake.is_closed(envelope_hash):

@@ -116,15 +116,15 @@ class World:
             self.store.commit(batch)
             self.written += 1
 
-    def refuse(self, envelope: bytes, code: str, *nodes: str) -> None:
-        """Rows as the processor writes them for `<node>.admissions`."""
+    def reject(self, envelope: bytes, code: str, *nodes: str) -> None:
+        """Rows as the processor writes them for `<node>.rejections`."""
         candidate = self.network.admit(envelope)
         for node in nodes:
             self.connection.execute(
-                "insert into horizon.admissions values (%s, %s, %s, %s, 'as tests say', 6, 0)",
+                "insert into horizon.rejections values (%s, %s, %s, %s, 'as tests say', 6, 0)",
                 (candidate.envelope_hash, node, candidate.transaction_hash, code),
             )
-        self.connection.execute("notify horizon_admission")
+        self.connection.execute("notify horizon_rejection")
 
 
 def encode_genesis(network: Network) -> bytes:

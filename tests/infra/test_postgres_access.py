@@ -23,7 +23,7 @@ DATABASES = (*ROLES, "postgres", "template1")
 VIEWS = (
     *("progress", "ledgers", "transactions", "operations", "participants", "movements"),
     *("accounts", "signers", "balances", "assets", "key_values", "entries"),
-    *("used_references", "admissions"),
+    *("used_references", "rejections"),
 )
 DENIED = psycopg.errors.InsufficientPrivilege.sqlstate
 

@@ -1,4 +1,4 @@
-"""Enemies on the ingest topic: nodes say by name what they refuse, and honest payments close."""
+"""Enemies on the ingest topic: nodes say by name what they reject, and honest payments close."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from gateways.client.ingest import FRAME
 from infra.local import network
 from schemas.codec import encode
 from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 from schemas.generated.operations import Payment, PaymentToBalance
 from schemas.generated.transactions import (
     DecoratedSignature,
@@ -28,7 +28,7 @@ PAYMENTS, RATE = 300, 100
 HUGE_BYTES, HUGE_COUNT = 8 * 1024 * 1024, 24
 HELD_UP_S = 10  # it was 14 while a reader with enough to do looked away for a second each time
 GROWTH_BYTES_MAX = 200 * 1024 * 1024
-Case = tuple[bytes, AdmissionCode]
+Case = tuple[bytes, RejectionCode]
 
 
 def make_payment(load: Set, **changes: object) -> Transaction:
@@ -102,47 +102,47 @@ def make_refused(load: Set) -> Iterator[Case]:
     """Envelopes of the right shape that no ledger may hold."""
     payer, stranger = NAMES[0], "a stranger"
     other_network = Hash(bytes(32))
-    cases: list[tuple[Transaction, tuple[str, ...], AdmissionCode]] = [
-        (make_payment(load, network_id=other_network), (payer,), AdmissionCode.WRONG_NETWORK),
-        (make_payment(load, operations=()), (payer,), AdmissionCode.MISSING_OPERATION),
+    cases: list[tuple[Transaction, tuple[str, ...], RejectionCode]] = [
+        (make_payment(load, network_id=other_network), (payer,), RejectionCode.WRONG_NETWORK),
+        (make_payment(load, operations=()), (payer,), RejectionCode.MISSING_OPERATION),
         (
             make_payment(load, min_time_ms=2, max_time_ms=1),
             (payer,),
-            AdmissionCode.BAD_TIME_BOUNDS,
+            RejectionCode.BAD_TIME_BOUNDS,
         ),
-        (make_payment(load, max_time_ms=1), (payer,), AdmissionCode.TOO_LATE),
+        (make_payment(load, max_time_ms=1), (payer,), RejectionCode.TOO_LATE),
         (
             make_payment(load, source_account=AccountID(bytes(get_account(stranger)))),
             (stranger,),
-            AdmissionCode.NO_ACCOUNT,
+            RejectionCode.NO_ACCOUNT,
         ),
-        (make_payment(load), (), AdmissionCode.BAD_AUTH),
-        (make_payment(load), (stranger,), AdmissionCode.BAD_AUTH),
-        (make_payment(load), (payer, stranger), AdmissionCode.BAD_AUTH_EXTRA),
+        (make_payment(load), (), RejectionCode.BAD_AUTH),
+        (make_payment(load), (stranger,), RejectionCode.BAD_AUTH),
+        (make_payment(load), (payer, stranger), RejectionCode.BAD_AUTH_EXTRA),
     ]
     for transaction, signers, code in cases:
         yield FRAME + encode(sign(transaction, *signers)[1]), code
     forged = falsify(sign(make_payment(load), payer)[1])
-    yield FRAME + encode(forged), AdmissionCode.BAD_SIGNATURE
+    yield FRAME + encode(forged), RejectionCode.BAD_SIGNATURE
     not_a_point = DecoratedSignature(PublicKey(b"\xff" * 32), Signature(bytes(64)))
     raw = encode(make_payment(load))
-    yield FRAME + encode(TransactionEnvelope(raw, (not_a_point,))), AdmissionCode.BAD_SIGNATURE
+    yield FRAME + encode(TransactionEnvelope(raw, (not_a_point,))), RejectionCode.BAD_SIGNATURE
 
 
 def check_said(cases: list[Case], watching: list[Admissions]) -> None:
-    """Every node names the reason of every refusal."""
+    """Every node names the reason of every rejection."""
     expected = {bytes(compute_hash(value[len(FRAME) :])): code for value, code in cases}
-    for admissions in watching:
-        admissions.wait_for(expected)
-        assert {each: admissions.codes[each] for each in expected} == expected
-        admissions.close()
+    for rejections in watching:
+        rejections.wait_for(expected)
+        assert {each: rejections.codes[each] for each in expected} == expected
+        rejections.close()
 
 
 def test_what_is_no_transaction_is_refused_by_name(whole_set: WholeSet, fault_round: int) -> None:
     del fault_round
     load = whole_set.workload
     before = whole_set.get_process_ids()
-    cases = [(value, AdmissionCode.MALFORMED) for value in make_misshapen(load)]
+    cases = [(value, RejectionCode.MALFORMED) for value in make_misshapen(load)]
     cases += make_refused(load)
     watching = [Admissions.open(load.kafka, core) for core in network.CORES]
     with whole_set.under_load(NAMES, "core1", PAYMENTS, RATE):
@@ -162,7 +162,7 @@ def test_huge_messages_cost_no_node_its_memory_and_hold_nobody_up(
     watching = [Admissions.open(load.kafka, core) for core in network.CORES]
     with whole_set.under_load(NAMES, "core2", PAYMENTS, RATE, HELD_UP_S):
         produce(load.kafka, values)
-    check_said([(value, AdmissionCode.MALFORMED) for value in values], watching)
+    check_said([(value, RejectionCode.MALFORMED) for value in values], watching)
     grown = {core: after - memory[core] for core, after in whole_set.get_memory().items()}
     assert max(grown.values()) < GROWTH_BYTES_MAX, f"nodes grew by {grown} bytes"
     assert whole_set.get_process_ids() == before, "something ended of it"
@@ -193,7 +193,7 @@ def test_a_copy_with_other_signatures_harms_no_transaction(
     watching.wait_for({bytes(compute_hash(value[len(FRAME) :])) for value, _ in cases})
     for value, code in cases:
         said = watching.codes[bytes(compute_hash(value[len(FRAME) :]))]
-        assert said in (code, AdmissionCode.DUPLICATE)
+        assert said in (code, RejectionCode.DUPLICATE)
     watching.close()
     with HorizonClient(whole_set.running.place.get_url("gateway1.http")) as client:
         for original in originals.values():
@@ -205,9 +205,9 @@ def make_copies(transaction: Transaction, envelope: TransactionEnvelope) -> list
     """The same transaction as others would send it: falsely signed, by one too many, by somebody
     else, by nobody."""
     codes = (
-        (falsify(envelope), AdmissionCode.BAD_SIGNATURE),
-        (sign(transaction, NAMES[0], "a stranger")[1], AdmissionCode.BAD_AUTH_EXTRA),
-        (sign(transaction, "a stranger")[1], AdmissionCode.BAD_AUTH),
-        (sign(transaction)[1], AdmissionCode.BAD_AUTH),
+        (falsify(envelope), RejectionCode.BAD_SIGNATURE),
+        (sign(transaction, NAMES[0], "a stranger")[1], RejectionCode.BAD_AUTH_EXTRA),
+        (sign(transaction, "a stranger")[1], RejectionCode.BAD_AUTH),
+        (sign(transaction)[1], RejectionCode.BAD_AUTH),
     )
     return [(FRAME + encode(copy), code) for copy, code in codes]

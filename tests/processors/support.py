@@ -43,7 +43,7 @@ STATE = ("accounts", "signers", "balances", "assets", "key_values", "entries", "
 
 
 class Log:
-    """A topic that a node might publish its ledgers, or its refusals, on."""
+    """A topic that a node might publish its ledgers, or its rejections, on."""
 
     def __init__(self, servers: Servers, topic: str) -> None:
         self.topic = topic
@@ -76,14 +76,14 @@ class Views:
     prefix: str = field(init=False)
     url: str = field(init=False)
     log: Log = field(init=False)
-    admissions: Log = field(init=False)
+    rejections: Log = field(init=False)
 
     def __post_init__(self) -> None:
         self.prefix = self.servers.get_prefix("horizon")
         self.url = self.servers.create_database("horizon")
         apply_migrations(self.url, MIGRATIONS)
         self.log = Log(self.servers, f"{self.prefix}node1.ledgers")
-        self.admissions = Log(self.servers, f"{self.prefix}node1.admissions")
+        self.rejections = Log(self.servers, f"{self.prefix}node1.rejections")
         genesis = self.folder / "genesis.json"
         genesis.write_bytes(msgspec.json.encode(self.network.genesis))
 
@@ -94,7 +94,7 @@ class Views:
             database=DatabaseSettings(url=Secret(self.url)),
             genesis_file=str(self.folder / "genesis.json"),
             ledgers_topic=self.log.topic,
-            admissions_topics=(self.admissions.topic,),
+            rejections_topics=(self.rejections.topic,),
         )
         return msgspec.structs.replace(settings, **changes)
 

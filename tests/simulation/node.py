@@ -172,7 +172,7 @@ class Node:
                 self.timers.pop((name, slot), None)
             case outputs.Decided(envelope_hashes):
                 self.offsets.set_decided(*envelope_hashes)
-            case outputs.Refuse(envelope_hash, _):
+            case outputs.Reject(envelope_hash, _):
                 self.offsets.set_decided(envelope_hash)
             case outputs.Alarm():
                 pass  # noted above

@@ -47,7 +47,7 @@ def send_first(patch: pytest.MonkeyPatch) -> None:
 
 
 def forget_window(patch: pytest.MonkeyPatch) -> None:
-    """Duplicates are not refused."""
+    """Duplicates are not rejected."""
     patch.setattr(HashWindow, "has", do_nothing)
 
 
@@ -74,7 +74,7 @@ def forget_to_resend(patch: pytest.MonkeyPatch) -> None:
 PLANTED: dict[str, Plant] = {
     "statements are not durable": forget_statements,
     "statements are sent before they are durable": send_first,
-    "duplicates are not refused": forget_window,
+    "duplicates are not rejected": forget_window,
     "the order of arrival decides": apply_as_they_came,
     "nothing is read again": skip_offsets,
     "nothing is resent": forget_to_resend,

@@ -32,7 +32,7 @@ def test_the_batch_makes_everything_go_wrong_that_it_can() -> None:
     for report in reports:
         for kind, count in report.counts.items():
             counts[kind] = counts.get(kind, 0) + count
-    for kind in ("lost", "duplicated", "corrupted", "cut", "crashes", "Commit", "Refuse"):
+    for kind in ("lost", "duplicated", "corrupted", "cut", "crashes", "Commit", "Reject"):
         assert counts.get(kind, 0) >= 10, kind
     assert {report.plan.validators for report in reports} == {4, 7}
     assert {report.plan.has_twins for report in reports} == {False, True}

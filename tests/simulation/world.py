@@ -13,7 +13,7 @@ from random import Random
 from schemas.codec import encode
 from schemas.generated.common import PublicKey
 from schemas.generated.overlay import Message
-from streams.ledger.admission import Candidate, Refusal, validate_envelope
+from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.signatures import is_valid_signature
 from streams.node import outputs
 from streams.node.outputs import Output, Timer
@@ -172,7 +172,7 @@ class World:
         if envelope not in self._opened:
             opened = validate_envelope(envelope, self._network_id)
             self._opened[envelope] = (
-                None if isinstance(opened, Refusal) or not _is_true(opened) else opened
+                None if isinstance(opened, RejectionReason) or not _is_true(opened) else opened
             )
         return self._opened[envelope]
 
@@ -230,7 +230,7 @@ def _get_detail(output: Output) -> str:
             return f"{timer.name.value} {timer.slot} {timer.number} {delay_ms}"
         case outputs.Alarm(text):
             return text
-        case outputs.Refuse(envelope_hash, refusal):
-            return f"{envelope_hash.hex()} {refusal.code.name}"
+        case outputs.Reject(envelope_hash, rejection):
+            return f"{envelope_hash.hex()} {rejection.code.name}"
         case _:
             return ""

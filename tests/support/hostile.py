@@ -17,7 +17,7 @@ from nacl.signing import SigningKey
 from infra.local.place import Place
 from schemas.codec import unframe
 from schemas.generated.common import Hash, PublicKey
-from schemas.generated.events import Admission, AdmissionCode
+from schemas.generated.events import Rejection, RejectionCode
 from schemas.settings import KafkaSettings
 from schemas.strkey import decode_seed
 from schemas.topics import INGEST_TOPIC, MESSAGE_BYTES_MAX
@@ -41,15 +41,15 @@ def produce(kafka: KafkaSettings, values: Iterable[bytes], partitions: int = 4) 
 
 @dataclass
 class Admissions:
-    """What one node says of envelopes on its admissions topic from now on."""
+    """What one node says of envelopes on its rejections topic from now on."""
 
     consumer: Consumer
-    codes: dict[bytes, AdmissionCode] = field(default_factory=dict)
+    codes: dict[bytes, RejectionCode] = field(default_factory=dict)
 
     @classmethod
     def open(cls, kafka: KafkaSettings, node: str) -> "Admissions":
         consumer = Consumer(get_reader_settings(kafka))
-        topic = f"{node}.admissions"
+        topic = f"{node}.rejections"
         _, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
         consumer.assign([TopicPartition(topic, 0, high)])
         return cls(consumer)
@@ -61,8 +61,8 @@ class Admissions:
             assert time.monotonic() < deadline, f"nothing is said of {len(left)} envelopes"
             message = self.consumer.poll(1)
             if message is not None and message.error() is None:
-                admission = unframe(Admission, message.value() or b"")
-                self.codes[bytes(admission.envelope_hash)] = admission.code
+                rejection = unframe(Rejection, message.value() or b"")
+                self.codes[bytes(rejection.envelope_hash)] = rejection.code
 
     def close(self) -> None:
         self.consumer.close()

@@ -34,7 +34,7 @@ from schemas.generated.transactions import (
     TransactionEnvelope,
 )
 from schemas.strkey import encode_account_id
-from streams.ledger.admission import Candidate, Refusal, validate_envelope
+from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.chain import compute_certificate
 from streams.ledger.close import ClosedLedger, Ledger, close_ledger
 from streams.ledger.genesis import (
@@ -158,7 +158,7 @@ class Network:
 
     def admit(self, envelope: bytes) -> Candidate:
         candidate = validate_envelope(envelope, self.network_id)
-        if isinstance(candidate, Refusal):
+        if isinstance(candidate, RejectionReason):
             raise AssertionError(f"not admitted: {candidate}")  # noqa: TRY004
         return candidate
 

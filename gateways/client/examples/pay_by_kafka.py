@@ -57,7 +57,7 @@ def main(endpoints_file: str, seed_file: str, to: str, amount: str, asset: str, 
                 print(f"ledger {ledger.header.sequence} {ledger.header_hash.hex()}: {code.name}")
                 print(f"verified from the genesis on, signed by {signed} validators")
                 return 0 if code is TransactionCode.SUCCESS else 1
-    print("the payment did not come: see its refusal on the node's admissions topic")
+    print("the payment did not come: see its rejection on the node's rejections topic")
     return 1
 
 

@@ -161,15 +161,15 @@ CREATE TABLE horizon.entries (
 );
 
 -- What nodes refused at their doors within the last hour; provisional: other nodes may have taken them.
-CREATE TABLE horizon.admissions (
+CREATE TABLE horizon.rejections (
     envelope_hash    bytea  NOT NULL,
     node             text COLLATE "C" NOT NULL,
     transaction_hash bytea,
-    code             text COLLATE "C" NOT NULL,  -- symbol of AdmissionCode
+    code             text COLLATE "C" NOT NULL,  -- symbol of RejectionCode
     detail           text   NOT NULL,
     ledger_sequence  bigint NOT NULL,
-    refused_at_ms    bigint NOT NULL,
+    rejected_at_ms    bigint NOT NULL,
     PRIMARY KEY (envelope_hash, node)
 );
-CREATE INDEX admissions_transaction_hash ON horizon.admissions (transaction_hash);
-CREATE INDEX admissions_refused_at ON horizon.admissions (refused_at_ms);
+CREATE INDEX rejections_transaction_hash ON horizon.rejections (transaction_hash);
+CREATE INDEX rejections_rejected_at ON horizon.rejections (rejected_at_ms);

@@ -1,4 +1,4 @@
-"""Submitting: what reaches the topic, what is refused and how, what is told when."""
+"""Submitting: what reaches the topic, what is rejected and how, what is told when."""
 
 import base64
 import threading
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from schemas.codec import decode, encode, frame
 from schemas.generated.common import Hash, Signature
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import TransactionEnvelope
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
 from tests.gateways.support import Gateway, run_gateway, wait_until
@@ -97,10 +97,10 @@ def test_json_bodies_are_read_too(gateway: Gateway, topic: Consumer) -> None:
     assert [m.value()[10:] for m in read_all(topic)] == [envelope, envelope]
 
 
-def refused(response: httpx2.Response) -> Any:
+def rejected(response: httpx2.Response) -> Any:
     assert response.status_code == 400, response.text
     problem = response.json()
-    assert problem["type"].endswith("#problem-transaction-refused")
+    assert problem["type"].endswith("#problem-transaction-rejected")
     assert problem["provisional"] is False
     return problem
 
@@ -113,18 +113,18 @@ def test_refusals_name_the_code_and_nothing_is_produced(gateway: Gateway, topic:
     forged = replace(signature, signature=Signature(bytes(64)))
     other = replace(signature, signer=get_public_key("bob"))
     cases = {
-        AdmissionCode.MALFORMED: good + b"\x00",
-        AdmissionCode.WRONG_NETWORK: make_envelope(gateway, network_id=Hash(bytes(32))),
-        AdmissionCode.MISSING_OPERATION: network.sign(network.build("alice"), "alice"),
-        AdmissionCode.BAD_TIME_BOUNDS: make_envelope(gateway, min_time_ms=9, max_time_ms=8),
-        AdmissionCode.TOO_LATE: make_envelope(gateway, max_time_ms=1),
-        AdmissionCode.BAD_SIGNATURE: encode(TransactionEnvelope(outer.transaction, (forged,))),
+        RejectionCode.MALFORMED: good + b"\x00",
+        RejectionCode.WRONG_NETWORK: make_envelope(gateway, network_id=Hash(bytes(32))),
+        RejectionCode.MISSING_OPERATION: network.sign(network.build("alice"), "alice"),
+        RejectionCode.BAD_TIME_BOUNDS: make_envelope(gateway, min_time_ms=9, max_time_ms=8),
+        RejectionCode.TOO_LATE: make_envelope(gateway, max_time_ms=1),
+        RejectionCode.BAD_SIGNATURE: encode(TransactionEnvelope(outer.transaction, (forged,))),
     }
     for code, envelope in cases.items():
-        assert refused(post(gateway, envelope))["code"] == code.name
+        assert rejected(post(gateway, envelope))["code"] == code.name
     for signatures in ((other,), (signature, signature)):
         envelope = encode(TransactionEnvelope(outer.transaction, signatures))
-        problem = refused(post(gateway, envelope))
+        problem = rejected(post(gateway, envelope))
         assert problem["code"] in ("BAD_SIGNATURE", "MALFORMED")
         transaction_hash = compute_transaction_hash(network.network_id, outer.transaction)
         assert problem["transaction_hash"] == transaction_hash.hex()
@@ -234,22 +234,22 @@ def test_what_stays_pending_is_told_so(gateway: Gateway) -> None:
 def test_refusals_of_most_nodes_are_provisional(gateway: Gateway) -> None:
     envelope = make_envelope(gateway)
     location = post(gateway, envelope).headers["location"]
-    gateway.world.refuse(envelope, "QUEUE_FULL", "core1", "core2")
+    gateway.world.reject(envelope, "QUEUE_FULL", "core1", "core2")
     assert gateway.get(location)["data"]["attributes"]["status"] == "pending"
-    gateway.world.refuse(envelope, "DUPLICATE", "core4")
+    gateway.world.reject(envelope, "DUPLICATE", "core4")
     assert gateway.get(location)["data"]["attributes"]["status"] == "pending"
-    gateway.world.refuse(envelope, "QUEUE_FULL", "core3")
+    gateway.world.reject(envelope, "QUEUE_FULL", "core3")
     attributes = gateway.get(location)["data"]["attributes"]
-    assert (attributes["status"], attributes["is_final"]) == ("refused", False)
+    assert (attributes["status"], attributes["is_final"]) == ("rejected", False)
     assert attributes["code"] == "QUEUE_FULL"
-    assert [each["node"] for each in attributes["admissions"]] == [f"core{i}" for i in range(1, 5)]
+    assert [each["node"] for each in attributes["rejections"]] == [f"core{i}" for i in range(1, 5)]
     gateway.world.close(gateway.world.network.admit(envelope))
     assert gateway.get(location)["data"]["attributes"]["status"] == "success"
 
 
 def test_a_refusal_ends_the_wait(gateway: Gateway) -> None:
     envelope = make_envelope(gateway)
-    gateway.world.refuse(envelope, "BAD_AUTH", "core1", "core2", "core3")
+    gateway.world.reject(envelope, "BAD_AUTH", "core1", "core2", "core3")
     response = post(gateway, envelope, "result")
     assert response.status_code == 400
     problem = response.json()
@@ -263,7 +263,7 @@ def test_refusals_of_a_copy_say_nothing_of_the_original(gateway: Gateway) -> Non
     location = post(gateway, envelope).headers["location"]
     outer = decode(TransactionEnvelope, envelope)
     copy = encode(TransactionEnvelope(outer.transaction, ()))
-    gateway.world.refuse(copy, "BAD_AUTH", "core1", "core2", "core3", "core4")
+    gateway.world.reject(copy, "BAD_AUTH", "core1", "core2", "core3", "core4")
     assert gateway.get(location)["data"]["attributes"]["status"] == "pending"
 
 
@@ -276,7 +276,7 @@ def test_expired_is_final_once_a_ledger_has_passed_it(gateway: Gateway) -> None:
     gateway.world.close()
     attributes = gateway.get(location)["data"]["attributes"]
     assert (attributes["status"], attributes["is_final"]) == ("expired", True)
-    assert refused(post(gateway, envelope))["code"] == "TOO_LATE"
+    assert rejected(post(gateway, envelope))["code"] == "TOO_LATE"
 
 
 def test_without_a_broker_nothing_is_accepted(own_servers: Servers, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from processors.ledger_feed.stream import SESSION_S
 from schemas.generated.common import Hash
-from schemas.generated.events import Admission, AdmissionCode
+from schemas.generated.events import Rejection, RejectionCode
 from schemas.generated.ledger import LedgerRecord
 from schemas.settings import DatabaseSettings, Secret
 from tests.processors.economies import make_busy_network
@@ -89,14 +89,14 @@ def test_a_writer_that_fails_ends_the_process_however_much_waits_behind_it(
     views = Views(servers, tmp_path, varied)
     views.log.publish(*varied.records)
     refusals = [
-        Admission(Hash(number.to_bytes(32, "big")), None, AdmissionCode.MALFORMED, "", 1, NOW_MS)
+        Rejection(Hash(number.to_bytes(32, "big")), None, RejectionCode.MALFORMED, "", 1, NOW_MS)
         for number in range(1_000)
     ]
     with views.run() as processor:
         processor.wait_for(len(varied.records))
         with views.connect() as connection, connection.transaction():
-            connection.execute("LOCK TABLE horizon.admissions IN ACCESS EXCLUSIVE MODE")
-            views.admissions.publish(*refusals)
+            connection.execute("LOCK TABLE horizon.rejections IN ACCESS EXCLUSIVE MODE")
+            views.rejections.publish(*refusals)
             processor.wait_until(lambda: count_waiting(views) > 0)
             time.sleep(1)  # for the rest to come behind it
             connection.execute(
@@ -197,23 +197,23 @@ def test_refusals_are_stored_told_and_forgotten_after_an_hour(
 ) -> None:
     views = Views(servers, tmp_path, varied)
     now_ms = time.time_ns() // 1_000_000
-    old = Admission(Hash(b"o" * 32), None, AdmissionCode.MALFORMED, "", 1, now_ms - 3_700_000)
-    fresh = Admission(Hash(b"f" * 32), None, AdmissionCode.BAD_AUTH, "a\0b", 2, now_ms)
+    old = Rejection(Hash(b"o" * 32), None, RejectionCode.MALFORMED, "", 1, now_ms - 3_700_000)
+    fresh = Rejection(Hash(b"f" * 32), None, RejectionCode.BAD_AUTH, "a\0b", 2, now_ms)
     with views.connect() as listener:
-        listener.execute("LISTEN horizon_admission")
+        listener.execute("LISTEN horizon_rejection")
         listener.execute("LISTEN horizon_ledger")
         listener.execute(
-            "INSERT INTO horizon.admissions VALUES (%s, 'node', NULL, 'MALFORMED', '', 1, %s)",
+            "INSERT INTO horizon.rejections VALUES (%s, 'node', NULL, 'MALFORMED', '', 1, %s)",
             (b"x" * 32, now_ms - 3_700_000),
         )
         views.log.publish(*varied.records)
-        views.admissions.publish(old, b"no admission", fresh, fresh)
+        views.rejections.publish(old, b"no rejection", fresh, fresh)
         with views.run() as processor:
             processor.wait_for(len(varied.records))
             told = {(n.channel, n.payload) for n in listener.notifies(timeout=5, stop_after=2)}
-            assert ("horizon_admission", fresh.envelope_hash.hex()) in told
+            assert ("horizon_rejection", fresh.envelope_hash.hex()) in told
             assert any(channel == "horizon_ledger" for channel, _ in told)
-            processor.wait_until(lambda: "admission_left_out" in processor.read_log())
-    rows = views.query("SELECT envelope_hash, node, code, detail FROM horizon.admissions")
-    node = views.admissions.topic.removesuffix(".admissions")
+            processor.wait_until(lambda: "rejection_left_out" in processor.read_log())
+    rows = views.query("SELECT envelope_hash, node, code, detail FROM horizon.rejections")
+    node = views.rejections.topic.removesuffix(".rejections")
     assert rows == [(fresh.envelope_hash, node, "BAD_AUTH", "a\ufffdb")]

@@ -262,7 +262,7 @@ def test_the_live_processor_and_readers_do_not_notice_the_swap(
     network = make_busy_network(200, payments=5)
     views = Views(servers, tmp_path, network)
     views.fold(network.records[:100])
-    views.admissions.publish()
+    views.rejections.publish()
     reader = Reader(views)
     with views.run() as processor:
         reader.start()

@@ -6,14 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.generated.common import Permission
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 from schemas.generated.ledger import AccountRole, SignerRole
 from schemas.generated.operations import CreateSigner, ManageSigner, RemoveSigner
 from schemas.generated.transactions import Operation, Transaction
 from streams.ledger.admission import Candidate
 from streams.ledger.errors import InvalidSet
 from streams.ledger.genesis import GENERAL_ROLE, OWNER_ROLE
-from streams.ledger.membership import compute_refusal, validate_set
+from streams.ledger.membership import compute_rejection, validate_set
 from tests.streams.ledger.operations.cases import put
 from tests.support.network import (
     Network,
@@ -29,14 +29,14 @@ from tests.support.network import (
 NEXT_MS = 1_000
 
 
-def judge(network: Network, candidate: Candidate, after_ms: int = NEXT_MS) -> AdmissionCode | None:
+def judge(network: Network, candidate: Candidate, after_ms: int = NEXT_MS) -> RejectionCode | None:
     ledger = network.ledger
     close_time_ms = ledger.header.close_time_ms + after_ms
-    refusal = compute_refusal(ledger.state, ledger.window, candidate, close_time_ms)
-    return None if refusal is None else refusal.code
+    rejection = compute_rejection(ledger.state, ledger.window, candidate, close_time_ms)
+    return None if rejection is None else rejection.code
 
 
-def judge_signed(network: Network, transaction: Transaction, *signers: str) -> AdmissionCode | None:
+def judge_signed(network: Network, transaction: Transaction, *signers: str) -> RejectionCode | None:
     return judge(network, network.admit(network.sign(transaction, *signers)))
 
 
@@ -57,13 +57,13 @@ def test_an_owner_may_sign() -> None:
 @pytest.mark.parametrize(
     ("signers", "expected"),
     [
-        ((), AdmissionCode.BAD_AUTH),
-        (("bob",), AdmissionCode.BAD_AUTH),
-        (("alice", "bob"), AdmissionCode.BAD_AUTH_EXTRA),
+        ((), RejectionCode.BAD_AUTH),
+        (("bob",), RejectionCode.BAD_AUTH),
+        (("alice", "bob"), RejectionCode.BAD_AUTH_EXTRA),
     ],
 )
 def test_signatures_must_suffice_and_none_be_in_vain(
-    signers: tuple[str, ...], expected: AdmissionCode
+    signers: tuple[str, ...], expected: RejectionCode
 ) -> None:
     network = make_economy()
     assert judge_signed(network, build_payment(network), *signers) is expected
@@ -73,14 +73,14 @@ def test_signatures_must_suffice_and_none_be_in_vain(
     ("signers", "expected"),
     [
         (("half", "other half"), None),
-        (("half",), AdmissionCode.BAD_AUTH),
-        (("half", "same half"), AdmissionCode.BAD_AUTH),  # one identity: only the heaviest counts
+        (("half",), RejectionCode.BAD_AUTH),
+        (("half", "same half"), RejectionCode.BAD_AUTH),  # one identity: only the heaviest counts
         (("half", "same half", "other half"), None),
         (("alice", "half"), None),
     ],
 )
 def test_weights_add_up_over_identities(
-    signers: tuple[str, ...], expected: AdmissionCode | None
+    signers: tuple[str, ...], expected: RejectionCode | None
 ) -> None:
     network = make_economy()
     add_signer(network, "half", 500, 1)
@@ -95,7 +95,7 @@ def test_a_signer_may_sign_only_what_its_role_allows() -> None:
     add_signer(network, "payer", 1000, 1, role_id=9)
     assert judge_signed(network, build_payment(network), "payer") is None
     other = network.build("alice", create_asset("USD"))
-    assert judge_signed(network, other, "payer") is AdmissionCode.BAD_AUTH
+    assert judge_signed(network, other, "payer") is RejectionCode.BAD_AUTH
 
 
 @pytest.mark.parametrize("lost", ["signer", "signer role", "account role"])
@@ -104,7 +104,7 @@ def test_what_was_authorized_once_is_judged_again_when_who_may_sign_has_changed(
     candidate = network.admit(network.sign(build_payment(network), "alice"))
     assert judge(network, candidate) is None
     assert judge(network, candidate) is None
-    expected = AdmissionCode.BAD_AUTH
+    expected = RejectionCode.BAD_AUTH
     if lost == "signer":
         network.apply("alice", ManageSigner(RemoveSigner(get_public_key("alice"))))
     elif lost == "signer role":
@@ -112,7 +112,7 @@ def test_what_was_authorized_once_is_judged_again_when_who_may_sign_has_changed(
     else:
         put(network, AccountRole(GENERAL_ROLE, "general", ()))
     expected = (
-        AdmissionCode.SENDER_NOT_ALLOWED if lost == "account role" else AdmissionCode.BAD_AUTH
+        RejectionCode.SENDER_NOT_ALLOWED if lost == "account role" else RejectionCode.BAD_AUTH
     )
     assert judge(network, candidate) is expected
     with pytest.raises(InvalidSet):
@@ -129,21 +129,21 @@ def test_every_source_of_an_operation_must_have_signed() -> None:
     operation = Operation(get_account("bob"), pay(network, "bob", "alice", "EUR", 1))
     transaction = network.build("alice", operation)
     assert judge_signed(network, transaction, "alice", "bob") is None
-    assert judge_signed(network, transaction, "alice") is AdmissionCode.BAD_AUTH
-    assert judge_signed(network, transaction, "bob") is AdmissionCode.BAD_AUTH
+    assert judge_signed(network, transaction, "alice") is RejectionCode.BAD_AUTH
+    assert judge_signed(network, transaction, "bob") is RejectionCode.BAD_AUTH
     stranger = Operation(get_account("nobody"), operation.body)
     transaction = network.build("alice", stranger)
     code = judge_signed(network, transaction, "alice", "nobody")
-    assert code is AdmissionCode.NO_OPERATION_ACCOUNT
+    assert code is RejectionCode.NO_OPERATION_ACCOUNT
 
 
 def test_a_source_must_exist_and_be_allowed_to_send() -> None:
     network = make_economy()
     nobody = network.build("nobody", pay(network, "nobody", "bob", "EUR", 1))
-    assert judge_signed(network, nobody, "nobody") is AdmissionCode.NO_ACCOUNT
+    assert judge_signed(network, nobody, "nobody") is RejectionCode.NO_ACCOUNT
     put(network, AccountRole(GENERAL_ROLE, "general", ()))
     code = judge_signed(network, build_payment(network), "alice")
-    assert code is AdmissionCode.SENDER_NOT_ALLOWED
+    assert code is RejectionCode.SENDER_NOT_ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_a_source_must_exist_and_be_allowed_to_send() -> None:
     [
         (0, NEXT_MS, None),
         (NEXT_MS, NEXT_MS, None),
-        (NEXT_MS + 1, NEXT_MS + 1, AdmissionCode.TOO_EARLY),
-        (0, NEXT_MS - 1, AdmissionCode.TOO_LATE),
+        (NEXT_MS + 1, NEXT_MS + 1, RejectionCode.TOO_EARLY),
+        (0, NEXT_MS - 1, RejectionCode.TOO_LATE),
         (0, NEXT_MS + 15 * 60_000, None),
-        (0, NEXT_MS + 15 * 60_000 + 1, AdmissionCode.TOO_FAR_AHEAD),
+        (0, NEXT_MS + 15 * 60_000 + 1, RejectionCode.TOO_FAR_AHEAD),
     ],
 )
 def test_time_bounds_are_held_against_the_close_time(
-    min_ms: int, max_ms: int, expected: AdmissionCode | None
+    min_ms: int, max_ms: int, expected: RejectionCode | None
 ) -> None:
     network = make_economy()
     now_ms = network.ledger.header.close_time_ms
@@ -176,11 +176,11 @@ def test_what_entered_a_ledger_is_a_duplicate_for_as_long_as_it_could_be_valid()
     candidate = network.prepare("alice", pay(network, "alice", "bob", "EUR", 10**9))
     network.close(candidate)  # underfunded: it entered the ledger all the same
     again = network.admit(candidate.envelope)
-    assert judge(network, again) is AdmissionCode.DUPLICATE
+    assert judge(network, again) is RejectionCode.DUPLICATE
     last_ms = candidate.transaction.max_time_ms - network.ledger.header.close_time_ms
     network.close(interval_ms=last_ms - 1)
-    assert judge(network, again, after_ms=1) is AdmissionCode.DUPLICATE
-    assert judge(network, again, after_ms=2) is AdmissionCode.TOO_LATE
+    assert judge(network, again, after_ms=1) is RejectionCode.DUPLICATE
+    assert judge(network, again, after_ms=2) is RejectionCode.TOO_LATE
 
 
 def test_a_transaction_larger_than_a_ledger_is_refused() -> None:
@@ -190,7 +190,7 @@ def test_a_transaction_larger_than_a_ledger_is_refused() -> None:
     put(network, replace(settings, max_set_output_bytes=candidate.output_bytes))
     assert judge(network, candidate) is None
     put(network, replace(settings, max_set_output_bytes=candidate.output_bytes - 1))
-    assert judge(network, candidate) is AdmissionCode.TOO_LARGE
+    assert judge(network, candidate) is RejectionCode.TOO_LARGE
 
 
 def test_a_set_is_bounded_and_has_each_transaction_once() -> None:

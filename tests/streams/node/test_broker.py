@@ -60,7 +60,7 @@ def make_ingest() -> Ingest:
         pool,
         Offsets(),
         admit=admit_nothing,
-        refuse=lambda _, __: None,
+        reject=lambda _, __: None,
         is_known=lambda _: False,
         has_room=lambda: True,
     )

@@ -29,7 +29,7 @@ from streams.node.outputs import (
     Commit,
     Lane,
     Output,
-    Refuse,
+    Reject,
     Send,
     StartTimer,
     StatementRow,
@@ -251,8 +251,8 @@ def test_a_watchers_queue_forgets_what_has_expired() -> None:
     assert len(node.herder.intake.queue) == 1
     _, [record] = fork(1)
     outputs = node.receive(LedgerReply(6, record))
-    refused = [each.envelope_hash for each in outputs if isinstance(each, Refuse)]
-    assert refused == [candidate.envelope_hash]
+    rejected = [each.envelope_hash for each in outputs if isinstance(each, Reject)]
+    assert rejected == [candidate.envelope_hash]
     assert len(node.herder.intake.queue) == 0
 
 

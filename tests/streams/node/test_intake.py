@@ -1,7 +1,7 @@
-"""Admission: kept or refused with a code, told to peers, decided for the offsets."""
+"""Intake: kept or rejected with a code, told to peers, decided for the offsets."""
 
 from schemas.generated.common import PublicKey
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 from schemas.generated.operations import CreateSigner, ManageSigner
 from schemas.generated.overlay import (
     AdvertTransactions,
@@ -13,7 +13,7 @@ from schemas.generated.overlay import (
 from streams.ledger.admission import Candidate
 from streams.ledger.hashes import compute_set_hash
 from streams.node.intake import Intake
-from streams.node.outputs import Broadcast, Decided, Lane, Output, Refuse, Send, StartTimer
+from streams.node.outputs import Broadcast, Decided, Lane, Output, Reject, Send, StartTimer
 from streams.node.transaction_sets import TransactionSets
 from tests.support.network import Network, get_owner, make_economy, pay
 
@@ -28,8 +28,8 @@ def prepare(network: Network, amount: int = 1) -> Candidate:
     return network.prepare("alice", pay(network, "alice", "bob", "EUR", amount))
 
 
-def get_codes(outputs: list[Output]) -> list[AdmissionCode]:
-    return [each.refusal.code for each in outputs if isinstance(each, Refuse)]
+def get_codes(outputs: list[Output]) -> list[RejectionCode]:
+    return [each.rejection.code for each in outputs if isinstance(each, Reject)]
 
 
 def test_what_is_kept_is_advertised_once() -> None:
@@ -49,7 +49,7 @@ def test_what_is_refused_is_told_and_forgotten() -> None:
     intake = make_intake(network)
     nobody = network.prepare("nobody", pay(network, "alice", "bob", "EUR", 1))
     outputs, _ = intake.admit([nobody])
-    assert get_codes(outputs) == [AdmissionCode.NO_ACCOUNT]
+    assert get_codes(outputs) == [RejectionCode.NO_ACCOUNT]
     assert outputs[1:] == []
     assert not intake.is_known(nobody.envelope_hash)
 
@@ -75,12 +75,12 @@ def test_a_closed_envelope_is_decided_and_its_twin_refused() -> None:
     intake.admit([one, twin])
     outputs = intake.note_closed(network.close(one))
     assert Decided((one.envelope_hash,)) in outputs
-    assert get_codes(outputs) == [AdmissionCode.DUPLICATE]
+    assert get_codes(outputs) == [RejectionCode.DUPLICATE]
     assert len(intake.queue) == 0
     assert intake.admit([one]) == ([Decided((one.envelope_hash,))], False)
     assert intake.is_closed(one.envelope_hash)
     late, _ = intake.admit([twin])
-    assert get_codes(late) == [AdmissionCode.DUPLICATE]
+    assert get_codes(late) == [RejectionCode.DUPLICATE]
 
 
 def test_a_set_is_completed_by_an_envelope_that_the_queue_has_no_room_for() -> None:

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from schemas.generated.events import AdmissionCode
+from schemas.generated.events import RejectionCode
 from schemas.generated.operations import CreateSigner, ManageSigner
 from streams.ledger.admission import Candidate
 from streams.node.queue import Choice, TransactionQueue
@@ -87,7 +87,7 @@ def test_what_became_invalid_is_dropped_and_what_is_early_waits() -> None:
     queue = fill(network, late, early, good)
     choice = choose(queue, network)
     assert choice.candidates == [good]
-    assert [(c, r.code) for c, r in choice.refused] == [(late, AdmissionCode.TOO_LATE)]
+    assert [(c, r.code) for c, r in choice.rejected] == [(late, RejectionCode.TOO_LATE)]
     assert queue.get(late.envelope_hash) is None
     assert queue.get(early.envelope_hash) is early
 
@@ -96,12 +96,12 @@ def test_it_is_bounded_as_a_whole_and_for_each_source() -> None:
     network = make_economy()
     queue = TransactionQueue(8)
     codes = [queue.add(each) for each in prepare(network, "alice", 3)]
-    assert [r and r.code for r in codes] == [None, None, AdmissionCode.SOURCE_OVER_SHARE]
+    assert [r and r.code for r in codes] == [None, None, RejectionCode.SOURCE_OVER_SHARE]
     for name in ("bob", "issuer", "master", "x"):
         for each in prepare(network, name, 2):
-            refusal = queue.add(each)
-    assert refusal is not None
-    assert refusal.code is AdmissionCode.QUEUE_FULL
+            rejection = queue.add(each)
+    assert rejection is not None
+    assert rejection.code is RejectionCode.QUEUE_FULL
     assert len(queue) == 8
     [wanted] = prepare(network, "alice", 1)
     assert queue.add(wanted, is_wanted=True) is None

@@ -49,7 +49,7 @@ class Recorder:
     connected: list[PublicKey] = field(default_factory=list)
     disconnected: list[tuple[PublicKey, Reason]] = field(default_factory=list)
     refused: list[Reason] = field(default_factory=list)
-    refused_at: list[float] = field(default_factory=list)
+    rejected_at: list[float] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
     act: Callable[[PublicKey, bytes], Awaitable[None]] | None = None
 
@@ -69,7 +69,7 @@ class Recorder:
         assert address[0] == "127.0.0.1"
         self.refused.append(reason)
         self.details.append(detail)
-        self.refused_at.append(asyncio.get_running_loop().time())
+        self.rejected_at.append(asyncio.get_running_loop().time())
 
     def get_payloads(self, peer: PublicKey) -> list[bytes]:
         return [payload for sender, payload in self.received if sender == peer]

@@ -262,7 +262,7 @@ def test_dialling_backs_off(run: Runner) -> None:
         async with open_node(0, nobody, reconnect_s=0.05, reconnect_max_s=0.3) as node:
             await asyncio.sleep(1.5)
             assert set(node.handlers.refused) == {Reason.UNREACHABLE}
-            times = node.handlers.refused_at
+            times = node.handlers.rejected_at
             gaps = [later - earlier for earlier, later in pairwise(times)]
             assert 0.02 <= gaps[0] <= 0.2
             assert all(0.14 <= gap <= 0.6 for gap in gaps[4:])

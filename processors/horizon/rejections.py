@@ -12,20 +12,20 @@ from psycopg import sql
 from processors.horizon.schema import LIVE, Connection, lock_against_swap
 from processors.ledger_feed.topic import Message
 from schemas.codec import Malformed, unframe
-from schemas.generated.events import Admission
+from schemas.generated.events import Rejection
 
 log = structlog.get_logger()
-ADMISSION_CHANNEL = "horizon_admission"
+REJECTION_CHANNEL = "horizon_rejection"
 KEPT_MS = 3_600_000
-SUFFIX = ".admissions"
+SUFFIX = ".rejections"
 
 INSERT = """
-INSERT INTO horizon.admissions
-    (envelope_hash, node, transaction_hash, code, detail, ledger_sequence, refused_at_ms)
+INSERT INTO horizon.rejections
+    (envelope_hash, node, transaction_hash, code, detail, ledger_sequence, rejected_at_ms)
 VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (envelope_hash, node) DO UPDATE SET
     code = excluded.code, detail = excluded.detail,
-    ledger_sequence = excluded.ledger_sequence, refused_at_ms = excluded.refused_at_ms
+    ledger_sequence = excluded.ledger_sequence, rejected_at_ms = excluded.rejected_at_ms
 """
 
 
@@ -38,52 +38,52 @@ def get_writer(connection: Connection, topic: str) -> Callable[[list[Message]], 
     node = topic.removesuffix(SUFFIX)
 
     def write(messages: list[Message]) -> None:
-        write_admissions(connection, node, _decode(topic, messages))
+        write_rejections(connection, node, _decode(topic, messages))
 
     return write
 
 
-def write_admissions(connection: Connection, node: str, admissions: Sequence[Admission]) -> None:
+def write_rejections(connection: Connection, node: str, rejections: Sequence[Rejection]) -> None:
     """Stores what is younger than an hour, drops what is older, and wakes who waits."""
     oldest_ms = get_now_ms() - KEPT_MS
-    fresh = [each for each in admissions if each.refused_at_ms >= oldest_ms]
+    fresh = [each for each in rejections if each.rejected_at_ms >= oldest_ms]
     with connection.transaction(), connection.cursor() as cursor:
         lock_against_swap(connection)
-        cursor.execute("DELETE FROM horizon.admissions WHERE refused_at_ms < %s", (oldest_ms,))
+        cursor.execute("DELETE FROM horizon.rejections WHERE rejected_at_ms < %s", (oldest_ms,))
         if not fresh:
             return
         cursor.executemany(INSERT, [_get_row(each, node) for each in fresh])
         hashes = [each.envelope_hash.hex() for each in fresh]
         cursor.execute(
             "SELECT pg_notify(%s, hash) FROM unnest(%s::text[]) AS hash",
-            (ADMISSION_CHANNEL, hashes),
+            (REJECTION_CHANNEL, hashes),
         )
 
 
-def copy_admissions(connection: Connection, schema: str) -> None:
+def copy_rejections(connection: Connection, schema: str) -> None:
     """From the live views into `schema`, which is about to take their place."""
-    table = sql.Identifier(schema, "admissions")
-    source = sql.Identifier(LIVE, "admissions")
+    table = sql.Identifier(schema, "rejections")
+    source = sql.Identifier(LIVE, "rejections")
     connection.execute(sql.SQL("INSERT INTO {} SELECT * FROM {}").format(table, source))
 
 
-def _decode(topic: str, messages: list[Message]) -> list[Admission]:
-    admissions = []
+def _decode(topic: str, messages: list[Message]) -> list[Rejection]:
+    rejections = []
     for message in messages:
         try:
-            admissions.append(unframe(Admission, message.value))
+            rejections.append(unframe(Rejection, message.value))
         except Malformed as error:
-            log.warning("admission_left_out", topic=topic, offset=message.offset, reason=str(error))
-    return admissions
+            log.warning("rejection_left_out", topic=topic, offset=message.offset, reason=str(error))
+    return rejections
 
 
-def _get_row(admission: Admission, node: str) -> tuple[object, ...]:
+def _get_row(rejection: Rejection, node: str) -> tuple[object, ...]:
     return (
-        admission.envelope_hash,
+        rejection.envelope_hash,
         node,
-        admission.transaction_hash,
-        admission.code.name,
-        admission.detail.replace("\0", "\ufffd"),  # which PostgreSQL's text cannot hold
-        admission.ledger_sequence,
-        admission.refused_at_ms,
+        rejection.transaction_hash,
+        rejection.code.name,
+        rejection.detail.replace("\0", "\ufffd"),  # which PostgreSQL's text cannot hold
+        rejection.ledger_sequence,
+        rejection.rejected_at_ms,
     )
