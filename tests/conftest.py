@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what asks for servers, so that `-m "not servers"` is the quick run, and faults."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
-        if {"servers", "own_servers", "whole_set"} & names:
+        if {"servers", "own_servers", "whole_deployment"} & names:
             item.add_marker("servers")
         if set(ROUNDS) & names:
             item.add_marker("faults")

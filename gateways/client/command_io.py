@@ -43,7 +43,7 @@ def connect(
         address = url or next(iter(read_endpoints(endpoints).get("horizon", ())), None)
         if not address:
             raise LocalError(
-                "which gateway? give --url, TOKEND_HORIZON_URL, or --endpoints of a whole set"
+                "which gateway? give --url, TOKEND_HORIZON_URL, or --endpoints of a deployment"
             )
         with HorizonClient(address, get_key()) as client:
             yield client
@@ -72,7 +72,7 @@ def read_endpoints(endpoints: Path | None) -> dict[str, Any]:
 def read_genesis(genesis: Path | None, endpoints: Path | None) -> bytes:
     path = genesis or read_endpoints(endpoints).get("genesis_file")
     if path is None:
-        raise LocalError("which network do you trust? give --genesis, or --endpoints of its set")
+        raise LocalError("which network do you trust? give --genesis or --endpoints")
     return read_file(Path(path))
 
 

@@ -26,7 +26,8 @@ UrlOption = Annotated[
     str | None, typer.Option("--url", envvar="TOKEND_HORIZON_URL", help="A Horizon gateway.")
 ]
 EndpointsOption = Annotated[
-    Path | None, typer.Option("--endpoints", help="endpoints.json of a set, instead of --url.")
+    Path | None,
+    typer.Option("--endpoints", help="A deployment's endpoints.json, not --url."),
 ]
 SeedOption = Annotated[
     Path | None,

@@ -24,7 +24,7 @@ FRAME = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
 
 
 def read_login(endpoints: Mapping[str, Any]) -> KafkaSettings:
-    """How users log in to Kafka, by the content of a set's endpoints.json."""
+    """How users log in to Kafka, by the content of a deployment's endpoints.json."""
     kafka = endpoints["kafka"]
     password = Path(kafka["password_file"]).read_text(encoding="utf-8").strip()
     return KafkaSettings(

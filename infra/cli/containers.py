@@ -1,4 +1,4 @@
-"""Verbs about a set in containers: what `infra/containers/compose.yaml` needs before and within."""
+"""Verbs about a deployment in containers: prepare it for compose.yaml, administer it, demo."""
 
 import shlex
 import threading
@@ -9,18 +9,18 @@ import typer
 
 from infra.cli.output import JsonOption, print_json, print_text, report
 
-app = typer.Typer(help="A set in containers, by compose.")
+app = typer.Typer(help="A deployment in containers, by compose.")
 FolderOption = Annotated[Path, typer.Option("--data", help="The data folder.")]
 
 
 @app.command()
 def prepare(data: FolderOption, as_json: JsonOption = False) -> None:
     """Write keys, settings and secrets for compose.yaml; again is harmless."""
-    from infra.containers.place import prepare as prepare_set
+    from infra.containers.place import prepare as prepare_deployment
     from infra.containers.target import get_compose_command
     from infra.local.table import TABLE
 
-    root = prepare_set(data, TABLE).folder.root
+    root = prepare_deployment(data, TABLE).folder.root
     command = shlex.join([*get_compose_command(root), "up", "--detach"])
     if as_json:
         print_json({"data_folder": str(root), "command": command})
@@ -31,15 +31,15 @@ def prepare(data: FolderOption, as_json: JsonOption = False) -> None:
 @app.command()
 def administer(data: FolderOption) -> None:
     """Make topics, users, roles and databases: a job of compose.yaml's own."""
-    from infra.containers.administer import administer as administer_set
+    from infra.containers.administer import administer as administer_deployment
     from infra.local.table import TABLE
 
-    administer_set(data, TABLE, report)
+    administer_deployment(data, TABLE, report)
 
 
 @app.command()
 def demo(data: FolderOption) -> None:
-    """Run the demo's scenario against a set that compose has started."""
+    """Run the demo's scenario against a deployment that compose has started."""
     from rich.console import Console
 
     from infra.containers.target import ContainerTarget

@@ -1,4 +1,4 @@
-"""The verb `demo`: a fresh set, the scenario on it, and nothing left of either."""
+"""The verb `demo`: a fresh deployment, the scenario on it, and nothing left of either."""
 
 import contextlib
 import tempfile
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infra.cli import output
+from infra.cli.deployments import cancel_on_signals
 from infra.cli.output import report
-from infra.cli.sets import cancel_on_signals
 
 if TYPE_CHECKING:
     from infra.demo.scenario import Scenario
 
 KeepOption = Annotated[
-    bool, typer.Option("--keep", envvar="KEEP", help="Leave the set running afterwards.")
+    bool, typer.Option("--keep", envvar="KEEP", help="Leave the deployment running afterwards.")
 ]
 
 
@@ -38,7 +38,7 @@ async def _run(root: Path, *, keep: bool) -> None:
     from infra.demo.scenario import Scenario
     from infra.demo.target import LocalTarget
     from infra.local import launch
-    from infra.local.shutdown import destroy_set
+    from infra.local.shutdown import destroy_deployment
     from infra.local.table import TABLE
 
     cancel_on_signals()
@@ -46,7 +46,7 @@ async def _run(root: Path, *, keep: bool) -> None:
     began = time.monotonic()
     is_kept = False
     try:
-        running = await launch.start_set(root, TABLE, "all", report, is_detached=keep)
+        running = await launch.start_deployment(root, TABLE, "all", report, is_detached=keep)
         report(f"four nodes and two Horizon pairs are ready after {time.monotonic() - began:.1f} s")
         try:
             await _tell(Scenario(LocalTarget(running), console, threading.Event()))
@@ -61,7 +61,7 @@ async def _run(root: Path, *, keep: bool) -> None:
     finally:
         if not is_kept:
             with contextlib.suppress(FileNotFoundError):
-                destroy_set(root, report)
+                destroy_deployment(root, report)
 
 
 async def _tell(scenario: "Scenario") -> None:

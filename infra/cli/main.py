@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from gateways.client import commands as user
-from infra.cli import containers, demo, output, replay, services, sets
+from infra.cli import containers, demo, deployments, output, replay, services
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from schemas.settings import ConfigError
 
@@ -34,11 +34,11 @@ def common(
     """Runs tokend on this machine: Kafka, PostgreSQL, core nodes and services."""
 
 
-app.command()(sets.up)
-app.command()(sets.down)
-app.command()(sets.destroy)
-app.command()(sets.status)
-app.command()(sets.logs)
+app.command()(deployments.up)
+app.command()(deployments.down)
+app.command()(deployments.destroy)
+app.command()(deployments.status)
+app.command()(deployments.logs)
 app.command()(services.run)
 app.command()(services.migrate)
 app.command()(services.doctor)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli import output
+from infra.cli.deployments import DataOption, get_root
 from infra.cli.output import JsonOption, print_json, print_text
-from infra.cli.sets import DataOption, get_root
 from infra.local.errors import LocalError
 
 
@@ -27,7 +27,7 @@ def replay(
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare with the live views instead of replacing.")
     ] = False,
-    service: Annotated[str, typer.Option(help="The processor of the set.")] = "horizon1",
+    service: Annotated[str, typer.Option(help="The processor of the deployment.")] = "horizon1",
     config: Annotated[
         Path | None, typer.Option("--config", help="A processor's settings file instead.")
     ] = None,
@@ -41,7 +41,7 @@ def replay(
     from processors.horizon.replay import ReplayError, run
     from schemas.settings import load_config
 
-    file = config or shutdown.open_set(get_root(data)).get_settings_file(service)
+    file = config or shutdown.open_deployment(get_root(data)).get_settings_file(service)
     settings = load_config(HorizonSettings, file, os.environ)
     try:
         with show_progress() as report:

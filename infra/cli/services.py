@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.cli import output
+from infra.cli.deployments import DataOption, get_root
 from infra.cli.output import JsonOption, print_json, print_text, report
-from infra.cli.sets import DataOption, get_root
 from infra.local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def check_config(
 
 def migrate(
     service: Annotated[
-        str | None, typer.Argument(help="One service by its own settings file; else the set's.")
+        str | None,
+        typer.Argument(help="One service by its own settings file; else the deployment's."),
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="That settings file.")] = None,
     data: DataOption = None,
@@ -64,7 +65,7 @@ def migrate(
     """Bring databases up to date; `tokend up` does so by itself."""
     applied: list[str] = []
     if service is None:
-        _migrate_set(get_root(data), applied)
+        _migrate_deployment(get_root(data), applied)
     elif config is None:
         raise typer.BadParameter(f"give the settings file of {service}", param_hint="--config")
     else:
@@ -75,12 +76,12 @@ def migrate(
         print_text("all databases were up to date")
 
 
-def _migrate_set(root: Path, applied: list[str]) -> None:
+def _migrate_deployment(root: Path, applied: list[str]) -> None:
     from infra.local import launch, shutdown
     from infra.local.supervisor import Control
     from infra.local.table import TABLE
 
-    place = shutdown.open_set(root)
+    place = shutdown.open_deployment(root)
     Control(place).get_process_id()
 
     def note(line: str) -> None:

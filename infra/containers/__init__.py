@@ -1,1 +1,1 @@
-"""A set in containers: images, a compose file, and what that needs to be prepared."""
+"""A deployment in containers: images, a compose file, and what that needs to be prepared."""

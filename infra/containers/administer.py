@@ -1,4 +1,4 @@
-"""The administrator's job in a set of containers: topics, users, roles, databases, migrations.
+"""The administrator's job in containers: topics, users, roles, databases, migrations.
 
 It runs once at every start, within the containers' network, sees all secrets, and ends. The others
 wait for it.

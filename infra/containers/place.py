@@ -1,4 +1,4 @@
-"""A set in containers: the names and ports that its services have there, and their settings.
+"""A deployment in containers: the names and ports that its services have there, and their settings.
 
 Files stand in a data folder on the host; every container sees only the folder of its own service.
 Starts nothing.
@@ -14,7 +14,7 @@ import msgspec
 from infra.local import kafka, ports
 from infra.local.folders import DataFolder, write_private
 from infra.local.kafka import ADMINISTRATOR, BROKER, BROKER_USER, CLIENTS, CONTROLLER, MORE_CLIENTS
-from infra.local.launch import describe_set
+from infra.local.launch import describe_deployment
 from infra.local.network import PAIRS, get_genesis_file
 from infra.local.place import Place
 from infra.local.postgres import SUPERUSER
@@ -27,7 +27,7 @@ PUBLISHED = ("kafka", *(f"gateway{pair}.http" for pair in PAIRS))
 SETTINGS = "settings.toml"
 INSIDE = Path("/run/secrets")
 IMAGE_USER = 10001
-"""Of tokend's image: where root prepares a set, its services run as this user."""
+"""Of tokend's image: where root prepares a deployment, its services run as this user."""
 
 
 class ContainerPlace(Place):
@@ -56,7 +56,7 @@ class ContainerPlace(Place):
 
 
 def prepare(root: Path, table: Table) -> ContainerPlace:
-    """Keys, genesis, settings and secrets of a whole set, once; again it writes the same."""
+    """Keys, genesis, settings and secrets of a whole deployment, once; again it writes the same."""
     folder = DataFolder(root.resolve())
     folder.make(is_shared=False)
     place = ContainerPlace(folder)
@@ -101,7 +101,7 @@ def _write_servers(place: ContainerPlace) -> None:
 
 
 def _write_endpoints(place: ContainerPlace, table: Table, services: tuple[Service, ...]) -> None:
-    content = describe_set(place, table, services)
+    content = describe_deployment(place, table, services)
     content["kafka"] = {**content["kafka"], "bootstrap_servers": place.get_published("kafka")}
     del content["postgres"]  # which is not published
     text = msgspec.json.format(msgspec.json.encode(content)) + b"\n"

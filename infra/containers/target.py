@@ -20,7 +20,7 @@ COMPOSE_FILE = Path(__file__).with_name("compose.yaml")
 
 
 def get_compose_command(root: Path) -> list[str]:
-    """Compose with this set's settings, be it a plugin of docker's or a program of its own."""
+    """The compose command for this deployment: docker's plugin if there is one."""
     has_plugin = (
         shutil.which("docker") is not None
         and subprocess.run(
@@ -34,7 +34,7 @@ def get_compose_command(root: Path) -> list[str]:
 
 
 class ContainerTarget(Target):
-    """A set that compose has started. `root`: what `tokend containers prepare` wrote."""
+    """A deployment that compose has started. `root`: what `tokend containers prepare` wrote."""
 
     def __init__(self, root: Path) -> None:
         file = DataFolder(root).endpoints_file

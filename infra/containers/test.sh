@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d /tmp/tokend-containers-XXXXXX)
-data=$work/set
+data=$work/deployment
 engine=
 
 say() { echo "tokend: $*" >&2; }

@@ -1,7 +1,7 @@
 """The demo's story, told by the means a user has: the client library, the ingest topic, the APIs.
 
-It runs in a thread of its own against a running set and stops between two looks at the network
-when it is asked to.
+It runs in a thread of its own against a running deployment. Asked to stop, it does so between two
+looks at the network.
 """
 
 import threading

@@ -18,7 +18,7 @@ import msgspec
 from gateways.client.ingest import read_login
 from infra.local.errors import LocalError
 from infra.local.health import get_status
-from infra.local.launch import RunningSet
+from infra.local.launch import RunningDeployment
 from processors.horizon import replay
 from processors.horizon.config import HorizonSettings
 from processors.horizon.display import show_progress
@@ -89,9 +89,9 @@ class Target(ABC):
 
 
 class LocalTarget(Target):
-    """A set that `tokend up` or the demo has started on this machine."""
+    """A deployment that `tokend up` or the demo has started on this machine."""
 
-    def __init__(self, running: RunningSet) -> None:
+    def __init__(self, running: RunningDeployment) -> None:
         file = running.place.folder.endpoints_file
         super().__init__(msgspec.json.decode(file.read_bytes()))
         self._running = running

@@ -1,4 +1,4 @@
-"""The unprivileged system user under which a set of root runs what refuses to be root."""
+"""The unprivileged system user under which root's deployment runs servers that refuse root."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""Space on the disks that a set writes to: when one is full, servers stop, and this says why.
+"""Space on the disks that a deployment writes to: servers stop when one is full.
 
 Knows folders only, nothing about the servers that fill them.
 """

@@ -1,4 +1,4 @@
-"""Where things are: the clone with its fetched files, and the data folder of one set of processes.
+"""Where things are: the clone with its fetched files, and the data folder of one deployment.
 
 Knows paths and modes only; nothing about servers, services or processes.
 """
@@ -77,7 +77,7 @@ class DataFolder:
             ) from None
 
     def _is_ours(self) -> bool:
-        """Whether the folder is a set's, or that of a first start that came not far, or empty."""
+        """Whether the folder is empty, a deployment's, or left by a first start that failed."""
         first = {p.name for p in (self.config, self.kafka, self.logs, self.secrets, self.services)}
         first.add(self.lock_file.name)
         return self.state_file.exists() or first.issuperset(p.name for p in self.root.iterdir())
@@ -91,7 +91,7 @@ class DataFolder:
             return State(kafka_cluster_id="A" + secrets.token_urlsafe(16)[1:])
         except msgspec.MsgspecError:
             raise LocalError(
-                f"{self.state_file} is damaged: remove the set with `tokend destroy` "
+                f"{self.state_file} is damaged: remove the deployment with `tokend destroy` "
                 "or put the file back from a backup"
             ) from None
         except PermissionError:
@@ -115,7 +115,7 @@ class DataFolder:
 
 
 def get_default_root(environ: Mapping[str, str], user_id: int) -> Path:
-    """Root's set belongs to the machine, everybody else's to his XDG data home."""
+    """Root's deployment belongs to the machine, any other user's to the XDG data home."""
     if user_id == 0:
         return Path("/var/lib/tokend")
     data_home = environ.get("XDG_DATA_HOME", "")

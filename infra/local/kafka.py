@@ -1,4 +1,4 @@
-"""Kafka for one set: a single broker in KRaft mode, its settings, its data folder.
+"""Kafka for one deployment: a single broker in KRaft mode, its settings, its data folder.
 
 Three listeners, none of them open: clients log in by SCRAM; the broker itself and the administrator
 by passwords that stand in the broker's own settings file, because users made by SCRAM exist only
@@ -40,7 +40,7 @@ JVM_OPTIONS = (
     "--enable-native-access=ALL-UNNAMED",
 )
 
-# What does not depend on the set. One broker has nobody to replicate to.
+# What does not depend on the deployment. One broker has nobody to replicate to.
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",

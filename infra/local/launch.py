@@ -1,4 +1,4 @@
-"""Starts a set: folder, lock, servers, databases, topics, then services tier by tier.
+"""Starts a deployment: folder, lock, servers, databases, topics, then services tier by tier.
 
 The one place that knows the order of things. Reports progress through a function it is given;
 writes to no terminal itself.
@@ -42,8 +42,8 @@ ENDED = ("BACKOFF", "EXITED", "FATAL", "STOPPED")
 
 
 @dataclass(frozen=True, slots=True)
-class RunningSet:
-    """A set that this process started. `supervisor` is its child."""
+class RunningDeployment:
+    """A deployment that this process started. `supervisor` is its child."""
 
     place: Place
     table: Table
@@ -61,15 +61,15 @@ class RunningSet:
         self.lock.release()
 
     def detach(self) -> None:
-        """Lets the set live on without this process."""
+        """Lets the deployment live on without this process."""
         self.lock.name_holder(self.supervisor.pid)
         self.lock.release()
 
 
-async def start_set(
+async def start_deployment(
     root: Path, table: Table, profile: str, report: Report, *, is_detached: bool = False
-) -> RunningSet:
-    """Starts the set on data folder `root` and returns when all of it is ready.
+) -> RunningDeployment:
+    """Starts the deployment on data folder `root` and returns when all of it is ready.
 
     Whatever goes wrong or interrupts it, nothing is left running. Raises LocalError.
     """
@@ -95,7 +95,7 @@ async def _start(
     lock: Lock,
     account: Account | None,
     is_detached: bool,
-) -> RunningSet:
+) -> RunningDeployment:
     services = table.get_services(profile)
     _choose_ports(place, services, report)
     place.state.profile = profile
@@ -130,7 +130,7 @@ async def _start(
     except BaseException:
         stop_processes(place, child, report)
         raise
-    return RunningSet(place, table, profile, lock, child)
+    return RunningDeployment(place, table, profile, lock, child)
 
 
 def _choose_ports(place: Place, services: Sequence[Service], report: Report) -> None:
@@ -289,13 +289,13 @@ async def _together(*jobs: Awaitable[None]) -> None:
 
 
 def _write_endpoints(place: Place, table: Table, services: Sequence[Service]) -> None:
-    content = describe_set(place, table, services)
+    content = describe_deployment(place, table, services)
     text = msgspec.json.format(msgspec.json.encode(content)) + b"\n"
     write_private(place.folder.endpoints_file, text)
 
 
-def describe_set(place: Place, table: Table, services: Sequence[Service]) -> dict[str, Any]:
-    """The content of endpoints.json: what scripts need to use the set. No secret, only its file."""
+def describe_deployment(place: Place, table: Table, services: Sequence[Service]) -> dict[str, Any]:
+    """The content of endpoints.json, for scripts: names files of secrets, holds none."""
     return {
         "profile": place.state.profile,
         "data_folder": str(place.folder.root),
@@ -311,8 +311,8 @@ def describe_set(place: Place, table: Table, services: Sequence[Service]) -> dic
     }
 
 
-async def watch_set(running: RunningSet, report: Report) -> None:
-    """Returns when the set was stopped by others; tells of processes that were started again.
+async def watch_deployment(running: RunningDeployment, report: Report) -> None:
+    """Returns when others stopped the deployment; reports processes that were restarted.
 
     Raises LocalError if the supervisor was killed; what it ran has ended with it.
     """

@@ -1,4 +1,4 @@
-"""One set of processes per data folder.
+"""At most one running deployment per data folder.
 
 The lock is the kernel's (flock): it lasts as long as any process holds the descriptor, so it
 outlives a `tokend up --detach` in its supervisor and never goes stale, whatever was killed.

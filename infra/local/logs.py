@@ -1,4 +1,4 @@
-"""Reads the rotated logs of a set."""
+"""Reads the rotated logs of a deployment."""
 
 import os
 import time

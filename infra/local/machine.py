@@ -1,4 +1,4 @@
-"""What `tokend doctor` looks at: does this machine have what a set needs?"""
+"""What `tokend doctor` looks at: does this machine have what a deployment needs?"""
 
 import importlib.metadata
 import os
@@ -29,7 +29,7 @@ class Check:
 
 
 def check_machine(root: Path) -> list[Check]:
-    """All checks, for a set on data folder `root`. Changes nothing and needs no network."""
+    """All checks, for a deployment on data folder `root`. Changes nothing and needs no network."""
     checks: tuple[Callable[[], Check], ...] = (
         _check_system,
         _check_python,
@@ -144,7 +144,7 @@ def _check_open_files() -> Check:
 
 
 def _check_ports(root: Path) -> Check:
-    """Remembered ports may be in use by the set itself; only a new set's matter here."""
+    """Only a new deployment's: remembered ports may be in use by the deployment itself."""
     if DataFolder(root).state_file.exists():
         return Check("ports", True, "chosen")
     try:
@@ -163,5 +163,7 @@ def _check_clock() -> Check:
     buffer = ctypes.create_string_buffer(512)
     state = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
     if state == 5:
-        return Check("clock", True, "not synchronised; that is enough for a set on one machine")
+        return Check(
+            "clock", True, "not synchronised; that is enough for a deployment on one machine"
+        )
     return Check("clock", state >= 0, "synchronised", "synchronise the clock (NTP)")

@@ -1,4 +1,4 @@
-"""What makes a set a tokend network: keys, the genesis file, each service's settings.
+"""What makes a deployment a tokend network: keys, the genesis file, each service's settings.
 
 Knows where things are (`Place`) and what the services want; starts nothing.
 """
@@ -146,7 +146,7 @@ def _get_core_settings(place: Place, core: str) -> Mapping[str, Any]:
         "name": core,
         "seed_file": str(_get_seed_file(place, core)),
         "genesis_file": str(get_genesis_file(place)),
-        "is_flooding": False,  # all nodes of the set read the same cluster
+        "is_flooding": False,  # all nodes of the deployment read the same cluster
         "database": {"url": place.get_database_url(core)},
         "kafka": place.get_kafka_settings(core),
         "overlay": {"listen": place.get_address(f"{core}.overlay"), "peers": peers},

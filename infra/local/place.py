@@ -1,4 +1,4 @@
-"""What the service table's rows may know of the set they run in: addresses and secrets."""
+"""What the service table's rows may know of the deployment they run in: addresses and secrets."""
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from schemas.settings import KafkaSettings, Secret
 
 
 class Place:
-    """One set's addresses and secrets. Ports and secrets come into being when first asked for.
+    """One deployment's addresses and secrets. Both are made when they are first asked for.
 
     `moved_ports` tells which remembered ports somebody else had taken, as name: (old, new).
     """

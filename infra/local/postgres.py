@@ -1,4 +1,4 @@
-"""PostgreSQL for one set: binaries, data folder, settings.
+"""PostgreSQL for one deployment: binaries, data folder, settings.
 
 Clients come over TCP with SCRAM passwords; there is no unix socket, so no path is too long for it.
 Knows no database and no user but the superuser, who is for `tokend up` alone.

@@ -1,6 +1,6 @@
-"""The processes of a set, found and signalled by what the kernel knows about them.
+"""The processes of a deployment, found and signalled by what the kernel knows about them.
 
-Each process of a set inherits a variable that names its data folder. So even what a killed
+Each process of a deployment inherits a variable that names its data folder. So even what a killed
 supervisor left behind can be found, and nothing else is ever touched.
 """
 
@@ -33,7 +33,7 @@ def find_processes(root: Path) -> list[int]:
 
 
 def end_processes(root: Path, seconds: float = 15.0) -> list[int]:
-    """Ends what is left of a set: asks first, kills what does not end in time. Returns the ids."""
+    """Ends what is left of a deployment; kills what does not end in time. Returns the ids."""
     found = find_processes(root)
     for sent, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
         for process_id in find_processes(root):

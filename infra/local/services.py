@@ -37,7 +37,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process of a set. Its name is also that of its settings file, log, database and user.
+    """One process. Its name is also that of its settings file, log, database and user.
 
     `get_settings`: the content of its settings file, as its program's settings type wants it.
     `health_path`: asked at its port NAME.http; status 200 means ready. Without one the process is

@@ -1,4 +1,4 @@
-"""Stops and deletes sets, whoever started them."""
+"""Stops and deletes deployments, whoever started them."""
 
 import contextlib
 import shutil
@@ -20,7 +20,7 @@ Report = Callable[[str], None]
 
 
 def stop_processes(place: Place, child: "subprocess.Popen[bytes] | None", report: Report) -> None:
-    """Ends every process of the set: in order if its supervisor lives, at once otherwise.
+    """Ends every process of the deployment: in order if its supervisor lives, at once otherwise.
 
     It is bounded in time and must not be left half-way: signals to this process are ignored.
     """
@@ -48,7 +48,7 @@ def _reap(child: "subprocess.Popen[bytes]", report: Report) -> None:
         report("the supervisor does not end, so it is killed with all it runs")
 
 
-def open_set(root: Path) -> Place:
+def open_deployment(root: Path) -> Place:
     """The place of an existing data folder. Raises NotRunning if there is none."""
     folder = DataFolder(root.resolve())
     if not folder.state_file.exists():
@@ -56,9 +56,9 @@ def open_set(root: Path) -> Place:
     return Place(folder)
 
 
-def stop_set(root: Path, report: Report) -> None:
-    """Stops the set on `root`, whoever started it. Raises NotRunning if nothing runs there."""
-    place = open_set(root)
+def stop_deployment(root: Path, report: Report) -> None:
+    """Stops the deployment on `root`, whoever started it. Raises NotRunning."""
+    place = open_deployment(root)
     lock_file = place.folder.lock_file
     if not is_locked(lock_file) and not processes.find_processes(place.folder.root):
         raise NotRunning(f"nothing runs on {place.folder.root}")
@@ -77,11 +77,11 @@ def stop_set(root: Path, report: Report) -> None:
         )
 
 
-def destroy_set(root: Path, report: Report) -> None:
-    """Stops the set if it runs and deletes its data folder, databases and keys included."""
-    place = open_set(root)
+def destroy_deployment(root: Path, report: Report) -> None:
+    """Stops the deployment if it runs and deletes its data folder, databases and keys included."""
+    place = open_deployment(root)
     try:
-        stop_set(root, report)
+        stop_deployment(root, report)
     except NotRunning:
         report("nothing was running")
     lock = take_lock(place.folder.lock_file)

@@ -1,4 +1,4 @@
-"""The supervisor (supervisord, from PyPI) that keeps the processes of a set alive.
+"""The supervisor (supervisord, from PyPI) that keeps the processes of a deployment alive.
 
 Writes its settings, starts it, and talks to it over its unix socket. Which processes there are and
 in which order they start is decided elsewhere.

@@ -1,1 +1,1 @@
-"""Benchmarks: whole sets under load, measured from outside. Not part of `make test`."""
+"""Benchmarks: whole deployments under load, measured from outside. Not part of `make test`."""

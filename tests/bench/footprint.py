@@ -1,4 +1,4 @@
-"""What a set takes: seconds to start, memory, and processor time while nothing happens."""
+"""What a deployment takes: seconds to start, memory, and processor time while nothing happens."""
 
 import shutil
 import subprocess
@@ -16,8 +16,8 @@ from infra.local.place import Place
 from infra.local.table import TABLE
 from tests.bench.figures import Figure, judge, tell
 from tests.bench.load import get_kind, get_processes
+from tests.support.deployments import start_deployment
 from tests.support.servers import make_folder
-from tests.support.sets import start_set
 
 RUNS = 3
 START_S, SET_PSS_MB, IDLE_PERCENT = 30, 2_500, 15  # the bars
@@ -71,8 +71,8 @@ def _wait_for_ledger(root: Path) -> None:
 
 
 def _measure_rest() -> list[Figure]:
-    """A whole set that nobody uses."""
-    with start_set(TABLE, "all") as running:
+    """A whole deployment that nobody uses."""
+    with start_deployment(TABLE, "all") as running:
         time.sleep(SETTLE_S)
         used = sum(each.memory_full_info().pss for each in get_processes(running)) / MB
         nodes = [each for each in get_processes(running) if get_kind(each) in NODE_KINDS]
@@ -80,7 +80,7 @@ def _measure_rest() -> list[Figure]:
         time.sleep(IDLE_S)
         spent = sum(_get_cpu_s(each) for each in nodes) - before
     percent = spent / IDLE_S * 100 / len(network.CORES)
-    tell(f"the set takes {used:,.0f} MB, an idle node {percent:.1f} % of a core")
+    tell(f"the deployment takes {used:,.0f} MB, an idle node {percent:.1f} % of a core")
     return [
         judge("set_pss_mb", used, "MB", SET_PSS_MB),
         judge("idle_cpu", percent, "% of a core a node", IDLE_PERCENT),

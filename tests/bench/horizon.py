@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gateways.client.horizon import HorizonClient
 from infra.local import network
-from infra.local.launch import RunningSet
+from infra.local.launch import RunningDeployment
 from infra.local.table import TABLE
 from processors.horizon import replay
 from processors.horizon.config import HorizonSettings
@@ -15,7 +15,7 @@ from schemas.settings import load_config
 from tests.bench.figures import Calibration, Figure, tell
 from tests.bench.load import Load
 from tests.bench.pipeline import measure_pipeline
-from tests.support.sets import start_set
+from tests.support.deployments import start_deployment
 from tests.support.workload import make_payments
 
 NAMES = [f"payer {number}" for number in range(1_000)]
@@ -26,7 +26,7 @@ LEVEL_S = 60
 
 def measure_horizon(calibration: Calibration, payments: int) -> list[Figure]:
     """`payments` are in the log that is replayed."""
-    with start_set(TABLE, "all") as running:
+    with start_deployment(TABLE, "all") as running:
         load = Load(running, NAMES, network.CORES)
         wait_until_level(running)
         calibration.measure()
@@ -56,11 +56,11 @@ def measure_horizon(calibration: Calibration, payments: int) -> list[Figure]:
     ]
 
 
-def get_horizon_settings(running: RunningSet) -> HorizonSettings:
+def get_horizon_settings(running: RunningDeployment) -> HorizonSettings:
     return load_config(HorizonSettings, running.place.get_settings_file("horizon1"), {})
 
 
-def wait_until_level(running: RunningSet) -> None:
+def wait_until_level(running: RunningDeployment) -> None:
     """Until Horizon has the newest ledger of its node: what comes then is counted, nothing else."""
     url = running.place.get_url("gateway1.http")
     deadline = time.monotonic() + LEVEL_S

@@ -1,4 +1,4 @@
-"""Payments into a running set, counted as they close. What the measurements share."""
+"""Payments into a running deployment, counted as they close. What the measurements share."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from infra.local import launch
 from infra.local.health import get_status
 from schemas.codec import decode, unframe
 from schemas.generated.ledger import LedgerHeader, LedgerRecord
-from tests.support.workload import Follower, Set, make_economy, make_payments
+from tests.support.workload import Deployment, Follower, make_economy, make_payments
 
 WAIT_S = 60
 LAG_MAX_S = 2.0  # after the last was offered: the rate was sustained
@@ -38,11 +38,13 @@ class Run:
 
 
 class Load:
-    """An economy of `names` in a running set, and payments among them. `nodes`: all of the set."""
+    """An economy of `names` in a running deployment, and payments. `nodes`: all its nodes."""
 
-    def __init__(self, running: launch.RunningSet, names: Sequence[str], nodes: Sequence[str]):
+    def __init__(
+        self, running: launch.RunningDeployment, names: Sequence[str], nodes: Sequence[str]
+    ):
         self.running = running
-        self.target = Set.open(running.place.folder.root)
+        self.target = Deployment.open(running.place.folder.root)
         self.names = names
         self.nodes = nodes
         make_economy(self.target, names, self.follow(nodes[0]))
@@ -82,7 +84,7 @@ class Load:
                 time.sleep(0.02)
 
 
-def get_node_status(running: launch.RunningSet, node: str) -> dict[str, Any] | None:
+def get_node_status(running: launch.RunningDeployment, node: str) -> dict[str, Any] | None:
     place = running.place
     token = place.get_secret_file(f"{node}.token", str).read_text().strip()
     return get_status(place.get_address(f"{node}.http"), "/status", token)
@@ -107,7 +109,7 @@ NODE_KINDS = ("core nodes", "signature workers")
 
 
 def get_kind(process: psutil.Process) -> str:
-    """Which part of a set a process is."""
+    """Which part of a deployment a process is."""
     command = process.cmdline()
     text = " ".join(command)
     if "verification_worker" in text:
@@ -119,13 +121,13 @@ def get_kind(process: psutil.Process) -> str:
     return "core nodes" if " core " in text else "others"
 
 
-def get_processes(running: launch.RunningSet) -> list[psutil.Process]:
+def get_processes(running: launch.RunningDeployment) -> list[psutil.Process]:
     """The supervisor and all below it: Kafka and PostgreSQL included."""
     supervisor = psutil.Process(running.supervisor.pid)
     return [supervisor, *supervisor.children(recursive=True)]
 
 
-def get_cpu_s(running: launch.RunningSet) -> dict[str, float]:
+def get_cpu_s(running: launch.RunningDeployment) -> dict[str, float]:
     """Seconds of processor time so far, by kind of process."""
     seconds: dict[str, float] = {}
     for process in get_processes(running):
@@ -138,8 +140,8 @@ def get_cpu_s(running: launch.RunningSet) -> dict[str, float]:
 
 
 @contextmanager
-def cpu_used(running: launch.RunningSet, used: list[dict[str, float]]) -> Iterator[None]:
-    """Appends the seconds of processor time that the set used in the context."""
+def cpu_used(running: launch.RunningDeployment, used: list[dict[str, float]]) -> Iterator[None]:
+    """Appends the seconds of processor time that the deployment used in the context."""
     before = get_cpu_s(running)
     yield
     after = get_cpu_s(running)

@@ -9,7 +9,7 @@ from infra.local import network
 from infra.local.table import TABLE
 from tests.bench.figures import Calibration, Figure, tell
 from tests.bench.load import NODE_KINDS, Load, cpu_used
-from tests.support.sets import make_one_node_table, start_set
+from tests.support.deployments import make_one_node_table, start_deployment
 
 NAMES = [f"payer {number}" for number in range(2_000)]
 RUNS = 3
@@ -20,7 +20,7 @@ OFFERED_S = 12
 
 def measure_four_nodes(calibration: Calibration, seconds: float) -> list[Figure]:
     """As much as they can do, for `seconds` each run, until the slowest; then other offers."""
-    with start_set(TABLE, "core") as running:
+    with start_deployment(TABLE, "core") as running:
         load = Load(running, NAMES, network.CORES)
         calibration.measure()
         rate = load.run(load.sign(WARM_UP)).rate
@@ -71,7 +71,7 @@ def _measure_offers(load: Load, capacity: float) -> list[Figure]:
 
 def measure_one_node(calibration: Calibration, seconds: float) -> list[Figure]:
     """A network of a single validator: what agreeing costs is left out."""
-    with start_set(make_one_node_table(), "core") as running:
+    with start_deployment(make_one_node_table(), "core") as running:
         load = Load(running, NAMES, ("core1",))
         rate = load.run(load.sign(WARM_UP)).rate
         rates = []

@@ -22,7 +22,7 @@ from infra.local.table import TABLE
 from tests.bench.figures import tell
 from tests.bench.load import Load, cpu_used
 from tests.bench.nodes import NAMES, WARM_UP
-from tests.support.sets import start_set
+from tests.support.deployments import start_deployment
 
 RATE = 250  # samples a second
 SHARE_SHOWN = 0.004
@@ -66,7 +66,7 @@ def _get_stage(stack: str) -> str:
 def profile(payments: int, stacks: Path | None = None) -> list[tuple[str, float]]:
     """(what, microseconds a payment): first the stages of a node's own process, then the others'
     processes, each a fourth of the four nodes'."""
-    with start_set(TABLE, "core") as running, tempfile.TemporaryDirectory() as folder:
+    with start_deployment(TABLE, "core") as running, tempfile.TemporaryDirectory() as folder:
         load = Load(running, NAMES, network.CORES)
         load.run(load.sign(WARM_UP))
         signed = load.sign(payments)
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--payments", type=int, default=40_000)
     parser.add_argument("--stacks", type=Path, help="where to keep the samples")
     given = parser.parse_args()
-    tell("a set is started, loaded and sampled: this takes about a minute")
+    tell("a deployment is started, loaded and sampled: this takes about a minute")
     rows = profile(given.payments, given.stacks)
     total = sum(microseconds for _, microseconds in rows)
     table = Table(title="One payment in one of four nodes")

@@ -12,7 +12,7 @@ from tests.support.servers import make_folder
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """A folder for a set's data; whatever still runs on it afterwards is ended."""
+    """A folder for a deployment's data; whatever still runs on it afterwards is ended."""
     root = make_folder()
     yield root
     processes.end_processes(root)

@@ -78,7 +78,7 @@ def make_coordinator(settings: dict[str, Any]) -> None:
 def place() -> Iterator[Place]:
     """A broker with the whole network's topics and users, and a record in each topic."""
     root = make_folder()
-    running = asyncio.run(launch.start_set(root, TABLE, "servers", ignore))
+    running = asyncio.run(launch.start_deployment(root, TABLE, "servers", ignore))
     try:
         administrator = kafka.get_administrator(running.place)
         make_coordinator(administrator)

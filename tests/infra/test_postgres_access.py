@@ -36,7 +36,7 @@ def ignore(_: str) -> None:
 def place() -> Iterator[Place]:
     """A server with the whole network's roles and databases, migrated."""
     root = make_folder()
-    running = asyncio.run(launch.start_set(root, TABLE, "servers", ignore))
+    running = asyncio.run(launch.start_deployment(root, TABLE, "servers", ignore))
     try:
         launch.create_databases(running.place, SERVICES)
         launch.migrate_databases(running.place, TABLE, SERVICES, ignore)
@@ -168,7 +168,7 @@ def test_a_reader_still_reads_after_a_replay(place: Place, reader: str) -> None:
 
 
 def test_views_made_before_are_read_too(place: Place) -> None:
-    """A set of an older version has views whose reader had no role yet."""
+    """A deployment of an older version has views whose reader had no role yet."""
     superuser_url = postgres.get_superuser_url(place)
     postgres_admin.create_databases(superuser_url, {"late": place.get_secret("postgres.late")})
     url = place.get_database_url("horizon1", "late")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from infra.local.folders import PROJECT
-from tests.infra.cli.test_sets import become
+from tests.infra.cli.test_deployments import become
 from tests.support.servers import make_folder
 
 TOOLS = ("sh", "dirname", "id", "mkdir", "mktemp", "rm", "flock", "uname", "grep", "tail", "head")

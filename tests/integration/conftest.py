@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from infra.local.logs import get_tail
-from tests.support.whole_set import WholeSet, start_whole_set
+from tests.support.whole_deployment import WholeDeployment, start_whole_deployment
 from tests.support.workload import Follower, make_economy
 
 NAMES = [f"payer {number}" for number in range(50)]
@@ -13,9 +13,9 @@ LOG_LINES = 60
 
 
 @pytest.fixture(scope="session")
-def whole_set() -> Iterator[WholeSet]:
+def whole_deployment() -> Iterator[WholeDeployment]:
     """Four nodes, two Horizon pairs, an issuer and fifty payers."""
-    with start_whole_set() as running:
+    with start_whole_deployment() as running:
         load = running.workload
         make_economy(load, NAMES, Follower.open(load.kafka, "core1"))
         yield running
@@ -27,8 +27,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failure shows what the processes wrote last: their folder is gone when one could look."""
     report = yield
-    whole_set = getattr(item, "funcargs", {}).get("whole_set")
-    if report.failed and isinstance(whole_set, WholeSet):
-        for file in sorted(whole_set.running.place.folder.logs.glob("*.log")):
+    whole_deployment = getattr(item, "funcargs", {}).get("whole_deployment")
+    if report.failed and isinstance(whole_deployment, WholeDeployment):
+        for file in sorted(whole_deployment.running.place.folder.logs.glob("*.log")):
             report.sections.append((file.name, "\n".join(get_tail(file, LOG_LINES))))
     return report

@@ -1,4 +1,4 @@
-"""A set whose PostgreSQL or Kafka stands on a small disk, which is filled and freed under load.
+"""A deployment with PostgreSQL or Kafka on a small disk, filled and freed under load.
 
 A program of its own, because it mounts that disk: in a mount namespace, so that the mount goes with
 the last process of it. Without root it needs a user namespace too. Run as
@@ -20,11 +20,11 @@ from pathlib import Path
 from gateways.client.errors import HorizonUnavailable
 from gateways.client.horizon import HorizonClient
 from gateways.client.ingest import FRAME
-from infra.cli.sets import get_status
+from infra.cli.deployments import get_status
 from infra.local.health import is_healthy
 from infra.local.processes import send_signal, wait_until
 from schemas.generated.common import Hash
-from tests.support.whole_set import WholeSet, start_whole_set
+from tests.support.whole_deployment import WholeDeployment, start_whole_deployment
 from tests.support.workload import Follower, make_economy, make_payments
 
 NAMES = [f"payer {number}" for number in range(20)]
@@ -43,15 +43,15 @@ def get_namespace_command() -> tuple[str, ...]:
     return ("unshare", "--user", "--map-current-user", "--keep-caps", "--mount")
 
 
-def get_folder(whole_set: WholeSet, server: str) -> Path:
-    place = whole_set.running.place
+def get_folder(whole_deployment: WholeDeployment, server: str) -> Path:
+    place = whole_deployment.running.place
     return place.folder.kafka if server == "kafka" else Path(place.state.postgres_folder)
 
 
-def move_to_small_disk(whole_set: WholeSet, server: str) -> Path:
+def move_to_small_disk(whole_deployment: WholeDeployment, server: str) -> Path:
     """The server's data goes onto a small file system that is mounted where they were."""
-    folder = get_folder(whole_set, server)
-    whole_set.stop(server)
+    folder = get_folder(whole_deployment, server)
+    whole_deployment.stop(server)
     aside = folder.with_name(f"{folder.name}.aside")
     status = folder.stat()
     folder.rename(aside)
@@ -60,8 +60,8 @@ def move_to_small_disk(whole_set: WholeSet, server: str) -> Path:
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
     subprocess.run(["cp", "-a", f"{aside}/.", str(folder)], check=True)
     shutil.rmtree(aside)
-    whole_set.start(server)
-    whole_set.wait_until_ready()
+    whole_deployment.start(server)
+    whole_deployment.wait_until_ready()
     return folder
 
 
@@ -78,36 +78,40 @@ def full(folder: Path) -> Iterator[None]:
         ballast.unlink()
 
 
-def is_red(whole_set: WholeSet) -> bool:
+def is_red(whole_deployment: WholeDeployment) -> bool:
     """Whether a gateway's health says that the views stand still, or cannot be read."""
-    return not is_healthy(whole_set.running.place.get_address("gateway1.http"), "/health")
+    return not is_healthy(whole_deployment.running.place.get_address("gateway1.http"), "/health")
 
 
-def get_told_disks(whole_set: WholeSet) -> list[str]:
+def get_told_disks(whole_deployment: WholeDeployment) -> list[str]:
     """The folders that `tokend status` says have no space left."""
-    status = get_status(whole_set.running.place.folder.root)
+    status = get_status(whole_deployment.running.place.folder.root)
     return [disk["folder"] for disk in status["disks"] if disk["problem"] is not None]
 
 
-def has_said(whole_set: WholeSet, name: str, text: str) -> bool:
-    return text in (whole_set.running.place.folder.logs / f"{name}.log").read_text(errors="replace")
+def has_said(whole_deployment: WholeDeployment, name: str, text: str) -> bool:
+    return text in (whole_deployment.running.place.folder.logs / f"{name}.log").read_text(
+        errors="replace"
+    )
 
 
-def check_it_is_told(whole_set: WholeSet, server: str, folder: Path) -> None:
+def check_it_is_told(whole_deployment: WholeDeployment, server: str, folder: Path) -> None:
     """Health is red, status names the disk, and whoever could not write says why."""
     told = "No space left on device"
     writer = {"kafka": "kafka", "postgres": "core1"}[server]
-    assert wait_until(lambda: has_said(whole_set, writer, told), FULL_S), f"{writer} says nothing"
-    assert wait_until(lambda: is_red(whole_set), FULL_S), "health stays green"
-    assert get_told_disks(whole_set) == [str(folder)]
+    assert wait_until(lambda: has_said(whole_deployment, writer, told), FULL_S), (
+        f"{writer} says nothing"
+    )
+    assert wait_until(lambda: is_red(whole_deployment), FULL_S), "health stays green"
+    assert get_told_disks(whole_deployment) == [str(folder)]
 
 
-def submit(whole_set: WholeSet, server: str) -> Hash | None:
+def submit(whole_deployment: WholeDeployment, server: str) -> Hash | None:
     """What a client is told while the disk is full: never that his payment is done. Returns the
     payment's hash if he was told that it is durable, and will be done."""
-    transaction_hash, envelope = make_payments(whole_set.workload, NAMES, 1)[0]
+    transaction_hash, envelope = make_payments(whole_deployment.workload, NAMES, 1)[0]
     answer: str
-    with HorizonClient(whole_set.running.place.get_url("gateway1.http")) as client:
+    with HorizonClient(whole_deployment.running.place.get_url("gateway1.http")) as client:
         try:
             answer = client.submit(envelope.removeprefix(FRAME), wait="ingest")["status"]
         except HorizonUnavailable as error:
@@ -117,43 +121,43 @@ def submit(whole_set: WholeSet, server: str) -> Hash | None:
     return transaction_hash if answer == "pending" else None
 
 
-def kill_if_it_runs(whole_set: WholeSet, server: str) -> None:
+def kill_if_it_runs(whole_deployment: WholeDeployment, server: str) -> None:
     """A server whose disk is full may have ended by itself."""
-    process_id = whole_set.running.control.get_state(server).process_id
+    process_id = whole_deployment.running.control.get_state(server).process_id
     if process_id > 0:
         send_signal(process_id, signal.SIGKILL)
 
 
-def run_round(whole_set: WholeSet, server: str, folder: Path) -> None:
+def run_round(whole_deployment: WholeDeployment, server: str, folder: Path) -> None:
     """The server is killed besides: it cannot come back before there is space."""
-    with whole_set.under_load(NAMES, "core1", 6 * RATE, RATE):
+    with whole_deployment.under_load(NAMES, "core1", 6 * RATE, RATE):
         time.sleep(1.0)
         with full(folder):
-            check_it_is_told(whole_set, server, folder)
-            durable = submit(whole_set, server)
-            kill_if_it_runs(whole_set, server)
+            check_it_is_told(whole_deployment, server, folder)
+            durable = submit(whole_deployment, server)
+            kill_if_it_runs(whole_deployment, server)
             time.sleep(KILLED_S)
-        whole_set.wait_until_ready(BACK_S)
-    whole_set.check(set() if durable is None else {durable})
-    assert wait_until(lambda: not is_red(whole_set), BACK_S)
-    assert get_told_disks(whole_set) == []
+        whole_deployment.wait_until_ready(BACK_S)
+    whole_deployment.check(set() if durable is None else {durable})
+    assert wait_until(lambda: not is_red(whole_deployment), BACK_S)
+    assert get_told_disks(whole_deployment) == []
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fill the servers' disks and free them again.")
     parser.add_argument("rounds", type=int)
     rounds = parser.parse_args().rounds
-    with start_whole_set() as whole_set:
-        load = whole_set.workload
+    with start_whole_deployment() as whole_deployment:
+        load = whole_deployment.workload
         make_economy(load, NAMES, Follower.open(load.kafka, "core1"))
-        folders = {server: move_to_small_disk(whole_set, server) for server in DISK_MIB}
+        folders = {server: move_to_small_disk(whole_deployment, server) for server in DISK_MIB}
         for number in range(1, rounds + 1):
             for server, folder in folders.items():
                 sys.stderr.write(f"the disk of {server} is full: round {number} of {rounds}\n")
-                run_round(whole_set, server, folder)
-    for folder in folders.values():  # what is mounted could not be removed with its set
+                run_round(whole_deployment, server, folder)
+    for folder in folders.values():  # what is mounted could not be removed with its deployment
         subprocess.run(["umount", str(folder)], check=True)
-    shutil.rmtree(whole_set.running.place.folder.root)
+    shutil.rmtree(whole_deployment.running.place.folder.root)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from gateways.client import examples
 from schemas.strkey import encode_account_id, encode_seed
 from tests.integration.conftest import NAMES
 from tests.support.network import get_account, get_key
-from tests.support.whole_set import WholeSet
+from tests.support.whole_deployment import WholeDeployment
 
 FOLDER = Path(examples.__file__).parent
 NODE = FOLDER / "node"
@@ -46,8 +46,8 @@ def seed_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.servers
-def test_python_pays_by_kafka(whole_set: WholeSet, seed_file: Path) -> None:
-    endpoints = whole_set.running.place.folder.root / "endpoints.json"
+def test_python_pays_by_kafka(whole_deployment: WholeDeployment, seed_file: Path) -> None:
+    endpoints = whole_deployment.running.place.folder.root / "endpoints.json"
     module = "gateways.client.examples.pay_by_kafka"
     payee = encode_account_id(get_account(PAYEE))
     told = run(sys.executable, "-m", module, endpoints, seed_file, payee, "0.05", "EUR", 2)
@@ -57,8 +57,8 @@ def test_python_pays_by_kafka(whole_set: WholeSet, seed_file: Path) -> None:
 
 @pytest.mark.servers
 @pytest.mark.usefixtures("node_packages")
-def test_node_pays_by_kafka(whole_set: WholeSet, seed_file: Path) -> None:
-    endpoints = whole_set.running.place.folder.root / "endpoints.json"
+def test_node_pays_by_kafka(whole_deployment: WholeDeployment, seed_file: Path) -> None:
+    endpoints = whole_deployment.running.place.folder.root / "endpoints.json"
     payee = encode_account_id(get_account(PAYEE))
     told = run(NODE_PROGRAM, NODE / "pay_by_kafka.mjs", endpoints, seed_file, payee, 5, "EUR")
     assert "SUCCESS" in told

@@ -21,8 +21,8 @@ from streams.ledger.hashes import compute_hash, compute_transaction_hash
 from tests.integration.conftest import NAMES
 from tests.support.hostile import Admissions, produce
 from tests.support.network import FREE, get_account, get_key, get_public_key
-from tests.support.whole_set import WholeSet
-from tests.support.workload import LIFE_MS, Follower, Set
+from tests.support.whole_deployment import WholeDeployment
+from tests.support.workload import LIFE_MS, Deployment, Follower
 
 PAYMENTS, RATE = 300, 100
 HUGE_BYTES, HUGE_COUNT = 8 * 1024 * 1024, 24
@@ -31,7 +31,7 @@ GROWTH_BYTES_MAX = 200 * 1024 * 1024
 Case = tuple[bytes, RejectionCode]
 
 
-def make_payment(load: Set, **changes: object) -> Transaction:
+def make_payment(load: Deployment, **changes: object) -> Transaction:
     """One that would close, but for the changes."""
     load.salt += 1
     body = Payment(
@@ -82,7 +82,7 @@ def lengthen(envelope: bytes) -> bytes:
     return envelope[:end] + bytes([envelope[end] | 0x80, 0]) + envelope[end + 1 :]
 
 
-def make_misshapen(load: Set) -> Iterator[bytes]:
+def make_misshapen(load: Deployment) -> Iterator[bytes]:
     """What is no canonical, framed envelope."""
     good = encode(sign(make_payment(load), NAMES[0])[1])
     yield b""
@@ -98,7 +98,7 @@ def make_misshapen(load: Set) -> Iterator[bytes]:
     yield FRAME + encode(TransactionEnvelope(two.transaction, two.signatures[:1] * 2))
 
 
-def make_refused(load: Set) -> Iterator[Case]:
+def make_refused(load: Deployment) -> Iterator[Case]:
     """Envelopes of the right shape that no ledger may hold."""
     payer, stranger = NAMES[0], "a stranger"
     other_network = Hash(bytes(32))
@@ -138,42 +138,44 @@ def check_said(cases: list[Case], watching: list[Admissions]) -> None:
         rejections.close()
 
 
-def test_what_is_no_transaction_is_refused_by_name(whole_set: WholeSet, fault_round: int) -> None:
+def test_what_is_no_transaction_is_refused_by_name(
+    whole_deployment: WholeDeployment, fault_round: int
+) -> None:
     del fault_round
-    load = whole_set.workload
-    before = whole_set.get_process_ids()
+    load = whole_deployment.workload
+    before = whole_deployment.get_process_ids()
     cases = [(value, RejectionCode.MALFORMED) for value in make_misshapen(load)]
     cases += make_refused(load)
     watching = [Admissions.open(load.kafka, core) for core in network.CORES]
-    with whole_set.under_load(NAMES, "core1", PAYMENTS, RATE):
+    with whole_deployment.under_load(NAMES, "core1", PAYMENTS, RATE):
         produce(load.kafka, (value for value, _ in cases))
     check_said(cases, watching)
-    assert whole_set.get_process_ids() == before, "something ended of it"
-    whole_set.check()
+    assert whole_deployment.get_process_ids() == before, "something ended of it"
+    whole_deployment.check()
 
 
 def test_huge_messages_cost_no_node_its_memory_and_hold_nobody_up(
-    whole_set: WholeSet, fault_round: int
+    whole_deployment: WholeDeployment, fault_round: int
 ) -> None:
     del fault_round
-    load = whole_set.workload
-    before, memory = whole_set.get_process_ids(), whole_set.get_memory()
+    load = whole_deployment.workload
+    before, memory = whole_deployment.get_process_ids(), whole_deployment.get_memory()
     values = [FRAME + os.urandom(64) + bytes(HUGE_BYTES) for _ in range(HUGE_COUNT)]
     watching = [Admissions.open(load.kafka, core) for core in network.CORES]
-    with whole_set.under_load(NAMES, "core2", PAYMENTS, RATE, HELD_UP_S):
+    with whole_deployment.under_load(NAMES, "core2", PAYMENTS, RATE, HELD_UP_S):
         produce(load.kafka, values)
     check_said([(value, RejectionCode.MALFORMED) for value in values], watching)
-    grown = {core: after - memory[core] for core, after in whole_set.get_memory().items()}
+    grown = {core: after - memory[core] for core, after in whole_deployment.get_memory().items()}
     assert max(grown.values()) < GROWTH_BYTES_MAX, f"nodes grew by {grown} bytes"
-    assert whole_set.get_process_ids() == before, "something ended of it"
-    whole_set.check()
+    assert whole_deployment.get_process_ids() == before, "something ended of it"
+    whole_deployment.check()
 
 
 def test_a_copy_with_other_signatures_harms_no_transaction(
-    whole_set: WholeSet, fault_round: int
+    whole_deployment: WholeDeployment, fault_round: int
 ) -> None:
     """Before, after or instead: only what entered a ledger counts as having been there."""
-    load = whole_set.workload
+    load = whole_deployment.workload
     originals: dict[Hash, bytes] = {}
     cases: list[Case] = []
     values: list[bytes] = []
@@ -195,10 +197,10 @@ def test_a_copy_with_other_signatures_harms_no_transaction(
         said = watching.codes[bytes(compute_hash(value[len(FRAME) :]))]
         assert said in (code, RejectionCode.DUPLICATE)
     watching.close()
-    with HorizonClient(whole_set.running.place.get_url("gateway1.http")) as client:
+    with HorizonClient(whole_deployment.running.place.get_url("gateway1.http")) as client:
         for original in originals.values():
             assert client.submit(original)["status"] == "success"
-    whole_set.check(set(originals))
+    whole_deployment.check(set(originals))
 
 
 def make_copies(transaction: Transaction, envelope: TransactionEnvelope) -> list[Case]:

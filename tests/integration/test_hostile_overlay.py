@@ -59,7 +59,7 @@ from tests.support.hostile import (
     open_peer,
     send_raw,
 )
-from tests.support.whole_set import WholeSet
+from tests.support.whole_deployment import WholeDeployment
 
 PAYMENTS, RATE = 400, 100
 GROWTH_BYTES_MAX = 200 * 1024 * 1024
@@ -68,14 +68,14 @@ SLOT_MAX = (1 << 64) - 1
 FLOOD = 10
 
 
-def count_in_log(whole_set: WholeSet, core: str, reason: Reason) -> int:
-    log = whole_set.running.place.folder.logs / f"{core}.log"
+def count_in_log(whole_deployment: WholeDeployment, core: str, reason: Reason) -> int:
+    log = whole_deployment.running.place.folder.logs / f"{core}.log"
     return log.read_text(errors="replace").count(reason.name)
 
 
-def test_strangers_are_refused_by_name(whole_set: WholeSet, fault_round: int) -> None:
+def test_strangers_are_refused_by_name(whole_deployment: WholeDeployment, fault_round: int) -> None:
     core = network.CORES[fault_round % len(network.CORES)]
-    place, network_id = whole_set.running.place, whole_set.workload.network_id
+    place, network_id = whole_deployment.running.place, whole_deployment.workload.network_id
     address = get_overlay_address(place, core)
     friend = next(each for each in network.CORES if each != core)
     friend_id = bytes(get_node_key(place, friend).verify_key)
@@ -100,7 +100,7 @@ def test_strangers_are_refused_by_name(whole_set: WholeSet, fault_round: int) ->
     for reason, _ in attacks:
         wanted[reason] = wanted.get(reason, 0) + 1
     wanted[Reason.TOO_MANY_HANDSHAKES] = 1
-    before = {reason: count_in_log(whole_set, core, reason) for reason in wanted}
+    before = {reason: count_in_log(whole_deployment, core, reason) for reason in wanted}
 
     async def stand_in_the_way() -> None:
         with contextlib.suppress(TimeoutError):
@@ -113,16 +113,16 @@ def test_strangers_are_refused_by_name(whole_set: WholeSet, fault_round: int) ->
             assert answer == b"" or is_named, "a stranger was told something"
         await asyncio.gather(*(stand_in_the_way() for _ in range(200)))
 
-    ids = whole_set.get_process_ids()
-    with whole_set.under_load(NAMES, "core1", PAYMENTS, RATE):
+    ids = whole_deployment.get_process_ids()
+    with whole_deployment.under_load(NAMES, "core1", PAYMENTS, RATE):
         asyncio.run(attack())
     for reason, times in wanted.items():
         assert wait_until(
-            lambda r=reason, t=times: count_in_log(whole_set, core, r) >= before[r] + t,  # type: ignore[misc]
+            lambda r=reason, t=times: count_in_log(whole_deployment, core, r) >= before[r] + t,  # type: ignore[misc]
             LOG_S,
         ), f"{core} does not say {reason.name}"
-    assert whole_set.get_process_ids() == ids, "something ended of it"
-    whole_set.check()
+    assert whole_deployment.get_process_ids() == ids, "something ended of it"
+    whole_deployment.check()
 
 
 def get_breaches() -> list[tuple[Reason, Callable[[HostilePeer], None]]]:
@@ -145,16 +145,16 @@ def get_breaches() -> list[tuple[Reason, Callable[[HostilePeer], None]]]:
 class Liar:
     """A validator that says what it likes under its own name."""
 
-    def __init__(self, whole_set: WholeSet, name: str) -> None:
-        place = whole_set.running.place
+    def __init__(self, whole_deployment: WholeDeployment, name: str) -> None:
+        place = whole_deployment.running.place
         self.key = get_node_key(place, name)
         self.node_id = PublicKey(bytes(self.key.verify_key))
-        self.network_id = whole_set.workload.network_id
+        self.network_id = whole_deployment.workload.network_id
         self.victim_id = PublicKey(bytes(get_node_key(place, "core1").verify_key))
         genesis = (place.folder.config / "genesis.json").read_bytes()
         quorum_set = open_genesis(decode_genesis(genesis)).ledger.state.get_validators().quorum_set
         self.quorum_set_hash = compute_hash(encode(normalise_quorum_set(quorum_set)))
-        reader = whole_set.readers[name]
+        reader = whole_deployment.readers[name]
         self.sequence = max(reader.headers)
         self.header = reader.headers[self.sequence]
         self.header_hash = compute_hash(self.header)
@@ -238,19 +238,21 @@ class Liar:
         return [encode(Message(body)) for act in acts for body in act]
 
 
-def test_a_peer_gone_bad_stops_nobody(whole_set: WholeSet, fault_round: int) -> None:
+def test_a_peer_gone_bad_stops_nobody(whole_deployment: WholeDeployment, fault_round: int) -> None:
     """The nodes start anew afterwards: they would hold its lies of slots to come against it, and
     the next test's fault would be one too many."""
     del fault_round
     bad, *others = reversed(network.CORES)
-    place, network_id = whole_set.running.place, whole_set.workload.network_id
-    whole_set.readers[bad].read_to(whole_set.wait_until_level())
-    liar = Liar(whole_set, bad)
-    whole_set.stop(bad)
-    ids, memory = whole_set.get_process_ids(others), whole_set.get_memory(others)
+    place, network_id = whole_deployment.running.place, whole_deployment.workload.network_id
+    whole_deployment.readers[bad].read_to(whole_deployment.wait_until_level())
+    liar = Liar(whole_deployment, bad)
+    whole_deployment.stop(bad)
+    ids, memory = whole_deployment.get_process_ids(others), whole_deployment.get_memory(others)
     breaches = get_breaches()
     lies = liar.lie()
-    before = {r: {core: count_in_log(whole_set, core, r) for core in others} for r, _ in breaches}
+    before = {
+        r: {core: count_in_log(whole_deployment, core, r) for core in others} for r, _ in breaches
+    }
 
     async def misbehave(target: str) -> None:
         for _, breach in breaches:
@@ -272,17 +274,17 @@ def test_a_peer_gone_bad_stops_nobody(whole_set: WholeSet, fault_round: int) -> 
         await asyncio.gather(*(misbehave(core) for core in others))
 
     try:
-        with whole_set.under_load(NAMES, others[0], PAYMENTS, RATE):
+        with whole_deployment.under_load(NAMES, others[0], PAYMENTS, RATE):
             asyncio.run(misbehave_to_all())
-        grown = {c: m - memory[c] for c, m in whole_set.get_memory(others).items()}
+        grown = {c: m - memory[c] for c, m in whole_deployment.get_memory(others).items()}
         for core in others:
-            assert whole_set.get_process_id(core) == ids[core], f"{core} ended of it"
+            assert whole_deployment.get_process_id(core) == ids[core], f"{core} ended of it"
             for reason, _ in breaches:
-                assert count_in_log(whole_set, core, reason) > before[reason][core]
+                assert count_in_log(whole_deployment, core, reason) > before[reason][core]
         assert max(grown.values()) < GROWTH_BYTES_MAX, f"they grew by {grown} bytes"
     finally:
-        whole_set.start(bad)
-    whole_set.check()
+        whole_deployment.start(bad)
+    whole_deployment.check()
     for core in others:
-        whole_set.kill(core)
-    whole_set.wait_until_level()
+        whole_deployment.kill(core)
+    whole_deployment.wait_until_level()

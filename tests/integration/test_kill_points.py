@@ -1,7 +1,7 @@
 """Processes that kill themselves at labelled points between two durable steps, under load.
 
 The supervisor starts them again without the switch. Wherever they died, nothing is lost and nothing
-happens twice (`WholeSet.check`).
+happens twice (`WholeDeployment.check`).
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from infra.local import network
 from infra.local.processes import wait_until
 from streams.kill_points import CORE_LABELS, HORIZON_LABELS
 from tests.integration.conftest import NAMES
-from tests.support.whole_set import WholeSet
+from tests.support.whole_deployment import WholeDeployment
 
 PAYMENTS, RATE = 400, 100
 DEATH_S = 60
@@ -22,21 +22,23 @@ Plan = Mapping[str, str]
 """Which process dies at which point."""
 
 
-def die(whole_set: WholeSet, plan: Plan, passages: int) -> None:
+def die(whole_deployment: WholeDeployment, plan: Plan, passages: int) -> None:
     """Every process of the plan is started with its switch, and dies by it under load."""
-    whole_set.wait_until_running(plan)  # who died last must not meet the switch before it is killed
-    before = {name: whole_set.count_deaths(name, label) for name, label in plan.items()}
+    whole_deployment.wait_until_running(
+        plan
+    )  # who died last must not meet the switch before it is killed
+    before = {name: whole_deployment.count_deaths(name, label) for name, label in plan.items()}
     for name, label in plan.items():
-        whole_set.arm(name, label, passages)
+        whole_deployment.arm(name, label, passages)
 
     def has_died(name: str) -> bool:
-        return whole_set.count_deaths(name, plan[name]) == before[name] + 1
+        return whole_deployment.count_deaths(name, plan[name]) == before[name] + 1
 
-    with whole_set.under_load(NAMES, "core1", PAYMENTS, RATE):
+    with whole_deployment.under_load(NAMES, "core1", PAYMENTS, RATE):
         for name in plan:
-            whole_set.kill(name)
+            whole_deployment.kill(name)
         assert wait_until(lambda: all(map(has_died, plan)), DEATH_S), f"not all die: {plan}"
-    whole_set.check()
+    whole_deployment.check()
 
 
 def get_horizon_plan(number: int) -> Plan:
@@ -46,19 +48,19 @@ def get_horizon_plan(number: int) -> Plan:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("label", CORE_LABELS)
-def test_all_nodes_die_at_one_point(whole_set: WholeSet, label: str) -> None:
+def test_all_nodes_die_at_one_point(whole_deployment: WholeDeployment, label: str) -> None:
     number = CORE_LABELS.index(label)
     plan = {**dict.fromkeys(network.CORES, label), **get_horizon_plan(number)}
-    die(whole_set, plan, passages=1 + number % 3)
+    die(whole_deployment, plan, passages=1 + number % 3)
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=" ".join)
 def test_nodes_die_at_different_points(
-    whole_set: WholeSet, group: tuple[str, ...], later_round: int
+    whole_deployment: WholeDeployment, group: tuple[str, ...], later_round: int
 ) -> None:
     """One of four nodes goes on."""
     place = later_round % len(network.CORES)
     cores = [*network.CORES[place:], *network.CORES[:place]]
     number = GROUPS.index(group) + later_round
     plan = {**dict(zip(cores, group, strict=False)), **get_horizon_plan(number)}
-    die(whole_set, plan, passages=2 + later_round)
+    die(whole_deployment, plan, passages=2 + later_round)

@@ -1,4 +1,4 @@
-"""A whole set at work, in trouble and under attack: none of its secrets shows anywhere."""
+"""A whole deployment at work, in trouble and under attack: none of its secrets shows anywhere."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from infra.local.toml import encode_toml
 from schemas.settings import Secret
 from schemas.topics import INGEST_TOPIC
 from tests.support.canary import Canaries, ProcessWatch, find_in_open_files
-from tests.support.whole_set import WholeSet, start_whole_set
+from tests.support.whole_deployment import WholeDeployment, start_whole_deployment
 from tests.support.workload import Follower, make_economy, make_payments
 
 TOKEND = str(Path(sys.executable).with_name("tokend"))
@@ -39,16 +39,16 @@ PATHS = (
 
 
 @contextlib.contextmanager
-def run_watched_set() -> Iterator[tuple[WholeSet, Canaries, ProcessWatch]]:
-    with ProcessWatch() as watch, start_whole_set() as whole_set:
-        yield whole_set, Canaries.read(whole_set.running.place.folder.secrets), watch
+def run_watched_set() -> Iterator[tuple[WholeDeployment, Canaries, ProcessWatch]]:
+    with ProcessWatch() as watch, start_whole_deployment() as whole_deployment:
+        yield whole_deployment, Canaries.read(whole_deployment.running.place.folder.secrets), watch
 
 
 def test_no_secret_shows_anywhere(tmp_path: Path) -> None:
     shown: list[bytes] = []
-    with run_watched_set() as (whole_set, canaries, watch):
-        place = whole_set.running.place
-        load = whole_set.workload
+    with run_watched_set() as (whole_deployment, canaries, watch):
+        place = whole_deployment.running.place
+        load = whole_deployment.workload
         follower = Follower.open(load.kafka, "core1")
         make_economy(load, NAMES, follower)
         payments = make_payments(load, NAMES, 20)
@@ -60,9 +60,9 @@ def test_no_secret_shows_anywhere(tmp_path: Path) -> None:
             shown += pool.map(lambda service: run_badly(place, service, tmp_path), PROGRAMS)
         shown += [run_verbs(place)]
         for name in ("core2", "horizon1", "gateway1", "kafka", "postgres"):
-            whole_set.kill(name)
-        whole_set.wait_until_ready()
-        whole_set.check()
+            whole_deployment.kill(name)
+        whole_deployment.wait_until_ready()
+        whole_deployment.check()
         root = place.folder.root
         assert find_in_open_files(root, canaries) == {}
         shown += [file.read_bytes() for file in place.folder.logs.iterdir()]

@@ -1,6 +1,6 @@
 """Looks for secrets where none may be: as text, hex, base64 or bytes, in anything.
 
-It knows what the files in a set's folder of secrets hold, and nothing of services.
+It knows what the files in a deployment's folder of secrets hold, and nothing of services.
 """
 
 import base64

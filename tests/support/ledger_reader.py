@@ -1,6 +1,6 @@
 """A node's ledgers topic, verified from the genesis on and counted, as far as it was asked for.
 
-What was read once is remembered, so that a set that serves many tests is read once. It knows
+What was read once is remembered, so that a deployment that serves many tests is read once. It knows
 nothing of processes.
 """
 

@@ -1,9 +1,9 @@
 """Real Kafka and PostgreSQL for tests, and the means to harm them.
 
 `servers` is shared by the whole session: take databases and topic prefixes of your own from it and
-leave the servers alone. `own_servers` starts a set for one test, which may then kill what it likes.
-The servers come from tokend's own launcher, or from containers (`pytest --servers containers`): a
-provider only has to offer what `Servers` names.
+leave the servers alone. `own_servers` starts a deployment for one test, which may then kill what it
+likes. The servers come from tokend's own launcher, or from containers (`pytest --servers
+containers`): a provider only has to offer what `Servers` names.
 """
 
 import asyncio
@@ -83,9 +83,9 @@ class Servers(Protocol):
 
 
 class NativeServers:
-    """The provider on this machine: `launch.start_set` with its supervisor."""
+    """The provider on this machine: `launch.start_deployment` with its supervisor."""
 
-    def __init__(self, running: launch.RunningSet) -> None:
+    def __init__(self, running: launch.RunningDeployment) -> None:
         self.running = running
 
     @property
@@ -159,17 +159,17 @@ def make_tester(administrator: Mapping[str, Any], login: KafkaSettings) -> None:
 
 
 def make_folder() -> Path:
-    """A new folder for a set. Not under pytest's own, which PostgreSQL's user may not enter."""
+    """A new folder for a deployment. Not in pytest's own: PostgreSQL's user may not enter it."""
     return Path(tempfile.mkdtemp(prefix="tokend-test-", dir="/tmp"))
 
 
 @contextlib.contextmanager
 def start_native_servers() -> Iterator[NativeServers]:
-    """A set of its own for the time of the context; nothing is left of it afterwards."""
+    """A deployment of its own for the time of the context; nothing is left of it afterwards."""
     root = make_folder()
     lines: list[str] = []
     try:
-        running = asyncio.run(launch.start_set(root, SERVERS_ONLY, SERVERS, lines.append))
+        running = asyncio.run(launch.start_deployment(root, SERVERS_ONLY, SERVERS, lines.append))
         try:
             place = running.place
             make_tester(kafka.get_administrator(place), place.get_kafka_login(TESTER))

@@ -58,7 +58,7 @@ def watched(watch: ProcessWatch, canaries: Canaries) -> set[str]:
 
 
 def test_files_others_may_read_are_searched(canaries: Canaries, tmp_path: Path) -> None:
-    folder = tmp_path / "set"
+    folder = tmp_path / "deployment"
     folder.mkdir()
     for mode in (0o600, 0o640, 0o604):
         file = folder / f"{mode:o}"

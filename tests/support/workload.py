@@ -1,7 +1,7 @@
-"""A load for a running set: issuer, asset, many payers, and pre-signed payments of theirs.
+"""A load for a running deployment: issuer, asset, many payers, and pre-signed payments of theirs.
 
-It talks to the set as a user does: it produces framed envelopes to the ingest topic and follows a
-node's ledgers topic.
+It talks to the deployment as a user does: it produces framed envelopes to the ingest topic and
+follows a node's ledgers topic.
 """
 
 import time
@@ -39,14 +39,14 @@ ACCOUNTS_A_LEDGER = 100
 
 
 @dataclass
-class Set:
-    """A running set, by its endpoints.json."""
+class Deployment:
+    """A running deployment, by its endpoints.json."""
 
     endpoints: dict[str, Any]
     salt: int = field(default_factory=time.time_ns)
 
     @classmethod
-    def open(cls, data: Path) -> "Set":
+    def open(cls, data: Path) -> "Deployment":
         return cls(msgspec.json.decode((data / "endpoints.json").read_bytes()))
 
     @property
@@ -174,7 +174,7 @@ class Follower:
                     left.discard(applied.transaction_hash)
 
 
-def make_economy(target: Set, names: Sequence[str], follower: Follower) -> None:
+def make_economy(target: Deployment, names: Sequence[str], follower: Follower) -> None:
     """Issuer, asset, and `names` with a balance each; all of it in ledgers when it returns."""
     master = target.get_master()
     people = ["issuer", *names]
@@ -203,12 +203,12 @@ def make_economy(target: Set, names: Sequence[str], follower: Follower) -> None:
     _settle(target, follower, [target.sign(issuer, each) for each in issues])
 
 
-def _settle(target: Set, follower: Follower, signed: Sequence[tuple[Hash, bytes]]) -> None:
+def _settle(target: Deployment, follower: Follower, signed: Sequence[tuple[Hash, bytes]]) -> None:
     target.produce(envelope for _, envelope in signed)
     follower.wait_for({transaction_hash for transaction_hash, _ in signed}, 120)
 
 
-def make_payments(target: Set, names: Sequence[str], count: int) -> list[tuple[Hash, bytes]]:
+def make_payments(target: Deployment, names: Sequence[str], count: int) -> list[tuple[Hash, bytes]]:
     """`count` signed payments round robin over distinct signers, each with a reference."""
     keys = [get_key(name) for name in names]
     balances = [target.get_balance_id(name) for name in names]

@@ -22,7 +22,7 @@ SERVICES = TABLE.get_services("all")
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("set")
+    root = tmp_path_factory.mktemp("deployment")
     prepare(root, TABLE)
     return root
 

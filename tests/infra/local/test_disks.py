@@ -1,4 +1,4 @@
-"""Space on a set's disks. Full ones are tried in tests/integration/test_disk_full.py."""
+"""Space on a deployment's disks. Full ones are tried in tests/integration/test_disk_full.py."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def test_a_disk_with_little_space_is_a_problem_that_says_where() -> None:
 
 
 def test_the_disks_of_all_that_writes_are_looked_at(tmp_path: Path) -> None:
-    folder = DataFolder(tmp_path / "set")
+    folder = DataFolder(tmp_path / "deployment")
     folder.make(is_shared=False)
     place = Place(folder)
     databases = tmp_path / "databases"

@@ -1,4 +1,4 @@
-"""A set with services: order, readiness, restart, failure, interruption, leftovers."""
+"""A deployment with services: order, readiness, restart, failure, interruption, leftovers."""
 
 import asyncio
 import contextlib
@@ -36,8 +36,8 @@ def ignore(line: str) -> None:
 
 
 @contextlib.contextmanager
-def started(root: Path, table: Table, profile: str = "all") -> Iterator[launch.RunningSet]:
-    running = asyncio.run(launch.start_set(root, table, profile, ignore))
+def started(root: Path, table: Table, profile: str = "all") -> Iterator[launch.RunningDeployment]:
+    running = asyncio.run(launch.start_deployment(root, table, profile, ignore))
     try:
         yield running
     finally:
@@ -50,7 +50,7 @@ def test_services_start_in_order_and_serve(root: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("TOKEND_SEED", "S-never-to-be-seen")
     lines: list[str] = []
     table = make_table()
-    running = asyncio.run(launch.start_set(root, table, "all", lines.append))
+    running = asyncio.run(launch.start_deployment(root, table, "all", lines.append))
     place = running.place
     try:
         assert lines[-2:] == ["first is ready", "second is ready"]
@@ -92,7 +92,7 @@ def test_a_killed_service_is_started_again_and_told(root: Path) -> None:
         lines: list[str] = []
 
         async def kill_and_watch() -> None:
-            watching = asyncio.create_task(launch.watch_set(running, lines.append))
+            watching = asyncio.create_task(launch.watch_deployment(running, lines.append))
             await asyncio.sleep(2)
             process_id = running.control.get_state("first").process_id
             processes.send_signal(process_id, signal.SIGKILL)
@@ -112,7 +112,7 @@ def test_a_service_that_fails_ends_the_start_with_its_log(root: Path) -> None:
     with pytest.raises(
         LocalError, match=r"second ended while it started: see .*second\.log"
     ) as caught:
-        asyncio.run(launch.start_set(root, make_table(fails=True), "all", ignore))
+        asyncio.run(launch.start_deployment(root, make_table(fails=True), "all", ignore))
     assert caught.value.details[-1] == "RuntimeError: the sample was told to fail"
     assert processes.find_processes(root) == []
     assert not is_locked(root / "lock")
@@ -126,7 +126,7 @@ def test_data_and_ports_stay_from_run_to_run(root: Path) -> None:
         other.bind(("127.0.0.1", ports["kafka"]))
         other.listen()
         lines: list[str] = []
-        running = asyncio.run(launch.start_set(root, make_table(), "one", lines.append))
+        running = asyncio.run(launch.start_deployment(root, make_table(), "one", lines.append))
         try:
             again = running.place.state.ports
             assert again["kafka"] != ports["kafka"]
@@ -144,7 +144,7 @@ def test_data_and_ports_stay_from_run_to_run(root: Path) -> None:
 def test_a_second_start_is_refused(root: Path) -> None:
     with started(root, SERVERS_ONLY, "servers") as running:
         with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"):
-            asyncio.run(launch.start_set(root, SERVERS_ONLY, "servers", ignore))
+            asyncio.run(launch.start_deployment(root, SERVERS_ONLY, "servers", ignore))
         assert {s.state for s in running.control.get_states()} <= {"STARTING", "RUNNING"}
 
 
@@ -155,7 +155,7 @@ from infra.local import launch
 from tests.support.servers import SERVERS_ONLY
 
 async def main():
-    start = launch.start_set(Path(sys.argv[1]), SERVERS_ONLY, "servers", print_line,
+    start = launch.start_deployment(Path(sys.argv[1]), SERVERS_ONLY, "servers", print_line,
                              is_detached=sys.argv[2:] == ["detached"])
     running = await start
     print_line("ready")
@@ -199,7 +199,7 @@ def test_when_the_supervisor_is_killed_all_ends_and_a_new_start_works(root: Path
     with started(root, SERVERS_ONLY, "servers") as running:
         running.supervisor.kill()
         with pytest.raises(LocalError, match="the supervisor was killed"):
-            asyncio.run(launch.watch_set(running, ignore))
+            asyncio.run(launch.watch_deployment(running, ignore))
         assert processes.wait_until(lambda: not processes.find_processes(root), 30)
     with started(root, SERVERS_ONLY, "servers"):
         pass
@@ -211,7 +211,7 @@ def test_what_a_killed_supervisor_left_is_ended_first(root: Path) -> None:
     environment = {**os.environ, processes.MARK: str(root)}
     with subprocess.Popen(["sleep", "600"], env=environment) as left:
         lines: list[str] = []
-        running = asyncio.run(launch.start_set(root, SERVERS_ONLY, "servers", lines.append))
+        running = asyncio.run(launch.start_deployment(root, SERVERS_ONLY, "servers", lines.append))
         running.stop(lines.append)
         assert lines[0] == "ended 1 processes that a killed supervisor had left"
         assert left.wait(5) == -signal.SIGTERM
@@ -235,20 +235,20 @@ def test_interrupted_at_any_moment_nothing_is_left(root: Path, delay_s: float) -
 def test_a_detached_set_lives_on_until_it_is_stopped(root: Path) -> None:
     with start_elsewhere(root, "detached") as starter:
         assert starter.wait(120) == 0
-    place = shutdown.open_set(root)
+    place = shutdown.open_deployment(root)
     assert Control(place).get_process_id() == get_holder(root / "lock")
     with pytest.raises(AlreadyRunning):
-        asyncio.run(launch.start_set(root, SERVERS_ONLY, "servers", ignore))
-    shutdown.stop_set(root, ignore)
+        asyncio.run(launch.start_deployment(root, SERVERS_ONLY, "servers", ignore))
+    shutdown.stop_deployment(root, ignore)
     assert processes.find_processes(root) == []
     with pytest.raises(NotRunning):
-        shutdown.stop_set(root, ignore)
+        shutdown.stop_deployment(root, ignore)
 
 
 def test_a_set_can_be_stopped_while_it_starts(root: Path) -> None:
     with start_elsewhere(root) as starter:
         assert processes.wait_until((root / "state.json").exists, 20)
-        shutdown.stop_set(root, ignore)
+        shutdown.stop_deployment(root, ignore)
         assert starter.wait(60) != 0
     assert processes.find_processes(root) == []
 
@@ -258,10 +258,10 @@ def test_destroy_deletes_everything(root: Path) -> None:
         url = running.place.get_database_url("first")
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT count(*) FROM starts").fetchone() == (1,)
-    shutdown.destroy_set(root, ignore)
+    shutdown.destroy_deployment(root, ignore)
     assert not root.exists()
     with pytest.raises(NotRunning):
-        shutdown.destroy_set(root, ignore)
+        shutdown.destroy_deployment(root, ignore)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as another user")
@@ -273,7 +273,7 @@ def test_a_data_folder_nobody_else_may_enter_works_for_root(tmp_path: Path) -> N
         assert not databases.is_relative_to(tmp_path)
     with started(root, SERVERS_ONLY, "servers") as running:
         assert Path(running.place.state.postgres_folder) == databases
-    shutdown.destroy_set(root, ignore)
+    shutdown.destroy_deployment(root, ignore)
     assert not databases.parent.exists()
 
 

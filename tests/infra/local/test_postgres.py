@@ -117,7 +117,7 @@ def test_no_password_on_a_command_line_or_in_the_log(own_servers: NativeServers)
 
 
 def test_servers_listen_on_this_machine_alone(own_servers: NativeServers) -> None:
-    """Every listening TCP socket of the set is on 127.0.0.1, IPv4-mapped or not."""
+    """Every listening TCP socket of the deployment is on 127.0.0.1, IPv4-mapped or not."""
     root = own_servers.running.place.folder.root
     inodes = set()
     for process_id in processes.find_processes(root):

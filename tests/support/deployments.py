@@ -1,4 +1,4 @@
-"""Running sets for tests and measurements: any table, and that of a network of one validator."""
+"""Deployments for tests and measurements: of any table, and of one validator."""
 
 import asyncio
 import dataclasses
@@ -17,12 +17,12 @@ from tests.support.servers import make_folder
 
 
 @contextmanager
-def start_set(table: Table, profile: str) -> Iterator[launch.RunningSet]:
-    """A set of its own for the time of the context; nothing is left of it afterwards."""
+def start_deployment(table: Table, profile: str) -> Iterator[launch.RunningDeployment]:
+    """A deployment of its own for the time of the context; nothing is left of it afterwards."""
     root = make_folder()
     lines: list[str] = []
     try:
-        running = asyncio.run(launch.start_set(root, table, profile, lines.append))
+        running = asyncio.run(launch.start_deployment(root, table, profile, lines.append))
         try:
             yield running
         finally:
@@ -32,7 +32,7 @@ def start_set(table: Table, profile: str) -> Iterator[launch.RunningSet]:
 
 
 def make_one_node_table() -> Table:
-    """The table of the set, with a genesis that names core1 alone."""
+    """The table of the deployment, with a genesis that names core1 alone."""
     (row,) = (each for each in TABLE.services if each.name == "core1")
 
     def prepare(place: Place) -> None:

@@ -27,7 +27,7 @@ from streams.ledger.chain import get_genesis_position
 from streams.ledger.genesis import decode_genesis, open_genesis
 from tests.support.ledger_reader import LedgerReader
 from tests.support.servers import NativeServers, make_folder
-from tests.support.workload import Follower, Set, make_payments
+from tests.support.workload import Deployment, Follower, make_payments
 
 LEVEL_S = 60
 CLOSED_S = 60
@@ -49,10 +49,10 @@ SELECT count(*), sum(hashtextextended((to_jsonb(t) - 'certificate')::text, 0)::n
 FROM horizon.{} t WHERE {} BETWEEN %s AND %s"""
 
 
-class WholeSet(NativeServers):
+class WholeDeployment(NativeServers):
     """Four core nodes and two Horizon pairs."""
 
-    def __init__(self, running: launch.RunningSet) -> None:
+    def __init__(self, running: launch.RunningDeployment) -> None:
         super().__init__(running)
         self.acknowledged: set[Hash] = set()
         self.turn = 0
@@ -76,8 +76,8 @@ class WholeSet(NativeServers):
         return self.workload.kafka
 
     @property
-    def workload(self) -> Set:
-        return Set.open(self.running.place.folder.root)
+    def workload(self) -> Deployment:
+        return Deployment.open(self.running.place.folder.root)
 
     @contextlib.contextmanager
     def under_load(
@@ -127,7 +127,7 @@ class WholeSet(NativeServers):
         lines: list[str] = []
         self.running.stop(lines.append)
         table, profile = self.running.table, self.running.profile
-        self.running = asyncio.run(launch.start_set(root, table, profile, lines.append))
+        self.running = asyncio.run(launch.start_deployment(root, table, profile, lines.append))
 
     def has_ended(self) -> bool:
         """Whether no process is left, without anybody's help."""
@@ -245,17 +245,17 @@ def make_table() -> Table:
 
 
 @contextlib.contextmanager
-def start_whole_set(profile: str = "all") -> Iterator[WholeSet]:
+def start_whole_deployment(profile: str = "all") -> Iterator[WholeDeployment]:
     """A network of its own for the time of the context; nothing is left of it afterwards."""
     root = make_folder()
     lines: list[str] = []
     try:
-        running = asyncio.run(launch.start_set(root, make_table(), profile, lines.append))
-        whole_set = WholeSet(running)
+        running = asyncio.run(launch.start_deployment(root, make_table(), profile, lines.append))
+        whole_deployment = WholeDeployment(running)
         try:
-            yield whole_set
+            yield whole_deployment
         finally:
-            whole_set.running.stop(lines.append)
+            whole_deployment.running.stop(lines.append)
         assert processes.find_processes(root) == []
     finally:
         shutil.rmtree(root, ignore_errors=True)

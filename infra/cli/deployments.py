@@ -1,4 +1,4 @@
-"""Verbs about a whole set: up, down, destroy, status, logs."""
+"""Verbs about a whole deployment: up, down, destroy, status, logs."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from infra.cli.output import JsonOption, print_json, print_text, report
 from infra.local.errors import LocalError, NotRunning
 
 if TYPE_CHECKING:
-    from infra.local.launch import RunningSet
+    from infra.local.launch import RunningDeployment
     from infra.local.place import Place
     from infra.local.services import Service
 
@@ -52,12 +52,12 @@ def up(
             f"choose among {', '.join(TABLE.profiles)}", param_hint="--profile"
         )
     try:
-        asyncio.run(_run_set(get_root(data), profile, is_detached=detach, as_json=as_json))
+        asyncio.run(_run_deployment(get_root(data), profile, is_detached=detach, as_json=as_json))
     except asyncio.CancelledError:
         raise typer.Exit(output.INTERRUPTED) from None
 
 
-async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool) -> None:
+async def _run_deployment(root: Path, profile: str, *, is_detached: bool, as_json: bool) -> None:
     import asyncio
 
     from infra.local import launch
@@ -65,7 +65,7 @@ async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool
 
     cancel_on_signals()
     began = time.monotonic()
-    running = await launch.start_set(root, TABLE, profile, report, is_detached=is_detached)
+    running = await launch.start_deployment(root, TABLE, profile, report, is_detached=is_detached)
     report(f"all is ready after {time.monotonic() - began:.1f} s")
     _print_endpoints(running, as_json=as_json)
     if is_detached:
@@ -75,7 +75,7 @@ async def _run_set(root: Path, profile: str, *, is_detached: bool, as_json: bool
     # Cancelled now, it was asked to stop and has done what it was asked: that is a good end.
     with contextlib.suppress(asyncio.CancelledError):
         try:
-            await launch.watch_set(running, report)
+            await launch.watch_deployment(running, report)
         finally:
             running.stop(report)
 
@@ -102,7 +102,7 @@ def cancel_on_signals() -> None:
             loop.add_signal_handler(sent, cancel)
 
 
-def _print_endpoints(running: "RunningSet", *, as_json: bool) -> None:
+def _print_endpoints(running: "RunningDeployment", *, as_json: bool) -> None:
     endpoints = json.loads(running.place.folder.endpoints_file.read_text())
     if as_json:
         print_json(endpoints)
@@ -116,10 +116,10 @@ def _print_endpoints(running: "RunningSet", *, as_json: bool) -> None:
 
 def down(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Stop everything, in order; the data stays."""
-    from infra.local.shutdown import stop_set
+    from infra.local.shutdown import stop_deployment
 
     root = get_root(data)
-    stop_set(root, report)
+    stop_deployment(root, report)
     if as_json:
         print_json({"stopped": str(root)})
 
@@ -130,16 +130,16 @@ def destroy(
     as_json: JsonOption = False,
 ) -> None:
     """Stop everything and delete the data folder, databases and keys included."""
-    from infra.local.shutdown import destroy_set, open_set
+    from infra.local.shutdown import destroy_deployment, open_deployment
 
     root = get_root(data)
-    open_set(root)
+    open_deployment(root)
     if not yes:
         if not sys.stdin.isatty():
             raise LocalError(f"this would delete {root}: confirm with --yes")
         if not typer.confirm(f"Delete {root} with its databases and keys, for ever?", err=True):
             raise LocalError("nothing was deleted")
-    destroy_set(root, report)
+    destroy_deployment(root, report)
     if as_json:
         print_json({"destroyed": str(root)})
 
@@ -174,7 +174,7 @@ def get_status(root: Path) -> dict[str, Any]:
     from infra.local.supervisor import Control
     from infra.local.table import TABLE
 
-    place = shutdown.open_set(root)
+    place = shutdown.open_deployment(root)
     rows = {s.name: s for s in TABLE.services if s.status_path is not None}
     tiers = {tier: position for position, tier in enumerate(TABLE.tiers)}
     states = sorted(Control(place).get_states(), key=lambda s: (tiers.get(s.tier, 99), s.name))
@@ -262,7 +262,7 @@ def logs(
     from infra.local import shutdown
 
     try:
-        folder = shutdown.open_set(get_root(data)).folder.logs
+        folder = shutdown.open_deployment(get_root(data)).folder.logs
     except NotRunning as error:
         raise LocalError(str(error)) from None
     file = files.get_log_file(folder, name)

@@ -1,4 +1,4 @@
-"""The life of a set by the command line, as root and as an ordinary user."""
+"""The life of a deployment by the command line, as root and as an ordinary user."""
 
 import contextlib
 import json
