@@ -18,11 +18,11 @@ from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import TransactionEnvelope
 from schemas.settings import KafkaSettings
 from schemas.topics import INGEST_TOPIC
+from streams.herder.offsets import Offsets
+from streams.herder.signature_work import SignatureJob, get_job
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.hashes import compute_hash
 from streams.node.broker import ask_until_answered, get_consumer_settings
-from streams.node.offsets import Offsets
-from streams.node.signature_work import SignatureJob, get_job
 from streams.node.verification import VerificationPool
 
 HEAD = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]

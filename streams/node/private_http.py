@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from schemas.codec import encode
+from streams.herder.proofs import Proofs
 from streams.ledger.keys import KeyBytes
-from streams.node.proofs import Proofs
 
 KEY_HEX_MAX = 2 * 400
 

@@ -32,37 +32,37 @@ from schemas.generated.overlay import (
 )
 from schemas.settings import EXIT_NOT_TRUE
 from schemas.strkey import decode_account_id, decode_seed, encode_account_id
+from streams.herder import outputs
+from streams.herder.herder import Herder
+from streams.herder.lanes import Lane
+from streams.herder.offsets import Offsets
+from streams.herder.outputs import Commit, Output, Timer
+from streams.herder.proofs import Proofs
+from streams.herder.signature_work import SignatureJob
 from streams.kill_points import kill_points
 from streams.ledger.admission import Candidate, RejectionReason
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.genesis import decode_genesis, open_genesis
 from streams.ledger.hashes import compute_hash
-from streams.node import outputs
 from streams.node.config import CoreSettings
-from streams.node.herder import Herder
 from streams.node.ingest import ON_THE_WAY_MAX, Ingest
-from streams.node.offsets import Offsets
-from streams.node.outputs import Commit, Output, Timer
 from streams.node.overlay.interface import (
     Address,
     MisbehaviourError,
     OverlayConfig,
-    Priority,
     Reason,
 )
 from streams.node.overlay.overlay import Overlay
 from streams.node.private_http import PrivateHttp
-from streams.node.proofs import Proofs
 from streams.node.publisher import Publisher
-from streams.node.signature_work import SignatureJob
 from streams.node.status import get_status
 from streams.node.store import Store, StoredRecord
 from streams.node.verification import VerificationPool
 
 REPLY_BYTES_MAX = 4 * 1024 * 1024
 INBOX_MAX = 1_000
-WORK = "streams.node.signature_work:find_false_signatures"
+WORK = "streams.herder.signature_work:find_false_signatures"
 
 log = structlog.get_logger()
 Step = Callable[[int], list[Output]]
@@ -188,11 +188,11 @@ class Node:
             case Commit():
                 await self._commit(output)
             case outputs.Broadcast(lane, message):
-                self.overlay.broadcast(Priority(lane.value), encode(message))
+                self.overlay.broadcast(Lane(lane.value), encode(message))
                 if isinstance(message.body, SignedHeader):
                     kill_points.note("after-sign")
             case outputs.Send(peer, lane, message):
-                self.overlay.send(peer, Priority(lane.value), encode(message))
+                self.overlay.send(peer, Lane(lane.value), encode(message))
             case outputs.StartTimer(timer, delay_ms):
                 self._start_timer(timer, delay_ms)
             case outputs.StopTimer(name, slot):
@@ -201,8 +201,8 @@ class Node:
                 await self._certify(sequence, header_hash, certificate)
             case outputs.Reject(envelope_hash, rejection):
                 self._reject(envelope_hash, rejection)
-            case outputs.Decided(envelope_hashes):
-                self.offsets.set_decided(*envelope_hashes)
+            case outputs.Processed(envelope_hashes):
+                self.offsets.set_processed(*envelope_hashes)
             case outputs.Alarm(text):
                 log.error("alarm", text=text)
 
@@ -271,13 +271,13 @@ class Node:
         await taken
 
     def _reject(self, envelope_hash: Hash, rejection: RejectionReason) -> None:
-        self.offsets.set_decided(envelope_hash)
+        self.offsets.set_processed(envelope_hash)
         sequence = self.herder.ledger.header.sequence
         self.publisher.reject(envelope_hash, rejection, sequence, get_now_ms())
 
     def _is_known(self, envelope_hash: Hash) -> bool:
         if self.herder.intake.is_closed(envelope_hash):
-            self.offsets.set_decided(envelope_hash)
+            self.offsets.set_processed(envelope_hash)
         return self.herder.intake.is_known(envelope_hash)
 
     async def _wait_for_room(self) -> None:
@@ -306,13 +306,13 @@ class Node:
         records = await self._load_records(first, REPLY_BYTES_MAX)
         replies = [LedgerReply(each.sequence, each.record) for each in records]
         for reply in replies or [LedgerReply(first, None)]:
-            self.overlay.send(peer, Priority.REPLIES, encode(Message(reply)))
+            self.overlay.send(peer, Lane.REPLIES, encode(Message(reply)))
 
     async def _answer_certificate_request(self, peer: PublicKey, sequence: int) -> None:
         found = await self._in_thread(self.store.load_certificate, sequence)
         if found is not None:
             reply = CertificateReply(sequence, *found)
-            self.overlay.send(peer, Priority.REPLIES, encode(Message(reply)))
+            self.overlay.send(peer, Lane.REPLIES, encode(Message(reply)))
 
     def on_connected(self, peer: PublicKey) -> None:
         self.connected.add(peer)

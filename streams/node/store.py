@@ -17,6 +17,9 @@ from schemas.codec import decode, encode
 from schemas.generated.common import Hash
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
 from schemas.generated.overlay import Transactions
+from streams.herder.herder import SLOTS_KEPT
+from streams.herder.outputs import Commit, Persist, SetRow, StatementRow
+from streams.herder.restored import Restored, RestoredHeader
 from streams.ledger import keys
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hash_window import MINUTE_MS, HashWindow
@@ -25,9 +28,6 @@ from streams.ledger.invariants import check_everything
 from streams.ledger.keys import KeyBytes
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import build
-from streams.node.herder import SLOTS_KEPT
-from streams.node.outputs import Commit, Persist, SetRow, StatementRow
-from streams.node.restored import Restored, RestoredHeader
 
 HASH_BYTES = 32
 FORGET_SETS_EVERY = 32  # ledgers

@@ -30,11 +30,11 @@ from infra.local.ports import choose_port
 from processors.horizon.fold import fold_ledger
 from processors.horizon.store import Batch, LedgerStore
 from schemas.settings import DatabaseSettings, Secret
+from streams.herder.proofs import Proofs
 from streams.ledger.admission import Candidate
 from streams.ledger.chain import ChainPosition, get_genesis_position, verify_record
 from streams.ledger.close import ClosedLedger
 from streams.node.private_http import PrivateHttp
-from streams.node.proofs import Proofs
 from tests.support.network import Network, get_key, make_economy
 from tests.support.servers import Servers
 

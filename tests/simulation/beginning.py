@@ -9,10 +9,10 @@ from functools import cache
 
 from schemas.generated.ledger import Certificate
 from schemas.generated.operations import CreateAccount
+from streams.herder.outputs import Commit
 from streams.ledger.admission import Candidate
 from streams.ledger.chain import ChainPosition
 from streams.ledger.genesis import GENERAL_ROLE, open_genesis
-from streams.node.outputs import Commit
 from tests.simulation.disk import Disk
 from tests.simulation.workload import get_spare
 from tests.support.network import (

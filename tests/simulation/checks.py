@@ -7,8 +7,8 @@ from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import Nominate, Statement
 from schemas.generated.overlay import Message, SignedHeader, Statements
 from streams.consensus.claims import can_follow
+from streams.herder.outputs import Commit
 from streams.ledger.chain import ChainPosition, verify_record
-from streams.node.outputs import Commit
 from tests.simulation.disk import Disk
 
 

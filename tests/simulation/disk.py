@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from schemas.codec import decode
 from schemas.generated.common import Hash
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
+from streams.herder.outputs import Certified, Commit, Persist, SetRow, StatementRow
+from streams.herder.restored import Restored, RestoredHeader
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hash_window import MINUTE_MS, HashWindow
 from streams.ledger.hashes import compute_hash
@@ -17,8 +19,6 @@ from streams.ledger.invariants import check_everything
 from streams.ledger.keys import KeyBytes
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import build
-from streams.node.outputs import Certified, Commit, Persist, SetRow, StatementRow
-from streams.node.restored import Restored, RestoredHeader
 
 SLOTS_KEPT = 12
 

@@ -19,12 +19,12 @@ from schemas.generated.overlay import (
     Message,
     Transactions,
 )
+from streams.herder import outputs
+from streams.herder.herder import Herder
+from streams.herder.offsets import Offsets
+from streams.herder.outputs import Output, Timer, TimerName
 from streams.ledger.admission import Candidate
 from streams.ledger.hashes import compute_hash
-from streams.node import outputs
-from streams.node.herder import Herder
-from streams.node.offsets import Offsets
-from streams.node.outputs import Output, Timer, TimerName
 from tests.simulation.disk import Disk
 
 RECORDS_MAX = 16  # in one answer
@@ -136,7 +136,7 @@ class Node:
         for envelope in envelopes:
             opened = self.world.open_envelope(envelope)
             if opened is None:
-                self.offsets.set_decided(compute_hash(envelope))
+                self.offsets.set_processed(compute_hash(envelope))
             else:
                 candidates.append(opened)
         if candidates:
@@ -170,10 +170,10 @@ class Node:
                 self.world.start_timer(self, timer, delay_ms)
             case outputs.StopTimer(name, slot):
                 self.timers.pop((name, slot), None)
-            case outputs.Decided(envelope_hashes):
-                self.offsets.set_decided(*envelope_hashes)
+            case outputs.Processed(envelope_hashes):
+                self.offsets.set_processed(*envelope_hashes)
             case outputs.Reject(envelope_hash, _):
-                self.offsets.set_decided(envelope_hash)
+                self.offsets.set_processed(envelope_hash)
             case outputs.Alarm():
                 pass  # noted above
 

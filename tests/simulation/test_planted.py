@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from schemas.generated.common import Hash
+from streams.herder.herder import Herder
+from streams.herder.intake import Intake
+from streams.herder.offsets import Offsets
+from streams.herder.outputs import Output, Persist
 from streams.ledger import close
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.hash_window import HashWindow
-from streams.node.herder import Herder
-from streams.node.intake import Intake
-from streams.node.offsets import Offsets
-from streams.node.outputs import Output, Persist
 from tests.simulation.checks import Broken
 from tests.simulation.disk import CorruptDisk, Disk
 from tests.simulation.run import make_plan, simulate

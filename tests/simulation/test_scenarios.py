@@ -7,8 +7,8 @@ import pytest
 from schemas.codec import decode
 from schemas.generated.consensus import Prepare, ScpValue, Statement
 from schemas.generated.overlay import Message, SetRequest, Statements, TransactionSet
-from streams.node.herder import Herder
-from streams.node.outputs import Broadcast, Commit, Output, Send
+from streams.herder.herder import Herder
+from streams.herder.outputs import Broadcast, Commit, Output, Send
 from tests.simulation.beginning import make_beginning
 from tests.simulation.checks import check_chain
 from tests.simulation.network import Weather
@@ -213,7 +213,7 @@ def _is_commit_of(output: Output, sequence: int) -> bool:
 
 def _get_set(herder: Herder, slot: int) -> TransactionSet:
     """The set that was decided, as a peer would send it."""
-    value = decode(ScpValue, herder.agreement.decided[slot])
+    value = decode(ScpValue, herder.agreement.externalized[slot])
     request = Message(SetRequest(value.set_hash))
     [reply] = herder.receive(herder.agreement.node_id, request, 0)
     assert isinstance(reply, Send)

@@ -13,10 +13,10 @@ from random import Random
 from schemas.codec import encode
 from schemas.generated.common import PublicKey
 from schemas.generated.overlay import Message
+from streams.herder import outputs
+from streams.herder.outputs import Output, Timer
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.signatures import is_valid_signature
-from streams.node import outputs
-from streams.node.outputs import Output, Timer
 from tests.simulation.beginning import NAMES, Beginning
 from tests.simulation.checks import Checks
 from tests.simulation.network import Links

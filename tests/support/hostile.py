@@ -21,8 +21,9 @@ from schemas.generated.events import Rejection, RejectionCode
 from schemas.settings import KafkaSettings
 from schemas.strkey import decode_seed
 from schemas.topics import INGEST_TOPIC, MESSAGE_BYTES_MAX
+from streams.herder.lanes import Lane
 from streams.node.overlay.connection import Session, shake_hands
-from streams.node.overlay.interface import Address, OverlayConfig, Priority
+from streams.node.overlay.interface import Address, OverlayConfig
 from streams.node.overlay.queues import SendQueue
 from tests.support.workload import get_reader_settings
 
@@ -112,10 +113,10 @@ class HostilePeer:
         """A truly sealed record with any content."""
         self.write(self.session.sealer.seal(content))
 
-    def send(self, payload: bytes, priority: Priority = Priority.SCP) -> None:
+    def send(self, payload: bytes, lane: Lane = Lane.SCP) -> None:
         """A well-framed message with any payload."""
         queue = SendQueue(QUEUE_BYTES)
-        queue.put(priority, payload)
+        queue.put(lane, payload)
         while (taken := queue.take()) is not None:
             self.write_record(taken[0])
 

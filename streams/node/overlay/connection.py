@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from schemas.generated.common import PublicKey
+from streams.herder.lanes import Lane
 from streams.node.overlay.handshake import (
     HELLO_BYTES,
     PROOF_BYTES,
@@ -23,7 +24,6 @@ from streams.node.overlay.interface import (
     OverlayConfig,
     PeerCounters,
     PeerError,
-    Priority,
     Reason,
 )
 from streams.node.overlay.queues import Reassembly, SendQueue
@@ -111,10 +111,10 @@ class Connection:
         self._waiting_since: float | None = None
         session.writer.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
 
-    def send(self, priority: Priority, payload: bytes) -> None:
-        dropped = self._queue.put(priority, payload)
+    def send(self, lane: Lane, payload: bytes) -> None:
+        dropped = self._queue.put(lane, payload)
         if dropped:
-            self._counters.messages_dropped[priority] += dropped
+            self._counters.messages_dropped[lane] += dropped
         self._has_work.set()
 
     def close(self, reason: Reason, detail: str = "") -> None:

@@ -1,27 +1,18 @@
-"""What a runner and the overlay say to each other: settings, priorities, reasons, handlers."""
+"""What a runner and the overlay say to each other: settings, reasons, handlers."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Protocol
 
 from nacl.signing import SigningKey
 
 from schemas.generated.common import PublicKey
+from streams.herder.lanes import Lane
 
 Address = tuple[str, int]
 MIB = 1 << 20
-
-
-class Priority(IntEnum):
-    """Which message goes first. Order is kept within a priority, not between two of them."""
-
-    SCP = 0
-    REPLIES = 1
-    """Transaction sets, certificates, ledgers: somebody waits for them."""
-    TRANSACTIONS = 2
-    ADVERTS = 3
 
 
 class Reason(Enum):
@@ -105,7 +96,7 @@ class OverlayConfig:
     reconnect_max_s: float = 5.0
     message_bytes_max: int = 16 * MIB
     queue_bytes_max: tuple[int, int, int, int] = (8 * MIB, 32 * MIB, 8 * MIB, MIB)
-    """What may wait for one peer, by priority; beyond it the oldest of that priority is dropped."""
+    """What may wait for one peer, by lane; beyond it the oldest of that lane is dropped."""
     handshakes_max: int = 64
     """So many strangers may be shaking hands; the next one replaces the oldest."""
 
@@ -120,6 +111,6 @@ class PeerCounters:
     bytes_sent: int = 0
     """On the wire, records whole; likewise received."""
     bytes_received: int = 0
-    messages_dropped: Counter[Priority] = field(default_factory=Counter)
+    messages_dropped: Counter[Lane] = field(default_factory=Counter)
     """Shed because the peer did not read fast enough."""
     disconnections: Counter[Reason] = field(default_factory=Counter)

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from schemas.generated.common import PublicKey
+from streams.herder.lanes import Lane
 from streams.node.overlay.connection import (
     READ_BUFFER_BYTES,
     Connection,
@@ -22,7 +23,6 @@ from streams.node.overlay.interface import (
     OverlayConfig,
     PeerCounters,
     PeerError,
-    Priority,
     Reason,
 )
 
@@ -86,22 +86,20 @@ class Overlay:
         """The peers there is a connection to, ascending."""
         return sorted(self._connections)
 
-    def broadcast(
-        self, priority: Priority, payload: bytes, exclude: PublicKey | None = None
-    ) -> None:
+    def broadcast(self, lane: Lane, payload: bytes, exclude: PublicKey | None = None) -> None:
         """Queues `payload` for every connected peer but `exclude`."""
         self._check_size(payload)
         for peer, connection in self._connections.items():
             if peer != exclude:
-                connection.send(priority, payload)
+                connection.send(lane, payload)
 
-    def send(self, peer: PublicKey, priority: Priority, payload: bytes) -> bool:
+    def send(self, peer: PublicKey, lane: Lane, payload: bytes) -> bool:
         """Queues `payload` for `peer`; False where there is no connection to it."""
         self._check_size(payload)
         connection = self._connections.get(peer)
         if connection is None:
             return False
-        connection.send(priority, payload)
+        connection.send(lane, payload)
         return True
 
     def disconnect(self, peer: PublicKey, detail: str) -> None:

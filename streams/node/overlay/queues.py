@@ -1,4 +1,4 @@
-"""What waits to be sent to one peer: four bounded lanes, emptied in the order of their priority.
+"""What waits to be sent to one peer: four bounded lanes, the lowest first.
 
 Each lane is a byte stream of messages, u32 length and payload. It leaves in chunks of at most
 64 KiB, one record each, so that small messages share a record and a statement never waits for the
@@ -8,18 +8,19 @@ rest of a large reply. It knows no socket.
 from collections import deque
 from collections.abc import Sequence
 
-from streams.node.overlay.interface import PeerError, Priority, Reason
+from streams.herder.lanes import Lane
+from streams.node.overlay.interface import PeerError, Reason
 
 CHUNK_BYTES = 1 << 16
 LENGTH_BYTES = 4
 # What a waiting message costs beside its payload, so that many empty ones are bounded too.
 MESSAGE_COST = 64
 
-_TAGS = [bytes([priority]) for priority in Priority]
+_TAGS = [bytes([lane]) for lane in Lane]
 
 
-class _Lane:
-    """The messages of one priority. What has begun to leave is no longer among them."""
+class _Waiting:
+    """The messages of one lane. What has begun to leave is no longer among them."""
 
     __slots__ = ("bytes_max", "bytes_waiting", "messages", "rest")
 
@@ -36,45 +37,45 @@ class SendQueue:
     __slots__ = ("_lanes",)
 
     def __init__(self, bytes_max: Sequence[int]) -> None:
-        """`bytes_max` by priority; a single message may always wait, however large."""
-        self._lanes = [_Lane(lane_bytes) for lane_bytes in bytes_max]
+        """`bytes_max` by lane; a single message may always wait, however large."""
+        self._lanes = [_Waiting(lane_max) for lane_max in bytes_max]
 
-    def put(self, priority: Priority, payload: bytes) -> int:
-        """Returns how many older messages of that priority were dropped to stay in the bound."""
-        lane, dropped = self._lanes[priority], 0
-        lane.bytes_waiting += len(payload) + MESSAGE_COST
-        while lane.messages and lane.bytes_waiting > lane.bytes_max:
-            lane.bytes_waiting -= len(lane.messages.popleft()) + MESSAGE_COST
+    def put(self, lane: Lane, payload: bytes) -> int:
+        """Returns how many older messages of that lane were dropped to stay in the bound."""
+        waiting, dropped = self._lanes[lane], 0
+        waiting.bytes_waiting += len(payload) + MESSAGE_COST
+        while waiting.messages and waiting.bytes_waiting > waiting.bytes_max:
+            waiting.bytes_waiting -= len(waiting.messages.popleft()) + MESSAGE_COST
             dropped += 1
-        lane.messages.append(payload)
+        waiting.messages.append(payload)
         return dropped
 
     def take(self) -> tuple[bytes, int] | None:
         """The next record's content and how many messages it completes; None: nothing waits."""
-        for tag, lane in zip(_TAGS, self._lanes, strict=True):
-            if lane.messages or lane.rest:
-                return _take_chunk(tag, lane)
+        for tag, waiting in zip(_TAGS, self._lanes, strict=True):
+            if waiting.messages or waiting.rest:
+                return _take_chunk(tag, waiting)
         return None
 
     def get_bytes_waiting(self) -> int:
-        return sum(lane.bytes_waiting + len(lane.rest) for lane in self._lanes)
+        return sum(waiting.bytes_waiting + len(waiting.rest) for waiting in self._lanes)
 
 
-def _take_chunk(tag: bytes, lane: _Lane) -> tuple[bytes, int]:
+def _take_chunk(tag: bytes, waiting: _Waiting) -> tuple[bytes, int]:
     parts: list[bytes | memoryview] = [tag]
     room, completed = CHUNK_BYTES, 0
     while True:
-        if lane.rest:
-            parts.append(lane.rest[:room])
+        if waiting.rest:
+            parts.append(waiting.rest[:room])
             room -= len(parts[-1])
-            lane.rest = lane.rest[len(parts[-1]) :]
-            if lane.rest:
+            waiting.rest = waiting.rest[len(parts[-1]) :]
+            if waiting.rest:
                 break
             completed += 1
-        if room <= LENGTH_BYTES or not lane.messages:
+        if room <= LENGTH_BYTES or not waiting.messages:
             break
-        payload = lane.messages.popleft()
-        lane.bytes_waiting -= len(payload) + MESSAGE_COST
+        payload = waiting.messages.popleft()
+        waiting.bytes_waiting -= len(payload) + MESSAGE_COST
         parts.append(len(payload).to_bytes(LENGTH_BYTES, "big"))
         room -= LENGTH_BYTES
         if len(payload) <= room:
@@ -82,7 +83,7 @@ def _take_chunk(tag: bytes, lane: _Lane) -> tuple[bytes, int]:
             room -= len(payload)
             completed += 1
         else:
-            lane.rest = memoryview(payload)
+            waiting.rest = memoryview(payload)
     return b"".join(parts), completed
 
 
@@ -92,7 +93,7 @@ class Reassembly:
     __slots__ = ("_message_bytes_max", "_partial")
 
     def __init__(self, message_bytes_max: int) -> None:
-        self._partial = [bytearray() for _ in Priority]
+        self._partial = [bytearray() for _ in Lane]
         self._message_bytes_max = message_bytes_max
 
     def feed(self, content: bytes) -> list[bytes]:

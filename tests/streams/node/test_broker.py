@@ -8,11 +8,11 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.generated.common import Hash
+from streams.herder.offsets import Offsets
+from streams.herder.signature_work import SignatureJob
 from streams.node.broker import AWAY, ask_until_answered
 from streams.node.ingest import Ingest
-from streams.node.offsets import Offsets
 from streams.node.publisher import Publisher
-from streams.node.signature_work import SignatureJob
 from streams.node.verification import VerificationPool
 from tests.support.nowhere import NOWHERE, load_nothing
 

@@ -10,11 +10,11 @@ import pytest
 from infra.local.migrations import apply_migrations
 from schemas.generated.common import Hash, Signature
 from schemas.generated.ledger import Certificate, HeaderSignature
+from streams.herder.outputs import Commit, Persist, SetRow, StatementRow
 from streams.ledger.close import ClosedLedger
 from streams.ledger.genesis import open_genesis
 from streams.ledger.hash_window import MINUTE_MS
 from streams.node import store
-from streams.node.outputs import Commit, Persist, SetRow, StatementRow
 from streams.node.store import CorruptStore, Store
 from tests.support.network import (
     Network,

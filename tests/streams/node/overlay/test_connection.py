@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from schemas.generated.common import PublicKey
+from streams.herder.lanes import Lane
 from streams.node.overlay import handshake
 from streams.node.overlay.connection import READ_BUFFER_BYTES, WRITE_BUFFER_BYTES, Session
 from streams.node.overlay.handshake import HELLO_BYTES, RECORD_BYTES_MAX
-from streams.node.overlay.interface import MisbehaviourError, Priority, Reason
+from streams.node.overlay.interface import MisbehaviourError, Reason
 from streams.node.overlay.queues import CHUNK_BYTES, Reassembly
 from tests.streams.node.overlay.support import (
     IDS,
@@ -46,9 +47,9 @@ async def open_called(**settings: Any) -> AsyncIterator[tuple[Node, Node]]:
         await until(called.overlay.get_connected)
         yield called, good
         # Whatever the test did, the one that behaves was not hurt by it.
-        good.overlay.send(IDS[0], Priority.SCP, b"still here")
+        good.overlay.send(IDS[0], Lane.SCP, b"still here")
         await until(lambda: b"still here" in called.handlers.get_payloads(IDS[1]))
-        called.overlay.send(IDS[1], Priority.SCP, b"and here")
+        called.overlay.send(IDS[1], Lane.SCP, b"and here")
         await until(lambda: b"and here" in good.handlers.get_payloads(IDS[0]))
         assert good.handlers.connected == [IDS[0]]
         assert good.handlers.disconnected == []
@@ -215,7 +216,7 @@ def test_a_man_in_the_middle_who_only_relays_is_a_wire(run: Runner) -> None:
                 open_node(2, {0: address}) as caller,
             ):
                 await until(caller.overlay.get_connected)
-                caller.overlay.send(IDS[0], Priority.SCP, b"nobody else reads this")
+                caller.overlay.send(IDS[0], Lane.SCP, b"nobody else reads this")
                 await until(lambda: called.handlers.get_payloads(IDS[2]))
             assert called.handlers.get_payloads(IDS[2]) == [b"nobody else reads this"]
             assert len(seen) > 2 * HELLO_BYTES
@@ -312,7 +313,7 @@ def test_an_altered_byte_on_the_way_ends_the_connection(run: Runner) -> None:
             open_node(2, {0: address}, reconnect_s=30, reconnect_max_s=30) as caller,
         ):
             await until(caller.overlay.get_connected)
-            caller.overlay.send(IDS[0], Priority.SCP, b"pay Bob, and nobody else")
+            caller.overlay.send(IDS[0], Lane.SCP, b"pay Bob, and nobody else")
             await expect_end(called, IDS[2], Reason.TAMPERED)
             assert called.handlers.get_payloads(IDS[2]) == []
             await until(lambda: caller.handlers.disconnected)
@@ -351,20 +352,20 @@ def test_a_peer_that_does_not_read_costs_bounded_memory(run: Runner) -> None:
             session.writer.transport.pause_reading()  # type: ignore[attr-defined]
             waiting_max = 0
             for number in range(3000):
-                called.overlay.broadcast(Priority.TRANSACTIONS, number.to_bytes(4, "big") * 2500)
-                called.overlay.broadcast(Priority.REPLIES, number.to_bytes(4, "big") * 250)
+                called.overlay.broadcast(Lane.TRANSACTIONS, number.to_bytes(4, "big") * 2500)
+                called.overlay.broadcast(Lane.REPLIES, number.to_bytes(4, "big") * 250)
                 await until(lambda: called.overlay.get_bytes_waiting(IDS[1]) < 100_000)
                 waiting_max = max(waiting_max, called.overlay.get_bytes_waiting(IDS[2]))
             assert waiting_max < sum(bounds) + 2 * WRITE_BUFFER_BYTES
-            # The one that reads gets everything, in order within a priority.
+            # The one that reads gets everything, in order within a lane.
             await until(lambda: len(good.handlers.received) == 6000)
             large = [m for _, m in good.handlers.received if len(m) == 10_000]
             assert large == [number.to_bytes(4, "big") * 2500 for number in range(3000)]
             counters = called.overlay.counters[IDS[2]]
-            assert counters.messages_dropped[Priority.TRANSACTIONS] > 1000
+            assert counters.messages_dropped[Lane.TRANSACTIONS] > 1000
             assert called.overlay.counters[IDS[1]].messages_dropped == {}
             # Once it reads again the newest arrive: the oldest were dropped.
-            called.overlay.send(IDS[2], Priority.SCP, b"last")
+            called.overlay.send(IDS[2], Lane.SCP, b"last")
             session.writer.transport.resume_reading()  # type: ignore[attr-defined]
             messages = await read_until(session, lambda m: m[0] == 2 and m.endswith(b"\x0b\xb7"))
             assert b"last" in messages
@@ -398,7 +399,7 @@ def test_a_busy_handler_stops_the_reading_and_loses_nothing(run: Runner) -> None
                 await until(sender.overlay.get_connected)
                 sent = [number.to_bytes(4, "big") * 2500 for number in range(2000)]
                 for payload in sent:
-                    sender.overlay.send(IDS[0], Priority.REPLIES, payload)
+                    sender.overlay.send(IDS[0], Lane.REPLIES, payload)
                 await asyncio.sleep(0.6)  # longer than the silence that would be too long
                 # What the kernel's buffers do not hold stays with the sender.
                 assert sender.overlay.get_bytes_waiting(IDS[0]) > 5_000_000

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from schemas.generated.common import PublicKey
+from streams.herder.lanes import Lane
 from streams.node.overlay.handshake import MAGIC
-from streams.node.overlay.interface import Priority, Reason
+from streams.node.overlay.interface import Reason
 from tests.streams.node.overlay.support import (
     IDS,
     Node,
@@ -50,8 +51,8 @@ def test_ten_thousand_messages_each_way_in_order(run: Runner) -> None:
         async with open_node(0, {1: None}) as called, open_node(1, {0: called.address}) as caller:
             await until_connected(called, caller)
             for number, payload in enumerate(sent):
-                assert called.overlay.send(IDS[1], Priority.TRANSACTIONS, payload)
-                assert caller.overlay.send(IDS[0], Priority.TRANSACTIONS, payload[::-1])
+                assert called.overlay.send(IDS[1], Lane.TRANSACTIONS, payload)
+                assert caller.overlay.send(IDS[0], Lane.TRANSACTIONS, payload[::-1])
                 if number % 500 == 0:
                     await asyncio.sleep(0)
             await until(lambda: len(called.handlers.received) == len(caller.handlers.received))
@@ -73,15 +74,15 @@ def test_large_messages_and_small_ones_of_every_priority(run: Runner) -> None:
             await until_connected(called, caller)
             large = [os.urandom(3_000_000), os.urandom(16 << 20)]
             for payload in large:
-                caller.overlay.send(IDS[0], Priority.REPLIES, payload)
-            caller.overlay.send(IDS[0], Priority.ADVERTS, b"")
-            caller.overlay.send(IDS[0], Priority.SCP, b"statement")
+                caller.overlay.send(IDS[0], Lane.REPLIES, payload)
+            caller.overlay.send(IDS[0], Lane.ADVERTS, b"")
+            caller.overlay.send(IDS[0], Lane.SCP, b"statement")
             await until(lambda: len(called.handlers.received) == 4)
             assert called.handlers.get_payloads(IDS[1]) == [b"statement", *large, b""]
             with pytest.raises(ValueError, match="split it"):
-                caller.overlay.send(IDS[0], Priority.REPLIES, bytes((16 << 20) + 1))
+                caller.overlay.send(IDS[0], Lane.REPLIES, bytes((16 << 20) + 1))
             with pytest.raises(ValueError, match="split it"):
-                caller.overlay.broadcast(Priority.REPLIES, bytes((16 << 20) + 1))
+                caller.overlay.broadcast(Lane.REPLIES, bytes((16 << 20) + 1))
 
     run(test())
 
@@ -99,14 +100,14 @@ def test_broadcast_reaches_everybody_else(run: Runner) -> None:
         ):
             await until_connected(first, second, third, fourth)
             await asyncio.sleep(0.3)  # crossed calls have settled
-            first.overlay.broadcast(Priority.SCP, b"to all")
-            first.overlay.broadcast(Priority.SCP, b"not to the third", exclude=IDS[2])
+            first.overlay.broadcast(Lane.SCP, b"to all")
+            first.overlay.broadcast(Lane.SCP, b"not to the third", exclude=IDS[2])
             await until(lambda: len(second.handlers.received) == len(fourth.handlers.received) == 2)
             await until(lambda: third.handlers.received)
             assert third.handlers.received == [(IDS[0], b"to all")]
             assert first.handlers.received == []
-            assert not first.overlay.send(IDS[0], Priority.SCP, b"to myself")
-            assert not first.overlay.send(IDS[5], Priority.SCP, b"to nobody")
+            assert not first.overlay.send(IDS[0], Lane.SCP, b"to myself")
+            assert not first.overlay.send(IDS[5], Lane.SCP, b"to nobody")
 
     run(test())
 
@@ -147,8 +148,8 @@ def test_crossed_calls_leave_the_one_of_the_lower_id(run: Runner, first: str) ->
             assert {reason for _, reason in ends} <= {Reason.DUPLICATE, Reason.CLOSED}
             assert len(low.handlers.connected) <= 2
             for number in range(100):
-                low.overlay.send(IDS[1], Priority.SCP, b"%d" % number)
-                high.overlay.send(IDS[0], Priority.SCP, b"%d" % number)
+                low.overlay.send(IDS[1], Lane.SCP, b"%d" % number)
+                high.overlay.send(IDS[0], Lane.SCP, b"%d" % number)
             await until(lambda: len(low.handlers.received) == len(high.handlers.received) == 100)
             assert low.handlers.disconnected + high.handlers.disconnected == ends
 
@@ -164,7 +165,7 @@ def test_of_two_connections_both_sides_keep_the_same(run: Runner) -> None:
             async with open_session(0, node), open_session(0, node) as newer:
                 await until(lambda: len(node.handlers.connected) == 2)
                 assert node.handlers.disconnected == [(IDS[0], Reason.DUPLICATE)]
-                node.overlay.send(IDS[0], Priority.SCP, b"over the newer")
+                node.overlay.send(IDS[0], Lane.SCP, b"over the newer")
                 sealed = await newer.reader.readexactly(4 + 19 + 17)
                 assert newer.opener.open(sealed[4:])[5:] == b"over the newer"
             await until(lambda: node.overlay.get_connected() == [])
@@ -302,8 +303,8 @@ def test_closing_ends_everything(run: Runner) -> None:
                 assert node.handlers.disconnected == [(IDS[1], Reason.SHUTDOWN)]
                 await until(lambda: peer.handlers.disconnected)
                 await until(lambda: Reason.UNREACHABLE in peer.handlers.refused)
-            assert not node.overlay.send(IDS[1], Priority.SCP, b"too late")
-            node.overlay.broadcast(Priority.SCP, b"too late")
+            assert not node.overlay.send(IDS[1], Lane.SCP, b"too late")
+            node.overlay.broadcast(Lane.SCP, b"too late")
 
     run(test())
 

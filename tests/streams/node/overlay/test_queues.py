@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.node.overlay.interface import PeerError, Priority, Reason
+from streams.herder.lanes import Lane
+from streams.node.overlay.interface import PeerError, Reason
 from streams.node.overlay.queues import CHUNK_BYTES, MESSAGE_COST, Reassembly, SendQueue
 
 AMPLE = (1 << 30,) * 4
@@ -18,13 +19,13 @@ PAYLOADS = st.builds(
     st.integers(0, 255),
 )
 # A message to put in, or None to take a record out.
-STEPS = st.lists(st.none() | st.tuples(st.sampled_from(Priority), PAYLOADS), max_size=30)
+STEPS = st.lists(st.none() | st.tuples(st.sampled_from(Lane), PAYLOADS), max_size=30)
 
 
 @given(STEPS)
-def test_each_lane_arrives_whole_and_in_order(steps: list[tuple[Priority, bytes] | None]) -> None:
+def test_each_lane_arrives_whole_and_in_order(steps: list[tuple[Lane, bytes] | None]) -> None:
     queue, reassembly = SendQueue(AMPLE), Reassembly(1 << 20)
-    arrived: dict[int, list[bytes]] = {priority: [] for priority in Priority}
+    arrived: dict[int, list[bytes]] = {lane: [] for lane in Lane}
     completed_total = 0
 
     def move() -> bool:
@@ -49,29 +50,29 @@ def test_each_lane_arrives_whole_and_in_order(steps: list[tuple[Priority, bytes]
         pass
     assert queue.get_bytes_waiting() == 0
     assert not reassembly.has_partial()
-    for priority in Priority:
-        assert arrived[priority] == [s[1] for s in steps if s is not None and s[0] is priority]
+    for lane in Lane:
+        assert arrived[lane] == [s[1] for s in steps if s is not None and s[0] is lane]
     assert completed_total == sum(step is not None for step in steps)
 
 
 def test_a_statement_overtakes_what_is_left_of_a_large_reply() -> None:
     queue = SendQueue(AMPLE)
-    queue.put(Priority.ADVERTS, b"advert")
-    queue.put(Priority.REPLIES, bytes(5 * CHUNK_BYTES))
+    queue.put(Lane.ADVERTS, b"advert")
+    queue.put(Lane.REPLIES, bytes(5 * CHUNK_BYTES))
     order = []
     for step in range(9):
         if step == 2:
-            queue.put(Priority.SCP, b"statement")
+            queue.put(Lane.SCP, b"statement")
         taken = queue.take()
-        order.append(taken and Priority(taken[0][0]))
-    replies = [Priority.REPLIES] * 6
-    assert order == [*replies[:2], Priority.SCP, *replies[2:], Priority.ADVERTS, None]
+        order.append(taken and Lane(taken[0][0]))
+    replies = [Lane.REPLIES] * 6
+    assert order == [*replies[:2], Lane.SCP, *replies[2:], Lane.ADVERTS, None]
 
 
 def test_small_messages_share_a_record() -> None:
     queue = SendQueue(AMPLE)
     for _ in range(1000):
-        queue.put(Priority.TRANSACTIONS, bytes(60))
+        queue.put(Lane.TRANSACTIONS, bytes(60))
     taken = queue.take()
     assert taken is not None
     assert taken[1] == 1000
@@ -81,8 +82,8 @@ def test_small_messages_share_a_record() -> None:
 def test_a_full_lane_drops_its_oldest_and_no_others() -> None:
     room = 10 * (100 + MESSAGE_COST)
     queue = SendQueue((room,) * 4)
-    queue.put(Priority.SCP, b"statement")
-    dropped = [queue.put(Priority.TRANSACTIONS, bytes([i]) * 100) for i in range(25)]
+    queue.put(Lane.SCP, b"statement")
+    dropped = [queue.put(Lane.TRANSACTIONS, bytes([i]) * 100) for i in range(25)]
     assert dropped == [0] * 10 + [1] * 15
     assert queue.get_bytes_waiting() <= room + len(b"statement") + MESSAGE_COST
     reassembly, left = Reassembly(1000), list[bytes]()
@@ -91,12 +92,12 @@ def test_a_full_lane_drops_its_oldest_and_no_others() -> None:
     assert left == [b"statement", *(bytes([i]) * 100 for i in range(15, 25))]
 
 
-@given(st.lists(st.tuples(st.sampled_from(Priority), st.integers(0, 3000)), max_size=60))
-def test_what_waits_is_bounded(puts: list[tuple[Priority, int]]) -> None:
+@given(st.lists(st.tuples(st.sampled_from(Lane), st.integers(0, 3000)), max_size=60))
+def test_what_waits_is_bounded(puts: list[tuple[Lane, int]]) -> None:
     bounds = (4000, 3000, 2000, 1000)
     queue = SendQueue(bounds)
-    for priority, size in puts:
-        queue.put(priority, bytes(size))
+    for lane, size in puts:
+        queue.put(lane, bytes(size))
         # A message above the bound may wait, alone.
         assert queue.get_bytes_waiting() <= sum(max(b, 3000 + MESSAGE_COST) for b in bounds)
 
@@ -104,13 +105,13 @@ def test_what_waits_is_bounded(puts: list[tuple[Priority, int]]) -> None:
 def test_what_has_begun_to_leave_is_not_dropped() -> None:
     queue, reassembly = SendQueue((100,) * 4), Reassembly(1 << 20)
     large = b"x" * (2 * CHUNK_BYTES)
-    queue.put(Priority.REPLIES, large)
+    queue.put(Lane.REPLIES, large)
     messages = []
     for _ in range(4):
         taken = queue.take()
         assert taken is not None
         messages += reassembly.feed(taken[0])
-        queue.put(Priority.REPLIES, bytes(90))
+        queue.put(Lane.REPLIES, bytes(90))
     assert messages == [large, bytes(90), bytes(90)]
 
 

@@ -8,10 +8,10 @@ from schemas.generated.common import Hash
 from schemas.generated.consensus import ScpValue
 from schemas.generated.overlay import TransactionSet
 from streams.consensus.application import Validation
+from streams.herder.queue import TransactionQueue
+from streams.herder.transaction_sets import TransactionSets
+from streams.herder.values import Values, decode_value
 from streams.ledger.hashes import ZERO_HASH, compute_set_hash
-from streams.node.queue import TransactionQueue
-from streams.node.transaction_sets import TransactionSets
-from streams.node.values import Values, decode_value
 from tests.support.network import Network, make_economy, pay
 
 SLOT = 6

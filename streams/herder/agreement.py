@@ -21,12 +21,10 @@ from streams.consensus.claims import get_values
 from streams.consensus.outputs import TimerKind
 from streams.consensus.quorum_set import get_nodes
 from streams.consensus.scp import Scp
-from streams.ledger.hashes import ZERO_HASH, compute_statement_hash
-from streams.ledger.signatures import is_valid_signature
-from streams.node.outputs import (
+from streams.herder.lanes import Lane
+from streams.herder.outputs import (
     Alarm,
     Broadcast,
-    Lane,
     Output,
     Persist,
     SetRow,
@@ -36,8 +34,10 @@ from streams.node.outputs import (
     Timer,
     TimerName,
 )
-from streams.node.transaction_sets import TransactionSets
-from streams.node.values import Values, decode_value
+from streams.herder.transaction_sets import TransactionSets
+from streams.herder.values import Values, decode_value
+from streams.ledger.hashes import ZERO_HASH, compute_statement_hash
+from streams.ledger.signatures import is_valid_signature
 
 TIMER_NAMES = {
     TimerKind.NOMINATION: TimerName.NOMINATION,
@@ -64,7 +64,7 @@ class Agreement:
         self.node_id = PublicKey(bytes(signing_key.verify_key))
         self.is_validator = self.node_id in get_nodes(quorum_set)
         self.scp = Scp(self.node_id, quorum_set, values, self.is_validator)
-        self.decided: dict[int, bytes] = {}  # values, by slot
+        self.externalized: dict[int, bytes] = {}  # values, by slot
         self._network_id = network_id
         self._signing_key = signing_key
         self._sets = sets
@@ -123,7 +123,7 @@ class Agreement:
                 case scp_outputs.StopTimer(slot, kind):
                     outputs.append(StopTimer(TIMER_NAMES[kind], slot))
                 case scp_outputs.Externalized(slot, value):
-                    self.decided[slot] = value
+                    self.externalized[slot] = value
                 case scp_outputs.Equivocation(slot, node):
                     outputs.append(Alarm(f"slot {slot}: {node.hex()} contradicts itself"))
                 case scp_outputs.ValueReplaced(slot, value):
@@ -202,8 +202,8 @@ class Agreement:
     def purge(self, below_slot: int) -> list[Output]:
         for slot in [slot for slot in self._known if slot < below_slot]:
             del self._known[slot]
-        for slot in [slot for slot in self.decided if slot < below_slot]:
-            del self.decided[slot]
+        for slot in [slot for slot in self.externalized if slot < below_slot]:
+            del self.externalized[slot]
         self._persisted_sets = {s for s in self._persisted_sets if self._sets.get(s) is not None}
         return self.translate(self.scp.purge(below_slot))
 

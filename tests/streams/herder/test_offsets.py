@@ -1,4 +1,4 @@
-"""Where to read on from: never past what was not decided."""
+"""Where to read on from: never past what was not processed."""
 
 import pickle
 
@@ -6,24 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.generated.common import Hash
-from streams.node.offsets import Offsets
+from streams.herder.offsets import Offsets
 
 
 def get_hash(number: int) -> Hash:
     return Hash(number.to_bytes(32, "big"))
 
 
-def test_the_oldest_undecided_envelope_holds_the_offset() -> None:
+def test_the_oldest_unprocessed_envelope_holds_the_offset() -> None:
     offsets = Offsets()
     for offset in range(5, 9):
         offsets.add(0, offset, get_hash(offset))
     assert offsets.get_next() == {0: 5}
-    offsets.set_decided(get_hash(6))
+    offsets.set_processed(get_hash(6))
     assert offsets.get_next() == {0: 5}
-    offsets.set_decided(get_hash(5))
+    offsets.set_processed(get_hash(5))
     assert offsets.get_next() == {0: 7}
-    offsets.set_decided(get_hash(8))
-    offsets.set_decided(get_hash(7))
+    offsets.set_processed(get_hash(8))
+    offsets.set_processed(get_hash(7))
     assert offsets.get_next() == {0: 9}
 
 
@@ -32,7 +32,7 @@ def test_one_envelope_may_stand_in_several_places() -> None:
     offsets.add(0, 0, get_hash(1))
     offsets.add(1, 4, get_hash(1))
     offsets.add(0, 1, get_hash(2))
-    offsets.set_decided(get_hash(1))
+    offsets.set_processed(get_hash(1))
     assert offsets.get_next() == {0: 1, 1: 5}
 
 
@@ -47,7 +47,7 @@ def test_what_is_of_no_use_is_passed_over() -> None:
 
 def test_deciding_what_was_never_read_changes_nothing() -> None:
     offsets = Offsets()
-    offsets.set_decided(get_hash(1))
+    offsets.set_processed(get_hash(1))
     assert offsets.get_next() == {}
     offsets.add(0, 0, get_hash(1))
     assert offsets.get_next() == {0: 0}
@@ -59,18 +59,18 @@ def test_what_is_decided_takes_no_room_behind_one_that_waits_for_long() -> None:
     before = len(pickle.dumps(offsets))
     for number in range(1, 1_000):
         offsets.add(0, number, get_hash(number))
-        offsets.set_decided(get_hash(number))
+        offsets.set_processed(get_hash(number))
     assert offsets.get_next() == {0: 0}
     assert len(pickle.dumps(offsets)) < 2 * before
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.sets(st.integers(0, 9)))
-def test_nothing_undecided_is_ever_left_behind(read: list[int], decided: set[int]) -> None:
+def test_nothing_unprocessed_is_ever_left_behind(read: list[int], processed: set[int]) -> None:
     offsets = Offsets()
     for offset, number in enumerate(read):
         offsets.add(0, offset, get_hash(number))
-    for number in decided:
-        offsets.set_decided(get_hash(number))
-    undecided = [offset for offset, number in enumerate(read) if number not in decided]
-    expected = {0: min(undecided, default=len(read))} if read else {}
+    for number in processed:
+        offsets.set_processed(get_hash(number))
+    unprocessed = [offset for offset, number in enumerate(read) if number not in processed]
+    expected = {0: min(unprocessed, default=len(read))} if read else {}
     assert offsets.get_next() == expected

@@ -5,12 +5,12 @@ from typing import TypeAlias
 
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.overlay import DemandTransactions, Message, SetRequest, TransactionSet
+from streams.herder.queue import TransactionQueue
 from streams.ledger.admission import Candidate
 from streams.ledger.close import Ledger
 from streams.ledger.errors import InvalidSet
 from streams.ledger.hashes import ZERO_HASH, compute_set_hash
 from streams.ledger.membership import validate_set
-from streams.node.queue import TransactionQueue
 
 ROUNDS_MAX = 10  # of asking again; then consensus goes on without the set
 CHASED_MAX = 16  # sets wanted at once; honest nodes name fewer

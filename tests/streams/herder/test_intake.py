@@ -1,4 +1,4 @@
-"""Intake: kept or rejected with a code, told to peers, decided for the offsets."""
+"""Intake: kept or rejected with a code, told to peers, processed for the offsets."""
 
 from schemas.generated.common import PublicKey
 from schemas.generated.events import RejectionCode
@@ -10,11 +10,12 @@ from schemas.generated.overlay import (
     Transactions,
     TransactionSet,
 )
+from streams.herder.intake import Intake
+from streams.herder.lanes import Lane
+from streams.herder.outputs import Broadcast, Output, Processed, Reject, Send, StartTimer
+from streams.herder.transaction_sets import TransactionSets
 from streams.ledger.admission import Candidate
 from streams.ledger.hashes import compute_set_hash
-from streams.node.intake import Intake
-from streams.node.outputs import Broadcast, Decided, Lane, Output, Reject, Send, StartTimer
-from streams.node.transaction_sets import TransactionSets
 from tests.support.network import Network, get_owner, make_economy, pay
 
 ANNA = PublicKey(b"a" * 32)
@@ -66,7 +67,7 @@ def test_what_may_become_valid_is_kept() -> None:
     assert len(intake.queue) == 2
 
 
-def test_a_closed_envelope_is_decided_and_its_twin_refused() -> None:
+def test_a_closed_envelope_is_processed_and_its_twin_rejected() -> None:
     network = make_economy()
     network.apply("alice", ManageSigner(CreateSigner(get_owner("spare", identity=1))))
     intake = make_intake(network)
@@ -74,10 +75,10 @@ def test_a_closed_envelope_is_decided_and_its_twin_refused() -> None:
     one, twin = (network.admit(network.sign(transaction, n)) for n in ("alice", "spare"))
     intake.admit([one, twin])
     outputs = intake.note_closed(network.close(one))
-    assert Decided((one.envelope_hash,)) in outputs
+    assert Processed((one.envelope_hash,)) in outputs
     assert get_codes(outputs) == [RejectionCode.DUPLICATE]
     assert len(intake.queue) == 0
-    assert intake.admit([one]) == ([Decided((one.envelope_hash,))], False)
+    assert intake.admit([one]) == ([Processed((one.envelope_hash,))], False)
     assert intake.is_closed(one.envelope_hash)
     late, _ = intake.admit([twin])
     assert get_codes(late) == [RejectionCode.DUPLICATE]
@@ -108,7 +109,7 @@ def test_a_wanted_envelope_is_taken_in_though_it_was_closed() -> None:
     message = TransactionSet(network.ledger.header_hash, (candidate.envelope_hash,))
     sets.add(network.ledger.header.sequence + 1, message, intake.queue)
     assert not intake.is_known(candidate.envelope_hash)
-    assert intake.admit([candidate]) == ([Decided((candidate.envelope_hash,))], True)
+    assert intake.admit([candidate]) == ([Processed((candidate.envelope_hash,))], True)
 
 
 def test_adverts_that_come_fast_do_not_put_the_demand_off() -> None:

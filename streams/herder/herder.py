@@ -18,30 +18,30 @@ from schemas.generated.consensus import Nominate, ScpValue, Statement
 from schemas.generated.ledger import Certificate, HeaderSignature
 from schemas.generated.overlay import Message, SetRequest, SetUnknown, TransactionSet
 from streams.consensus.quorum_set import get_nodes
-from streams.ledger.admission import Candidate, validate_envelope
-from streams.ledger.chain import ForgedLedger
-from streams.ledger.close import ClosedLedger, Ledger, close_ledger
-from streams.ledger.hashes import compute_header_payload, compute_set_hash
-from streams.node.agreement import TIMER_KINDS, Agreement
-from streams.node.catch_up import Lag, close_again
-from streams.node.certifier import Certifier, Uncertified
-from streams.node.fetcher import Fetcher
-from streams.node.intake import Intake
-from streams.node.outputs import (
+from streams.herder.agreement import TIMER_KINDS, Agreement
+from streams.herder.catch_up import Lag, close_again
+from streams.herder.certifier import Certifier, Uncertified
+from streams.herder.fetcher import Fetcher
+from streams.herder.intake import Intake
+from streams.herder.lanes import Lane
+from streams.herder.outputs import (
     Alarm,
     Broadcast,
     Certified,
     Commit,
-    Lane,
     Output,
     Send,
     StartTimer,
     Timer,
     TimerName,
 )
-from streams.node.restored import Restored
-from streams.node.transaction_sets import TransactionSets
-from streams.node.values import Values
+from streams.herder.restored import Restored
+from streams.herder.transaction_sets import TransactionSets
+from streams.herder.values import Values
+from streams.ledger.admission import Candidate, validate_envelope
+from streams.ledger.chain import ForgedLedger
+from streams.ledger.close import ClosedLedger, Ledger, close_ledger
+from streams.ledger.hashes import compute_header_payload, compute_set_hash
 
 SLOTS_KEPT = 12  # behind the open one, for peers that are a little late
 RESEND_MS, CATCH_UP_MS, CATCH_UP_PAUSE_MS = 1_000, 500, 50
@@ -272,8 +272,8 @@ class Herder:
     def _advance(self, now_ms: int) -> list[Output]:
         """Closes whatever is decided and here; then starts the next slot if it is time."""
         outputs: list[Output] = []
-        while self.open_slot in self.agreement.decided:
-            value = decode(ScpValue, self.agreement.decided[self.open_slot])
+        while self.open_slot in self.agreement.externalized:
+            value = decode(ScpValue, self.agreement.externalized[self.open_slot])
             if not self._sets.is_complete(value.set_hash):
                 break
             outputs += self._close(value, now_ms)

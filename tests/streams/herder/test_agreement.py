@@ -14,12 +14,12 @@ from schemas.generated.consensus import (
 )
 from schemas.generated.overlay import Statements, TransactionSet
 from streams.consensus.outputs import Emit
+from streams.herder.agreement import Agreement
+from streams.herder.outputs import Broadcast, Persist, StatementRow
+from streams.herder.queue import TransactionQueue
+from streams.herder.transaction_sets import TransactionSets
+from streams.herder.values import Values
 from streams.ledger.hashes import ZERO_HASH, compute_set_hash, compute_statement_hash
-from streams.node.agreement import Agreement
-from streams.node.outputs import Broadcast, Persist, StatementRow
-from streams.node.queue import TransactionQueue
-from streams.node.transaction_sets import TransactionSets
-from streams.node.values import Values
 from tests.support.network import Network, get_key, get_public_key, make_economy, pay
 
 SLOT = 6
@@ -146,10 +146,10 @@ def test_what_is_past_is_forgotten() -> None:
     statement = world.nominate("validator 1")
     envelope = world.sign(statement, "validator 1")
     world.agreement.receive(statement, envelope)
-    world.agreement.decided[SLOT] = world.value
+    world.agreement.externalized[SLOT] = world.value
     world.agreement.purge(SLOT + 1)
     assert world.agreement.get_envelopes(0) == ()
-    assert world.agreement.decided == {}
+    assert world.agreement.externalized == {}
 
 
 def test_who_is_not_in_the_quorum_set_watches() -> None:

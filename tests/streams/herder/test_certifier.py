@@ -5,9 +5,9 @@ import pytest
 from schemas.generated.common import Hash, Signature
 from schemas.generated.ledger import HeaderSignature
 from schemas.generated.overlay import SignedHeader
+from streams.herder.certifier import AHEAD_MAX, Certifier, Uncertified
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.hashes import compute_header_payload
-from streams.node.certifier import AHEAD_MAX, Certifier, Uncertified
 from tests.support.network import get_key, get_public_key, make_economy
 
 NETWORK = make_economy()

@@ -4,10 +4,11 @@ from schemas.codec import encode
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import Nominate, ScpValue, Statement
 from schemas.generated.overlay import Message, SetRequest
+from streams.herder.fetcher import AGAIN_MS, FIRST_MS, Fetcher
+from streams.herder.lanes import Lane
+from streams.herder.outputs import Broadcast, Send, StartTimer, Timer, TimerName
+from streams.herder.transaction_sets import CHASED_MAX, TransactionSets
 from streams.ledger.hashes import ZERO_HASH
-from streams.node.fetcher import AGAIN_MS, FIRST_MS, Fetcher
-from streams.node.outputs import Broadcast, Lane, Send, StartTimer, Timer, TimerName
-from streams.node.transaction_sets import CHASED_MAX, TransactionSets
 
 SLOT = 6
 ANNA, BEN, CLEO = PublicKey(b"a" * 32), PublicKey(b"b" * 32), PublicKey(b"c" * 32)

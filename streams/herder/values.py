@@ -7,9 +7,9 @@ from schemas.codec import Malformed, decode, encode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import ScpValue
 from streams.consensus.application import Timeouts, Validation
+from streams.herder.transaction_sets import TransactionSets
 from streams.ledger.close import Ledger
 from streams.ledger.hashes import ZERO_HASH
-from streams.node.transaction_sets import TransactionSets
 
 
 def decode_value(value: bytes) -> ScpValue | None:

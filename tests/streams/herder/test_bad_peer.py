@@ -16,12 +16,12 @@ from schemas.generated.overlay import (
     StateRequest,
     TransactionSet,
 )
-from streams.node.agreement import STATE_BYTES_MAX
-from streams.node.flood import DEMAND_DELAY_MS
-from streams.node.outputs import Alarm, Output, Timer, TimerName
+from streams.herder.agreement import STATE_BYTES_MAX
+from streams.herder.flood import DEMAND_DELAY_MS
+from streams.herder.outputs import Alarm, Output, Timer, TimerName
 from streams.node.overlay.interface import MIB
-from tests.streams.node.test_agreement import World
-from tests.streams.node.test_herder import Node, get_messages
+from tests.streams.herder.test_agreement import World
+from tests.streams.herder.test_herder import Node, get_messages
 from tests.support.network import get_public_key
 
 BAD = "validator 1"

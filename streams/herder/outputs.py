@@ -11,17 +11,9 @@ from typing import TypeAlias
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.ledger import Certificate, HeaderSignature
 from schemas.generated.overlay import Message
+from streams.herder.lanes import Lane
 from streams.ledger.admission import RejectionReason
 from streams.ledger.close import ClosedLedger
-
-
-class Lane(Enum):
-    """Which message goes first on the overlay."""
-
-    SCP = 0
-    REPLIES = 1
-    TRANSACTIONS = 2
-    ADVERTS = 3
 
 
 class TimerName(Enum):
@@ -130,7 +122,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Processed:
     """This node is done with envelopes: they were closed in a ledger."""
 
     envelope_hashes: tuple[Hash, ...]
@@ -152,6 +144,6 @@ Output: TypeAlias = (
     | Broadcast
     | Send
     | Reject
-    | Decided
+    | Processed
     | Alarm
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.generated.common import Hash
 from schemas.generated.ledger import HeaderSignature
-from streams.node.outputs import SetRow, StatementRow
+from streams.herder.outputs import SetRow, StatementRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.overlay import DemandTransactions, SetRequest, TransactionSet
+from streams.herder.queue import TransactionQueue
+from streams.herder.transaction_sets import ROUNDS_MAX, TransactionSets
 from streams.ledger.admission import Candidate
 from streams.ledger.hashes import ZERO_HASH, compute_set_hash
-from streams.node.queue import TransactionQueue
-from streams.node.transaction_sets import ROUNDS_MAX, TransactionSets
 from tests.support.network import Network, make_economy, pay
 
 SLOT = 6

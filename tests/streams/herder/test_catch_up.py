@@ -6,10 +6,10 @@ from msgspec.structs import replace
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import Nominate, Statement
 from schemas.generated.ledger import Certificate
+from streams.herder.catch_up import Lag, close_again
 from streams.ledger.chain import ForgedLedger
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.genesis import open_genesis
-from streams.node.catch_up import Lag, close_again
 from tests.streams.ledger.operations.cases import put
 from tests.support.network import make_economy
 

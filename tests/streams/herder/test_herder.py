@@ -20,14 +20,13 @@ from schemas.generated.overlay import (
     StateRequest,
     TransactionSet,
 )
-from streams.ledger.hashes import ZERO_HASH, compute_hash, compute_set_hash
-from streams.node.herder import RESEND_MS, Herder
-from streams.node.outputs import (
+from streams.herder.herder import RESEND_MS, Herder
+from streams.herder.lanes import Lane
+from streams.herder.outputs import (
     Alarm,
     Broadcast,
     Certified,
     Commit,
-    Lane,
     Output,
     Reject,
     Send,
@@ -36,10 +35,11 @@ from streams.node.outputs import (
     Timer,
     TimerName,
 )
-from streams.node.restored import Restored, RestoredHeader
-from streams.node.transaction_sets import UNASKED_MAX
-from tests.streams.node.test_agreement import World as AgreementWorld
-from tests.streams.node.test_certifier import sign
+from streams.herder.restored import Restored, RestoredHeader
+from streams.herder.transaction_sets import UNASKED_MAX
+from streams.ledger.hashes import ZERO_HASH, compute_hash, compute_set_hash
+from tests.streams.herder.test_agreement import World as AgreementWorld
+from tests.streams.herder.test_certifier import sign
 from tests.support.network import Network, get_key, get_public_key, make_economy, pay
 
 RESEND = Timer(TimerName.RESEND, 0)

@@ -10,9 +10,10 @@ from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import Statement
 from schemas.generated.overlay import Message, SetRequest
 from streams.consensus.claims import get_values
-from streams.node.outputs import Broadcast, Lane, Output, Send, StartTimer, Timer, TimerName
-from streams.node.transaction_sets import Question, TransactionSets
-from streams.node.values import decode_value
+from streams.herder.lanes import Lane
+from streams.herder.outputs import Broadcast, Output, Send, StartTimer, Timer, TimerName
+from streams.herder.transaction_sets import Question, TransactionSets
+from streams.herder.values import decode_value
 
 FIRST_MS, AGAIN_MS = 100, 500
 

@@ -14,23 +14,23 @@ from schemas.generated.overlay import (
     Message,
     Transactions,
 )
-from streams.ledger.admission import Candidate, RejectionReason
-from streams.ledger.close import ClosedLedger, Ledger
-from streams.ledger.membership import compute_rejection
-from streams.node.flood import DEMAND_DELAY_MS, Flood
-from streams.node.outputs import (
+from streams.herder.flood import DEMAND_DELAY_MS, Flood
+from streams.herder.lanes import Lane
+from streams.herder.outputs import (
     Broadcast,
-    Decided,
-    Lane,
     Output,
+    Processed,
     Reject,
     Send,
     StartTimer,
     Timer,
     TimerName,
 )
-from streams.node.queue import PROVISIONAL, Choice, TransactionQueue
-from streams.node.transaction_sets import TransactionSets
+from streams.herder.queue import PROVISIONAL, Choice, TransactionQueue
+from streams.herder.transaction_sets import TransactionSets
+from streams.ledger.admission import Candidate, RejectionReason
+from streams.ledger.close import ClosedLedger, Ledger
+from streams.ledger.membership import compute_rejection
 
 REPLY_BYTES_MAX = 4 * 1024 * 1024
 RECENT_LEDGERS = 32
@@ -72,7 +72,7 @@ class Intake:
             else:
                 outputs.append(Reject(candidate.envelope_hash, rejection))
         if closed:
-            outputs.append(Decided(tuple(closed)))
+            outputs.append(Processed(tuple(closed)))
         outputs.extend(
             Broadcast(Lane.ADVERTS, Message(AdvertTransactions(hashes)))
             for hashes in self.flood.take_adverts()
@@ -115,7 +115,7 @@ class Intake:
         self._closed |= hashes
         if len(self._recent) > RECENT_LEDGERS:
             self._closed -= self._recent.pop(0)
-        outputs: list[Output] = [Decided(closed_in_order)] if hashes else []
+        outputs: list[Output] = [Processed(closed_in_order)] if hashes else []
         for applied in closed.applied:
             transaction_hash = applied.candidate.transaction_hash
             for candidate in self.queue.remove_transaction(transaction_hash):

@@ -4,8 +4,8 @@ from msgspec.structs import replace
 
 from schemas.generated.events import RejectionCode
 from schemas.generated.operations import CreateSigner, ManageSigner
+from streams.herder.queue import Choice, TransactionQueue
 from streams.ledger.admission import Candidate
-from streams.node.queue import Choice, TransactionQueue
 from tests.streams.ledger.operations.cases import put
 from tests.support.network import Network, get_account, get_owner, make_economy, pay
 

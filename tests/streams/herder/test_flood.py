@@ -1,7 +1,7 @@
 """Adverts and demands."""
 
 from schemas.generated.common import Hash, PublicKey
-from streams.node.flood import DEMAND_DELAY_MS, PER_MESSAGE_MAX, WANTED_MAX, Flood
+from streams.herder.flood import DEMAND_DELAY_MS, PER_MESSAGE_MAX, WANTED_MAX, Flood
 
 ANNA, BEN = PublicKey(b"a" * 32), PublicKey(b"b" * 32)
 
