@@ -1,30 +1,17 @@
-"""Produces transactions to a network's ingest topic: for clients with Kafka, and the gateways.
+"""Submitting through Kafka: how a user logs in, and the producer to do it with."""
 
-One idempotent producer; an envelope counts as taken once all in-sync replicas have it. Sending the
-same envelope again is harmless, for the ledger takes it once.
-"""
-
-import threading
 from collections.abc import Mapping
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
-
-from schemas.codec import FRAME_MARKER
-from schemas.generated import FINGERPRINTS
-from schemas.generated.transactions import TransactionEnvelope
+from gateways.ingest import FRAME, IngestError, IngestProducer
 from schemas.settings import KafkaSettings, Secret
 
-DELIVERY_MILLISECONDS = 5_000
-POLL_SECONDS = 0.1
-# A message of the topic is the envelope's own bytes after this; they are never encoded again.
-FRAME = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
+__all__ = ["FRAME", "IngestError", "IngestProducer", "read_login"]
 
 
 def read_login(endpoints: Mapping[str, Any]) -> KafkaSettings:
-    """How users log in to Kafka, by the content of a deployment's endpoints.json."""
+    """The Kafka login of users, from the content of a deployment's endpoints.json."""
     kafka = endpoints["kafka"]
     password = Path(kafka["password_file"]).read_text(encoding="utf-8").strip()
     return KafkaSettings(
@@ -32,57 +19,3 @@ def read_login(endpoints: Mapping[str, Any]) -> KafkaSettings:
         user=kafka["user"],
         password=Secret(password),
     )
-
-
-class IngestError(Exception):
-    """The broker did not take an envelope, as far as is known: send it again."""
-
-
-class IngestProducer:
-    """Connects in the background: a broker that is down shows in the futures."""
-
-    def __init__(self, kafka: KafkaSettings, topic: str = "transactions") -> None:
-        self._topic = topic
-        self._producer = Producer(
-            {
-                **kafka.get_client_settings(),
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 2,
-                "delivery.timeout.ms": DELIVERY_MILLISECONDS,
-                "request.timeout.ms": DELIVERY_MILLISECONDS - 1_000,
-                "message.max.bytes": 1_048_576,
-                "log_level": 0,
-            }
-        )
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="ingest", daemon=True)
-        self._thread.start()
-
-    def produce(self, envelope: bytes, source_account: bytes) -> "Future[None]":
-        """`envelope`: TransactionEnvelope bytes. The future fails with IngestError."""
-        delivered: Future[None] = Future()
-
-        def note(error: Any, _: Any) -> None:
-            if error is None:
-                delivered.set_result(None)
-            else:
-                delivered.set_exception(IngestError(error.str()))
-
-        try:
-            self._producer.produce(
-                self._topic, FRAME + envelope, key=source_account, on_delivery=note
-            )
-        except (BufferError, KafkaException) as error:
-            delivered.set_exception(IngestError(str(error)))
-        return delivered
-
-    def close(self) -> None:
-        """Waits for what is under way."""
-        self._stopping.set()
-        self._thread.join()
-        self._producer.flush()
-
-    def _poll(self) -> None:
-        while not self._stopping.is_set():
-            self._producer.poll(POLL_SECONDS)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from gateways.client.errors import ClientError
 from gateways.client.keys import SigningKey, get_public_key
-from gateways.http.values import parse_amount
 from schemas.binary import Malformed, Unencodable
 from schemas.codec import decode, encode
 from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature, SignerData
@@ -35,6 +34,7 @@ from schemas.generated.transactions import (
     TransactionEnvelope,
 )
 from schemas.strkey import StrkeyError, decode_account_id, decode_balance_id
+from schemas.values import parse_amount
 from streams.ledger.genesis import GENERAL_ROLE, OWNER_ROLE
 from streams.ledger.hashes import compute_transaction_hash
 from streams.ledger.values import SIGNATURE_THRESHOLD, AssetPolicy

@@ -8,19 +8,19 @@ import msgspec
 from starlette.responses import Response
 
 from gateways.horizon import queries, resources
+from gateways.horizon.database import PageQuery
 from gateways.horizon.queries import Collection
 from gateways.horizon.service import Horizon
 from gateways.http.app import wants_stream
-from gateways.http.database import PageQuery
-from gateways.http.documents import Document, Links, Listing, Meta, Resource, respond
+from gateways.http.jsonapi import Document, Links, Listing, Meta, Resource, respond
 from gateways.http.paging import make_links, read_page
 from gateways.http.problems import BAD_REQUEST, NOT_ACCEPTABLE, Problem
 from gateways.http.routes import Call, Handler
-from gateways.http.streams import get_stream_client, read_last_event_id
-from gateways.http.values import format_time
+from gateways.http.sse import get_stream_client, read_last_event_id
 from schemas.codec import decode
 from schemas.generated.transactions import Operation, OperationResult
 from schemas.strkey import encode_balance_id
+from schemas.values import format_time
 
 Rendered = list[Resource[Any]]
 
@@ -197,7 +197,9 @@ async def _stream(call: Call, view: View) -> Response:
         return [(int(view.get_position(row)), one) for row, one in zip(rows, shown, strict=True)]
 
     client = get_stream_client(call)
-    return horizon.streams.respond(start, load, horizon.ledger_bell, view.collection.name, client)
+    return horizon.streams.respond(
+        start, load, horizon.ledger_channel, view.collection.name, client
+    )
 
 
 def make_meta(snapshot: Any) -> Meta:

@@ -7,23 +7,23 @@ from starlette.responses import Response
 
 from gateways.horizon import collections, queries, resources
 from gateways.horizon.attributes import InfoAttributes, ProofAttributes
+from gateways.horizon.authorization import make_not_found
 from gateways.horizon.collections import respond_one
-from gateways.horizon.guards import make_not_found
+from gateways.horizon.database import PageQuery, PointQuery, Snapshot
+from gateways.horizon.render import render_value
 from gateways.horizon.service import Horizon
 from gateways.horizon.status import Expectation, get_status
 from gateways.horizon.submission import make_resource
-from gateways.http.database import PageQuery, PointQuery, Snapshot
-from gateways.http.documents import Resource, relate
-from gateways.http.edge import ADDRESS_BYTES_MAX, BODY_BYTES_MAX, HEADER_BYTES_MAX
-from gateways.http.kinds import LIMIT_MAX
+from gateways.http.jsonapi import Resource, relate
+from gateways.http.middleware import ADDRESS_BYTES_MAX, BODY_BYTES_MAX, HEADER_BYTES_MAX
+from gateways.http.parameter_types import LIMIT_MAX
 from gateways.http.problems import CORE_UNAVAILABLE, NOT_FOUND, Problem
-from gateways.http.render import render_value
 from gateways.http.routes import Call
 from gateways.http.signatures import LIFETIME_SECONDS
-from gateways.http.values import format_time
 from schemas.codec import Malformed, decode
 from schemas.generated.ledger import Certificate, LedgerEntry, LedgerHeader
 from schemas.strkey import encode_account_id, encode_balance_id
+from schemas.values import format_time
 from streams.consensus.quorum_set import get_nodes
 from streams.ledger.admission import ENVELOPE_BYTES_MAX
 from streams.ledger.keys import balance_key

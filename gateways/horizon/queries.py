@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateways.http.database import PageQuery, PointQuery
-from gateways.http.kinds import ASSET_CODE, BALANCE_ID, LIMIT_MAX, NUMBER, Kind
+from gateways.horizon.database import PageQuery, PointQuery
+from gateways.horizon.parameters import ASSET_CODE, BALANCE_ID
 from gateways.http.paging import Page
+from gateways.http.parameter_types import LIMIT_MAX, NUMBER, ParameterType
 
 PROGRESS = (
     "select sequence, close_time_ms, header_hash, network_id, genesis_hash from horizon.progress"
@@ -94,7 +95,7 @@ class Collection:
     source: str
     columns: str
     key: str
-    position: Kind
+    position: ParameterType
     filters: dict[str, Filter] = field(default_factory=dict)
 
     def build_query(self, page: Page) -> PageQuery:

@@ -22,8 +22,7 @@ from gateways.horizon.attributes import (
     SignerAttributes,
     TransactionAttributes,
 )
-from gateways.http.documents import Relationship, Resource, relate, relate_many
-from gateways.http.render import (
+from gateways.horizon.render import (
     Scales,
     get_type_name,
     render_details,
@@ -31,7 +30,7 @@ from gateways.http.render import (
     show_account,
     show_balance,
 )
-from gateways.http.values import format_amount, format_time
+from gateways.http.jsonapi import Relationship, Resource, relate, relate_many
 from schemas.codec import decode
 from schemas.generated.transactions import (
     Operation,
@@ -40,6 +39,7 @@ from schemas.generated.transactions import (
     TransactionEnvelope,
     TransactionResult,
 )
+from schemas.values import format_amount, format_time
 from streams.ledger.values import AssetPolicy
 
 SUCCESS = "SUCCESS"

@@ -7,7 +7,7 @@ only its submitter, its participants and the master ever see it.
 from collections.abc import Sequence
 from typing import Any
 
-from gateways.horizon import collections, guards, handlers
+from gateways.horizon import authorization, collections, handlers
 from gateways.horizon.attributes import (
     AccountAttributes,
     AssetAttributes,
@@ -20,10 +20,20 @@ from gateways.horizon.attributes import (
     ProofAttributes,
     TransactionAttributes,
 )
+from gateways.horizon.health import ViewHealth
+from gateways.horizon.parameters import (
+    ASSET_CODE,
+    BALANCE_ID,
+    BY_ACCOUNT,
+    BY_ASSET,
+    BY_BALANCE,
+    BY_LEDGER,
+    BY_TRANSACTION,
+)
 from gateways.horizon.submission import AVRO_TYPE, JSON_TYPES, Submission, post_transaction
 from gateways.http import problems
-from gateways.http.documents import Document, Listing
-from gateways.http.kinds import ACCOUNT_ID, ASSET_CODE, BALANCE_ID, HASH, NUMBER, choice, choices
+from gateways.http.jsonapi import Document, Listing
+from gateways.http.parameter_types import ACCOUNT_ID, HASH, NUMBER, choice, choices
 from gateways.http.problems import ProblemType
 from gateways.http.routes import (
     PAGE,
@@ -34,13 +44,7 @@ from gateways.http.routes import (
     Parameter,
     Route,
 )
-from gateways.http.system import SYSTEM_ROUTES
-
-BY_ACCOUNT = Parameter("filter[account]", ACCOUNT_ID, "Only of this account.")
-BY_ASSET = Parameter("filter[asset]", ASSET_CODE, "Only of this asset.")
-BY_BALANCE = Parameter("filter[balance]", BALANCE_ID, "Only of this balance.")
-BY_LEDGER = Parameter("filter[ledger]", NUMBER, "Only in the ledger with this sequence.")
-BY_TRANSACTION = Parameter("filter[transaction]", HASH, "Only of the transaction with this hash.")
+from gateways.http.system import make_system_routes
 
 
 def _list(
@@ -52,13 +56,13 @@ def _list(
     is_public: bool = False,
     streams: bool = False,
 ) -> Route:
-    more = () if is_public else (problems.NOT_YOURS,)
+    more = () if is_public else (problems.FORBIDDEN,)
     return Route(
         path,
         "GET",
         collections.make_list_handler(view),
         doc,
-        None if is_public else guards.make_collection_guard(view.collection),
+        None if is_public else authorization.make_collection_guard(view.collection),
         Listing[attributes],
         parameters=(*filters, *PAGE),
         problems=(problems.BAD_REQUEST, problems.BAD_CURSOR, problems.VIEW_UNAVAILABLE, *more),
@@ -183,7 +187,7 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         OperationAttributes,
         "One operation.",
         Parameter("id", NUMBER, "Its id."),
-        guard=guards.guard_operation,
+        guard=authorization.guard_operation,
     ),
     _one(
         "/v3/accounts/{id}",
@@ -191,7 +195,7 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         AccountAttributes,
         "An account, with its balances and signers if asked for.",
         Parameter("id", ACCOUNT_ID, "G..."),
-        guard=guards.guard_account,
+        guard=authorization.guard_account,
         parameters=(
             Parameter("include", choices("balances", "signers"), "What to include, with commas."),
         ),
@@ -210,7 +214,7 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         BalanceAttributes,
         "One balance.",
         Parameter("id", BALANCE_ID, "B..."),
-        guard=guards.guard_balance,
+        guard=authorization.guard_balance,
     ),
     _one(
         "/v3/balances/{id}/proof",
@@ -218,7 +222,7 @@ HORIZON_ROUTES: tuple[Route, ...] = (
         ProofAttributes,
         "Proves a balance, or that there is none, to whoever knows the genesis.",
         Parameter("id", BALANCE_ID, "B..."),
-        guard=guards.guard_balance,
+        guard=authorization.guard_balance,
         more=(problems.CORE_UNAVAILABLE,),
     ),
     _list("/v3/assets", collections.ASSETS, AssetAttributes, "Assets.", is_public=True),
@@ -248,4 +252,4 @@ HORIZON_ROUTES: tuple[Route, ...] = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*HORIZON_ROUTES, *SYSTEM_ROUTES)
+ROUTES: tuple[Route, ...] = (*HORIZON_ROUTES, *make_system_routes(ViewHealth))

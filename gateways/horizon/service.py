@@ -8,22 +8,23 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from gateways.client.ingest import IngestProducer
 from gateways.horizon import queries
 from gateways.horizon.core import CoreClient
+from gateways.horizon.database import Database, PointQuery
+from gateways.horizon.health import ViewHealth, make_health, make_ready
+from gateways.horizon.progress import ProgressWatch
+from gateways.horizon.render import Scales, find_balances
 from gateways.horizon.settings import HorizonGatewaySettings
-from gateways.http.bells import BellRinger
-from gateways.http.database import Database, PointQuery
-from gateways.http.doorkeeper import Doorkeeper
+from gateways.http.authentication import Authenticator
+from gateways.http.listener import Listener
 from gateways.http.metrics import Metrics
 from gateways.http.nonces import Nonces
-from gateways.http.progress import ProgressWatch
-from gateways.http.rates import Rates
-from gateways.http.render import Scales, find_balances
+from gateways.http.rate_limits import RateLimits
 from gateways.http.rendered import RenderedRows
 from gateways.http.routes import Route
+from gateways.http.sse import EventStreams
 from gateways.http.store import Store
-from gateways.http.streams import Streams
+from gateways.ingest import IngestProducer
 from schemas.codec import decode
 from schemas.generated.consensus import QuorumSet
 from schemas.generated.ledger import LedgerEntry, NetworkSettings, Validators
@@ -58,16 +59,20 @@ class Horizon:
         self.store = Store(settings.store.url.reveal())
         self.nonces = Nonces(self.store)
         limits = settings.limits
-        self.rates = Rates({"reads": limits.reads, "submissions": limits.submissions}, self.store)
-        self.doorkeeper = Doorkeeper(settings.public_url, self.nonces)
-        self.ringer = BellRinger(url, (LEDGER_CHANNEL, REJECTION_CHANNEL))
-        self.ledger_bell = self.ringer.bells[LEDGER_CHANNEL]
-        self.rejection_bell = self.ringer.bells[REJECTION_CHANNEL]
+        self.rates = RateLimits(
+            {"reads": limits.reads, "submissions": limits.submissions}, self.store
+        )
+        self.authenticator = Authenticator(settings.public_url, self.nonces)
+        self.listener = Listener(url, (LEDGER_CHANNEL, REJECTION_CHANNEL))
+        self.ledger_channel = self.listener.channels[LEDGER_CHANNEL]
+        self.rejection_channel = self.listener.channels[REJECTION_CHANNEL]
         heartbeat_seconds = self.genesis_settings.heartbeat_ms / 1000
         self.progress = ProgressWatch(
-            self.database, self.ledger_bell, self.metrics, heartbeat_seconds
+            self.database, self.ledger_channel, self.metrics, heartbeat_seconds
         )
-        self.streams = Streams(settings.streams_max, settings.streams_per_client_max, self.metrics)
+        self.streams = EventStreams(
+            settings.streams_max, settings.streams_per_client_max, self.metrics
+        )
         self.core = CoreClient(settings.core.url, settings.core.token_file)
         self.producer = IngestProducer(settings.kafka, settings.ingest_topic)
         self.scales = Scales()
@@ -82,19 +87,25 @@ class Horizon:
         await self.store.start()
         self.nonces.start()
         self.rates.start()
-        self.ringer.start()
+        self.listener.start()
         self.progress.start()
         try:
             yield
         finally:
             await self.progress.stop()
-            await self.ringer.stop()
+            await self.listener.stop()
             await self.rates.stop()
             await self.nonces.stop()
             await self.store.stop()
             await self.core.stop()
             await asyncio.to_thread(self.producer.close)
             await self.database.stop()
+
+    def get_health(self) -> ViewHealth:
+        return make_health(self.progress)
+
+    def get_ready(self) -> ViewHealth:
+        return make_ready(self.progress)
 
     async def get_scales(self, assets: Iterable[str], values: Iterable[Any] = ()) -> Scales:
         """Knows the decimals of `assets`, and of all amounts in `values` that have an asset."""

@@ -13,8 +13,8 @@ from gateways.horizon import queries
 from gateways.horizon.attributes import RejectionAttributes
 from gateways.horizon.resources import SUCCESS, render_rejections
 from gateways.horizon.service import Horizon
-from gateways.http.values import format_time
 from schemas.generated.events import RejectionCode
+from schemas.values import format_time
 
 
 @dataclass(frozen=True, slots=True)

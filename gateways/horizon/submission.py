@@ -12,18 +12,18 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from gateways.client.ingest import IngestError
 from gateways.horizon.attributes import TransactionAttributes
 from gateways.horizon.resources import render_codes, render_transaction
 from gateways.horizon.service import Horizon
 from gateways.horizon.status import Expectation, Status, get_status
 from gateways.http import problems
-from gateways.http.bells import Bell
-from gateways.http.documents import Document, Links, Meta, Resource, respond
+from gateways.http.jsonapi import Document, Links, Meta, Resource, respond
+from gateways.http.listener import Channel
 from gateways.http.problems import Problem
 from gateways.http.routes import Call
-from gateways.http.values import format_time
+from gateways.ingest import IngestError
 from schemas.generated.events import RejectionCode
+from schemas.values import format_time
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.signatures import is_valid_signature
@@ -159,19 +159,19 @@ async def _wait(horizon: Horizon, expectation: Expectation) -> Status:
     try:
         async with asyncio.timeout(horizon.settings.result_seconds_max):
             while True:
-                ledgers, rejections = horizon.ledger_bell.count, horizon.rejection_bell.count
+                ledgers, rejections = horizon.ledger_channel.count, horizon.rejection_channel.count
                 status = await get_status(horizon, expectation)
                 if status.word != "pending":
                     return status
                 await _wait_for_any(
-                    (horizon.ledger_bell, ledgers), (horizon.rejection_bell, rejections)
+                    (horizon.ledger_channel, ledgers), (horizon.rejection_channel, rejections)
                 )
     except TimeoutError:
         return await get_status(horizon, expectation)
 
 
-async def _wait_for_any(*bells: tuple[Bell, int]) -> None:
-    tasks = [asyncio.create_task(bell.wait(seen, LOOK_SECONDS)) for bell, seen in bells]
+async def _wait_for_any(*channels: tuple[Channel, int]) -> None:
+    tasks = [asyncio.create_task(channel.wait(seen, LOOK_SECONDS)) for channel, seen in channels]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

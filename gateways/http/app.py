@@ -16,8 +16,8 @@ from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateways.http.edge import ROUTE_KEY, Edge, make_response
 from gateways.http.metrics import Metrics
+from gateways.http.middleware import ROUTE_KEY, Middleware, make_response
 from gateways.http.problems import (
     BAD_REQUEST,
     INTERNAL,
@@ -25,7 +25,7 @@ from gateways.http.problems import (
     NOT_FOUND,
     Problem,
 )
-from gateways.http.rates import Rates
+from gateways.http.rate_limits import RateLimits
 from gateways.http.routes import Call, Parameter, Route
 from gateways.http.settings import CorsSettings, LimitSettings
 from gateways.http.signatures import Signed
@@ -61,7 +61,7 @@ def build_app(
     metrics: Metrics,
     public_url: str,
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
-    rates: Rates,
+    rates: RateLimits,
     limits: LimitSettings,
     cors: CorsSettings | None = None,
 ) -> ASGIApp:
@@ -75,7 +75,7 @@ def build_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    edge = Edge(app, metrics, public_url, rates, limits.answer_seconds)
+    edge = Middleware(app, metrics, public_url, rates, limits.answer_seconds)
     if cors is None:
         return edge
     return CORSMiddleware(
@@ -138,7 +138,7 @@ def _make_endpoint(
         request.scope[ROUTE_KEY] = route
         signed: Signed | None = None
         if route.guard is not None:  # first of all: strangers learn nothing from mistakes either
-            signed = await service.doorkeeper.identify(request)
+            signed = await service.authenticator.identify(request)
         call = Call(
             service,
             request,
@@ -150,7 +150,7 @@ def _make_endpoint(
         )
         if route.guard is not None and signed is not None:
             await route.guard(call)
-            await service.doorkeeper.require_first_use(signed)  # strangers fill no table
+            await service.authenticator.require_first_use(signed)  # strangers fill no table
         return await route.handler(call)
 
     return endpoint
@@ -178,7 +178,7 @@ def _read_query(request: Request, parameters: tuple[Parameter, ...]) -> dict[str
 
 def _parse(parameter: Parameter, text: str) -> Any:
     try:
-        return parameter.kind.parse(text)
+        return parameter.type.parse(text)
     except ValueError as error:
         members = {"parameter": parameter.name}
         raise Problem(BAD_REQUEST, f"{parameter.name}: {error}", members) from None

@@ -24,7 +24,9 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.streams = Gauge("tokend_gateway_streams", "Streams open now", registry=self.registry)
+        self.streams = Gauge(
+            "tokend_gateway_streams", "EventStreams open now", registry=self.registry
+        )
         self.latest_ledger = Gauge(
             "tokend_gateway_latest_ledger", "The last ledger in the views", registry=self.registry
         )

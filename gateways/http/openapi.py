@@ -114,7 +114,7 @@ def _describe_parameter(parameter: Parameter, place: str) -> dict[str, Any]:
         "in": place,
         "required": place == "path",
         "description": parameter.doc,
-        "schema": parameter.kind.schema,
+        "schema": parameter.type.schema,
     }
 
 

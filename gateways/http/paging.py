@@ -13,8 +13,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from gateways.http.documents import Links
-from gateways.http.kinds import LIMIT_DEFAULT, Kind
+from gateways.http.jsonapi import Links
+from gateways.http.parameter_types import LIMIT_DEFAULT, ParameterType
 from gateways.http.problems import BAD_CURSOR, Problem
 from gateways.http.routes import Call
 
@@ -55,8 +55,8 @@ class Page:
         return shown[::-1] if self.is_before else shown
 
 
-def read_page(call: Call, position: Kind) -> Page:
-    """The page that a request asks for; `position` is the kind of its key. Raises Problem."""
+def read_page(call: Call, position: ParameterType) -> Page:
+    """The page that a request asks for; `position` is the type of its key. Raises Problem."""
     texts = {k: v for k, v in call.request.query_params.items() if k.startswith(FILTER_PREFIX)}
     filters = {name: call.query[name] for name in texts}
     page = Page(
@@ -70,7 +70,7 @@ def read_page(call: Call, position: Kind) -> Page:
     return page if text is None else _resume(call, page, _decode(text), position)
 
 
-def _resume(call: Call, page: Page, cursor: _Cursor, position: Kind) -> Page:
+def _resume(call: Call, page: Page, cursor: _Cursor, position: ParameterType) -> Page:
     if cursor.path != page.path:
         raise Problem(BAD_CURSOR, f"the cursor was made for {cursor.path}")
     if "order" in call.query and call.query["order"] != cursor.order:
@@ -78,9 +78,9 @@ def _resume(call: Call, page: Page, cursor: _Cursor, position: Kind) -> Page:
     if page.filter_texts and dict(page.filter_texts) != cursor.filters:
         made_for = ", ".join(f"{k}={v}" for k, v in sorted(cursor.filters.items())) or "none"
         raise Problem(BAD_CURSOR, f"the cursor was made for another filter: {made_for}")
-    kinds = {each.name: each.kind for each in call.route.parameters}
+    types = {each.name: each.type for each in call.route.parameters}
     try:
-        filters = {name: kinds[name].parse(text) for name, text in cursor.filters.items()}
+        filters = {name: types[name].parse(text) for name, text in cursor.filters.items()}
         at = position.parse(cursor.position)
     except (KeyError, ValueError):
         raise Problem(BAD_CURSOR, "the cursor was changed") from None

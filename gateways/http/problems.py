@@ -74,8 +74,8 @@ SIGNATURE_REPLAYED = ProblemType(
     "The request was answered before",
     "Sign every request anew, with a new random nonce.",
 )
-NOT_YOURS = ProblemType(
-    "not-yours",
+FORBIDDEN = ProblemType(
+    "forbidden",
     403,
     "The key that signed may not read this",
     "Filter by an account or balance of yours, or sign by a signer of the master account.",
@@ -173,7 +173,7 @@ PROBLEM_TYPES: tuple[ProblemType, ...] = (
     SIGNATURE_INVALID,
     SIGNATURE_EXPIRED,
     SIGNATURE_REPLAYED,
-    NOT_YOURS,
+    FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateways.http.kinds import CURSOR, LIMIT, Kind, choice
+from gateways.http.parameter_types import CURSOR, LIMIT, ParameterType, choice
 from gateways.http.problems import ProblemType
 from schemas.generated.common import PublicKey
 
@@ -19,7 +19,7 @@ class Parameter:
     """One parameter of the path, the query or the headers, named as the sender writes it."""
 
     name: str
-    kind: Kind
+    type: ParameterType
     doc: str
 
 

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from gateways.client import commands as user
-from infra.cli import containers, demo, deployments, output, replay, services
+from infra.cli import containers, demo, deployments, output, replay, services, user
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from schemas.settings import ConfigError
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateways.http.rates import Rates, get_client
+from gateways.http.rate_limits import RateLimits, get_client
 from gateways.http.settings import CorsSettings, LimitSettings
 from gateways.http.store import Store
 from schemas.settings import ConfigError, load_config
@@ -102,7 +102,7 @@ def test_nobody_is_believed_to_be_a_proxy(gateway: Gateway) -> None:
 def test_processes_share_their_counts(servers: Servers) -> None:
     async def share() -> list[bool]:
         stores = [Store(url) for _ in range(2)]
-        first, second = (Rates({"reads": f"10/{WINDOW} seconds"}, store) for store in stores)
+        first, second = (RateLimits({"reads": f"10/{WINDOW} seconds"}, store) for store in stores)
         for store in stores:
             await store.start()
         try:
@@ -127,7 +127,9 @@ def test_processes_share_their_counts(servers: Servers) -> None:
 
 def test_without_a_store_each_process_counts_alone() -> None:
     async def count() -> list[bool]:
-        rates = Rates({"reads": f"3/{WINDOW} seconds"}, Store("postgresql://nobody@127.0.0.1:1/x"))
+        rates = RateLimits(
+            {"reads": f"3/{WINDOW} seconds"}, Store("postgresql://nobody@127.0.0.1:1/x")
+        )
         return [rates.hit("reads", "10.0.0.1").is_within for _ in range(4)]
 
     assert asyncio.run(count()) == [True, True, True, False]
@@ -135,7 +137,7 @@ def test_without_a_store_each_process_counts_alone() -> None:
 
 def test_a_window_ends() -> None:
     async def count() -> None:
-        rates = Rates({"reads": "1/1 seconds"}, Store("postgresql://nobody@127.0.0.1:1/x"))
+        rates = RateLimits({"reads": "1/1 seconds"}, Store("postgresql://nobody@127.0.0.1:1/x"))
         while rates.hit("reads", "10.0.0.1").is_within:
             await asyncio.sleep(0)
         async with asyncio.timeout(20):

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from gateways.client.request_signing import RequestSigner
 from gateways.horizon.routes import ROUTES
-from gateways.http.doorkeeper import Doorkeeper
+from gateways.http.authentication import Authenticator
 from gateways.http.nonces import Nonces
 from gateways.http.problems import Problem
 from gateways.http.routes import UNCACHED, Route
@@ -81,7 +81,7 @@ def test_only_the_owner_and_the_master_read(gateway: Gateway, route: Route) -> N
     assert refused.headers["www-authenticate"]
     others = read("carol")
     assert others.status_code in (403, 404)
-    assert others.json()["type"].endswith(("#problem-not-yours", "#problem-not-found"))
+    assert others.json()["type"].endswith(("#problem-forbidden", "#problem-not-found"))
     assert read("master").status_code == 200
     assert read("alice").status_code == 200
     for response in (refused, others, read("master")):
@@ -246,8 +246,8 @@ def store_url(gateway: Gateway) -> Iterator[str]:
     assert count
 
 
-async def identify(keeper: Doorkeeper, signing: Signing) -> str:
-    """What the doorkeeper says of a request: "in", or the problem's slug."""
+async def identify(keeper: Authenticator, signing: Signing) -> str:
+    """What the authenticator says of a request: "in", or the problem's slug."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": signing.message.content, "more_body": False}
@@ -267,13 +267,13 @@ async def identify(keeper: Doorkeeper, signing: Signing) -> str:
     return "in"
 
 
-async def with_keepers(url: str, count: int, use: Callable[[list[Doorkeeper]], Any]) -> Any:
+async def with_keepers(url: str, count: int, use: Callable[[list[Authenticator]], Any]) -> Any:
     """Doorkeepers as `count` processes of one gateway would have them."""
     stores = [Store(url) for _ in range(count)]
     for store in stores:
         await store.start()
     try:
-        return await use([Doorkeeper("http://gate.example", Nonces(store)) for store in stores])
+        return await use([Authenticator("http://gate.example", Nonces(store)) for store in stores])
     finally:
         for store in stores:
             await store.stop()
@@ -283,7 +283,7 @@ def test_a_thousand_replays_at_all_processes(store_url: str) -> None:
     chance = random.Random(12)
     good = [make_good("gate.example", chance) for _ in range(100)]
 
-    async def replay(keepers: list[Doorkeeper]) -> list[str]:
+    async def replay(keepers: list[Authenticator]) -> list[str]:
         said = [await identify(keepers[0], each) for each in good]
         for turn in range(10):
             again = (identify(keepers[turn % 2], each) for each in good)
@@ -297,7 +297,7 @@ def test_a_thousand_replays_at_all_processes(store_url: str) -> None:
 def test_of_a_hundred_at_once_one_is_let_in(store_url: str) -> None:
     good = make_good("gate.example", random.Random(13))
 
-    async def rush(keepers: list[Doorkeeper]) -> list[str]:
+    async def rush(keepers: list[Authenticator]) -> list[str]:
         return await asyncio.gather(*(identify(keepers[n % 3], good) for n in range(100)))
 
     said = asyncio.run(with_keepers(store_url, 3, rush))
@@ -308,7 +308,7 @@ def test_no_tampered_request_is_let_in(store_url: str) -> None:
     assert len(KINDS) >= 25
     chance = random.Random(14)
 
-    async def tamper(keepers: list[Doorkeeper]) -> set[str]:
+    async def tamper(keepers: list[Authenticator]) -> set[str]:
         said = set()
         for kind in KINDS.values():
             for _ in range(200):
@@ -368,7 +368,7 @@ def test_behind_a_proxy_that_takes_a_path_away(store_url: str) -> None:
     async def ask_both() -> list[str]:
         store = Store(store_url)
         await store.start()
-        keeper = Doorkeeper("https://Gate.example:443/horizon/", Nonces(store))
+        keeper = Authenticator("https://Gate.example:443/horizon/", Nonces(store))
         message = Message("GET", "gate.example", "/horizon/v3/ledgers", "")
         good = Signing(message, get_key("alice"), int(time.time()), "0123456789" * 3).sign()
         try:
@@ -384,7 +384,7 @@ def test_without_its_store_only_what_is_private_is_refused(gateway: Gateway) -> 
     async def identify_without() -> str:
         store = Store("postgresql://nobody@127.0.0.1:1/nothing")
         await store.start()
-        keeper = Doorkeeper("http://gate.example", Nonces(store))
+        keeper = Authenticator("http://gate.example", Nonces(store))
         try:
             return await identify(keeper, make_good("gate.example", random.Random(15)))
         finally:

@@ -1,4 +1,4 @@
-"""Streams: every row after a position, in order, once, whatever is cut."""
+"""EventStreams: every row after a position, in order, once, whatever is cut."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from gateways.client.horizon import HorizonClient
-from gateways.http.streams import HEARTBEAT_SECONDS
+from gateways.http.sse import HEARTBEAT_SECONDS
 from tests.gateways.support import Gateway, run_gateway, wait_until
 from tests.support.network import get_key, pay
 from tests.support.servers import Servers

@@ -8,11 +8,11 @@ views: a signer that a ledger took away reads nothing after it.
 from typing import Any
 
 from gateways.horizon import queries
+from gateways.horizon.database import PageQuery, PointQuery
 from gateways.horizon.queries import Collection
 from gateways.horizon.service import Horizon
-from gateways.http.database import PageQuery, PointQuery
 from gateways.http.paging import read_page
-from gateways.http.problems import NOT_FOUND, NOT_YOURS, Problem
+from gateways.http.problems import FORBIDDEN, NOT_FOUND, Problem
 from gateways.http.routes import Call, Guard
 
 # Filters after which a page shows one owner's data only.
@@ -51,7 +51,7 @@ def make_collection_guard(collection: Collection) -> Guard:
         if not is_allowed:
             known = ", ".join(name for name in OWNER_FILTERS if name in collection.filters)
             detail = f"without {known} of an account of the signer's this is for the master only"
-            raise Problem(NOT_YOURS, detail)
+            raise Problem(FORBIDDEN, detail)
 
     return guard_collection
 

@@ -27,7 +27,7 @@ from gateways.http.problems import (
     Problem,
     render_problem,
 )
-from gateways.http.rates import Rates
+from gateways.http.rate_limits import RateLimits
 from gateways.http.routes import UNCACHED, Route
 
 BODY_BYTES_MAX = 512 * 1024
@@ -56,13 +56,18 @@ class Seen:
     timeout: asyncio.Timeout | None = None  # while the answer has not begun
 
 
-class Edge:
+class Middleware:
     """Wraps `app`. `public_url` is where problem types are explained. `rates` knows the limits
     "reads" and "submissions". An answer must have begun after `answer_seconds`.
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, public_url: str, rates: Rates, answer_seconds: float
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        public_url: str,
+        rates: RateLimits,
+        answer_seconds: float,
     ) -> None:
         self.app = app
         self.metrics = metrics

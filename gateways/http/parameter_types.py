@@ -1,6 +1,6 @@
-"""Kinds of parameters: how each is read, and its JSON Schema. Whatever else is refused by name.
+"""Types of parameters: how each is parsed, and its JSON Schema.
 
-Text comes from anybody, so every kind bounds it before it looks.
+Anybody may send any text, so every type bounds its length before it parses.
 """
 
 import re
@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.strkey import decode_account_id, decode_balance_id
-from streams.ledger.values import is_asset_code
+from schemas.strkey import decode_account_id
 
 SEQUENCE_MAX = (1 << 63) - 1
 LIMIT_MAX, LIMIT_DEFAULT = 200, 25
@@ -18,8 +17,8 @@ _NUMBER = re.compile("0|[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """`parse` raises ValueError, whose text names what is wrong and is shown to the sender."""
+class ParameterType:
+    """`parse` raises ValueError. Its text is shown to the sender."""
 
     parse: Callable[[str], Any]
     schema: dict[str, Any]
@@ -43,19 +42,13 @@ def _parse_limit(text: str) -> int:
     return int(text[:9])
 
 
-def _parse_asset_code(text: str) -> str:
-    if not is_asset_code(text):
-        raise ValueError("expected an asset code: 1 to 16 ASCII letters and digits")
-    return text
-
-
 def _parse_cursor(text: str) -> str:
     if len(text) > 1_000:
         raise ValueError("expected a cursor of at most 1000 characters")
     return text
 
 
-def choice(*values: str) -> Kind:
+def choice(*values: str) -> ParameterType:
     """One of `values`."""
 
     def parse(text: str) -> str:
@@ -63,27 +56,25 @@ def choice(*values: str) -> Kind:
             raise ValueError(f"expected one of {', '.join(values)}")
         return text
 
-    return Kind(parse, {"type": "string", "enum": list(values)})
+    return ParameterType(parse, {"type": "string", "enum": list(values)})
 
 
-def choices(*values: str) -> Kind:
-    """Some of `values`, with commas between them."""
+def choices(*values: str) -> ParameterType:
+    """Some of `values`, separated by commas."""
     one = choice(*values)
 
     def parse(text: str) -> frozenset[str]:
         return frozenset(one.parse(each) for each in text.split(","))
 
     pattern = f"^({'|'.join(values)})(,({'|'.join(values)}))*$"
-    return Kind(parse, {"type": "string", "pattern": pattern})
+    return ParameterType(parse, {"type": "string", "pattern": pattern})
 
 
-ACCOUNT_ID = Kind(decode_account_id, {"type": "string", "pattern": "^G[A-Z2-7]{55}$"})
-BALANCE_ID = Kind(decode_balance_id, {"type": "string", "pattern": "^B[A-Z2-7]{55}$"})
-ASSET_CODE = Kind(_parse_asset_code, {"type": "string", "pattern": "^[A-Za-z0-9]{1,16}$"})
-HASH = Kind(_parse_hash, {"type": "string", "pattern": "^[0-9a-f]{64}$"})
-NUMBER = Kind(_parse_number, {"type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$"})
-LIMIT = Kind(
+ACCOUNT_ID = ParameterType(decode_account_id, {"type": "string", "pattern": "^G[A-Z2-7]{55}$"})
+HASH = ParameterType(_parse_hash, {"type": "string", "pattern": "^[0-9a-f]{64}$"})
+NUMBER = ParameterType(_parse_number, {"type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$"})
+LIMIT = ParameterType(
     _parse_limit,
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
 )
-CURSOR = Kind(_parse_cursor, {"type": "string", "maxLength": 1_000})
+CURSOR = ParameterType(_parse_cursor, {"type": "string", "maxLength": 1_000})

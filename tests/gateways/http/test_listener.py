@@ -3,16 +3,16 @@
 import asyncio
 import time
 
-from gateways.http.bells import Bell
+from gateways.http.listener import Channel
 
 
 def test_a_ring_before_the_wait_is_not_lost() -> None:
     async def run() -> float:
-        bell = Bell()
-        seen = bell.count
-        bell.ring()
+        channel = Channel()
+        seen = channel.count
+        channel.notify()
         started = time.monotonic()
-        await bell.wait(seen, 5)
+        await channel.wait(seen, 5)
         return time.monotonic() - started
 
     assert asyncio.run(run()) < 1
@@ -20,12 +20,12 @@ def test_a_ring_before_the_wait_is_not_lost() -> None:
 
 def test_every_waiter_is_woken_and_time_passes_without_a_ring() -> None:
     async def run() -> int:
-        bell = Bell()
-        waiters = [asyncio.create_task(bell.wait(bell.count, 5)) for _ in range(10)]
+        channel = Channel()
+        waiters = [asyncio.create_task(channel.wait(channel.count, 5)) for _ in range(10)]
         await asyncio.sleep(0)
-        bell.ring()
+        channel.notify()
         await asyncio.wait_for(asyncio.gather(*waiters), 1)
-        await bell.wait(bell.count, 0.01)
-        return bell.count
+        await channel.wait(channel.count, 0.01)
+        return channel.count
 
     assert asyncio.run(run()) == 1

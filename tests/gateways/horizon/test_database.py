@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateways.http.database import Database, PageQuery, PointQuery, Snapshot
+from gateways.horizon.database import Database, PageQuery, PointQuery, Snapshot
 from gateways.http.problems import Problem
 from tests.support.servers import Servers
 

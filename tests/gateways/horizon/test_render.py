@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateways.http.render import Scales, get_type_name, render_details, render_value
+from gateways.horizon.render import Scales, get_type_name, render_details, render_value
 from schemas.binary import Record
 from schemas.codec import decode
 from schemas.generated import READERS
@@ -60,7 +60,7 @@ def test_every_ledger_of_an_economy_can_be_shown() -> None:
 
 
 def test_every_record_of_the_contract_has_a_plan() -> None:
-    from gateways.http.render import _get_plan
+    from gateways.horizon.render import _get_plan
 
     plans = [_get_plan(kind) for kind in READERS if issubclass(kind, Record)]
     assert len(plans) > 50

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.http.values import format_amount, format_time, parse_amount
+from schemas.values import format_amount, format_time, parse_amount
 
 UNITS_MAX = (1 << 128) - 1
 

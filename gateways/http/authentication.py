@@ -33,7 +33,7 @@ BODY_HEADERS = (b"content-length", b"transfer-encoding")
 KINDS = {SignatureMissing: SIGNATURE_REQUIRED, SignatureExpired: SIGNATURE_EXPIRED}
 
 
-class Doorkeeper:
+class Authenticator:
     """`public_url` is where users reach this gateway: signatures for other addresses are not let
     in, whatever the Host header says. A path in it is one that a proxy takes away on the way here.
     """

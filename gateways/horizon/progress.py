@@ -7,8 +7,8 @@ them are a failure of something behind this gateway, whatever its own process th
 import asyncio
 import time
 
-from gateways.http.bells import Bell
-from gateways.http.database import Database
+from gateways.horizon.database import Database
+from gateways.http.listener import Channel
 from gateways.http.metrics import Metrics
 from gateways.http.problems import Problem
 
@@ -23,7 +23,7 @@ class ProgressWatch:
     """
 
     def __init__(
-        self, database: Database, bell: Bell, metrics: Metrics, heartbeat_seconds: float
+        self, database: Database, channel: Channel, metrics: Metrics, heartbeat_seconds: float
     ) -> None:
         self.stall_seconds = max(STALL_SECONDS_MIN, STALL_HEARTBEATS * heartbeat_seconds)
         self.sequence = 0
@@ -31,7 +31,7 @@ class ProgressWatch:
         self.problem: str | None = "the views were not read yet"
         self._moved_at = time.monotonic()
         self._database = database
-        self._bell = bell
+        self._channel = channel
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
 
@@ -54,9 +54,9 @@ class ProgressWatch:
 
     async def _run(self) -> None:
         while True:
-            seen = self._bell.count
+            seen = self._channel.count
             await self._look()
-            await self._bell.wait(seen, LOOK_SECONDS)
+            await self._channel.wait(seen, LOOK_SECONDS)
 
     async def _look(self) -> None:
         try:

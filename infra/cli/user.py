@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateways.client import command_io
+from infra.cli import user_io
 from infra.cli.output import JsonOption, print_json, print_text
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def new_key(
     if out is None:
         shown["seed"] = get_seed(key)
     else:
-        command_io.write_secret(out, get_seed(key))
+        user_io.write_secret(out, get_seed(key))
         shown["seed_file"] = str(out)
-    command_io.show(shown, as_json=as_json)
+    user_io.show(shown, as_json=as_json)
 
 
 @keys.command("show")
@@ -63,7 +63,7 @@ def show_key(seed_file: SeedOption = None, as_json: JsonOption = False) -> None:
     """The address of a seed. The seed itself is not shown."""
     from gateways.client.keys import get_address
 
-    command_io.show({"address": get_address(command_io.read_key(seed_file))}, as_json=as_json)
+    user_io.show({"address": get_address(user_io.read_key(seed_file))}, as_json=as_json)
 
 
 @tx.command("build")
@@ -80,9 +80,9 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a payment without signing it."""
-    with command_io.connect(url, endpoints) as client:
+    with user_io.connect(url, endpoints) as client:
         envelope = _build_payment(client, source, to, amount, asset, reference, subject, memo)
-    command_io.show_envelope(envelope, as_json=as_json)
+    user_io.show_envelope(envelope, as_json=as_json)
 
 
 @tx.command("sign")
@@ -92,11 +92,11 @@ def sign(
     """Add a signature. The transaction says for which network it is."""
     from gateways.client.transactions import add_signatures, decode_transaction
 
-    raw = command_io.read_envelope(envelope)
-    with command_io.errors():
+    raw = user_io.read_envelope(envelope)
+    with user_io.errors():
         network_id = decode_transaction(raw).network_id
-        signed = add_signatures(raw, network_id, command_io.read_key(seed_file))
-    command_io.show_envelope(signed, as_json=as_json)
+        signed = add_signatures(raw, network_id, user_io.read_key(seed_file))
+    user_io.show_envelope(signed, as_json=as_json)
 
 
 @tx.command("submit")
@@ -107,9 +107,9 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Submit an envelope and wait for its result. The same one again has the same result."""
-    raw = command_io.read_envelope(envelope)
-    with command_io.connect(url, endpoints) as client:
-        command_io.show_result(client.submit_until_final(raw), as_json=as_json)
+    raw = user_io.read_envelope(envelope)
+    with user_io.connect(url, endpoints) as client:
+        user_io.show_result(client.submit_until_final(raw), as_json=as_json)
 
 
 @tx.command("show")
@@ -121,18 +121,18 @@ def show(
 ) -> None:
     """Show a transaction: of the network by its hash, or what an envelope holds, offline."""
     if len(what) == 64 and all(each in "0123456789abcdef" for each in what):
-        with command_io.connect(url, endpoints) as client:
-            command_io.show_result(client.get_transaction(what), as_json=as_json)
+        with user_io.connect(url, endpoints) as client:
+            user_io.show_result(client.get_transaction(what), as_json=as_json)
         return
     from gateways.client.transactions import (
         compute_envelope_transaction_hash,
         decode_envelope,
         decode_transaction,
     )
-    from gateways.http.render import Scales, render_value
+    from gateways.horizon.render import Scales, render_value
 
-    raw = command_io.read_envelope(what)
-    with command_io.errors():
+    raw = user_io.read_envelope(what)
+    with user_io.errors():
         shown = {
             "hash": compute_envelope_transaction_hash(raw).hex(),
             "transaction": render_value(decode_transaction(raw), Scales()),
@@ -140,7 +140,7 @@ def show(
                 render_value(each, Scales()) for each in decode_envelope(raw).signatures
             ],
         }
-    command_io.print_document(shown)
+    user_io.print_document(shown)
 
 
 @app.command("pay")
@@ -163,12 +163,12 @@ def pay(
     from gateways.client.keys import get_address
     from gateways.client.transactions import add_signatures, decode_transaction
 
-    key = command_io.read_key(seed_file)
-    with command_io.connect(url, endpoints, lambda: key) as client:
+    key = user_io.read_key(seed_file)
+    with user_io.connect(url, endpoints, lambda: key) as client:
         source = get_address(key)
         unsigned = _build_payment(client, source, to, amount, asset, reference, subject, memo)
         envelope = add_signatures(unsigned, decode_transaction(unsigned).network_id, key)
-        command_io.show_result(client.submit_until_final(envelope), as_json=as_json)
+        user_io.show_result(client.submit_until_final(envelope), as_json=as_json)
 
 
 @app.command("account")
@@ -180,7 +180,7 @@ def account(
     as_json: JsonOption = False,
 ) -> None:
     """An account, its balances and its signers, for a signer of it or of the master account."""
-    with command_io.connect_signed(url, endpoints, seed_file) as client:
+    with user_io.connect_signed(url, endpoints, seed_file) as client:
         document = client.get_account(address)
     if as_json:
         print_json(document)
@@ -205,7 +205,7 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """What happened to an account, newest first, for a signer of it or of the master account."""
-    with command_io.connect_signed(url, endpoints, seed_file) as client:
+    with user_io.connect_signed(url, endpoints, seed_file) as client:
         parameters = {"filter[account]": address, "page[limit]": str(limit)}
         page = client.get("/v3/history", parameters)["data"]
     if as_json:
@@ -243,21 +243,21 @@ def verify(
     import json
 
     from gateways.client.proofs import get_genesis_anchor, verify_proof
-    from gateways.http.values import format_time
     from schemas.strkey import decode_balance_id
+    from schemas.values import format_time
     from streams.ledger.keys import balance_key
 
-    with command_io.errors():
+    with user_io.errors():
         key = balance_key(decode_balance_id(balance))
         pinned_hash = None if pinned is None else bytes.fromhex(pinned)
-        anchor = get_genesis_anchor(command_io.read_genesis(genesis, endpoints), pinned_hash)
+        anchor = get_genesis_anchor(user_io.read_genesis(genesis, endpoints), pinned_hash)
         if proof is not None:
-            attributes = json.loads(command_io.read_file(proof))
+            attributes = json.loads(user_io.read_file(proof))
         else:
-            with command_io.connect_signed(url, endpoints, seed_file) as client:
+            with user_io.connect_signed(url, endpoints, seed_file) as client:
                 attributes = client.get_proof(balance)
         proved = verify_proof(attributes, anchor, key)
-    command_io.show(
+    user_io.show(
         {
             "balance": balance,
             "exists": proved.entry is not None,

@@ -1,7 +1,8 @@
-"""Bells: wake whoever waits for PostgreSQL's notifications, without losing one.
+"""Listens for PostgreSQL's notifications and wakes whoever waits for them, without losing one.
 
-A waiter remembers the count it saw before it looked; `wait` returns at once if the bell has rung
-since. A lost connection rings every bell when it is back, for nobody knows what was missed.
+A waiter remembers the count it saw before it read the database. `wait` returns at once if a
+notification has come since. When a lost connection is back, every channel counts one, because
+nobody knows what was missed.
 """
 
 import asyncio
@@ -14,14 +15,14 @@ from psycopg import sql
 RETRY_SECONDS = 1.0
 
 
-class Bell:
-    """Counts its rings."""
+class Channel:
+    """Counts the notifications of one channel."""
 
     def __init__(self) -> None:
         self.count = 0
         self._event = asyncio.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         self.count += 1
         self._event.set()
         self._event = asyncio.Event()
@@ -37,14 +38,14 @@ class Bell:
             return
 
 
-class BellRinger:
-    """Listens on `channels` of a database by a connection of its own."""
+class Listener:
+    """Listens on `channels` of a database, on a connection of its own."""
 
     def __init__(self, url: str, channels: Sequence[str]) -> None:
-        self.bells = {channel: Bell() for channel in channels}
+        self.channels = {channel: Channel() for channel in channels}
         self._url = url
         self._task: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger("bells")
+        self._log = structlog.get_logger("listener")
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -64,9 +65,9 @@ class BellRinger:
 
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
-            for channel in self.bells:
-                await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
-            for bell in self.bells.values():
-                bell.ring()
+            for name in self.channels:
+                await connection.execute(sql.SQL("listen {}").format(sql.Identifier(name)))
+            for channel in self.channels.values():
+                channel.notify()
             async for notification in connection.notifies():
-                self.bells[notification.channel].ring()
+                self.channels[notification.channel].notify()

@@ -130,7 +130,7 @@ class Standing:
     state: str
 
 
-class Rates:
+class RateLimits:
     """`limits`: by name, as `100/10 seconds`. Each client has its own count of each."""
 
     def __init__(self, limits: Mapping[str, str], store: Store) -> None:

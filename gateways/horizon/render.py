@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from gateways.http.values import format_amount
 from schemas.binary import Record
 from schemas.generated import ledger, operations
 from schemas.strkey import encode_account_id, encode_balance_id
+from schemas.values import format_amount
 from streams.ledger.values import is_details
 
 # A page names the same few again and again, and base32 costs more than all else in a row.

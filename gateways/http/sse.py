@@ -1,6 +1,6 @@
 """Server-sent events: every row of a listing from a position on, in order, once.
 
-A stream walks the same pages as a reader would, ascending, and sleeps on a bell when there is
+A stream walks the same pages as a reader would, ascending, and sleeps on a channel when there is
 nothing more. Ids ascend with commits, so a position says exactly what was sent; `Last-Event-ID`
 (or a cursor) goes on there.
 """
@@ -14,23 +14,23 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateways.http.bells import Bell
-from gateways.http.kinds import LIMIT_MAX, NUMBER
+from gateways.http.listener import Channel
 from gateways.http.metrics import Metrics
+from gateways.http.parameter_types import LIMIT_MAX, NUMBER
 from gateways.http.problems import BAD_REQUEST, TOO_MANY_STREAMS, Problem
-from gateways.http.rates import get_client
+from gateways.http.rate_limits import get_client
 from gateways.http.routes import Call
 
 HEARTBEAT_SECONDS = 10
 SEND_SECONDS = 30  # a reader slower than this is cut off; it resumes where it was
-LOOK_SECONDS = 15.0  # without a bell: the notification's connection may be gone
+LOOK_SECONDS = 15.0  # without a channel: the notification's connection may be gone
 RETRY_MILLISECONDS = 1_000
 
 # A position to (resources with their ids, ascending): at most LIMIT_MAX of them.
 Load = Callable[[int], Awaitable[list[tuple[int, Any]]]]
 
 
-class Streams:
+class EventStreams:
     """Bounds how many there are: `limit` in all, `client_limit` of one client of this process."""
 
     def __init__(self, limit: int, client_limit: int, metrics: Metrics) -> None:
@@ -39,14 +39,16 @@ class Streams:
         self._open: Counter[Hashable] = Counter()
         self._metrics = metrics
 
-    def respond(self, start: int, load: Load, bell: Bell, name: str, client: Hashable) -> Response:
+    def respond(
+        self, start: int, load: Load, channel: Channel, name: str, client: Hashable
+    ) -> Response:
         """A stream of all that comes after `start`; `name` is the events' name."""
         if self._open.total() >= self._limit:
             raise Problem(TOO_MANY_STREAMS, f"{self._limit} streams are open here")
         if self._open[client] >= self._client_limit:
             raise Problem(TOO_MANY_STREAMS, f"{self._client_limit} streams of yours are open here")
         response = _CountedResponse(
-            _run(start, load, bell, name), ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS
+            _run(start, load, channel, name), ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS
         )
         response.change_count = lambda difference: self._change(client, difference)
         del response.headers["cache-control"]  # the edge says it for all answers alike
@@ -80,17 +82,21 @@ def get_stream_client(call: Call) -> Hashable:
     return get_client("" if client is None else client.host)
 
 
-async def _run(start: int, load: Load, bell: Bell, name: str) -> AsyncIterator[ServerSentEvent]:
+async def _run(
+    start: int, load: Load, channel: Channel, name: str
+) -> AsyncIterator[ServerSentEvent]:
     # Without data it is no event, but a reader cut off before the first one knows where.
     yield ServerSentEvent(id=str(start), retry=RETRY_MILLISECONDS)
-    async for event in _walk(start, load, bell, name):
+    async for event in _walk(start, load, channel, name):
         yield event
 
 
-async def _walk(start: int, load: Load, bell: Bell, name: str) -> AsyncIterator[ServerSentEvent]:
+async def _walk(
+    start: int, load: Load, channel: Channel, name: str
+) -> AsyncIterator[ServerSentEvent]:
     position = start
     while True:
-        seen = bell.count
+        seen = channel.count
         try:
             found = await load(position)
         except Problem:  # the reader comes again by itself, with the id it saw last
@@ -99,7 +105,7 @@ async def _walk(start: int, load: Load, bell: Bell, name: str) -> AsyncIterator[
             data = msgspec.json.encode(resource).decode()
             yield ServerSentEvent(data, event=name, id=str(position))
         if len(found) < LIMIT_MAX:
-            await bell.wait(seen, LOOK_SECONDS)
+            await channel.wait(seen, LOOK_SECONDS)
 
 
 def read_last_event_id(call: Call) -> int | None:
