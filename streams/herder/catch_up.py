@@ -1,23 +1,29 @@
-"""Finding the way back: who is ahead, and closing certified ledgers again. Pure."""
+"""Catching up: who is ahead, asking for ledgers, and closing certified ones again. Pure."""
 
 from schemas.codec import decode
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import QuorumSet, ScpValue, Statement
 from schemas.generated.ledger import LedgerBody, LedgerRecord
+from schemas.generated.overlay import LedgerRequest, Message
+from streams.herder.lanes import Lane
+from streams.herder.outputs import Output, Send, StartTimer, Timer, TimerName
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.chain import ChainPosition, ForgedLedger, verify_record
 from streams.ledger.close import ClosedLedger, Ledger, close_ledger
 from streams.ledger.errors import InvariantViolation
 
+AGAIN_MS, PAUSE_MS = 500, 50
+TIMER = Timer(TimerName.CATCH_UP, 0)
 SLOTS_BEHIND = 2  # one is normal: a peer may start a slot while this node still closes the last
 
 
-class Lag:
-    """The newest slot each peer spoke of, and whom to ask next."""
+class CatchUp:
+    """The newest slot each peer spoke of, and the one question that is on its way."""
 
     def __init__(self) -> None:
         self._newest: dict[PublicKey, int] = {}
         self._asked = 0
+        self._is_asking = False
 
     def note(self, peer: PublicKey, statement: Statement) -> None:
         """`peer` sent it. What it passes on of others says nothing of where it is itself."""
@@ -33,11 +39,26 @@ class Lag:
     def get_slots_behind(self, open_slot: int) -> int:
         return max((slot - open_slot for slot in self._newest.values()), default=0)
 
-    def choose_peer(self, open_slot: int, is_late: bool = False) -> PublicKey | None:
-        """One of those ahead, another each time; by one slot is enough if this node `is_late`."""
+    def ask(self, open_slot: int, is_late: bool = False) -> list[Output]:
+        """Asks one of those ahead for the next ledger, another peer each time, one question at a
+        time. To be one slot ahead is enough if this node `is_late`."""
         peers = self.get_peers_ahead(open_slot, 1 if is_late else SLOTS_BEHIND)
+        if not peers or self._is_asking:
+            return []
         self._asked += 1
-        return peers[self._asked % len(peers)] if peers else None
+        self._is_asking = True
+        request = Message(LedgerRequest(open_slot))
+        peer = peers[self._asked % len(peers)]
+        return [Send(peer, Lane.REPLIES, request), StartTimer(TIMER, AGAIN_MS)]
+
+    def pause(self) -> list[Output]:
+        """More of the same answer may follow: the next question waits until nothing more comes."""
+        return [StartTimer(TIMER, PAUSE_MS)]
+
+    def fire(self, open_slot: int) -> list[Output]:
+        """The question was answered, or has waited for long enough."""
+        self._is_asking = False
+        return self.ask(open_slot)
 
 
 def close_again(ledger: Ledger, quorum_set: QuorumSet, record: LedgerRecord) -> ClosedLedger:

@@ -1,9 +1,9 @@
-"""The herder: one validator's mind, between consensus and the ledger. Pure.
+"""The herder: one validator's decisions, between consensus and the ledger. Pure.
 
 Every public method is told the time, changes the herder and returns, in order, what the shell has
-to do (`outputs`). The herder decides when a ledger is started and with which transactions, follows
-SCP, closes what was agreed, signs it, and finds its way back when it has fallen behind. It has no
-clock, no socket and no database, so the simulator runs exactly this code.
+to do (`outputs`). The herder follows SCP, closes what was externalized, signs it, and finds its way
+back when it has fallen behind. When a ledger is started, and with what, is the proposer's matter.
+It has no clock, no socket and no database, so the simulator runs exactly this code.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,23 +11,22 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from schemas.codec import Malformed, decode, encode
+from schemas.codec import Malformed, decode
 from schemas.generated import overlay
-from schemas.generated.common import PublicKey, Signature
+from schemas.generated.common import PublicKey
 from schemas.generated.consensus import Nominate, ScpValue, Statement
 from schemas.generated.ledger import Certificate, HeaderSignature
 from schemas.generated.overlay import Message, SetRequest, SetUnknown, TransactionSet
 from streams.consensus.quorum_set import get_nodes
 from streams.herder.agreement import TIMER_KINDS, Agreement
-from streams.herder.catch_up import Lag, close_again
-from streams.herder.certifier import Certifier, Uncertified
+from streams.herder.catch_up import CatchUp, close_again
+from streams.herder.certifier import Certifier
 from streams.herder.fetcher import Fetcher
 from streams.herder.intake import Intake
 from streams.herder.lanes import Lane
 from streams.herder.outputs import (
     Alarm,
     Broadcast,
-    Certified,
     Commit,
     Output,
     Send,
@@ -35,17 +34,17 @@ from streams.herder.outputs import (
     Timer,
     TimerName,
 )
+from streams.herder.proposer import Proposer
 from streams.herder.restored import Restored
 from streams.herder.transaction_sets import TransactionSets
 from streams.herder.values import Values
 from streams.ledger.admission import Candidate, validate_envelope
 from streams.ledger.chain import ForgedLedger
 from streams.ledger.close import ClosedLedger, Ledger, close_ledger
-from streams.ledger.hashes import compute_header_payload, compute_set_hash
+from streams.ledger.hashes import compute_set_hash
 
 SLOTS_KEPT = 12  # behind the open one, for peers that are a little late
-RESEND_MS, CATCH_UP_MS, CATCH_UP_PAUSE_MS = 1_000, 500, 50
-UNCERTIFIED_RESENT_MAX = 64
+RESEND_MS = 1_000
 
 
 class Herder:
@@ -61,8 +60,7 @@ class Herder:
         self.ledger = ledger
         self.network_id = ledger.header.network_id
         self.quorum_set = ledger.state.get_validators().quorum_set
-        self.lag = Lag()
-        self._signing_key = signing_key
+        self.catch_up = CatchUp()
         node_id = PublicKey(bytes(signing_key.verify_key))
         self._sets = TransactionSets(frozenset(get_nodes(self.quorum_set)) - {node_id})
         self._fetcher = Fetcher(self._sets)
@@ -71,11 +69,8 @@ class Herder:
         self.agreement = Agreement(
             self.network_id, signing_key, self.quorum_set, self._values, self._sets
         )
-        self.certifier = Certifier(self.network_id)
-        self._closed_at_ms = 0  # this node's clock when it closed the last ledger
-        self._is_started = False  # this node nominates in the open slot
-        self._is_called = False  # a peer does
-        self._is_catching_up = False
+        self.certifier = Certifier(self.network_id, signing_key)
+        self.proposer = Proposer(ledger, self._sets, self.intake)
 
     @property
     def open_slot(self) -> int:
@@ -83,47 +78,49 @@ class Herder:
 
     def start(self, restored: Restored, now_ms: int) -> list[Output]:
         """Begins, or goes on after a restart, with what was made durable."""
-        self._values.now_ms = self._closed_at_ms = now_ms
+        self._set_time(now_ms)
+        self.proposer.note_closed(now_ms)
         outputs = self.agreement.purge(max(0, self.open_slot - SLOTS_KEPT))
         for row in restored.sets:
             self._restore_set(row.slot, row.envelopes)
         statements = [decode(Statement, row.statement) for row in restored.statements]
         outputs += self.agreement.restore(statements)
         for closed in restored.uncertified:
-            uncertified = Uncertified(closed.header_hash, self.quorum_set, closed.own)
-            certificate = self.certifier.add_closed(closed.sequence, uncertified)
-            if certificate is not None:
-                outputs.append(Certified(closed.sequence, closed.header_hash, certificate))
+            outputs += self.certifier.restore(closed, self.quorum_set)
         outputs.append(StartTimer(Timer(TimerName.RESEND, 0), RESEND_MS))
         return outputs + self._take_up() + self._advance(now_ms)
 
-    def admit(self, candidates: Iterable[Candidate], now_ms: int) -> list[Output]:
-        """Candidates whose signatures were found true, from anywhere."""
+    def _set_time(self, now_ms: int) -> None:
         self._values.now_ms = now_ms
+        self.proposer.note_time(now_ms)
+
+    def admit(self, candidates: Iterable[Candidate], now_ms: int) -> list[Output]:
+        """Takes candidates whose signatures were verified, from anywhere."""
+        self._set_time(now_ms)
         outputs, has_completed = self.intake.admit(candidates)
         if has_completed:
             outputs += self._revalidate()
         return outputs + self._advance(now_ms)
 
     def connect(self, peer: PublicKey, now_ms: int) -> list[Output]:
-        """A connection came about: tells the peer where we are and asks where it is."""
+        """A peer is connected: tells it where we are and asks where it is."""
         del now_ms
         request = Message(overlay.StateRequest(self.open_slot))
         return [*self._get_state(peer, self.open_slot), Send(peer, Lane.SCP, request)]
 
     def disconnect(self, peer: PublicKey) -> list[Output]:
         """The peer is gone: it is no longer asked for what it is ahead with."""
-        self.lag.forget(peer)
+        self.catch_up.forget(peer)
         return []
 
     def receive(self, peer: PublicKey, message: Message, now_ms: int) -> list[Output]:
         """A message of an authenticated peer. Requests for stored ledgers are the shell's."""
-        self._values.now_ms = now_ms
+        self._set_time(now_ms)
         return HANDLERS[type(message.body)](self, peer, message.body, now_ms)
 
     def fire(self, timer: Timer, now_ms: int) -> list[Output]:
         """A timer has run out."""
-        self._values.now_ms = now_ms
+        self._set_time(now_ms)
         match timer.name:
             case TimerName.NOMINATION | TimerName.BALLOT:
                 kind = TIMER_KINDS[timer.name]
@@ -139,10 +136,9 @@ class Herder:
             case TimerName.RESEND:
                 return self._resend(now_ms)
             case TimerName.CATCH_UP:
-                self._is_catching_up = False
-                return self._catch_up()
+                return self.catch_up.fire(self.open_slot)
 
-    # What peers say
+    # Messages of peers
 
     def _receive_statements(
         self, peer: PublicKey, body: overlay.Statements, now_ms: int
@@ -156,9 +152,9 @@ class Herder:
             wanted = self._fetcher.want(self.open_slot, statement, peer) if is_taken else []
             outputs += said + wanted
             if statement.slot == self.open_slot and isinstance(statement.pledges, Nominate):
-                self._is_called = True
-            self.lag.note(peer, statement)
-        return outputs + self._catch_up() + self._advance(now_ms)
+                self.proposer.is_called = True
+            self.catch_up.note(peer, statement)
+        return outputs + self.catch_up.ask(self.open_slot) + self._advance(now_ms)
 
     def _receive_set(self, peer: PublicKey, body: TransactionSet, now_ms: int) -> list[Output]:
         if len(body.envelope_hashes) > self.ledger.state.get_settings().max_set_transactions:
@@ -180,27 +176,14 @@ class Herder:
         return self._fetcher.note_unknown(body.set_hash, peer)
 
     def _receive_signed_header(
-        self, peer: PublicKey, body: overlay.SignedHeader, _: int
+        self, _peer: PublicKey, body: overlay.SignedHeader, _: int
     ) -> list[Output]:
-        del peer
-        sequence = self.ledger.header.sequence
-        certificate = self.certifier.add_signature(body, sequence, self.quorum_set)
-        if certificate is None:
-            return []
-        return [Certified(body.sequence, body.header_hash, certificate)]
+        return self.certifier.receive_signature(body, self.open_slot - 1, self.quorum_set)
 
     def _receive_certificate(
-        self, peer: PublicKey, body: overlay.CertificateReply, now_ms: int
+        self, peer: PublicKey, body: overlay.CertificateReply, _: int
     ) -> list[Output]:
-        """Its signatures are judged one by one, like those that come alone."""
-        outputs: list[Output] = []
-        for signature in body.certificate.signatures:
-            signed = overlay.SignedHeader(body.sequence, body.header_hash, signature)
-            outputs += self._receive_signed_header(peer, signed, now_ms)
-        oldest = next(iter(self.certifier.uncertified), self.open_slot)
-        if outputs and oldest < self.open_slot - 1:  # the newest has its own on the way
-            outputs.append(Send(peer, Lane.REPLIES, Message(overlay.CertificateRequest(oldest))))
-        return outputs
+        return self.certifier.receive_certificate(peer, body, self.open_slot - 1, self.quorum_set)
 
     def _receive_state_request(
         self, peer: PublicKey, body: overlay.StateRequest, _: int
@@ -219,65 +202,43 @@ class Herder:
             return [Alarm(f"{peer.hex()} sent a false ledger: {error}")]
         outputs = self._settle(closed, None, body.record.certificate, now_ms)
         self.certifier.set_certified(closed.header.sequence)
-        # More of the same answer may follow: the next question waits until nothing more comes.
-        outputs.append(StartTimer(Timer(TimerName.CATCH_UP, 0), CATCH_UP_PAUSE_MS))
+        outputs += self.catch_up.pause()
         return outputs + self._take_up() + self._advance(now_ms)
 
-    # What we say
+    # Messages to peers
 
     def _get_state(self, peer: PublicKey, from_slot: int) -> list[Output]:
         messages = self.agreement.get_state(from_slot)
-        return [Send(peer, Lane.SCP, each) for each in (*messages, *self._get_signed_headers())]
-
-    def _get_signed_headers(self) -> list[Message]:
-        """Own signatures of ledgers that still lack their certificate."""
-        own = [
-            (sequence, each.header_hash, each.own)
-            for sequence, each in self.certifier.uncertified.items()
-            if each.own is not None
-        ]
-        return [Message(overlay.SignedHeader(*each)) for each in own[:UNCERTIFIED_RESENT_MAX]]
+        messages += self.certifier.get_signed_headers()
+        return [Send(peer, Lane.SCP, each) for each in messages]
 
     def _resend(self, now_ms: int) -> list[Output]:
         """Liveness needs delivery: says again what has not been settled for a while."""
         outputs: list[Output] = [StartTimer(Timer(TimerName.RESEND, 0), RESEND_MS)]
         heartbeat_ms = self.ledger.state.get_settings().heartbeat_ms
-        silent_ms = now_ms - self._closed_at_ms
+        silent_ms = self.proposer.get_silent_ms(now_ms)
         own = self.agreement.get_envelopes(self.open_slot, is_own=True)
         is_stuck = silent_ms >= RESEND_MS and bool(self.agreement.get_statements(self.open_slot))
         if is_stuck and own:
             outputs.append(Broadcast(Lane.SCP, Message(overlay.Statements(own))))
         if is_stuck or silent_ms >= heartbeat_ms + RESEND_MS:
             outputs.append(Broadcast(Lane.SCP, Message(overlay.StateRequest(self.open_slot))))
-        oldest = next(iter(self.certifier.uncertified), None)
-        if oldest is not None:
-            outputs += [Broadcast(Lane.SCP, each) for each in self._get_signed_headers()]
-            outputs.append(Broadcast(Lane.SCP, Message(overlay.CertificateRequest(oldest))))
+        outputs += self.certifier.resend()
         if silent_ms >= RESEND_MS:
-            outputs += self._catch_up(is_late=True)
+            outputs += self.catch_up.ask(self.open_slot, is_late=True)
         return outputs + self._advance(now_ms)
-
-    def _catch_up(self, is_late: bool = False) -> list[Output]:
-        """Asks one of the peers ahead for the next ledger, one question at a time."""
-        peer = self.lag.choose_peer(self.open_slot, is_late)
-        if peer is None or self._is_catching_up:
-            return []
-        self._is_catching_up = True
-        request = Message(overlay.LedgerRequest(self.open_slot))
-        again = StartTimer(Timer(TimerName.CATCH_UP, 0), CATCH_UP_MS)
-        return [Send(peer, Lane.REPLIES, request), again]
 
     # The open slot
 
     def _advance(self, now_ms: int) -> list[Output]:
-        """Closes whatever is decided and here; then starts the next slot if it is time."""
+        """Closes what is externalized and here; then starts the next slot if it is time."""
         outputs: list[Output] = []
         while self.open_slot in self.agreement.externalized:
             value = decode(ScpValue, self.agreement.externalized[self.open_slot])
             if not self._sets.is_complete(value.set_hash):
                 break
             outputs += self._close(value, now_ms)
-        if not self._is_started and self.agreement.is_validator:
+        if not self.proposer.is_started and self.agreement.is_validator:
             outputs += self._consider_start(now_ms)
         return outputs
 
@@ -285,56 +246,31 @@ class Herder:
         return self.agreement.translate(self.agreement.scp.revalidate(self.open_slot))
 
     def _consider_start(self, now_ms: int) -> list[Output]:
-        """Starts on work, on a peer's nomination or on the heartbeat, not before the interval."""
-        settings = self.ledger.state.get_settings()
-        has_work = self._is_called or len(self.intake.queue) > 0
-        wait_ms = settings.minimum_interval_ms if has_work else settings.heartbeat_ms
-        remaining_ms = self._closed_at_ms + wait_ms - now_ms
-        if remaining_ms > 0:
-            return [StartTimer(Timer(TimerName.TRIGGER, 0), remaining_ms)]
-        return self._nominate(now_ms)
-
-    def _nominate(self, now_ms: int) -> list[Output]:
-        self._is_started = True
-        header = self.ledger.header
-        interval_ms = self.ledger.state.get_settings().minimum_interval_ms
-        close_time_ms = max(now_ms, header.close_time_ms + interval_ms)
-        choice = self.intake.choose(close_time_ms)
-        outputs = self.intake.drop_rejected(choice)
-        hashes = tuple(sorted(each.envelope_hash for each in choice.candidates))
-        set_hash = compute_set_hash(self.ledger.header_hash, hashes)
-        if hashes:
-            message = TransactionSet(self.ledger.header_hash, hashes)
-            self._sets.add(self.open_slot, message, self.intake.queue)
-        value = encode(ScpValue(self.ledger.header_hash, set_hash, close_time_ms, ()))
-        found = self.agreement.scp.nominate(self.open_slot, value, self.ledger.header_hash)
+        wait_ms = self.proposer.get_wait_ms(now_ms)
+        if wait_ms > 0:
+            return [StartTimer(Timer(TimerName.TRIGGER, 0), wait_ms)]
+        proposal = self.proposer.propose(now_ms)
+        outputs = proposal.outputs
+        found = self.agreement.scp.nominate(self.open_slot, proposal.value, self.ledger.header_hash)
         said = self.agreement.translate(found)
-        if hashes and any(isinstance(each, Broadcast) for each in said):
+        has_voted = any(isinstance(each, Broadcast) for each in said)
+        if proposal.transaction_set is not None and has_voted:
             # Whoever hears the vote will want the set: it goes first, unasked.
-            outputs.append(Broadcast(Lane.SCP, Message(message)))
+            outputs.append(Broadcast(Lane.SCP, Message(proposal.transaction_set)))
         return outputs + said + self._advance(now_ms)
 
     def _close(self, value: ScpValue, now_ms: int) -> list[Output]:
         candidates = self._sets.get_candidates(value.set_hash)
         closed = close_ledger(self.ledger, value, candidates)
-        signature = self._sign(closed) if self.agreement.is_validator else None
+        sequence, signature = closed.header.sequence, None
+        if self.agreement.is_validator:
+            signature = self.certifier.sign(sequence, closed.header_hash)
         outputs = self._settle(closed, signature, None, now_ms)
-        sequence = closed.header.sequence
         if signature is not None:
             signed = overlay.SignedHeader(sequence, closed.header_hash, signature)
             outputs.append(Broadcast(Lane.SCP, Message(signed)))
-        uncertified = Uncertified(closed.header_hash, self.quorum_set, signature)
-        certificate = self.certifier.add_closed(sequence, uncertified)
-        if certificate is not None:
-            outputs.append(Certified(sequence, closed.header_hash, certificate))
+        outputs += self.certifier.add_closed(closed, self.quorum_set, signature)
         return outputs + self._take_up()
-
-    def _sign(self, closed: ClosedLedger) -> HeaderSignature:
-        payload = compute_header_payload(
-            self.network_id, closed.header.sequence, closed.header_hash
-        )
-        signature = Signature(self._signing_key.sign(payload).signature)
-        return HeaderSignature(self.agreement.node_id, signature)
 
     def _settle(
         self,
@@ -344,8 +280,7 @@ class Herder:
         now_ms: int,
     ) -> list[Output]:
         """The ledger is closed: commits it and opens the next slot."""
-        self._closed_at_ms = now_ms
-        self._is_started = self._is_called = False
+        self.proposer.note_closed(now_ms)
         outputs = self.intake.note_closed(closed)
         outputs += [
             Alarm(f"a transaction met a defect of this node: {applied.defect!r}")
@@ -368,7 +303,7 @@ class Herder:
                 source = None if is_own else statement.node_id
                 outputs += self._fetcher.want(self.open_slot, statement, source)
         said = self.agreement.get_statements(self.open_slot)
-        self._is_called = any(isinstance(each.pledges, Nominate) for each in said)
+        self.proposer.is_called = any(isinstance(each.pledges, Nominate) for each in said)
         return outputs + self._revalidate()
 
     def _restore_set(self, slot: int, envelopes: Iterable[bytes]) -> None:

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from schemas.generated.common import Hash, PublicKey
-from schemas.generated.ledger import Certificate, HeaderSignature
+from schemas.generated.ledger import Certificate, HeaderSignature, LedgerRecord
 from schemas.generated.overlay import Message
 from streams.herder.lanes import Lane
 from streams.ledger.admission import RejectionReason
@@ -93,11 +93,16 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """Ledger `sequence` has its certificate: keep it; it may be published once all before are."""
+    """Ledger `sequence` has its certificate: keep it; it may be published once all before are.
+
+    `record` is what is published, None where it has to be looked up: the node was restarted since
+    it closed the ledger.
+    """
 
     sequence: int
     header_hash: Hash
     certificate: Certificate
+    record: LedgerRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Tell the world that this node keeps an envelope out, and why. It is done with it."""
+    """Tell the world that this node refuses an envelope, and why. It is processed thereby."""
 
     envelope_hash: Hash
     rejection: RejectionReason
@@ -123,14 +128,14 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """This node is done with envelopes: they were closed in a ledger."""
+    """Envelopes were closed in a ledger: the node need not read them again."""
 
     envelope_hashes: tuple[Hash, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that people must know of; the node goes on."""
+    """Operators must know of this; the node goes on."""
 
     text: str
 

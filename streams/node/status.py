@@ -33,7 +33,7 @@ def get_status(node: "Node", now_ms: int) -> dict[str, Any]:
         "waiting_transactions": len(herder.intake.queue),
         "connected": sorted(names.get(n, encode_account_id(n)) for n in node.connected),
         "missing": sorted(names.get(n, encode_account_id(n)) for n in silent),
-        "behind": max(0, herder.lag.get_slots_behind(herder.open_slot)),
+        "behind": max(0, herder.catch_up.get_slots_behind(herder.open_slot)),
         "phase": "idle" if slot is None else slot.phase.name.lower(),
         "is_healthy": now_ms - node.last_progress_ms < heartbeat_ms + STALL_MS,
     }

@@ -88,12 +88,12 @@ def test_what_a_peer_passes_on_does_not_make_it_look_ahead() -> None:
     """Else one liar has every node ask honest peers for ledgers that there are not."""
     node = Node()
     node.receive(nominate(SLOT + 50, [make_hash(1)]))
-    assert node.herder.lag.get_slots_behind(SLOT) == 50
+    assert node.herder.catch_up.get_slots_behind(SLOT) == 50
     other = Node()
     honest = get_public_key("validator 2")
     message = Message(nominate(SLOT + 50, [make_hash(1)]))
     other.herder.receive(honest, message, other.now_ms)
-    assert other.herder.lag.get_slots_behind(SLOT) == 0
+    assert other.herder.catch_up.get_slots_behind(SLOT) == 0
 
 
 def test_votes_that_count_for_nothing_make_no_set_wanted() -> None:

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import Nominate, Statement
 from schemas.generated.ledger import Certificate
-from streams.herder.catch_up import Lag, close_again
+from streams.herder.catch_up import CatchUp, close_again
+from streams.herder.outputs import Output, Send
 from streams.ledger.chain import ForgedLedger
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.genesis import open_genesis
@@ -16,23 +17,30 @@ from tests.support.network import make_economy
 ANNA, BEN = PublicKey(b"a" * 32), PublicKey(b"b" * 32)
 
 
-def say(lag: Lag, node: PublicKey, slot: int) -> None:
-    lag.note(node, Statement(node, slot, Nominate(Hash(bytes(32)), (), ())))
+def say(catch_up: CatchUp, node: PublicKey, slot: int) -> None:
+    catch_up.note(node, Statement(node, slot, Nominate(Hash(bytes(32)), (), ())))
+
+
+def get_peer(outputs: list[Output]) -> PublicKey:
+    """Who is asked for the next ledger."""
+    (peer,) = [each.peer for each in outputs if isinstance(each, Send)]
+    return peer
 
 
 def test_those_two_slots_ahead_are_asked_in_turn() -> None:
-    lag = Lag()
-    say(lag, ANNA, 11)
-    assert lag.choose_peer(10) is None
-    assert lag.choose_peer(10, is_late=True) == ANNA
-    say(lag, ANNA, 12)
-    say(lag, BEN, 15)
-    say(lag, BEN, 3)
-    assert {lag.choose_peer(10), lag.choose_peer(10)} == {ANNA, BEN}
-    assert lag.get_slots_behind(10) == 5
-    lag.forget(BEN)
-    assert lag.choose_peer(10) == ANNA
-    assert lag.get_slots_behind(10) == 2
+    catch_up = CatchUp()
+    say(catch_up, ANNA, 11)
+    assert catch_up.ask(10) == []
+    assert get_peer(catch_up.ask(10, is_late=True)) == ANNA
+    assert catch_up.ask(10, is_late=True) == []  # one question at a time
+    say(catch_up, ANNA, 12)
+    say(catch_up, BEN, 15)
+    say(catch_up, BEN, 3)
+    assert {get_peer(catch_up.fire(10)), get_peer(catch_up.fire(10))} == {ANNA, BEN}
+    assert catch_up.get_slots_behind(10) == 5
+    catch_up.forget(BEN)
+    assert get_peer(catch_up.fire(10)) == ANNA
+    assert catch_up.get_slots_behind(10) == 2
 
 
 def test_a_chain_is_closed_again_to_the_same_state() -> None:

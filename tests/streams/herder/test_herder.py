@@ -96,7 +96,17 @@ def test_an_empty_ledger_waits_for_the_heartbeat() -> None:
     trigger = Timer(TimerName.TRIGGER, 0)
     assert get_trigger_ms(node.fire(trigger, 4_999)) == [1]
     node.fire(trigger, 5_000)
-    assert node.herder._is_started
+    assert node.herder.proposer.is_started
+
+
+def test_a_clock_that_is_set_back_does_not_put_the_next_ledger_off() -> None:
+    node = Node()
+    hour_ms = 3_600_000
+    trigger = Timer(TimerName.TRIGGER, 0)
+    assert get_trigger_ms(node.fire(trigger, -hour_ms)) == [5_000]
+    assert get_trigger_ms(node.fire(trigger, -hour_ms + 4_000)) == [1_000]
+    node.fire(trigger, -hour_ms + 5_000)
+    assert node.herder.proposer.is_started
 
 
 def test_work_waits_for_the_interval() -> None:
@@ -191,14 +201,15 @@ def test_an_idle_network_is_not_disturbed_and_a_silent_one_is_asked() -> None:
 
 def test_uncertified_ledgers_are_signed_for_again_and_asked_for() -> None:
     network = make_economy()
-    own = sign(0)
-    restored = RestoredHeader(5, network.ledger.header_hash, own.signature)
+    header_hash = network.ledger.header_hash
+    own, first, second = (sign(number, header_hash, 5) for number in range(3))
+    restored = RestoredHeader(5, header_hash, own.signature)
     node = Node(Restored(uncertified=(restored,)))
     outputs = node.fire(RESEND, 10)
     assert get_messages(outputs, SignedHeader) == [Message(own)]
     assert get_messages(outputs, CertificateRequest) == [Message(CertificateRequest(5))]
-    assert node.receive(sign(1)) == []
-    [certified] = node.receive(sign(2))
+    assert node.receive(first) == []
+    [certified] = node.receive(second)
     assert isinstance(certified, Certified)
     assert not get_messages(node.fire(RESEND, 20), SignedHeader)
 
@@ -212,7 +223,7 @@ def test_a_certificate_from_a_peer_is_judged_by_its_signatures() -> None:
     assert node.receive(CertificateReply(3, ZERO_HASH, certificate)) == []
     outputs = node.receive(CertificateReply(3, header_hash, certificate))
     assert [each for each in outputs if isinstance(each, Certified)] == [
-        Certified(3, header_hash, certificate)
+        Certified(3, header_hash, certificate, None)
     ]
     assert get_messages(outputs, CertificateRequest) == [Message(CertificateRequest(4))]
 
