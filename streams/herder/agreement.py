@@ -51,7 +51,7 @@ ENVELOPES_A_MESSAGE, BYTES_A_MESSAGE = 500, 1024 * 1024
 
 
 class Agreement:
-    """SCP, the newest envelope of every node per slot, and what was decided."""
+    """SCP, the newest envelope of every node per slot, and what was externalized."""
 
     def __init__(
         self,

@@ -1,14 +1,13 @@
-"""Which part of the ingest topic this node is done with. Pure.
+"""Which offsets of the ingest topic are processed. Pure.
 
-A node may forget everything after the oldest envelope it has not decided on: after a restart it
-reads on from there. Repeats do no harm.
+After a restart a node reads on from the oldest offset that is not processed. Repeats do no harm.
 """
 
 from schemas.generated.common import Hash
 
 
 class Offsets:
-    """Per partition the offsets read and not yet decided."""
+    """Per partition the offsets that were read and are not processed."""
 
     def __init__(self) -> None:
         self._unprocessed: dict[int, dict[int, None]] = {}
@@ -26,7 +25,7 @@ class Offsets:
         self._next[partition] = offset + 1
 
     def set_processed(self, *envelope_hashes: Hash) -> None:
-        """At once: one that waits for long must not keep those behind it here."""
+        """Their places are forgotten at once, also behind one that waits for long."""
         for envelope_hash in envelope_hashes:
             for partition, offset in self._places.pop(envelope_hash, ()):
                 self._unprocessed[partition].pop(offset, None)

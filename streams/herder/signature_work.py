@@ -8,7 +8,7 @@ from streams.ledger.signatures import is_valid_signature
 SignatureJob = tuple[bytes, tuple[bytes, ...], tuple[bytes, ...]]  # hash, signers, signatures
 
 
-def get_job(candidate: Candidate) -> SignatureJob:
+def make_job(candidate: Candidate) -> SignatureJob:
     return candidate.transaction_hash, candidate.signers, candidate.signatures
 
 

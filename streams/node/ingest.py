@@ -1,12 +1,12 @@
 """Envelopes from the ingest topic and from peers, up to the herder's door. Shell.
 
 A thread polls Kafka and waits while the node has enough; signatures are verified in worker
-processes; what is well-formed and truly signed goes on, the rest is rejected in public.
+processes; what is well-formed and truly signed goes on, the rest is rejected.
 """
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -18,11 +18,15 @@ from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import TransactionEnvelope
 from schemas.settings import KafkaSettings
 from schemas.topics import INGEST_TOPIC
+from streams.herder.herder import Herder
 from streams.herder.offsets import Offsets
-from streams.herder.signature_work import SignatureJob, get_job
+from streams.herder.outputs import Reject
+from streams.herder.signature_work import SignatureJob, make_job
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.hashes import compute_hash
 from streams.node.broker import ask_until_answered, get_consumer_settings
+from streams.node.inbox import Inbox
+from streams.node.rejections import Rejections
 from streams.node.verification import VerificationPool
 
 HEAD = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
@@ -43,27 +47,24 @@ log = structlog.get_logger()
 
 
 class Ingest:
-    """`admit` takes verified candidates, `reject` tells of the others; `has_room` is asked before
-    more is read; `is_known` spares work on what is here already."""
+    """The way of envelopes to the herder. `transactions_max` is the bound of its queue: ingest
+    waits rather than read what the queue would refuse."""
 
     def __init__(
         self,
-        network_id: Hash,
+        herder: Herder,
+        inbox: Inbox,
         pool: "VerificationPool[SignatureJob, int | None]",
         offsets: Offsets,
-        *,
-        admit: Callable[[list[Candidate]], Awaitable[None]],
-        reject: Callable[[Hash, RejectionReason], None],
-        is_known: Callable[[Hash], bool],
-        has_room: Callable[[], bool],
+        rejections: Rejections,
+        transactions_max: int,
     ) -> None:
-        self._network_id = network_id
+        self._herder = herder
+        self._inbox = inbox
         self._pool = pool
         self._offsets = offsets
-        self._admit = admit
-        self._reject = reject
-        self._is_known = is_known
-        self._has_room = has_room
+        self._rejections = rejections
+        self._waiting_max = max(0, transactions_max - ON_THE_WAY_MAX)
         self._in_flight: set[Hash] = set()
         self._slots = asyncio.Semaphore(BATCHES_MAX)
         self._is_stopping = threading.Event()
@@ -75,29 +76,40 @@ class Ingest:
         for envelope_hash, envelope in envelopes:
             if envelope_hash in self._in_flight or self._is_known(envelope_hash):
                 continue
-            opened = validate_envelope(envelope, self._network_id, envelope_hash)
+            opened = validate_envelope(envelope, self._herder.network_id, envelope_hash)
             if isinstance(opened, RejectionReason):
-                self._reject(envelope_hash, opened)
+                self._rejections.reject(Reject(envelope_hash, opened))
                 continue
             self._in_flight.add(envelope_hash)
             candidates.append(opened)
         if not candidates:
             return
         try:
-            async with self._slots:
-                false = await self._pool.run([get_job(each) for each in candidates])
-            true = [c for c, index in zip(candidates, false, strict=True) if index is None]
-            for candidate, index in zip(candidates, false, strict=True):
-                if index is not None:
-                    self._reject_false(candidate, index)
-            await self._admit(true)
+            await self._verify_and_admit(candidates)
         finally:
             self._in_flight.difference_update(each.envelope_hash for each in candidates)
 
-    def _reject_false(self, candidate: Candidate, index: int) -> None:
-        detail = f"the signature of {candidate.signers[index].hex()} is false"
-        rejection = RejectionReason(RejectionCode.BAD_SIGNATURE, detail, candidate.transaction_hash)
-        self._reject(candidate.envelope_hash, rejection)
+    def _is_known(self, envelope_hash: Hash) -> bool:
+        """Whether it is here already; what a recent ledger has is processed with that."""
+        intake = self._herder.intake
+        if intake.is_closed(envelope_hash):
+            self._offsets.set_processed(envelope_hash)
+        return intake.is_known(envelope_hash)
+
+    async def _verify_and_admit(self, candidates: list[Candidate]) -> None:
+        async with self._slots:
+            false = await self._pool.run([make_job(each) for each in candidates])
+        verified: list[Candidate] = []
+        for candidate, index in zip(candidates, false, strict=True):
+            if index is None:
+                verified.append(candidate)
+                continue
+            detail = f"the signature of {candidate.signers[index].hex()} is false"
+            code = RejectionCode.BAD_SIGNATURE
+            reason = RejectionReason(code, detail, candidate.transaction_hash)
+            self._rejections.reject(Reject(candidate.envelope_hash, reason))
+        # This returns when the herder takes them, so that the bound here counts what waits there.
+        await self._inbox.put_and_wait(lambda now_ms: self._herder.admit(verified, now_ms))
 
     async def follow(self, kafka: KafkaSettings, starts: dict[int, int]) -> None:
         """Reads the ingest topic from `starts` (by partition) on, for ever."""
@@ -116,7 +128,7 @@ class Ingest:
         """One batch after the other; several of these run, so that the workers never wait."""
         while True:
             envelopes = self._open(await inbox.get())  # at once: offsets are noted in order
-            while not self._has_room():
+            while len(self._herder.intake.queue) > self._waiting_max:
                 await asyncio.sleep(POLL_S)
             await self.offer(envelopes)
 
@@ -131,7 +143,8 @@ class Ingest:
             if value[:FRAME_BYTES] != HEAD:
                 self._offsets.skip(partition, offset)
                 detail = "not a framed TransactionEnvelope"
-                self._reject(envelope_hash, RejectionReason(RejectionCode.MALFORMED, detail))
+                reason = RejectionReason(RejectionCode.MALFORMED, detail)
+                self._rejections.reject(Reject(envelope_hash, reason))
             else:
                 self._offsets.add(partition, offset, envelope_hash)
                 envelopes.append((envelope_hash, envelope))

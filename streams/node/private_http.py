@@ -16,6 +16,7 @@ from starlette.routing import Route
 from schemas.codec import encode
 from streams.herder.proofs import Proofs
 from streams.ledger.keys import KeyBytes
+from streams.node.metrics import MEDIA_TYPE, Metrics
 
 KEY_HEX_MAX = 2 * 400
 
@@ -24,24 +25,29 @@ class PrivateHttp:
     """`get_status` answers a JSON object whose "is_healthy" decides /health."""
 
     def __init__(
-        self, token: str, proofs: Proofs, get_status: Callable[[], Mapping[str, Any]]
+        self,
+        token: str,
+        proofs: Proofs,
+        metrics: Metrics,
+        get_status: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._token = token
+        self._metrics = metrics
         self._proofs = proofs
         self._get_status = get_status
-        self._app = Starlette(
+        self.app = Starlette(
             routes=[
-                Route("/health", self._health),
-                Route("/status", self._status),
-                Route("/proof", self._proof),
-                Route("/metrics", self._metrics),
+                Route("/health", self._get_health),
+                Route("/status", self._show_status),
+                Route("/proof", self._get_proof),
+                Route("/metrics", self._get_metrics),
             ]
         )
 
-    def get_server(self, listen: str) -> uvicorn.Server:
+    def make_server(self, listen: str) -> uvicorn.Server:
         host, _, port = listen.rpartition(":")
         config = uvicorn.Config(
-            self._app,
+            self.app,
             host=host,
             port=int(port),
             log_level="warning",
@@ -54,26 +60,21 @@ class PrivateHttp:
         given = request.headers.get("authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode())
 
-    async def _health(self, _: Request) -> Response:
+    async def _get_health(self, _: Request) -> Response:
         is_healthy = bool(self._get_status()["is_healthy"])
         return JSONResponse({"is_healthy": is_healthy}, 200 if is_healthy else 503)
 
-    async def _status(self, request: Request) -> Response:
+    async def _show_status(self, request: Request) -> Response:
         if not self._is_allowed(request):
             return PlainTextResponse("the bearer token is missing or wrong", 401)
         return JSONResponse(self._get_status())
 
-    async def _metrics(self, request: Request) -> Response:
+    async def _get_metrics(self, request: Request) -> Response:
         if not self._is_allowed(request):
             return PlainTextResponse("the bearer token is missing or wrong", 401)
-        lines = [
-            f"tokend_core_{name} {value}"
-            for name, value in self._get_status().items()
-            if isinstance(value, int)
-        ]
-        return PlainTextResponse("\n".join(lines) + "\n")
+        return Response(self._metrics.render(self._get_status()), media_type=MEDIA_TYPE)
 
-    async def _proof(self, request: Request) -> Response:
+    async def _get_proof(self, request: Request) -> Response:
         if not self._is_allowed(request):
             return PlainTextResponse("the bearer token is missing or wrong", 401)
         text = request.query_params.get("key", "")

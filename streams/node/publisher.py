@@ -11,13 +11,11 @@ from collections.abc import Awaitable, Callable
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from schemas.codec import decode, frame, unframe
-from schemas.generated.common import Hash
 from schemas.generated.events import Rejection
 from schemas.generated.ledger import LedgerHeader, LedgerRecord
 from schemas.settings import KafkaSettings
 from schemas.topics import MESSAGE_BYTES_MAX, get_ledgers_topic, get_rejections_topic
 from streams.kill_points import kill_points
-from streams.ledger.admission import RejectionReason
 from streams.node.broker import (
     ask_until_answered,
     get_client_settings,
@@ -66,21 +64,11 @@ class Publisher:
             self._is_behind = True
         self._news.set()
 
-    def reject(
-        self, envelope_hash: Hash, reason: RejectionReason, sequence: int, now_ms: int
-    ) -> None:
-        """Tells of a rejection, unless many wait to be told: it is provisional anyway."""
-        if len(self._producer) >= REJECTIONS_WAITING_MAX:
-            return
-        rejection = Rejection(
-            envelope_hash,
-            reason.transaction_hash,
-            reason.code,
-            reason.detail[:200],
-            sequence,
-            now_ms,
-        )
-        self._producer.produce(self._rejections_topic, frame(rejection), bytes(envelope_hash))
+    def tell(self, rejection: Rejection) -> None:
+        """Produces a rejection, unless many wait to be told: it is provisional anyway."""
+        if len(self._producer) < REJECTIONS_WAITING_MAX:
+            key = bytes(rejection.envelope_hash)
+            self._producer.produce(self._rejections_topic, frame(rejection), key)
 
     async def run(self) -> None:
         """Publishes for ever. Raises KafkaException when the producer has failed for good."""

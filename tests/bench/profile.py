@@ -30,7 +30,7 @@ SHARE_SHOWN = 0.004
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ingest: take from Kafka", ("Ingest._open", "Ingest._poll")),
     ("open: decode and hash", ("validate_envelope",)),
-    ("hand over to signature workers", ("get_job", "VerificationPool", "_Worker.")),
+    ("hand over to signature workers", ("make_job", "VerificationPool", "_Worker.")),
     ("admit: membership, queue", ("Intake.admit",)),
     ("choose a set", ("Intake.choose",)),
     ("know and validate sets", ("TransactionSets.",)),
@@ -43,7 +43,7 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("SCP", ("Scp.", "Agreement.")),
     ("store (client's side)", ("Store.",)),
     ("publish", ("Publisher.",)),
-    ("overlay", ("Connection.", "Overlay.", "Node.on_message")),
+    ("overlay", ("Connection.", "Overlay.", "Peers.")),
     ("the rest of the herder", ("Herder.",)),
     ("loop, threads, the rest", ("",)),
 )

@@ -34,6 +34,7 @@ from streams.herder.proofs import Proofs
 from streams.ledger.admission import Candidate
 from streams.ledger.chain import ChainPosition, get_genesis_position, verify_record
 from streams.ledger.close import ClosedLedger
+from streams.node.metrics import Metrics
 from streams.node.private_http import PrivateHttp
 from tests.support.network import Network, get_key, make_economy
 from tests.support.servers import Servers
@@ -137,7 +138,9 @@ def run_core(world: World, port: int) -> contextlib.AbstractContextManager[str]:
     def get_status() -> dict[str, Any]:
         return {"sequence": world.network.ledger.header.sequence, "is_healthy": True}
 
-    server = PrivateHttp(TOKEN, world.proofs, get_status).get_server(f"127.0.0.1:{port}")
+    server = PrivateHttp(TOKEN, world.proofs, Metrics(), get_status).make_server(
+        f"127.0.0.1:{port}"
+    )
     return run_server(server, port)
 
 

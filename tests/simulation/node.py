@@ -1,8 +1,8 @@
 """One simulated node: the real herder, and the shell's part of performing what it says.
 
-What `streams/node/runner.py` does with sockets, PostgreSQL and Kafka is done here with the world's
-events and rows in memory, in the same order. A crash may come before any output: then the rest of
-the step and everything in memory are gone.
+What `streams/node/performer.py` does with sockets, PostgreSQL and Kafka is done here, in the same
+order, with the world's events and rows in memory. A crash may come before any output: then the rest
+of the step and everything in memory are gone.
 """
 
 from collections.abc import Callable, Sequence

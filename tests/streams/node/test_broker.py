@@ -7,13 +7,16 @@ from collections.abc import Awaitable, Callable
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from schemas.generated.common import Hash
+from streams.herder.herder import Herder
 from streams.herder.offsets import Offsets
-from streams.herder.signature_work import SignatureJob
 from streams.node.broker import AWAY, ask_until_answered
+from streams.node.inbox import Inbox
 from streams.node.ingest import Ingest
+from streams.node.metrics import Metrics
 from streams.node.publisher import Publisher
+from streams.node.rejections import Rejections
 from streams.node.verification import VerificationPool
+from tests.support.network import get_key, make_economy
 from tests.support.nowhere import NOWHERE, load_nothing
 
 
@@ -49,20 +52,16 @@ def test_nothing_is_asked_of_a_node_that_stops() -> None:
     assert ask_until_answered(ask, is_stopping) is None
 
 
-async def admit_nothing(_: object) -> None:
-    raise AssertionError("nothing can come from nowhere")
-
-
 def make_ingest() -> Ingest:
-    pool: VerificationPool[SignatureJob, int | None] = VerificationPool("nowhere:nothing", 0)
+    ledger = make_economy().ledger
+    offsets, publisher = Offsets(), Publisher(NOWHERE, "core1", load_nothing)
     return Ingest(
-        Hash(bytes(32)),
-        pool,
-        Offsets(),
-        admit=admit_nothing,
-        reject=lambda _, __: None,
-        is_known=lambda _: False,
-        has_room=lambda: True,
+        Herder(ledger, get_key("validator 0")),
+        Inbox(),
+        VerificationPool("nowhere:nothing", 0),
+        offsets,
+        Rejections(ledger, offsets, publisher, Metrics()),
+        transactions_max=8_000,
     )
 
 

@@ -1,7 +1,6 @@
 """Nodes, hostile peers and a man in the middle, over real sockets on 127.0.0.1."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 import uvloop
 from nacl.signing import SigningKey
 
+from infra.local.ports import choose_port
 from schemas.generated.common import PublicKey
 from streams.node.overlay.connection import Session, shake_hands
 from streams.node.overlay.interface import Address, OverlayConfig, Reason
@@ -110,9 +110,8 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """Not among those that Linux gives to outgoing connections, which may take it by chance."""
+    return choose_port(())
 
 
 @asynccontextmanager

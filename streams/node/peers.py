@@ -1,0 +1,94 @@
+"""What peers say, handed to the part it concerns, and their requests for stored ledgers. Shell.
+
+The overlay calls it (`interface.Handlers`); all that has to be decided goes to the herder.
+"""
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from schemas.codec import Malformed, decode, encode
+from schemas.generated.common import PublicKey
+from schemas.generated.overlay import (
+    CertificateReply,
+    CertificateRequest,
+    LedgerReply,
+    LedgerRequest,
+    Message,
+    Transactions,
+)
+from streams.herder.herder import Herder
+from streams.herder.lanes import Lane
+from streams.ledger.hashes import compute_hash
+from streams.node.inbox import Inbox
+from streams.node.ingest import Ingest
+from streams.node.overlay.interface import Address, MisbehaviourError, Reason
+from streams.node.store_thread import StoreThread
+
+REPLY_BYTES_MAX = 4 * 1024 * 1024
+
+log = structlog.get_logger()
+
+
+class Peers:
+    """`names` of the configured peers; `connected` are those there is a connection to; `send` is
+    the overlay's."""
+
+    def __init__(
+        self,
+        names: Mapping[PublicKey, str],
+        herder: Herder,
+        inbox: Inbox,
+        ingest: Ingest,
+        store: StoreThread,
+        send: Callable[[PublicKey, Lane, bytes], object],
+    ) -> None:
+        self.names = names
+        self.connected: set[PublicKey] = set()
+        self._herder = herder
+        self._inbox = inbox
+        self._ingest = ingest
+        self._store = store
+        self._send = send
+
+    async def on_message(self, peer: PublicKey, payload: bytes) -> None:
+        try:
+            message = decode(Message, payload)
+        except Malformed as error:
+            raise MisbehaviourError(str(error)) from None
+        await self._inbox.wait_for_room()
+        match message.body:
+            case LedgerRequest(first_sequence):
+                await self._answer_ledger_request(peer, first_sequence)
+            case CertificateRequest(sequence):
+                await self._answer_certificate_request(peer, sequence)
+            case Transactions(envelopes):
+                await self._ingest.offer([(compute_hash(each), each) for each in envelopes])
+            case _:
+                self._inbox.put(lambda now_ms: self._herder.receive(peer, message, now_ms))
+
+    async def _answer_ledger_request(self, peer: PublicKey, first: int) -> None:
+        records = await self._store.load_records(first, REPLY_BYTES_MAX)
+        replies = [LedgerReply(each.sequence, each.record) for each in records]
+        for reply in replies or [LedgerReply(first, None)]:
+            self._send(peer, Lane.REPLIES, encode(Message(reply)))
+
+    async def _answer_certificate_request(self, peer: PublicKey, sequence: int) -> None:
+        found = await self._store.run(self._store.store.load_certificate, sequence)
+        if found is not None:
+            reply = CertificateReply(sequence, *found)
+            self._send(peer, Lane.REPLIES, encode(Message(reply)))
+
+    def on_connected(self, peer: PublicKey) -> None:
+        self.connected.add(peer)
+        log.info("connected", peer=self.names.get(peer))
+        self._inbox.put(lambda now_ms: self._herder.connect(peer, now_ms))
+
+    def on_disconnected(self, peer: PublicKey, reason: Reason, detail: str) -> None:
+        self.connected.discard(peer)
+        self._inbox.put(lambda _: self._herder.disconnect(peer))
+        log.info("disconnected", peer=self.names.get(peer), reason=reason.name, detail=detail)
+
+    def on_refused(self, address: Address, reason: Reason, detail: str) -> None:
+        if reason is not Reason.UNREACHABLE:
+            log.warning("refused", address=address, reason=reason.name, detail=detail)
