@@ -30,6 +30,7 @@ check: setup  ## Style, types, imports, generated files.
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/python -m gateways.client.generate --check
+	$(BIN)/python -m infra.containers.generate --check
 	$(BIN)/python -m schemas.compatibility
 
 test: setup  ## All tests, with real servers.

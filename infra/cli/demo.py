@@ -61,7 +61,7 @@ async def _run(root: Path, *, keep: bool) -> None:
     finally:
         if not is_kept:
             with contextlib.suppress(FileNotFoundError):
-                destroy_deployment(root, report)
+                destroy_deployment(root, TABLE.servers, report)
 
 
 async def _tell(scenario: "Scenario") -> None:

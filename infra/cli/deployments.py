@@ -18,7 +18,7 @@ from infra.local.errors import LocalError, NotRunning
 if TYPE_CHECKING:
     from infra.local.launch import RunningDeployment
     from infra.local.place import Place
-    from infra.local.services import Service
+    from infra.local.rows import Service
 
 DataOption = Annotated[
     Path | None,
@@ -108,8 +108,8 @@ def _print_endpoints(running: "RunningDeployment", *, as_json: bool) -> None:
         print_json(endpoints)
         return
     print_text(f"data folder  {running.place.folder.root}")
-    print_text(f"Kafka        {endpoints['kafka']['bootstrap_servers']}")
-    print_text(f"PostgreSQL   {running.place.get_address('postgres')}")
+    for server in running.table.get_servers(running.profile):
+        print_text(f"{server.title:<12} {running.place.get_address(server.name)}")
     for name, service in endpoints["services"].items():
         print_text(f"{name:<12} {service['url']}")
 
@@ -131,6 +131,7 @@ def destroy(
 ) -> None:
     """Stop everything and delete the data folder, databases and keys included."""
     from infra.local.shutdown import destroy_deployment, open_deployment
+    from infra.local.table import TABLE
 
     root = get_root(data)
     open_deployment(root)
@@ -139,7 +140,7 @@ def destroy(
             raise LocalError(f"this would delete {root}: confirm with --yes")
         if not typer.confirm(f"Delete {root} with its databases and keys, for ever?", err=True):
             raise LocalError("nothing was deleted")
-    destroy_deployment(root, report)
+    destroy_deployment(root, TABLE.servers, report)
     if as_json:
         print_json({"destroyed": str(root)})
 
@@ -198,7 +199,7 @@ def get_status(root: Path) -> dict[str, Any]:
         ],
         "disks": [
             {"folder": str(d.folder), "free_bytes": d.free_bytes, "problem": d.problem}
-            for d in get_disks(place)
+            for d in get_disks(place, TABLE.get_servers(place.state.profile))
         ],
     }
 

@@ -13,7 +13,7 @@ from infra.cli.output import JsonOption, print_json, print_text, report
 from infra.local.errors import LocalError
 
 if TYPE_CHECKING:
-    from infra.local.services import Program
+    from infra.local.rows import Program
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The settings file (TOML).")]
 
@@ -77,7 +77,7 @@ def migrate(
 
 
 def _migrate_deployment(root: Path, applied: list[str]) -> None:
-    from infra.local import launch, shutdown
+    from infra.local import databases, shutdown
     from infra.local.supervisor import Control
     from infra.local.table import TABLE
 
@@ -88,7 +88,7 @@ def _migrate_deployment(root: Path, applied: list[str]) -> None:
         applied.append(line)
         report(line)
 
-    launch.migrate_databases(place, TABLE, TABLE.get_services(place.state.profile), note)
+    databases.migrate_databases(place, TABLE, TABLE.get_services(place.state.profile), note)
 
 
 def _migrate_service(service: str, config: Path, applied: list[str]) -> None:
@@ -106,8 +106,9 @@ def _migrate_service(service: str, config: Path, applied: list[str]) -> None:
 def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Check what this machine offers and say what to do. Exit code 1 if something is missing."""
     from infra.local.machine import check_machine
+    from infra.local.table import TABLE
 
-    checks = check_machine(get_root(data))
+    checks = check_machine(get_root(data), TABLE.servers)
     if as_json:
         print_json(
             [{"check": c.name, "ok": c.is_ok, "found": c.found, "do": c.remedy} for c in checks]

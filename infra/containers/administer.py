@@ -10,29 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.containers.place import ContainerPlace
-from infra.local import kafka, kafka_admin, launch, postgres
 from infra.local.errors import LocalError
 from infra.local.folders import DataFolder
-from infra.local.services import Table
+from infra.local.rows import Report, Table
 
 READY_S = 120.0
-Report = Callable[[str], None]
 
 
 def administer(root: Path, table: Table, report: Report) -> None:
     """`root`: what `prepare` wrote. Again is harmless. Raises LocalError."""
-    place = ContainerPlace(DataFolder(root))
-    administrator = kafka.get_administrator(place)
-    _wait("Kafka", lambda: kafka_admin.is_ready(administrator, 2.0))
-    roles = table.get_roles()
-    logins = [place.get_kafka_login(user) for user in roles]
-    kafka_admin.prepare(administrator, table.topics, roles, logins)
-    report("Kafka is prepared")
-    _wait("PostgreSQL", lambda: asyncio.run(postgres.is_ready(place)))
+    place = ContainerPlace(DataFolder(root), table)
     services = table.get_services("all")
-    launch.create_databases(place, services)
-    launch.migrate_databases(place, table, services, report)
-    report("PostgreSQL is prepared")
+    for server in table.get_servers("all"):
+        _wait(server.title, lambda: asyncio.run(server.is_ready(place)))  # noqa: B023
+        server.provide(place, table, services, report)
+        report(f"{server.title} is prepared")
 
 
 def _wait(name: str, is_ready: Callable[[], bool]) -> None:

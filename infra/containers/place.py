@@ -11,23 +11,31 @@ from pathlib import Path
 
 import msgspec
 
-from infra.local import kafka, ports
+from infra.local import ports
 from infra.local.folders import DataFolder, write_private
-from infra.local.kafka import ADMINISTRATOR, BROKER, BROKER_USER, CLIENTS, CONTROLLER, MORE_CLIENTS
 from infra.local.launch import describe_deployment
-from infra.local.network import PAIRS, get_genesis_file
+from infra.local.network import get_genesis_file
 from infra.local.place import Place
-from infra.local.postgres import SUPERUSER
-from infra.local.services import Service, Table
+from infra.local.rows import Service, Table
 from infra.local.toml import encode_toml
 
-PORTS = {"http": 8000, "overlay": 8001, "postgres": 5432, "kafka": 9092, "broker": 9093}
-CONTROLLER_PORT, HOST_PORT = 9094, 9095
-PUBLISHED = ("kafka", *(f"gateway{pair}.http" for pair in PAIRS))
+SERVICE_PORTS = {"http": 8000, "overlay": 8001}
 SETTINGS = "settings.toml"
 INSIDE = Path("/run/secrets")
 IMAGE_USER = 10001
-"""Of tokend's image: where root prepares a deployment, its services run as this user."""
+"""The user of tokend's image: services run as this user if root prepared the deployment."""
+
+
+def get_published_ports(table: Table) -> dict[str, int]:
+    """The ports that users outside reach, by name, with their numbers in the containers."""
+    servers = {s.name: s.container.published_port for s in table.servers}
+    services = {f"{s.name}.http": SERVICE_PORTS["http"] for s in table.services if s.is_public}
+    return {**{name: port for name, port in servers.items() if port is not None}, **services}
+
+
+def get_variable(name: str) -> str:
+    """The variable of compose.yaml for the host's port of `name`."""
+    return f"{name.partition('.')[0].replace('-', '_').upper()}_PORT"
 
 
 class ContainerPlace(Place):
@@ -36,37 +44,51 @@ class ContainerPlace(Place):
     `state.ports` are those that the host publishes on 127.0.0.1.
     """
 
+    def __init__(self, folder: DataFolder, table: Table) -> None:
+        super().__init__(folder)
+        self._ports = {name: port for s in table.servers for name, port in s.ports.items()}
+        self._published = frozenset(get_published_ports(table))
+
+    @property
+    def listen_host(self) -> str:
+        return "0.0.0.0"  # noqa: S104  # of the container, which publishes on 127.0.0.1
+
     def get_port(self, name: str) -> int:
-        return PORTS[name.rpartition(".")[2]]
+        return self._ports.get(name) or SERVICE_PORTS[name.rpartition(".")[2]]
 
     def get_address(self, name: str) -> str:
         return f"{name.partition('.')[0]}:{self.get_port(name)}"
 
     def get_url(self, name: str) -> str:
-        """Gateways have the address that users know; the others are for their own network."""
-        if name in PUBLISHED:
-            return f"http://{self.get_published(name)}"
-        return super().get_url(name)
+        """Public services have the address that users know; the others that of their network."""
+        published = self.get_published(name)
+        return super().get_url(name) if published is None else f"http://{published}"
 
-    def get_published(self, name: str) -> str:
+    def get_published(self, name: str) -> str | None:
         """HOST:PORT on the machine that runs the containers; free when it is first asked for."""
+        if name not in self._published:
+            return None
         if name not in self.state.ports:
             self.state.ports[name] = ports.choose_port(self.state.ports.values())
         return f"127.0.0.1:{self.state.ports[name]}"
 
 
 def prepare(root: Path, table: Table) -> ContainerPlace:
-    """Keys, genesis, settings and secrets of a whole deployment, once; again it writes the same."""
+    """Writes keys, genesis, settings and secrets of a deployment. Again it writes the same."""
     folder = DataFolder(root.resolve())
     folder.make(is_shared=False)
-    place = ContainerPlace(folder)
+    place = ContainerPlace(folder, table)
+    place.state.profile = "all"
     table.prepare(place)
     services = table.get_services("all")
     for service in services:
         _write_service(place, service)
-    _write_servers(place)
+    for server in table.servers:
+        home = place.get_service_folder(server.name)
+        for name, content in server.get_container_files(place).items():
+            write_private(home / name, content)
     _write_endpoints(place, table, services)
-    _write_environment(place)
+    _write_environment(place, table)
     place.save()
     if os.geteuid() == 0:
         _give_away(folder.root)
@@ -85,44 +107,23 @@ def _write_service(place: ContainerPlace, service: Service) -> None:
     write_private(home / SETTINGS, text.encode())
 
 
-def _write_servers(place: ContainerPlace) -> None:
-    passwords = {user: place.get_secret(f"kafka.{user}") for user in (BROKER_USER, ADMINISTRATOR)}
-    listeners = {
-        CLIENTS: place.get_address("kafka"),
-        BROKER: place.get_address("kafka.broker"),
-        CONTROLLER: f"kafka:{CONTROLLER_PORT}",
-        MORE_CLIENTS: f"kafka:{HOST_PORT}",
-    }
-    advertised = {MORE_CLIENTS: place.get_published("kafka")}
-    settings = kafka.encode_settings(listeners, Path("/var/lib/kafka/data"), passwords, advertised)
-    write_private(place.get_service_folder("kafka") / "server.properties", settings.encode())
-    password = place.get_secret(f"postgres.{SUPERUSER}")
-    write_private(place.get_service_folder("postgres") / "password", password.encode())
-
-
 def _write_endpoints(place: ContainerPlace, table: Table, services: tuple[Service, ...]) -> None:
-    content = describe_deployment(place, table, services)
-    content["kafka"] = {**content["kafka"], "bootstrap_servers": place.get_published("kafka")}
-    del content["postgres"]  # which is not published
+    content = describe_deployment(place, table, table.get_servers("all"), services)
     text = msgspec.json.format(msgspec.json.encode(content)) + b"\n"
     write_private(place.folder.endpoints_file, text)
 
 
-def _write_environment(place: ContainerPlace) -> None:
-    """What compose.yaml wants to know: `docker-compose --env-file`. Nothing in it is secret."""
-    user = os.geteuid() or IMAGE_USER
+def _write_environment(place: ContainerPlace, table: Table) -> None:
+    """The variables of compose.yaml: `docker-compose --env-file`. Nothing in them is secret."""
+    published = {get_variable(n): place.get_published(n) for n in get_published_ports(table)}
     variables: Mapping[str, object] = {
         "DATA": place.folder.root,
-        "SERVICE_USER": user,
-        "CLUSTER_ID": place.state.kafka_cluster_id,
-        **{f"{name.partition('.')[0].upper()}_PORT": _get_port(place, name) for name in PUBLISHED},
+        "SERVICE_USER": os.geteuid() or IMAGE_USER,
+        **{k: v for s in table.servers for k, v in s.get_container_variables(place).items()},
+        **{name: str(address).rpartition(":")[2] for name, address in published.items()},
     }
     text = "".join(f"{name}={value}\n" for name, value in variables.items())
     write_private(place.folder.root / "compose.env", text.encode())
-
-
-def _get_port(place: ContainerPlace, name: str) -> str:
-    return place.get_published(name).partition(":")[2]
 
 
 def _give_away(root: Path) -> None:

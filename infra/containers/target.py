@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra.containers.place import INSIDE, PORTS, SETTINGS
+from infra.containers.place import INSIDE, SERVICE_PORTS, SETTINGS
 from infra.demo.target import Replayed, Target
 from infra.local.errors import LocalError
 from infra.local.folders import DataFolder
@@ -58,7 +58,7 @@ class ContainerTarget(Target):
     def get_address(self, core: str) -> str:
         """On the containers' own network, which their host can reach."""
         address = self._inspect(core, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
-        return f"{address}:{PORTS['http']}"
+        return f"{address}:{SERVICE_PORTS['http']}"
 
     def kill(self, name: str) -> None:
         self._compose("kill", name)

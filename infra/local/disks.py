@@ -4,10 +4,12 @@ Knows folders only, nothing about the servers that fill them.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.place import Place
+from infra.local.rows import Server
 
 # Kafka preallocates 10 MiB for an index, PostgreSQL writes its log in files of 16 MiB.
 FREE_BYTES_MIN = 32 * 1024 * 1024
@@ -30,9 +32,10 @@ class Disk:
         )
 
 
-def get_disks(place: Place) -> list[Disk]:
-    """Where Kafka, PostgreSQL and the logs stand."""
-    folders = (place.folder.kafka, Path(place.state.postgres_folder), place.folder.logs)
+def get_disks(place: Place, servers: Sequence[Server]) -> list[Disk]:
+    """Where the servers' data and the logs stand."""
+    folders = [each for server in servers for each in server.get_folders(place)]
+    folders.append(place.folder.logs)
     return [Disk(folder, _get_free_bytes(folder)) for folder in folders]
 
 

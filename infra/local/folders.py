@@ -30,13 +30,18 @@ def make_password() -> str:
 
 
 class State(msgspec.Struct, kw_only=True):
-    """What a data folder remembers from one start to the next. Nothing in it is secret."""
+    """What a data folder remembers from one start to the next. Nothing in it is secret.
 
-    version: int = 1
+    `identity`: 128 random bits, made with the folder. `outside`: the PostgreSQL servers whose
+    databases stand outside the folder (see `postgres.choose_folder`).
+    """
+
+    version: int = 2
+    identity: str
     kafka_cluster_id: str
     profile: str = ""
     ports: dict[str, int] = {}
-    postgres_folder: str = ""
+    outside: list[str] = []
     socket_folder: str = ""
 
 
@@ -88,7 +93,8 @@ class DataFolder:
             return msgspec.json.decode(self.state_file.read_bytes(), type=State)
         except FileNotFoundError:
             # Kafka's tools would take an id that begins with a dash for an option.
-            return State(kafka_cluster_id="A" + secrets.token_urlsafe(16)[1:])
+            cluster_id = "A" + secrets.token_urlsafe(16)[1:]
+            return State(identity=secrets.token_hex(16), kafka_cluster_id=cluster_id)
         except msgspec.MsgspecError:
             raise LocalError(
                 f"{self.state_file} is damaged: remove the deployment with `tokend destroy` "

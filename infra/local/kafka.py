@@ -1,25 +1,30 @@
 """Kafka for one deployment: a single broker in KRaft mode, its settings, its data folder.
 
-Three listeners, none of them open: clients log in by SCRAM; the broker itself and the administrator
-by passwords that stand in the broker's own settings file, because users made by SCRAM exist only
-once somebody has logged in to make them. Knows nothing of topics and users.
+All three listeners require a log-in. Clients use SCRAM. The broker itself and the administrator use
+passwords from the broker's own settings file, because SCRAM users exist only after somebody has
+logged in to create them.
 """
 
+import asyncio
 import shutil
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from infra.local import kafka_admin, ports
 from infra.local.commands import run_tool
 from infra.local.errors import LocalError
 from infra.local.folders import KAFKA_ARCHIVE, KAFKA_JARS, PROJECT, write_private
 from infra.local.place import Place
+from infra.local.rows import USERS, Check, Container, Report, Server, Service, Table
 from schemas.settings import LIBRDKAFKA_SETTINGS, SASL_MECHANISM, SECURITY_PROTOCOL
 from schemas.topics import MESSAGE_BYTES_MAX
 
 CLIENTS, BROKER, CONTROLLER = "CLIENTS", "BROKER", "CONTROLLER"
 MORE_CLIENTS = "HOST"
-"""Where clients reach the broker by another address than by CLIENTS, they need a listener."""
+"""The listener for clients that reach the broker by another address than that of CLIENTS."""
+PUBLISHED_PORT = 9095
 BROKER_USER, ADMINISTRATOR = "broker", "administrator"
 LOG_SETTINGS = PROJECT / "infra" / "kafka" / "log4j2.properties"
 
@@ -40,7 +45,7 @@ JVM_OPTIONS = (
     "--enable-native-access=ALL-UNNAMED",
 )
 
-# What does not depend on the deployment. One broker has nobody to replicate to.
+# The settings that are the same everywhere. A single broker does not replicate.
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -195,9 +200,12 @@ async def make_storage(place: Place) -> None:
     new.rename(folder)
 
 
+def _get_passwords(place: Place) -> dict[str, str]:
+    return {user: place.get_secret(f"kafka.{user}") for user in (BROKER_USER, ADMINISTRATOR)}
+
+
 def _write_settings(place: Place, file: Path, log_folder: Path) -> None:
-    passwords = {user: place.get_secret(f"kafka.{user}") for user in (BROKER_USER, ADMINISTRATOR)}
-    text = encode_settings(get_listeners(place), log_folder, passwords)
+    text = encode_settings(get_listeners(place), log_folder, _get_passwords(place))
     write_private(file, text.encode())
 
 
@@ -210,3 +218,83 @@ def get_command(place: Place) -> tuple[str, ...]:
         "kafka.Kafka",
         str(get_settings_file(place)),
     )
+
+
+class KafkaServer(Server):
+    """The row of the broker, whose topics, users and access lists follow from the table."""
+
+    title = "Kafka"
+    container = Container(
+        compose={
+            "image": "${KAFKA_IMAGE:-local/tokend-kafka}",
+            "user": "${SERVICE_USER}:0",
+            "environment": {"CLUSTER_ID": "${CLUSTER_ID}"},
+        },
+        secrets="/mnt/shared/config",
+        data="/var/lib/kafka/data",
+        published_port=PUBLISHED_PORT,
+    )
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        return {"kafka": 9092, "kafka.broker": 9093, "kafka.controller": 9094}
+
+    async def prepare(self, place: Place, report: Report) -> tuple[str, ...]:
+        await make_storage(place)
+        return get_command(place)
+
+    async def is_ready(self, place: Place) -> bool:
+        # The port first: a client that is refused waits longer than we want to.
+        if not await asyncio.to_thread(ports.is_open, place.get_address("kafka.broker")):
+            return False
+        return await asyncio.to_thread(kafka_admin.is_ready, get_administrator(place), 1.0)
+
+    def provide(
+        self, place: Place, table: Table, services: Sequence[Service], report: Report
+    ) -> None:
+        """For all services there are, so that access lists do not depend on the profile."""
+        roles = table.get_roles()
+        logins = [place.get_kafka_login(user) for user in roles]
+        kafka_admin.prepare(get_administrator(place), table.topics, roles, logins)
+
+    def get_folders(self, place: Place) -> tuple[Path, ...]:
+        return (place.folder.kafka,)
+
+    def describe(self, place: Place) -> Mapping[str, Any] | None:
+        return {
+            **place.get_kafka_settings(USERS),
+            "bootstrap_servers": place.get_published("kafka"),
+            "security_protocol": SECURITY_PROTOCOL,
+            "sasl_mechanism": SASL_MECHANISM,
+        }
+
+    def check_machine(self) -> tuple[Check, ...]:
+        return _check_java(), _check_jars()
+
+    def get_container_files(self, place: Place) -> Mapping[str, bytes]:
+        listeners = {**get_listeners(place), MORE_CLIENTS: f"kafka:{PUBLISHED_PORT}"}
+        advertised = {MORE_CLIENTS: str(place.get_published("kafka"))}
+        log_folder = Path(self.container.data)
+        text = encode_settings(listeners, log_folder, _get_passwords(place), advertised)
+        return {"server.properties": text.encode()}
+
+    def get_container_variables(self, place: Place) -> Mapping[str, str]:
+        return {"CLUSTER_ID": place.state.kafka_cluster_id}
+
+
+def _check_java() -> Check:
+    java = get_java()
+    try:
+        done = subprocess.run([java, "-version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return Check("Java", False, f"{java} does not run", "run `make setup`")
+    return Check("Java", True, done.stderr.partition("\n")[0])
+
+
+def _check_jars() -> Check:
+    try:
+        get_jvm_command()
+    except LocalError as error:
+        return Check("Kafka", False, "missing", str(error))
+    quick = "with" if KAFKA_ARCHIVE.exists() else "without"
+    return Check("Kafka", True, f"fetched, {quick} quick start")

@@ -18,7 +18,7 @@ from infra.local.commands import DIES_WITH_PARENT
 from infra.local.errors import LocalError
 from infra.local.folders import KAFKA_ARCHIVE, DataFolder
 from infra.local.place import Place
-from infra.local.services import USERS
+from infra.local.rows import USERS
 from schemas.settings import KafkaSettings
 from schemas.topics import INGEST_TOPIC, Grant, Operation, Resource
 

@@ -1,7 +1,7 @@
-"""Starts a deployment: folder, lock, servers, databases, topics, then services tier by tier.
+"""Starts a deployment: folder, lock, supervisor, servers, then services tier by tier.
 
-The one place that knows the order of things. Reports progress through a function it is given;
-writes to no terminal itself.
+The one place that knows the order of things; it knows no server and no service by name. Progress
+goes to a function given by the caller.
 """
 
 import asyncio
@@ -9,33 +9,25 @@ import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from infra.local import (
-    kafka,
-    kafka_admin,
-    migrations,
-    postgres,
-    postgres_admin,
-    processes,
-    supervisor,
-)
-from infra.local.accounts import Account, get_server_account
+from infra.local import processes, supervisor
+from infra.local.accounts import get_server_account
 from infra.local.errors import LocalError, NotRunning
 from infra.local.folders import DataFolder, write_private
 from infra.local.health import is_healthy
 from infra.local.lock import Lock, take_lock
 from infra.local.logs import get_tail
 from infra.local.place import Place
-from infra.local.services import SERVERS, USERS, Service, Table
-from infra.local.shutdown import Report, stop_processes
+from infra.local.rows import Report, Server, Service, Table
+from infra.local.shutdown import stop_processes
 from infra.local.supervisor import Control, ProcessState, Program
 from infra.local.toml import encode_toml
-from schemas.settings import SASL_MECHANISM, SECURITY_PROTOCOL
 
 READY_S = 120.0
+Result = TypeVar("Result")
 
 # States of a process that was asked to start and did not stay.
 ENDED = ("BACKOFF", "EXITED", "FATAL", "STOPPED")
@@ -74,71 +66,54 @@ async def start_deployment(
     Whatever goes wrong or interrupts it, nothing is left running. Raises LocalError.
     """
     folder = DataFolder(root.resolve())
-    account = get_server_account()
-    folder.make(is_shared=account is not None)
+    folder.make(is_shared=get_server_account() is not None)
     lock = take_lock(folder.lock_file)
     try:
         left = processes.end_processes(folder.root)
         if left:
             report(f"ended {len(left)} processes that a killed supervisor had left")
-        return await _start(Place(folder), table, profile, report, lock, account, is_detached)
+        return await _start(Place(folder), table, profile, report, lock, is_detached=is_detached)
     except BaseException:
         lock.release()
         raise
 
 
 async def _start(
-    place: Place,
-    table: Table,
-    profile: str,
-    report: Report,
-    lock: Lock,
-    account: Account | None,
-    is_detached: bool,
+    place: Place, table: Table, profile: str, report: Report, lock: Lock, *, is_detached: bool
 ) -> RunningDeployment:
-    services = table.get_services(profile)
-    _choose_ports(place, services, report)
+    servers, services = table.get_servers(profile), table.get_services(profile)
+    _choose_ports(place, servers, services, report)
     place.state.profile = profile
     supervisor.choose_socket_folder(place)
-    database_folder = postgres.choose_folder(place, account)
     place.save()
-    if database_folder.parent != place.folder.root:
-        report(f"databases are in {database_folder}, which PostgreSQL's user can enter")
-    chosen = postgres.choose_installation(database_folder)
-    installation = await asyncio.to_thread(
-        postgres.make_reachable, chosen, database_folder, account
-    )
-    if installation != chosen:
-        report(f"PostgreSQL is copied to {installation.binaries}, which its user can enter")
-    postgres_command = postgres.get_command(
-        installation, database_folder, place.get_port("postgres"), account
-    )
+    commands = await _together(*(server.prepare(place, report) for server in servers))
     programs = [
-        Program("kafka", SERVERS, 0, kafka.get_command(place)),
-        Program("postgres", SERVERS, 0, postgres_command, stop_signal="INT"),
-        *(_get_program(place, table, service) for service in services),
+        Program(each.name, each.tier, table.tiers.index(each.tier), command, each.stop_signal)
+        for each, command in zip(servers, commands, strict=True)
     ]
+    programs += [_get_program(place, table, service) for service in services]
     child = supervisor.start(place, programs, lock=lock.descriptor, is_detached=is_detached)
     try:
         await _wait_for_supervisor(place, child)
-        await _together(
-            _start_kafka(place, table, report),
-            _start_postgres(place, table, services, installation, account, report),
-        )
+        for tier in dict.fromkeys(server.tier for server in servers):
+            members = [server for server in servers if server.tier == tier]
+            await _together(*(_start_server(place, table, s, services, report) for s in members))
         await _start_services(place, table, services, report)
-        _write_endpoints(place, table, services)
+        _write_endpoints(place, table, servers, services)
     except BaseException:
         stop_processes(place, child, report)
         raise
     return RunningDeployment(place, table, profile, lock, child)
 
 
-def _choose_ports(place: Place, services: Sequence[Service], report: Report) -> None:
+def _choose_ports(
+    place: Place, servers: Sequence[Server], services: Sequence[Service], report: Report
+) -> None:
     place.replace_taken_ports(sorted(place.state.ports))
     for name, (old, new) in place.moved_ports.items():
         report(f"port {old} is taken by another program: {name} moves to {new}")
-    servers = ("kafka", "kafka.broker", "kafka.controller", "postgres")
-    for name in (*servers, *(f"{s.name}.http" for s in services)):
+    names = [name for server in servers for name in server.ports]
+    for name in (*names, *(f"{service.name}.http" for service in services)):
         place.get_port(name)
 
 
@@ -165,63 +140,13 @@ async def _wait_for_supervisor(place: Place, child: "subprocess.Popen[bytes]") -
                 return
 
 
-async def _start_kafka(place: Place, table: Table, report: Report) -> None:
-    await kafka.make_storage(place)
-    administrator = kafka.get_administrator(place)
-
-    async def is_ready() -> bool:
-        # The port first: a client that is refused waits longer than we want to.
-        if not await _is_open(place.get_port("kafka.broker")):
-            return False
-        return await asyncio.to_thread(kafka_admin.is_ready, administrator, 1.0)
-
-    await asyncio.to_thread(Control(place).start, "kafka")
-    await _wait_until_ready(place, "kafka", is_ready)
-    roles = table.get_roles()
-    logins = [place.get_kafka_login(user) for user in roles]
-    await asyncio.to_thread(kafka_admin.prepare, administrator, table.topics, roles, logins)
-    report(f"Kafka is ready on {place.get_address('kafka')}")
-
-
-async def _start_postgres(
-    place: Place,
-    table: Table,
-    services: Sequence[Service],
-    installation: postgres.Installation,
-    account: Account | None,
-    report: Report,
+async def _start_server(
+    place: Place, table: Table, server: Server, services: Sequence[Service], report: Report
 ) -> None:
-    folder = Path(place.state.postgres_folder)
-    password = place.get_secret(f"postgres.{postgres.SUPERUSER}")
-    await postgres.make_cluster(installation, folder, password, account)
-    await asyncio.to_thread(Control(place).start, "postgres")
-    await _wait_until_ready(place, "postgres", lambda: postgres.is_ready(place))
-    await asyncio.to_thread(create_databases, place, services)
-    report(f"PostgreSQL {installation.version} is ready on {place.get_address('postgres')}")
-    await asyncio.to_thread(migrate_databases, place, table, services, report)
-
-
-def create_databases(place: Place, services: Sequence[Service]) -> None:
-    superuser_url = postgres.get_superuser_url(place)
-    names = [service.name for service in services if service.has_database]
-    passwords = {name: place.get_secret(f"postgres.{name}") for name in names}
-    postgres_admin.create_databases(superuser_url, passwords)
-    for service in services:
-        if service.reads is not None:
-            postgres_admin.let_read(superuser_url, service.reads, service.name)
-
-
-def migrate_databases(
-    place: Place, table: Table, services: Sequence[Service], report: Report
-) -> None:
-    """Runs the migrations of every service that has a database."""
-    for service in services:
-        folder = table.programs[service.program].migrations
-        if not service.has_database or folder is None:
-            continue
-        url = place.get_database_url(service.name)
-        for name in migrations.apply_migrations(url, folder):
-            report(f"database {service.name}: applied {name}")
+    await asyncio.to_thread(Control(place).start, server.name)
+    await _wait_until_ready(place, server.name, lambda: server.is_ready(place))
+    await asyncio.to_thread(server.provide, place, table, services, report)
+    report(f"{server.title} is ready on {place.get_address(server.name)}")
 
 
 async def _start_services(
@@ -268,43 +193,34 @@ async def _wait_until_ready(
         ) from None
 
 
-async def _is_open(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
-
-
-async def _together(*jobs: Awaitable[None]) -> None:
+async def _together(*jobs: Awaitable[Result]) -> list[Result]:
     """Runs jobs at once; the first failure cancels the others and is raised as it is."""
     tasks = [asyncio.ensure_future(job) for job in jobs]
     try:
-        await asyncio.gather(*tasks)
+        return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _write_endpoints(place: Place, table: Table, services: Sequence[Service]) -> None:
-    content = describe_deployment(place, table, services)
+def _write_endpoints(
+    place: Place, table: Table, servers: Sequence[Server], services: Sequence[Service]
+) -> None:
+    content = describe_deployment(place, table, servers, services)
     text = msgspec.json.format(msgspec.json.encode(content)) + b"\n"
     write_private(place.folder.endpoints_file, text)
 
 
-def describe_deployment(place: Place, table: Table, services: Sequence[Service]) -> dict[str, Any]:
+def describe_deployment(
+    place: Place, table: Table, servers: Sequence[Server], services: Sequence[Service]
+) -> dict[str, Any]:
     """The content of endpoints.json, for scripts: names files of secrets, holds none."""
+    described = {server.name: server.describe(place) for server in servers}
     return {
         "profile": place.state.profile,
         "data_folder": str(place.folder.root),
-        "kafka": {
-            **place.get_kafka_settings(USERS),
-            "security_protocol": SECURITY_PROTOCOL,
-            "sasl_mechanism": SASL_MECHANISM,
-        },
-        "postgres": {"host": "127.0.0.1", "port": place.get_port("postgres")},
+        **{name: each for name, each in described.items() if each is not None},
         "topics": [topic.name for topic in table.topics],
         "services": {s.name: {"url": place.get_url(f"{s.name}.http")} for s in services},
         **table.describe(place),

@@ -5,39 +5,25 @@ import os
 import platform
 import resource
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from infra.local import kafka, ports, postgres
+from infra.local import ports
 from infra.local.errors import LocalError
-from infra.local.folders import KAFKA_ARCHIVE, DataFolder
+from infra.local.folders import DataFolder
+from infra.local.rows import Check, Server
 
 GIB = 1024**3
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line. `remedy` says what to do if it is not ok."""
-
-    name: str
-    is_ok: bool
-    found: str
-    remedy: str = ""
-
-
-def check_machine(root: Path) -> list[Check]:
-    """All checks, for a deployment on data folder `root`. Changes nothing and needs no network."""
+def check_machine(root: Path, servers: Sequence[Server]) -> list[Check]:
+    """All checks for a deployment on `root`. Changes nothing and needs no network."""
     checks: tuple[Callable[[], Check], ...] = (
         _check_system,
         _check_python,
         _check_packages,
         _check_tools,
-        _check_java,
-        _check_kafka,
-        _check_postgres,
         lambda: _check_data_folder(root),
         lambda: _check_disk(root),
         _check_memory,
@@ -45,7 +31,8 @@ def check_machine(root: Path) -> list[Check]:
         lambda: _check_ports(root),
         _check_clock,
     )
-    return [check() for check in checks]
+    needed = [check for server in servers for check in server.check_machine()]
+    return [check() for check in checks] + needed
 
 
 def _check_system() -> Check:
@@ -85,29 +72,6 @@ def _check_tools() -> Check:
     missing = [tool for tool in tools if shutil.which(tool) is None]
     found = f"missing: {', '.join(missing)}" if missing else ", ".join(tools)
     return Check("tools", not missing, found, "install the package util-linux")
-
-
-def _check_java() -> Check:
-    java = kafka.get_java()
-    try:
-        done = subprocess.run([java, "-version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return Check("Java", False, f"{java} does not run", "run `make setup`")
-    return Check("Java", True, done.stderr.partition("\n")[0])
-
-
-def _check_kafka() -> Check:
-    try:
-        kafka.get_jvm_command()
-    except LocalError as error:
-        return Check("Kafka", False, "missing", str(error))
-    quick = "with" if KAFKA_ARCHIVE.exists() else "without"
-    return Check("Kafka", True, f"fetched, {quick} quick start")
-
-
-def _check_postgres() -> Check:
-    found = [str(i.version) for i in postgres.find_installations()]
-    return Check("PostgreSQL", bool(found), ", ".join(found) or "missing", "run `make setup`")
 
 
 def _get_existing(path: Path) -> Path:

@@ -15,7 +15,7 @@ from nacl.utils import random
 from infra.local.folders import PROJECT
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
-from infra.local.services import Program, Service
+from infra.local.rows import Program, Service
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
 from schemas.topics import (
     INGEST_TOPIC,
@@ -125,7 +125,7 @@ def _get_core_row(core: str) -> Service:
         tier=CORE,
         program="core",
         get_settings=lambda place: _get_core_settings(place, core),
-        has_database=True,
+        database="postgres",
         health_path="/health",
         status_path="/status",
         get_token=lambda place: _get_token_file(place, core).read_text().strip(),
@@ -163,7 +163,7 @@ def _get_processor_row(pair: str, core: str) -> Service:
         tier=HORIZON,
         program="horizon-processor",
         get_settings=lambda place: get_processor_settings(place, pair, core),
-        has_database=True,
+        database="postgres",
     )
 
 
@@ -186,6 +186,7 @@ def _get_gateway_row(pair: str, core: str) -> Service:
         tier=GATEWAYS,
         program="horizon-gateway",
         get_settings=lambda place: {
+            "host": place.listen_host,
             "port": place.get_port(f"gateway{pair}.http"),
             "public_url": place.get_url(f"gateway{pair}.http"),
             "genesis_file": str(get_genesis_file(place)),
@@ -197,10 +198,11 @@ def _get_gateway_row(pair: str, core: str) -> Service:
                 "token_file": str(_get_token_file(place, core)),
             },
         },
-        has_database=True,
-        reads=f"horizon{pair}",
+        database="postgres",
+        reads=(f"horizon{pair}",),
         health_path="/ready",
         status_path="/health",
+        is_public=True,
     )
 
 

@@ -34,8 +34,17 @@ class Place:
             self.state.ports[name] = ports.choose_port(self.state.ports.values())
         return self.state.ports[name]
 
+    @property
+    def listen_host(self) -> str:
+        """The address on which services listen."""
+        return "127.0.0.1"
+
     def get_address(self, name: str) -> str:
         return f"127.0.0.1:{self.get_port(name)}"
+
+    def get_published(self, name: str) -> str | None:
+        """HOST:PORT for users outside; None if they cannot reach `name`."""
+        return self.get_address(name)
 
     def get_url(self, name: str) -> str:
         return f"http://{self.get_address(name)}"
@@ -55,13 +64,13 @@ class Place:
             bootstrap_servers=self.get_address("kafka"), user=user, password=password
         )
 
-    def get_database_url(self, name: str, role: str | None = None) -> str:
-        """The URL of database `name` for `role`, its owner unless another is named. It holds the
-        role's password: never to be shown.
+    def get_database_url(self, name: str, role: str | None = None, server: str = "postgres") -> str:
+        """The URL of database `name` on `server` for `role`, by default the database's owner. It
+        holds the role's password: never to be shown.
         """
         user = role or name
-        password = quote(self.get_secret(f"postgres.{user}"), safe="")
-        return f"postgresql://{user}:{password}@{self.get_address('postgres')}/{name}"
+        password = quote(self.get_secret(f"{server}.{user}"), safe="")
+        return f"postgresql://{user}:{password}@{self.get_address(server)}/{name}"
 
     def get_secret(self, name: str) -> str:
         return self.folder.get_secret(name)

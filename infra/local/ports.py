@@ -24,6 +24,16 @@ def is_free(port: int) -> bool:
     return True
 
 
+def is_open(address: str, timeout_s: float = 1.0) -> bool:
+    """Whether something listens at HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout_s).close()
+    except OSError:
+        return False
+    return True
+
+
 def choose_port(taken: Iterable[int]) -> int:
     """A port that is free now and not among `taken`."""
     excluded = frozenset(taken)

@@ -1,27 +1,34 @@
 """PostgreSQL for one deployment: binaries, data folder, settings.
 
-Clients come over TCP with SCRAM passwords; there is no unix socket, so no path is too long for it.
-Knows no database and no user but the superuser, who is for `tokend up` alone.
+Clients connect over TCP with SCRAM passwords; a unix socket's path could be too long. The superuser
+is for `tokend up` alone. Databases and other users are in `databases`.
 """
 
+import asyncio
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
 import shutil
-import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from infra.local.accounts import Account
+from infra.local import databases
+from infra.local.accounts import Account, get_server_account
 from infra.local.commands import run_tool
 from infra.local.errors import LocalError
 from infra.local.folders import write_private
 from infra.local.place import Place
+from infra.local.rows import SERVERS, Check, Container, Report, Server, Service, Table
 
+NAME = "postgres"
 SUPERUSER = "postgres"
 SYSTEM_BINARIES = Path("/usr/lib/postgresql")
 
-# Where root's databases go when PostgreSQL's user cannot reach the data folder.
+# Where root's databases stand when PostgreSQL's user cannot reach the data folder: in a folder for
+# each deployment, named by its identity.
 REACHABLE = Path("/var/lib/tokend-databases")
 
 # For many small commits that must not be lost, on one machine shared with everything else.
@@ -101,16 +108,26 @@ def choose_installation(database_folder: Path) -> Installation:
     )
 
 
-def choose_folder(place: Place, account: Account | None) -> Path:
-    """Where the databases stand: in the data folder, if PostgreSQL's user can get there."""
-    if not place.state.postgres_folder:
-        folder = place.folder.root / "postgres"
-        if account is not None and not account.can_pass_to(place.folder.root):
-            REACHABLE.mkdir(mode=0o711, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=REACHABLE)) / "postgres"
-            folder.parent.chmod(0o711)
-        place.state.postgres_folder = str(folder)
-    return Path(place.state.postgres_folder)
+def get_folder(place: Place, name: str = NAME) -> Path:
+    """Where the databases of server `name` stand: in the data folder, or where `choose_folder` has
+    put them.
+    """
+    parent = REACHABLE / place.state.identity if name in place.state.outside else place.folder.root
+    return parent / name
+
+
+def choose_folder(place: Place, account: Account | None, name: str = NAME) -> Path:
+    """Decides where the databases stand: in the data folder, if PostgreSQL's user can get there."""
+    folder = get_folder(place, name)
+    if name in place.state.outside or (folder / "PG_VERSION").exists():
+        return folder
+    if account is not None and not account.can_pass_to(place.folder.root):
+        place.state.outside.append(name)
+        folder = get_folder(place, name)
+        for parent in (REACHABLE, folder.parent):
+            parent.mkdir(mode=0o711, exist_ok=True)
+            parent.chmod(0o711)
+    return folder
 
 
 def make_reachable(
@@ -188,18 +205,18 @@ def get_command(
     )
 
 
-def get_superuser_url(place: Place) -> str:
-    password = place.get_secret(f"postgres.{SUPERUSER}")
-    return f"postgresql://{SUPERUSER}:{password}@{place.get_address('postgres')}/postgres"
+def get_superuser_url(place: Place, name: str = NAME) -> str:
+    password = place.get_secret(f"{name}.{SUPERUSER}")
+    return f"postgresql://{SUPERUSER}:{password}@{place.get_address(name)}/postgres"
 
 
-async def is_ready(place: Place) -> bool:
+async def is_ready(place: Place, name: str = NAME) -> bool:
     """Whether the server takes our connections (not while it starts or recovers)."""
     import psycopg
 
     try:
         connection = await psycopg.AsyncConnection.connect(
-            get_superuser_url(place), connect_timeout=5
+            get_superuser_url(place, name), connect_timeout=5
         )
     except psycopg.OperationalError as error:
         if "password authentication failed" in str(error):
@@ -210,3 +227,80 @@ async def is_ready(place: Place) -> bool:
         return False
     await connection.close()
     return True
+
+
+class PostgresServer(Server):
+    """The row of a database server. A service's row says on which one its database is."""
+
+    title = "PostgreSQL"
+    stop_signal = "INT"
+    container = Container(
+        compose={
+            "image": "${POSTGRES_IMAGE:-local/tokend-postgres}",
+            "stop_signal": "SIGINT",
+            "command": "postgres -c max_connections=200 -c max_wal_size=2GB "
+            "-c checkpoint_timeout=30min",
+            "environment": {
+                "POSTGRES_PASSWORD_FILE": "/run/secrets/password",
+                "PGDATA": "/var/lib/postgresql/data/cluster",
+            },
+        },
+        secrets="/run/secrets",
+        data="/var/lib/postgresql/data",
+    )
+
+    def __init__(self, name: str = NAME, tier: str = SERVERS) -> None:
+        super().__init__(name, tier)
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        return {self.name: 5432}
+
+    async def prepare(self, place: Place, report: Report) -> tuple[str, ...]:
+        account = get_server_account()
+        folder = choose_folder(place, account, self.name)
+        place.save()
+        if folder.parent != place.folder.root:
+            report(f"databases are in {folder}, which PostgreSQL's user can enter")
+        chosen = choose_installation(folder)
+        installation = await asyncio.to_thread(make_reachable, chosen, folder, account)
+        if installation != chosen:
+            report(f"PostgreSQL is copied to {installation.binaries}, which its user can enter")
+        password = place.get_secret(f"{self.name}.{SUPERUSER}")
+        await make_cluster(installation, folder, password, account)
+        return get_command(installation, folder, place.get_port(self.name), account)
+
+    async def is_ready(self, place: Place) -> bool:
+        return await is_ready(place, self.name)
+
+    def provide(
+        self, place: Place, table: Table, services: Sequence[Service], report: Report
+    ) -> None:
+        own = [service for service in services if service.database == self.name]
+        superuser_url = get_superuser_url(place, self.name)
+        databases.create_databases(place, superuser_url, own)
+        databases.migrate_databases(place, table, own, report)
+
+    def get_folders(self, place: Place) -> tuple[Path, ...]:
+        return (get_folder(place, self.name),)
+
+    def describe(self, place: Place) -> Mapping[str, Any] | None:
+        address = place.get_published(self.name)
+        if address is None:
+            return None
+        host, _, port = address.partition(":")
+        return {"host": host, "port": int(port)}
+
+    def destroy(self, place: Place, report: Report) -> None:
+        if self.name in place.state.outside:
+            shutil.rmtree(get_folder(place, self.name).parent)
+            with contextlib.suppress(OSError):  # other deployments' databases are there too
+                REACHABLE.rmdir()
+
+    def check_machine(self) -> tuple[Check, ...]:
+        found = [str(i.version) for i in find_installations()]
+        text = ", ".join(found) or "missing"
+        return (Check("PostgreSQL", bool(found), text, "run `make setup`"),)
+
+    def get_container_files(self, place: Place) -> Mapping[str, bytes]:
+        return {"password": place.get_secret(f"{self.name}.{SUPERUSER}").encode()}

@@ -1,10 +1,9 @@
 """Stops and deletes deployments, whoever started them."""
 
-import contextlib
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local import processes, supervisor
@@ -12,11 +11,10 @@ from infra.local.errors import LocalError, NotRunning
 from infra.local.folders import DataFolder
 from infra.local.lock import get_holder, is_locked, take_lock, wait_until_free
 from infra.local.place import Place
+from infra.local.rows import Report, Server
 from infra.local.supervisor import Control
 
 STOP_S = 120.0
-
-Report = Callable[[str], None]
 
 
 def stop_processes(place: Place, child: "subprocess.Popen[bytes] | None", report: Report) -> None:
@@ -77,8 +75,11 @@ def stop_deployment(root: Path, report: Report) -> None:
         )
 
 
-def destroy_deployment(root: Path, report: Report) -> None:
-    """Stops the deployment if it runs and deletes its data folder, databases and keys included."""
+def destroy_deployment(root: Path, servers: Sequence[Server], report: Report) -> None:
+    """Stops the deployment if it runs and deletes its data folder, databases and keys included.
+
+    `servers`: all that may own something outside the folder.
+    """
     place = open_deployment(root)
     try:
         stop_deployment(root, report)
@@ -86,11 +87,8 @@ def destroy_deployment(root: Path, report: Report) -> None:
         report("nothing was running")
     lock = take_lock(place.folder.lock_file)
     try:
-        databases = Path(place.state.postgres_folder)
-        if place.state.postgres_folder and databases.parent != place.folder.root:
-            shutil.rmtree(databases.parent)
-            with contextlib.suppress(OSError):  # others' databases stand there too
-                databases.parent.parent.rmdir()
+        for server in servers:
+            server.destroy(place, report)
         shutil.rmtree(place.folder.root)
     except OSError as error:
         raise LocalError(f"cannot delete {error.filename}: {error.strerror}") from None

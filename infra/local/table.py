@@ -1,7 +1,9 @@
 """The table of what tokend runs on one machine."""
 
 from infra.local import network
-from infra.local.services import SERVERS, Table
+from infra.local.kafka import KafkaServer
+from infra.local.postgres import PostgresServer
+from infra.local.rows import SERVERS, Table
 
 TABLE = Table(
     tiers=(SERVERS, network.CORE, network.HORIZON, network.GATEWAYS),
@@ -10,6 +12,7 @@ TABLE = Table(
         "core": (SERVERS, network.CORE),
         "all": (SERVERS, network.CORE, network.HORIZON, network.GATEWAYS),
     },
+    servers=(PostgresServer("postgres"), KafkaServer("kafka")),
     programs=network.PROGRAMS,
     services=network.get_services(),
     topics=network.get_kafka_topics(),

@@ -13,9 +13,11 @@ from typing import Any
 
 import psycopg
 
+from infra.local.kafka import KafkaServer
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
-from infra.local.services import SERVERS, Program, Service, Table
+from infra.local.postgres import PostgresServer
+from infra.local.rows import SERVERS, Program, Service, Table
 from schemas.settings import DatabaseSettings, Settings, load_config
 
 MIGRATIONS = Path(__file__).with_name("sample_migrations")
@@ -85,6 +87,7 @@ def make_table(**extra: object) -> Table:
         programs={
             "sample": Program(f"{program}SampleSettings", f"{program}run", MIGRATIONS),
         },
+        servers=(KafkaServer("kafka"), PostgresServer("postgres")),
         services=(
             Service("second", "two", "sample", get_settings("second", **extra)),
             Service(
@@ -92,7 +95,7 @@ def make_table(**extra: object) -> Table:
                 "one",
                 "sample",
                 get_settings_with_database,
-                has_database=True,
+                database="postgres",
                 health_path="/health",
                 status_path="/status",
             ),

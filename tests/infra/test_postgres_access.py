@@ -18,7 +18,7 @@ pytestmark = pytest.mark.servers
 
 SERVICES = TABLE.get_services("all")
 ROLES = tuple(service.name for service in SERVICES)
-READERS = {service.name: service.reads for service in SERVICES if service.reads is not None}
+READERS = {service.name: read for service in SERVICES for read in service.reads}
 DATABASES = (*ROLES, "postgres", "template1")
 VIEWS = (
     *("progress", "ledgers", "transactions", "operations", "participants", "movements"),
@@ -38,8 +38,8 @@ def place() -> Iterator[Place]:
     root = make_folder()
     running = asyncio.run(launch.start_deployment(root, TABLE, "servers", ignore))
     try:
-        launch.create_databases(running.place, SERVICES)
-        launch.migrate_databases(running.place, TABLE, SERVICES, ignore)
+        for server in TABLE.servers:
+            server.provide(running.place, TABLE, SERVICES, ignore)
         yield running.place
     finally:
         running.stop(ignore)

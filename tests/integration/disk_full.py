@@ -21,6 +21,7 @@ from gateways.client.errors import HorizonUnavailable
 from gateways.client.horizon import HorizonClient
 from gateways.client.ingest import FRAME
 from infra.cli.deployments import get_status
+from infra.local import postgres
 from infra.local.health import is_healthy
 from infra.local.processes import send_signal, wait_until
 from schemas.generated.common import Hash
@@ -45,7 +46,7 @@ def get_namespace_command() -> tuple[str, ...]:
 
 def get_folder(whole_deployment: WholeDeployment, server: str) -> Path:
     place = whole_deployment.running.place
-    return place.folder.kafka if server == "kafka" else Path(place.state.postgres_folder)
+    return place.folder.kafka if server == "kafka" else postgres.get_folder(place)
 
 
 def move_to_small_disk(whole_deployment: WholeDeployment, server: str) -> Path:

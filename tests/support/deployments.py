@@ -11,7 +11,7 @@ from typing import Any
 
 from infra.local import launch, network
 from infra.local.place import Place
-from infra.local.services import Service, Table
+from infra.local.rows import Service, Table
 from infra.local.table import TABLE
 from tests.support.servers import make_folder
 

@@ -27,13 +27,19 @@ from confluent_kafka.admin import (
 )
 
 from infra.local import kafka, kafka_admin, launch, postgres, postgres_admin, processes
+from infra.local.kafka import KafkaServer
 from infra.local.kafka_admin import Topic
-from infra.local.services import SERVERS, Table
+from infra.local.postgres import PostgresServer
+from infra.local.rows import SERVERS, Table
 from schemas.settings import KafkaSettings
 
 TESTER = "tester"
 NATIVE, CONTAINERS = PROVIDERS = ("native", "containers")
-SERVERS_ONLY = Table(tiers=(SERVERS,), profiles={SERVERS: (SERVERS,)})
+SERVERS_ONLY = Table(
+    tiers=(SERVERS,),
+    profiles={SERVERS: (SERVERS,)},
+    servers=(KafkaServer("kafka"), PostgresServer("postgres")),
+)
 
 
 class Servers(Protocol):

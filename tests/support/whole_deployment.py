@@ -15,7 +15,7 @@ import psycopg
 
 from infra.local import launch, network, processes
 from infra.local.health import get_status
-from infra.local.services import Table
+from infra.local.rows import Table
 from infra.local.table import TABLE
 from processors.horizon import replay
 from processors.horizon.audit import audit

@@ -69,15 +69,16 @@ def test_up_status_logs_down_destroy(root: Path) -> None:
 def test_a_process_that_cannot_run_shows_in_the_status(root: Path) -> None:
     data = ("--data", str(root))
     assert tokend("up", "--profile", "servers", *data, "--detach").returncode == 0
-    settings = root / "config" / "kafka.properties"
-    settings.write_text(settings.read_text() + "node.id=nonsense\n")
+    settings = root / "postgres" / "postgresql.conf"
+    settings.write_text(settings.read_text() + "nonsense\n")
     processes_now = json.loads(tokend("status", *data, "--json").stdout)["processes"]
-    kafka = next(p for p in processes_now if p["name"] == "kafka")
-    processes.send_signal(kafka["process_id"], signal.SIGKILL)
+    postgres = next(p for p in processes_now if p["name"] == "postgres")
+    processes.send_signal(postgres["process_id"], signal.SIGKILL)
 
     def is_told() -> bool:
-        done = tokend("status", *data)
-        return done.returncode == output.FAILED and "Exited too quickly" in done.stdout
+        done = tokend("status", *data, "--json")
+        errors = {p["name"]: p["error"] for p in json.loads(done.stdout)["processes"]}
+        return done.returncode == output.FAILED and errors["postgres"] is not None
 
     assert processes.wait_until(is_told, 30)
     assert tokend("down", *data).returncode == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli import main, output
-from infra.local.services import Program, Table
+from infra.local.rows import Program, Table
 
 TOKEND = Path(sys.executable).with_name("tokend")
 

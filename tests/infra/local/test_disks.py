@@ -5,6 +5,7 @@ from pathlib import Path
 from infra.local.disks import FREE_BYTES_MIN, Disk, get_disks
 from infra.local.folders import DataFolder
 from infra.local.place import Place
+from infra.local.table import TABLE
 
 
 def test_a_disk_with_little_space_is_a_problem_that_says_where() -> None:
@@ -16,13 +17,11 @@ def test_a_disk_with_little_space_is_a_problem_that_says_where() -> None:
     assert "make space" in problem
 
 
-def test_the_disks_of_all_that_writes_are_looked_at(tmp_path: Path) -> None:
+def test_every_server_s_disk_and_that_of_the_logs_is_watched(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "deployment")
     folder.make(is_shared=False)
     place = Place(folder)
-    databases = tmp_path / "databases"
-    databases.mkdir()
-    place.state.postgres_folder = str(databases)
-    disks = get_disks(place)
-    assert [disk.folder for disk in disks] == [folder.kafka, databases, folder.logs]
+    (folder.root / "postgres").mkdir()
+    disks = get_disks(place, TABLE.servers)
+    assert {disk.folder for disk in disks} == {folder.kafka, folder.root / "postgres", folder.logs}
     assert all(disk.free_bytes > 0 for disk in disks)

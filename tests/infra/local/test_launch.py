@@ -18,12 +18,12 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from gateways.client.ingest import read_login
-from infra.local import kafka, kafka_admin, launch, processes, shutdown
+from infra.local import kafka, kafka_admin, launch, postgres, processes, shutdown
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from infra.local.folders import PROJECT
 from infra.local.health import get_status, is_healthy
 from infra.local.lock import get_holder, is_locked
-from infra.local.services import Table
+from infra.local.rows import Table
 from infra.local.supervisor import Control
 from tests.infra.sample_service import make_table
 from tests.support.servers import SERVERS_ONLY, make_folder
@@ -258,10 +258,10 @@ def test_destroy_deletes_everything(root: Path) -> None:
         url = running.place.get_database_url("first")
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT count(*) FROM starts").fetchone() == (1,)
-    shutdown.destroy_deployment(root, ignore)
+    shutdown.destroy_deployment(root, SERVERS_ONLY.servers, ignore)
     assert not root.exists()
     with pytest.raises(NotRunning):
-        shutdown.destroy_deployment(root, ignore)
+        shutdown.destroy_deployment(root, SERVERS_ONLY.servers, ignore)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as another user")
@@ -269,11 +269,11 @@ def test_a_data_folder_nobody_else_may_enter_works_for_root(tmp_path: Path) -> N
     tmp_path.chmod(0o700)
     root = tmp_path / "data"
     with started(root, SERVERS_ONLY, "servers") as running:
-        databases = Path(running.place.state.postgres_folder)
+        databases = postgres.get_folder(running.place)
         assert not databases.is_relative_to(tmp_path)
     with started(root, SERVERS_ONLY, "servers") as running:
-        assert Path(running.place.state.postgres_folder) == databases
-    shutdown.destroy_deployment(root, ignore)
+        assert postgres.get_folder(running.place) == databases
+    shutdown.destroy_deployment(root, SERVERS_ONLY.servers, ignore)
     assert not databases.parent.exists()
 
 

@@ -60,7 +60,7 @@ def start_and_ask(place: Place, installation: Installation) -> str:
 )
 def test_every_installation_works(place: Place, installation: Installation) -> None:
     assert start_and_ask(place, installation).startswith(str(installation.version))
-    folder = Path(place.state.postgres_folder)
+    folder = postgres.get_folder(place)
     assert postgres.choose_installation(folder).version == installation.version
     # What initdb needed is gone, the password above all; a private clone's programs were copied.
     left = {path.name for path in folder.parent.glob("postgres*")}

@@ -1,0 +1,32 @@
+"""What rows of services ask of a PostgreSQL server: roles, databases, read access, tables."""
+
+from collections.abc import Sequence
+
+from infra.local import migrations, postgres_admin
+from infra.local.place import Place
+from infra.local.rows import Report, Service, Table
+
+
+def create_databases(place: Place, superuser_url: str, services: Sequence[Service]) -> None:
+    """One database and role for each of `services`, and read access to the databases they read.
+
+    `services`: those with a database on one server, whose superuser's URL is `superuser_url`.
+    """
+    passwords = {each.name: place.get_secret(f"{each.database}.{each.name}") for each in services}
+    postgres_admin.create_databases(superuser_url, passwords)
+    for service in services:
+        for read in service.reads:
+            postgres_admin.let_read(superuser_url, read, service.name)
+
+
+def migrate_databases(
+    place: Place, table: Table, services: Sequence[Service], report: Report
+) -> None:
+    """Runs the migrations of every service that has a database."""
+    for service in services:
+        folder = table.programs[service.program].migrations
+        if service.database is None or folder is None:
+            continue
+        url = place.get_database_url(service.name, server=service.database)
+        for name in migrations.apply_migrations(url, folder):
+            report(f"database {service.name}: applied {name}")
