@@ -1,4 +1,4 @@
-"""Asks this gateway's own core node, over its private port, for its status and for proofs."""
+"""Asks this gateway's own core node, on its private port, for its status and for proofs."""
 
 import asyncio
 import time
@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import msgspec
 
-from gateways.http.problems import CORE_UNAVAILABLE, NOT_FOUND, Problem
+from gateways.horizon.problems import CORE_UNAVAILABLE
+from gateways.http.problems import NOT_FOUND, Problem
 
 SECONDS = 3.0
 STATUS_SECONDS = 1.0  # how old a status may be: /v3/info must not load the core
@@ -24,7 +25,7 @@ class ProofAnswer(msgspec.Struct, frozen=True):
 
 
 class CoreClient:
-    """`token_file` is read at start: its content is never shown."""
+    """`token_file` is read at start; its content is never shown."""
 
     def __init__(self, url: str, token_file: str) -> None:
         token = Path(token_file).read_text(encoding="ascii").strip()
@@ -38,7 +39,7 @@ class CoreClient:
         await self._client.aclose()
 
     async def get_status(self) -> dict[str, Any]:
-        """The core node's own words, at most a second old. Raises Problem."""
+        """The core node's status, at most a second old. Raises Problem."""
         async with self._lock:
             now = time.monotonic()
             if self._status is None or now - self._status[0] > STATUS_SECONDS:
@@ -57,7 +58,7 @@ class CoreClient:
         except httpx2.HTTPError as error:
             raise Problem(CORE_UNAVAILABLE, f"no answer: {type(error).__name__}") from None
         if response.status_code == 404:
-            raise Problem(NOT_FOUND, "the core node knows no such thing")
+            raise Problem(NOT_FOUND, "the core node has no such resource")
         if response.status_code != 200:
             raise Problem(CORE_UNAVAILABLE, f"it answered {response.status_code}")
         return response.content

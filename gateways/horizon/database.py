@@ -1,53 +1,43 @@
-"""Reads of a view in PostgreSQL, each consistent with one ledger, and coalesced where they can be.
+"""Reads Horizon's views in PostgreSQL: each read is consistent with one ledger, and coalesced.
 
 A read is a snapshot: one repeatable-read transaction, sent as one pipeline, whose first statement
-asks how far the view is. Point reads of concurrent requests share one transaction and one
-`key = any(...)` statement a kind: a pool's overhead costs more than the query itself. It knows no
-table; statements come from the gateway.
+asks how far the views are. Point reads of concurrent requests share one transaction and one
+`key = any(...)` statement per query, because a pool's overhead costs more than the query itself.
+Resources bring the statements.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
-from gateways.http.problems import VIEW_UNAVAILABLE, Problem
+from gateways.horizon.problems import VIEW_UNAVAILABLE
+from gateways.http.keyset import PageQuery
+from gateways.http.postgres import is_stale_plan, report_unavailable
+from gateways.http.problems import Problem
 
 CONNECTIONS_MAX = 8
 BATCHES_MAX = 2
 POOL_SECONDS = 2.0
+STALE_PLANS_MAX = 3  # tries, where columns are added to the views meanwhile
 STATEMENT_TIMEOUT = "-c statement_timeout=5000 -c default_transaction_read_only=on"
 BEGIN = "begin isolation level repeatable read read only"
 
 
 @dataclass(frozen=True, slots=True)
 class PointQuery:
-    """`sql` takes one array of keys; every row has its key in the column `key`."""
+    """`sql` takes one array of keys. Every row has its key in the column `key`."""
 
     sql: str
-
-
-@dataclass(frozen=True, slots=True)
-class PageQuery:
-    """Any other statement. Equal ones at one time are read once, so `parameters` are hashable: a
-    tuple among them is an array.
-    """
-
-    sql: str
-    parameters: tuple[Hashable, ...] = ()
-
-    def get_values(self) -> list[Any]:
-        return [list(each) if isinstance(each, tuple) else each for each in self.parameters]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The rows of each query, in their order, and the ledger they all are of."""
+    """The rows of each query, in the order of the queries, and the ledger they are all of."""
 
     sequence: int
     close_time_ms: int
@@ -63,7 +53,7 @@ class _Waiting:
 
 
 class Database:
-    """`progress_sql` answers one row (sequence, close_time_ms, ...), or none while it is empty."""
+    """`progress_sql` gives one row (sequence, close_time_ms, ...), none without views."""
 
     def __init__(self, url: str, progress_sql: str) -> None:
         self.url = url
@@ -86,7 +76,7 @@ class Database:
         self._pages: dict[tuple[PageQuery, ...], asyncio.Task[Snapshot]] = {}
 
     async def start(self) -> None:
-        """Returns at once: the gateway answers 503 until the database is there."""
+        """Returns at once: the gateway answers 503 until the database is available."""
         await self._pool.open(wait=False)
 
     async def stop(self) -> None:
@@ -104,7 +94,7 @@ class Database:
         return await waiting.future
 
     async def get_pages(self, *queries: PageQuery) -> Snapshot:
-        """Rows of any statements. Equal ones under way are shared: streams ask the same at once."""
+        """Rows of any statements. Equal reads at one time are shared: streams read the same."""
         task = self._pages.get(queries)
         if task is None:
             task = asyncio.create_task(self._read([(q.sql, q.get_values()) for q in queries]))
@@ -113,10 +103,10 @@ class Database:
         return await asyncio.shield(task)
 
     async def _run_batches(self) -> None:
-        """The first turn lets all requests of this tick join; the rest came while one was read.
+        """The first turn lets all requests of this tick join; later ones join the next batch.
 
-        Nothing may come between the last look at who waits and the count: else a read that came
-        between would wait for the next one.
+        There must be no await between the last look at `_waiting` and the count, or a read that
+        came in between would wait for the next one to start a batch.
         """
         await asyncio.sleep(0)
         while self._waiting:
@@ -145,19 +135,35 @@ class Database:
                 each.future.set_result(Snapshot(snapshot.sequence, snapshot.close_time_ms, answer))
 
     async def _read(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> Snapshot:
-        async with self._connect() as connection:
-            while True:
-                snapshot = await self._read_once(connection, statements)
-                if snapshot is not None:
-                    return snapshot
+        with report_unavailable(VIEW_UNAVAILABLE):
+            async with self._pool.connection() as connection:
+                for _ in range(STALE_PLANS_MAX):
+                    try:
+                        return await self._read_snapshot(connection, statements)
+                    except psycopg.Error as error:
+                        if not is_stale_plan(error):
+                            raise
+                    await connection.rollback()
+                    await connection.execute("deallocate all")
+        raise Problem(VIEW_UNAVAILABLE, "the views are changing")
+
+    async def _read_snapshot(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        statements: Sequence[tuple[str, Sequence[Any]]],
+    ) -> Snapshot:
+        while True:
+            snapshot = await self._read_once(connection, statements)
+            if snapshot is not None:
+                return snapshot
 
     async def _read_once(
         self,
         connection: psycopg.AsyncConnection[Any],
         statements: Sequence[tuple[str, Sequence[Any]]],
     ) -> Snapshot | None:
-        """None if a replay's views took the place of the live ones meanwhile: a snapshot holds
-        rows still but not names, and the new ones may be older in it than the old.
+        """None if a replay's views replaced the live ones meanwhile: a snapshot fixes rows but not
+        names, and the new rows may be older in it than the old ones.
         """
         async with connection.pipeline():
             await connection.execute(BEGIN)
@@ -172,14 +178,3 @@ class Database:
             return None
         rows = [await cursor.fetchall() for cursor in cursors]
         return Snapshot(row.sequence, row.close_time_ms, rows)
-
-    @asynccontextmanager
-    async def _connect(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        try:
-            async with self._pool.connection() as connection:
-                yield connection
-        except PoolTimeout:
-            raise Problem(VIEW_UNAVAILABLE, "no connection to the database is free") from None
-        except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
-            line = type(error).__name__
-            raise Problem(VIEW_UNAVAILABLE, f"the database does not answer: {line}") from error

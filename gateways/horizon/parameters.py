@@ -15,8 +15,10 @@ def _parse_asset_code(text: str) -> str:
 BALANCE_ID = ParameterType(decode_balance_id, {"type": "string", "pattern": "^B[A-Z2-7]{55}$"})
 ASSET_CODE = ParameterType(_parse_asset_code, {"type": "string", "pattern": "^[A-Za-z0-9]{1,16}$"})
 
-BY_ACCOUNT = Parameter("filter[account]", ACCOUNT_ID, "Only of this account.")
-BY_ASSET = Parameter("filter[asset]", ASSET_CODE, "Only of this asset.")
-BY_BALANCE = Parameter("filter[balance]", BALANCE_ID, "Only of this balance.")
-BY_LEDGER = Parameter("filter[ledger]", NUMBER, "Only in the ledger with this sequence.")
-BY_TRANSACTION = Parameter("filter[transaction]", HASH, "Only of the transaction with this hash.")
+BY_ACCOUNT = Parameter("filter[account]", ACCOUNT_ID, "Only those of this account.")
+BY_ASSET = Parameter("filter[asset]", ASSET_CODE, "Only those of this asset.")
+BY_BALANCE = Parameter("filter[balance]", BALANCE_ID, "Only those of this balance.")
+BY_LEDGER = Parameter("filter[ledger]", NUMBER, "Only those in the ledger with this sequence.")
+BY_TRANSACTION = Parameter(
+    "filter[transaction]", HASH, "Only those of the transaction with this hash."
+)

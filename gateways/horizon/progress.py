@@ -1,29 +1,36 @@
-"""Watches whether the views move on: the difference between alive and well.
+"""Watches whether the views move on.
 
-A network without work closes a ledger at every heartbeat, so views that stand still for some of
-them are a failure of something behind this gateway, whatever its own process thinks of itself.
+A network without work closes a ledger at every heartbeat, so views that stand still for several of
+them mean that something behind this gateway has failed, even if its own process is well.
 """
 
-import asyncio
 import time
 
 from gateways.horizon.database import Database
+from gateways.horizon.metrics import HorizonMetrics
 from gateways.http.listener import Channel
-from gateways.http.metrics import Metrics
 from gateways.http.problems import Problem
 
+PROGRESS = (
+    "select sequence, close_time_ms, header_hash, network_id, genesis_hash from horizon.progress"
+)
 STALL_HEARTBEATS = 3  # of the default heartbeat: 15 s
-STALL_SECONDS_MIN = 5.0  # with a quick one: slow machines are not ill
+STALL_SECONDS_MIN = 5.0  # where heartbeats are short, so that a slow machine is not called ill
 LOOK_SECONDS = 1.0
+PAUSE_SECONDS = 0.0  # looking waits for itself
 
 
 class ProgressWatch:
     """`problem` says why the views cannot be read, None while they can. `heartbeat_seconds`: the
-    network's; `stall_seconds`: how long nothing may come.
+    network's. `stall_seconds`: how long the views may stand still. `look` runs in the background.
     """
 
     def __init__(
-        self, database: Database, channel: Channel, metrics: Metrics, heartbeat_seconds: float
+        self,
+        database: Database,
+        channel: Channel,
+        metrics: HorizonMetrics,
+        heartbeat_seconds: float,
     ) -> None:
         self.stall_seconds = max(STALL_SECONDS_MIN, STALL_HEARTBEATS * heartbeat_seconds)
         self.sequence = 0
@@ -33,15 +40,6 @@ class ProgressWatch:
         self._database = database
         self._channel = channel
         self._metrics = metrics
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     @property
     def stalled_seconds(self) -> float:
@@ -52,21 +50,20 @@ class ProgressWatch:
     def is_healthy(self) -> bool:
         return self.problem is None and self.stalled_seconds < self.stall_seconds
 
-    async def _run(self) -> None:
-        while True:
-            seen = self._channel.count
-            await self._look()
-            await self._channel.wait(seen, LOOK_SECONDS)
-
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Reads the progress once, then waits for a ledger, but not long. Raises Problem."""
+        seen = self._channel.count
         try:
             snapshot = await self._database.get_points()
-        except Problem as problem:
-            self.problem = problem.detail
-        else:
-            self.problem = None
-            if snapshot.sequence != self.sequence:
-                self._moved_at = time.monotonic()
-            self.sequence, self.close_time_ms = snapshot.sequence, snapshot.close_time_ms
+        except Exception as error:
+            self.problem = error.detail if isinstance(error, Problem) else type(error).__name__
+            raise
+        finally:
+            self._metrics.stalled_seconds.set(self.stalled_seconds)
+        self.problem = None
+        if snapshot.sequence != self.sequence:
+            self._moved_at = time.monotonic()
+        self.sequence, self.close_time_ms = snapshot.sequence, snapshot.close_time_ms
         self._metrics.latest_ledger.set(self.sequence)
         self._metrics.stalled_seconds.set(self.stalled_seconds)
+        await self._channel.wait(seen, LOOK_SECONDS)

@@ -1,36 +1,42 @@
 """Settings of a Horizon gateway."""
 
-from gateways.http.settings import CorsSettings, LimitSettings
+from gateways.http.rate_limits import RateClass
+from gateways.http.routes import READS
+from gateways.http.settings import GatewaySettings, LimitSettings, Rate
 from schemas.settings import DatabaseSettings, KafkaSettings, Settings
+
+SUBMISSIONS = "submissions"
 
 
 class CoreSettings(Settings, frozen=True):
-    """This gateway's own core node: its private address, and the file of the token it asks for."""
+    """This gateway's own core node: its private address, and the file with the token for it."""
 
     url: str
     token_file: str
 
 
-class HorizonGatewaySettings(Settings, frozen=True):
-    """`public_url`: where users reach this gateway; every link begins with it.
+class HorizonLimits(LimitSettings, frozen=True):
+    """`reads`, `submissions`: how often one address may ask all processes of the gateway."""
 
-    `database`: Horizon's views. `store`: what the gateway remembers itself, shared by all processes
-    that serve one `public_url`. `genesis_file`: the network's, the same as the core node's.
-    `proxies`: addresses of proxies whose X-Forwarded-For is believed. `cors`: off unless given.
-    """
+    reads: Rate = "1000/10 seconds"
+    submissions: Rate = "500/10 seconds"
 
-    port: int
-    public_url: str
+    def get_rate_classes(self) -> tuple[RateClass, ...]:
+        return (
+            RateClass(READS, per_address=self.reads),
+            RateClass(SUBMISSIONS, per_address=self.submissions),
+        )
+
+
+class HorizonGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
+    """`database`: Horizon's views. `genesis_file`: the network's, the same as the core node's."""
+
     genesis_file: str
     database: DatabaseSettings
-    store: DatabaseSettings
     kafka: KafkaSettings
     core: CoreSettings
-    host: str = "127.0.0.1"
     ingest_topic: str = "transactions"
-    limits: LimitSettings = LimitSettings()
-    cors: CorsSettings | None = None
-    proxies: tuple[str, ...] = ()
+    limits: HorizonLimits = HorizonLimits()
     streams_max: int = 500
     streams_per_client_max: int = 20
     result_seconds_max: int = 30

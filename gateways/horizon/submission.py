@@ -1,7 +1,8 @@
-"""POST /v3/transactions: check what needs no ledger, make the envelope durable, tell what came.
+"""POST /v3/transactions: check what needs no ledger, make the envelope durable, answer the outcome.
 
-A rejection here is final: the envelope can never enter a ledger. What nodes reject is provisional.
-Nothing is said to be accepted before the broker has it.
+A rejection of the gateway's own is final: the envelope can never enter a ledger. Nodes' rejections
+are provisional, and so is the rejection of a body that could not be decoded, which may have been
+damaged on its way. Nothing is accepted before the broker has it.
 """
 
 import asyncio
@@ -12,18 +13,31 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from gateways.horizon.attributes import TransactionAttributes
-from gateways.horizon.resources import render_codes, render_transaction
+from gateways.horizon.problems import (
+    BROKER_UNAVAILABLE,
+    OPERATION_INVALID,
+    TRANSACTION_FAILED,
+    TRANSACTION_REJECTED,
+    VIEW_UNAVAILABLE,
+)
+from gateways.horizon.responses import Meta, make_meta, respond
 from gateways.horizon.service import Horizon
+from gateways.horizon.settings import SUBMISSIONS
 from gateways.horizon.status import Expectation, Status, get_status
-from gateways.http import problems
-from gateways.http.jsonapi import Document, Links, Meta, Resource, respond
+from gateways.horizon.transactions import TransactionAttributes, render_codes, render_status
+from gateways.http.bodies import read_body
+from gateways.http.jsonapi import Document, Links
 from gateways.http.listener import Channel
-from gateways.http.problems import Problem
-from gateways.http.routes import Call
+from gateways.http.parameter_types import choice
+from gateways.http.problems import (
+    BAD_REQUEST,
+    CONTENT_TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    Problem,
+)
+from gateways.http.routes import UNCACHED, Call, Parameter, Route
 from gateways.ingest import IngestError
 from schemas.generated.events import RejectionCode
-from schemas.values import format_time
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.signatures import is_valid_signature
@@ -40,20 +54,20 @@ class SubmissionAttributes(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
 
 class SubmissionData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """JSON:API's resource to be."""
+    """The resource to create."""
 
     attributes: SubmissionAttributes
     type: str = "transactions"
 
 
 class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a submission as JSON."""
+    """The body of a submission in JSON."""
 
     data: SubmissionData
 
 
 async def post_transaction(call: Call) -> Response:
-    """200 with the first result if there is one, 202 while there is none. Raises Problem."""
+    """200 with the first result if there is one, else 202. Raises Problem."""
     horizon: Horizon = call.service
     try:
         response = await _submit(call, horizon)
@@ -84,32 +98,24 @@ async def _submit(call: Call, horizon: Horizon) -> Response:
 
 
 async def _read_envelope(call: Call) -> bytes:
-    headers = call.request.headers
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if headers.get("content-encoding", "identity") != "identity":
-        raise Problem(problems.UNSUPPORTED_MEDIA_TYPE, "send the body without content encoding")
-    if media_type == AVRO_TYPE:
-        return await call.request.body()
-    if media_type not in JSON_TYPES:
-        known = ", ".join((*JSON_TYPES, AVRO_TYPE))
-        raise Problem(problems.UNSUPPORTED_MEDIA_TYPE, f"this route reads {known}")
+    body = await read_body(call)
+    if isinstance(body, bytes):
+        return body
     try:
-        submission = msgspec.json.decode(await call.request.body(), type=Submission)
-        return base64.b64decode(submission.data.attributes.envelope, validate=True)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(problems.BAD_REQUEST, f"the body: {error}") from None
+        return base64.b64decode(body.data.attributes.envelope, validate=True)
     except (binascii.Error, ValueError):
-        raise Problem(problems.BAD_REQUEST, "the body: `envelope` is no base64") from None
+        raise Problem(BAD_REQUEST, "the body: `envelope` is not base64") from None
 
 
 def _admit(envelope: bytes, horizon: Horizon) -> Candidate:
     admitted = validate_envelope(envelope, horizon.network_id)
     if isinstance(admitted, RejectionReason):
         transaction_hash = admitted.transaction_hash
-        members: dict[str, Any] = {"code": admitted.code.name, "provisional": False}
+        is_unparsed = transaction_hash is None
+        members: dict[str, Any] = {"code": admitted.code.name, "provisional": is_unparsed}
         if transaction_hash is not None:
             members["transaction_hash"] = transaction_hash.hex()
-        raise Problem(problems.TRANSACTION_REJECTED, admitted.detail, members)
+        raise Problem(TRANSACTION_REJECTED, admitted.detail, members)
     return admitted
 
 
@@ -119,11 +125,11 @@ def _reject(candidate: Candidate, code: RejectionCode, detail: str) -> None:
         "provisional": False,
         "transaction_hash": candidate.transaction_hash.hex(),
     }
-    raise Problem(problems.TRANSACTION_REJECTED, detail, members)
+    raise Problem(TRANSACTION_REJECTED, detail, members)
 
 
 def _check_signatures(candidate: Candidate) -> None:
-    """At most 20 of 30 us each: not worth a worker process."""
+    """At most 20, of 30 us each: not worth a worker process."""
     for number, (signer, signature) in enumerate(
         zip(candidate.signers, candidate.signatures, strict=True)
     ):
@@ -138,7 +144,7 @@ def _check_operations(candidate: Candidate) -> None:
     if any(codes):
         names = [None if code is None else code.name for code in codes]
         raise Problem(
-            problems.OPERATION_INVALID,
+            OPERATION_INVALID,
             f"{sum(code is not None for code in codes)} of {len(codes)} operations are invalid",
             {
                 "transaction_hash": candidate.transaction_hash.hex(),
@@ -151,11 +157,11 @@ async def _produce(candidate: Candidate, horizon: Horizon) -> None:
     try:
         await horizon.produce(candidate)
     except IngestError as error:
-        raise Problem(problems.BROKER_UNAVAILABLE, f"not durable: {error}") from None
+        raise Problem(BROKER_UNAVAILABLE, f"not durable: {error}") from None
 
 
 async def _wait(horizon: Horizon, expectation: Expectation) -> Status:
-    """Until there is something to tell, or the time for a request is over."""
+    """Until there is an outcome, or the time for a request is over."""
     try:
         async with asyncio.timeout(horizon.settings.result_seconds_max):
             while True:
@@ -181,10 +187,10 @@ async def _wait_for_any(*channels: tuple[Channel, int]) -> None:
 
 def _answer(call: Call, expectation: Expectation, status: Status) -> Response:
     location = f"{call.public_url}{expectation.get_path()}"
-    resource = make_resource(status, expectation)
+    resource = render_status(status, expectation)
     attributes = resource.attributes
     if status.word in ("failed", "rejected"):
-        kind = problems.TRANSACTION_FAILED if status.row else problems.TRANSACTION_REJECTED
+        problem_type = TRANSACTION_FAILED if status.row else TRANSACTION_REJECTED
         members = {
             "transaction_hash": attributes.hash,
             "code": attributes.code,
@@ -193,26 +199,42 @@ def _answer(call: Call, expectation: Expectation, status: Status) -> Response:
             "ledger_sequence": attributes.ledger_sequence,
             "rejections": attributes.rejections,
         }
-        raise Problem(kind, status.detail, members, {"Location": location})
-    document = Document(
-        resource, Links(location), Meta(str(status.sequence), format_time(status.close_time_ms))
-    )
+        raise Problem(problem_type, status.detail, members, {"Location": location})
+    meta = make_meta(status.sequence, status.close_time_ms)
     code = 202 if status.word == "pending" else 200
-    return respond(document, status.sequence, code, headers={"Location": location})
+    document = Document(resource, Links(location), meta)
+    return respond(document, status.sequence, code, {"Location": location})
 
 
-def make_resource(status: Status, expectation: Expectation) -> Resource[TransactionAttributes]:
-    """The transaction as its ledger has it, or what is known of it on its way."""
-    if status.row is not None:
-        return render_transaction(status.row)
-    max_time, envelope_hash = expectation.max_time_ms, expectation.envelope_hash
-    attributes = TransactionAttributes(
-        hash=expectation.transaction_hash.hex(),
-        status=status.word,
-        is_final=status.word == "expired",
-        code=status.code,
-        max_time=None if max_time is None else format_time(max_time),
-        envelope_hash=None if envelope_hash is None else envelope_hash.hex(),
-        rejections=list(status.rejections),
-    )
-    return Resource("transactions", attributes.hash, attributes)
+ROUTES = (
+    Route(
+        "/v3/transactions",
+        "POST",
+        post_transaction,
+        "Submit a signed transaction. 202: durable and pending, see Location. 200: its result.",
+        rate_class=SUBMISSIONS,
+        response=Document[TransactionAttributes, Meta],
+        parameters=(
+            Parameter(
+                "wait",
+                choice("ingest", "result"),
+                "`ingest` (default): answer when it is durable. `result`: when a ledger has it, "
+                "most nodes have rejected it, or the time for a request is over.",
+            ),
+        ),
+        accepts={**dict.fromkeys(JSON_TYPES, Submission), AVRO_TYPE: bytes},
+        statuses=(200, 202),
+        problems=(
+            BAD_REQUEST,
+            TRANSACTION_REJECTED,
+            OPERATION_INVALID,
+            TRANSACTION_FAILED,
+            CONTENT_TOO_LARGE,
+            UNSUPPORTED_MEDIA_TYPE,
+            BROKER_UNAVAILABLE,
+            VIEW_UNAVAILABLE,
+        ),
+        tag="transactions",
+        cache_control=UNCACHED,
+    ),
+)

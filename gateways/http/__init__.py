@@ -1,1 +1,1 @@
-"""What all gateways share: documents, problems, paging, streams, limits, the edge."""
+"""The gateway kit: what all gateways share. It knows no ledger and no gateway."""

@@ -1,6 +1,6 @@
-"""Tells who asks: verifies a request's signature and that it is used for the first time.
+"""Authentication: verifies a request's signature, and that it is used for the first time.
 
-Whether he may read what he asks for is the route's guard to say.
+What the signer may do is the route's guard to decide.
 """
 
 import time
@@ -30,12 +30,12 @@ from gateways.http.signatures import (
 )
 
 BODY_HEADERS = (b"content-length", b"transfer-encoding")
-KINDS = {SignatureMissing: SIGNATURE_REQUIRED, SignatureExpired: SIGNATURE_EXPIRED}
+PROBLEM_OF = {SignatureMissing: SIGNATURE_REQUIRED, SignatureExpired: SIGNATURE_EXPIRED}
 
 
 class Authenticator:
-    """`public_url` is where users reach this gateway: signatures for other addresses are not let
-    in, whatever the Host header says. A path in it is one that a proxy takes away on the way here.
+    """`public_url` is where users reach this gateway. Signatures for other addresses are refused,
+    whatever the Host header says. A path in it is one that a proxy removes on the way here.
     """
 
     def __init__(self, public_url: str, nonces: Nonces) -> None:
@@ -43,8 +43,8 @@ class Authenticator:
         self._prefix = urlsplit(public_url).path.rstrip("/")
         self._nonces = nonces
 
-    async def identify(self, request: Request) -> Signed:
-        """Who signed the request; not yet whether for the first time. Raises Problem."""
+    async def authenticate(self, request: Request) -> Signed:
+        """Who signed the request. A replay is not noticed yet. Raises Problem."""
         scope = request.scope
         headers = scope["headers"]
         has_body = any(name in BODY_HEADERS for name, _ in headers)
@@ -58,12 +58,12 @@ class Authenticator:
         try:
             return verify_message(message, headers, int(time.time()))
         except SignatureError as error:
-            raise _refuse(KINDS.get(type(error), SIGNATURE_INVALID), str(error)) from None
+            raise _refuse(PROBLEM_OF.get(type(error), SIGNATURE_INVALID), str(error)) from None
 
     async def require_first_use(self, signed: Signed) -> None:
-        """Before anything is answered or done for the signer. Raises Problem."""
+        """Must pass before anything is done for the signer. Raises Problem."""
         if not await self._nonces.claim(signed.signer, signed.nonce):
-            raise _refuse(SIGNATURE_REPLAYED, "a request with this nonce was let in before")
+            raise _refuse(SIGNATURE_REPLAYED, "a request with this nonce was accepted before")
 
 
 def _refuse(kind: ProblemType, detail: str) -> Problem:

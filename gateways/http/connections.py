@@ -2,7 +2,7 @@
 
 A request must have come whole, head and body, within a time, and its head be small, before anything
 of ours sees it. Who does not read what is written to him is cut off: closing would wait for him.
-(How long an answer may take, and what a body may hold, the edge says.)
+(How long an answer may take, and what a body may hold, the middleware says.)
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-HEAD_BYTES_MAX = 64 * 1024  # as it comes; the edge knows finer limits
+HEAD_BYTES_MAX = 64 * 1024  # as it comes; the middleware knows finer limits
 MESSAGE_BYTES_MAX = 2 * 1024 * 1024  # with chunk headers and trailers, which nobody reads
 REASON = b"the request did not come whole in time, or its head is too large"
 

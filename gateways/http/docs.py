@@ -1,4 +1,4 @@
-"""The documentation page: the route table and the problem types as one HTML page without assets."""
+"""The documentation page: route table and problem types as one HTML page without assets."""
 
 from collections.abc import Sequence
 from html import escape
@@ -17,30 +17,34 @@ table { border-collapse: collapse; } td { padding: .1rem 1rem .1rem 0; vertical-
 """
 
 SIGNING = (
-    "<p>Private routes answer who signs the request (RFC 9421) by a signer of the owner's account, "
-    "or of the master's. One profile is known: <code>Content-Digest: sha-256=:...:</code> of the "
-    "body, also of an empty one; <code>Signature-Input: "
-    f"{escape(ACCEPTED)}</code> with values for <code>created</code> (seconds since 1970), "
-    "<code>keyid</code> (G..., the key that signs) and <code>nonce</code> (random, used once); "
-    "<code>Signature: sig=:...:</code>, Ed25519 over the signature base. The authority is this "
-    f"gateway's public address. A signature holds for {LIFETIME_SECONDS} seconds; "
-    "<code>/v3/info</code> and the header <code>Date</code> tell the gateway's clock.</p>"
+    "<p>Requests to private routes are signed (RFC 9421) {signers}. There is one profile: "
+    "<code>Content-Digest: sha-256=:...:</code> of the body, also of an empty one; "
+    f"<code>Signature-Input: {escape(ACCEPTED)}</code> with values for <code>created</code> "
+    "(seconds since 1970), <code>keyid</code> (the signing key, G...) and <code>nonce</code> "
+    "(random, used once); <code>Signature: sig=:...:</code>, Ed25519 over the signature base. The "
+    f"authority is this gateway's public address. A signature is valid for {LIFETIME_SECONDS} "
+    "seconds. The header <code>Date</code> has the gateway's clock.</p>"
 )
 
 
-def build_page(routes: Sequence[Route], title: str) -> str:
-    """A whole HTML document."""
-    problems = "".join(_render_problem(each) for each in PROBLEM_TYPES)
+def build_page(routes: Sequence[Route], title: str, description: str, signers: str) -> str:
+    """A whole HTML document. `signers` says who may sign for private routes."""
+    problems = "".join(_render_problem(each) for each in get_problem_types(routes))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
-        f'<h1>{escape(title)}</h1><p>Machines read <a href="/openapi.json">/openapi.json</a>. '
-        "Amounts are decimal strings, ids and sequences strings, times UTC. Every answer from the "
-        "views names its ledger in the header <code>Latest-Ledger</code>.</p>"
-        f"<h2>Signed requests</h2>{SIGNING}"
+        f"<h1>{escape(title)}</h1><p>{escape(description)}</p>"
+        '<p>For machines: <a href="/openapi.json">/openapi.json</a>.</p>'
+        f"<h2>Signed requests</h2>{SIGNING.format(signers=escape(signers))}"
         f"<h2>Routes</h2>{''.join(_render_route(each) for each in routes)}"
         f"<h2>Problems</h2>{problems}</body></html>"
     )
+
+
+def get_problem_types(routes: Sequence[Route]) -> list[ProblemType]:
+    """The types that every gateway has, then those that routes name besides."""
+    named = (problem for route in routes for problem in route.problems)
+    return list(dict.fromkeys((*PROBLEM_TYPES, *named)))
 
 
 def _render_route(route: Route) -> str:

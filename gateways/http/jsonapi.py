@@ -1,6 +1,6 @@
-"""JSON:API documents (version 1.1) as types: what is answered is what OpenAPI declares.
+"""JSON:API documents (version 1.1) as types, so that OpenAPI declares what is answered.
 
-It knows no resource: attributes are each gateway's own types.
+Attributes and meta are each gateway's own types.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ import msgspec
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/vnd.api+json"
-LATEST_LEDGER = "Latest-Ledger"
 
 Attributes = TypeVar("Attributes")
+Meta = TypeVar("Meta")  # what a gateway says about a whole document
 
 
 class Identifier(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ class Relationship(msgspec.Struct, frozen=True):
 
 
 class Resource(msgspec.Struct, Generic[Attributes], frozen=True, omit_defaults=True):
-    """One thing. `id` is text, also where it is a number."""
+    """One resource. `id` is text, also where it is a number."""
 
     type: str
     id: str
@@ -38,21 +38,14 @@ class Resource(msgspec.Struct, Generic[Attributes], frozen=True, omit_defaults=T
 
 
 class Links(msgspec.Struct, frozen=True, rename={"self_": "self"}):
-    """Absolute addresses. `next` is null at the end of what there is, `prev` at its beginning."""
+    """Absolute addresses. `next` is null on the last page, `prev` on the first."""
 
     self_: str
     next: str | None = None
     prev: str | None = None
 
 
-class Meta(msgspec.Struct, frozen=True):
-    """The ledger with which everything in the document is consistent."""
-
-    latest_ledger: str
-    latest_ledger_closed_at: str
-
-
-class Document(msgspec.Struct, Generic[Attributes], frozen=True, omit_defaults=True):
+class Document(msgspec.Struct, Generic[Attributes, Meta], frozen=True, omit_defaults=True):
     """One resource. `included` holds what `include=` asked for."""
 
     data: Resource[Attributes]
@@ -61,7 +54,7 @@ class Document(msgspec.Struct, Generic[Attributes], frozen=True, omit_defaults=T
     included: list[Resource[Any]] = []
 
 
-class Listing(msgspec.Struct, Generic[Attributes], frozen=True, omit_defaults=True):
+class Listing(msgspec.Struct, Generic[Attributes, Meta], frozen=True, omit_defaults=True):
     """A page of resources."""
 
     data: list[Resource[Attributes]]
@@ -80,13 +73,9 @@ def relate_many(type_: str, ids: list[str]) -> Relationship:
 
 def respond(
     document: Any,
-    latest_ledger: int | None = None,
     status: int = 200,
     media_type: str = MEDIA_TYPE,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """`document` as JSON; `latest_ledger` becomes the header of that name."""
-    all_headers = dict(headers or {})
-    if latest_ledger is not None:
-        all_headers[LATEST_LEDGER] = str(latest_ledger)
-    return Response(msgspec.json.encode(document), status, all_headers, media_type)
+    """`document` as JSON."""
+    return Response(msgspec.json.encode(document), status, headers, media_type)

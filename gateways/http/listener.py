@@ -6,13 +6,12 @@ nobody knows what was missed.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
-import structlog
 from psycopg import sql
 
-RETRY_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
 
 
 class Channel:
@@ -39,35 +38,23 @@ class Channel:
 
 
 class Listener:
-    """Listens on `channels` of a database, on a connection of its own."""
+    """Listens on `channels` of a database, on a connection of its own.
+
+    `listen` runs in the background. `on_listening` is called once it listens.
+    """
 
     def __init__(self, url: str, channels: Sequence[str]) -> None:
-        self.channels = {channel: Channel() for channel in channels}
+        self.channels = {name: Channel() for name in channels}
+        self.on_listening: Callable[[], None] = lambda: None
         self._url = url
-        self._task: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger("listener")
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._listen()
-            except psycopg.Error as error:
-                self._log.warning("not listening", problem=type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _listen(self) -> None:
+    async def listen(self) -> None:
+        """Returns when the connection has ended. Raises psycopg.Error."""
         async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
             for name in self.channels:
                 await connection.execute(sql.SQL("listen {}").format(sql.Identifier(name)))
             for channel in self.channels.values():
                 channel.notify()
+            self.on_listening()
             async for notification in connection.notifies():
                 self.channels[notification.channel].notify()

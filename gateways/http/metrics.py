@@ -1,4 +1,4 @@
-"""What a gateway tells Prometheus. Labels are route templates and statuses: never ids."""
+"""Metrics that every gateway has. Labels are route templates, statuses and names: never ids."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -7,7 +7,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 
 class Metrics:
-    """One registry for one gateway, so that several may live in a process."""
+    """One registry per gateway, so that several can run in one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -19,7 +19,7 @@ class Metrics:
         )
         self.seconds = Histogram(
             "tokend_gateway_request_seconds",
-            "Time to answer; of a stream, its life",
+            "Time to answer; of a stream, how long it was open",
             ("method", "route"),
             buckets=SECONDS,
             registry=self.registry,
@@ -27,23 +27,21 @@ class Metrics:
         self.streams = Gauge(
             "tokend_gateway_streams", "EventStreams open now", registry=self.registry
         )
-        self.latest_ledger = Gauge(
-            "tokend_gateway_latest_ledger", "The last ledger in the views", registry=self.registry
-        )
-        self.stalled_seconds = Gauge(
-            "tokend_gateway_view_stalled_seconds",
-            "Since the views last moved on",
+        self.background_failing = Gauge(
+            "tokend_gateway_background_failing",
+            "Whether a background task fails now",
+            ("task",),
             registry=self.registry,
         )
-        self.submissions = Counter(
-            "tokend_gateway_submissions",
-            "Transactions posted, by what came of it",
-            ("outcome",),
+        self.background_failures = Counter(
+            "tokend_gateway_background_failures",
+            "Failed tries of background tasks",
+            ("task",),
             registry=self.registry,
         )
 
     def note_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """`method` of an unknown route may be anything, so it is not believed."""
+        """The method of an unknown route may be any text, so it is not shown."""
         known = method if route != "none" else "none"
         self.requests.labels(known, route, str(status)).inc()
         self.seconds.labels(known, route).observe(seconds)

@@ -1,7 +1,7 @@
-"""The edge of a gateway: request ids, limits, logs, metrics, and no exception beyond it.
+"""The outermost layer of a gateway: request ids, size limits, logs, metrics, unexpected errors.
 
-One pure ASGI layer around the routes: a middleware stack of single concerns costs as much as a
-whole coalesced read. Logs name route templates, never addresses: filters are people's accounts.
+One pure ASGI layer, because a stack of middleware with single concerns costs as much as a whole
+coalesced read. Logs name route templates, never paths: filters hold people's accounts.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import structlog
@@ -21,34 +20,29 @@ from gateways.http.problems import (
     CONTENT_TOO_LARGE,
     HEADERS_TOO_LARGE,
     MEDIA_TYPE,
-    RATE_LIMITED,
     TOO_SLOW,
     URI_TOO_LONG,
     Problem,
     render_problem,
 )
-from gateways.http.rate_limits import RateLimits
-from gateways.http.routes import UNCACHED, Route
+from gateways.http.routes import BODY_BYTES_MAX, UNCACHED, Route
 
-BODY_BYTES_MAX = 512 * 1024
 HEADER_COUNT_MAX, HEADER_BYTES_MAX = 64, 16 * 1024
 ADDRESS_BYTES_MAX = 4 * 1024
-UNCOUNTED = frozenset({"/health", "/ready"})
 REQUEST_ID = b"x-request-id"
 ID_KEY = "tokend.request_id"
-ROUTE_KEY = "tokend.route"  # where the routes leave their row for the edge
+ROUTE_KEY = "tokend.route"  # of a scope: the row of the route table, once it is known
+HEADERS_KEY = "tokend.headers"  # of a scope: headers to add to the answer
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
-# Answers are data, not pages; the docs page sets a policy of its own.
 PRIVATE_HEADERS = [(b"cache-control", UNCACHED.encode()), (b"vary", b"signature, signature-input")]
 SAFETY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the edge notes of one exchange, and the headers it adds to the answer."""
+    """What is known of one exchange."""
 
-    headers: list[tuple[bytes, bytes]]
     status: int = 0
     response_bytes: int = 0
     request_bytes: int = 0
@@ -57,22 +51,16 @@ class Seen:
 
 
 class Middleware:
-    """Wraps `app`. `public_url` is where problem types are explained. `rates` knows the limits
-    "reads" and "submissions". An answer must have begun after `answer_seconds`.
+    """Wraps `app`. `public_url` is where problem types are explained. An answer must begin within
+    `answer_seconds`.
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        metrics: Metrics,
-        public_url: str,
-        rates: RateLimits,
-        answer_seconds: float,
+        self, app: ASGIApp, metrics: Metrics, public_url: str, answer_seconds: float
     ) -> None:
         self.app = app
         self.metrics = metrics
         self.public_url = public_url
-        self.rates = rates
         self.answer_seconds = answer_seconds
         self.log = structlog.get_logger("gateway")
 
@@ -82,13 +70,14 @@ class Middleware:
             return
         started = time.perf_counter()
         scope[ID_KEY] = request_id = _get_request_id(scope)
-        seen = Seen([(REQUEST_ID, request_id.encode())])
+        scope[HEADERS_KEY] = [(REQUEST_ID, request_id.encode())]
+        seen = Seen()
 
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
                 headers = [*message["headers"], *SAFETY_HEADERS, *_get_cache_headers(scope)]
-                message["headers"] = [*headers, *seen.headers]
+                message["headers"] = [*headers, *scope[HEADERS_KEY]]
                 if seen.timeout is not None:
                     seen.timeout.reschedule(None)  # from now on the connection bounds the sending
             else:
@@ -99,19 +88,20 @@ class Middleware:
         async def receive_bounded() -> Message:
             message = await receive()
             seen.request_bytes += len(message.get("body", b""))
-            if seen.request_bytes > BODY_BYTES_MAX:
-                raise Problem(CONTENT_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
+            route: Route | None = scope.get(ROUTE_KEY)
+            most = BODY_BYTES_MAX if route is None else route.body_bytes_max
+            if seen.request_bytes > most:
+                raise Problem(CONTENT_TOO_LARGE, f"a body has at most {most} bytes")
             return message
 
         try:
-            self._check_rate(scope, seen)
             _check_limits(scope)
             await self._answer(scope, receive_bounded, send_noted, seen)
-        except Problem as problem:  # only the limits': routes answer their own
+        except Problem as problem:  # of the size limits: routes answer their own
             await make_response(problem, self.public_url, scope)(scope, receive, send_noted)
         except TimeoutError:
-            self.log.warning("too slow", request_id=request_id)
-            slow = Problem(TOO_SLOW, f"it took more than {self.answer_seconds:.0f} s")
+            self.log.warning("answer too slow", request_id=request_id)
+            slow = Problem(TOO_SLOW, f"the answer took more than {self.answer_seconds:.0f} s")
             await make_response(slow, self.public_url, scope)(scope, receive, send_noted)
         except Exception:
             self.log.exception("failed", request_id=request_id)
@@ -126,19 +116,6 @@ class Middleware:
                 await self.app(scope, receive, send)
         finally:
             seen.timeout = None
-
-    def _check_rate(self, scope: Scope, seen: Seen) -> None:
-        """Those who watch over the gateway are not counted."""
-        if scope["path"] in UNCOUNTED:
-            return
-        client: tuple[str, int] | None = scope["client"]
-        name = "submissions" if scope["method"] == "POST" else "reads"
-        standing = self.rates.hit(name, "" if client is None else client[0])
-        seen.headers.append((b"ratelimit", standing.state.encode()))
-        if not standing.is_within:
-            seen.headers.append((b"ratelimit-policy", standing.policy.encode()))
-            headers = {"Retry-After": str(standing.seconds_left)}
-            raise Problem(RATE_LIMITED, f"the limit is {standing.policy}", headers=headers)
 
     def _note(self, scope: Scope, seen: Seen, request_id: str, seconds: float) -> None:
         known: Route | None = scope.get(ROUTE_KEY)
@@ -157,13 +134,13 @@ class Middleware:
 
 
 def make_response(problem: Problem, public_url: str, scope: Scope) -> Response:
-    """The problem as an answer to the exchange in `scope`."""
+    """The problem as the answer to the request in `scope`."""
     body = msgspec.json.encode(render_problem(problem, public_url, scope[ID_KEY]))
     return Response(body, problem.kind.status, problem.headers, MEDIA_TYPE)
 
 
 def _get_cache_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Also of refusals: that somebody may not read something is nobody else's business."""
+    """Also of refusals, which must not be cached for others either."""
     route: Route | None = scope.get(ROUTE_KEY)
     if route is None:
         return []
@@ -173,7 +150,7 @@ def _get_cache_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 
 def _get_request_id(scope: Scope) -> str:
-    """The sender's own if it is harmless, so that one id can follow a request through services."""
+    """The sender's own if it is harmless, so that one id can follow a request across services."""
     for name, value in scope["headers"]:
         if name == REQUEST_ID and _GIVEN_ID.fullmatch(value):
             text: str = value.decode("ascii")
@@ -189,6 +166,3 @@ def _check_limits(scope: Scope) -> None:
         raise Problem(HEADERS_TOO_LARGE, f"at most {HEADER_COUNT_MAX} headers")
     if sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES_MAX:
         raise Problem(HEADERS_TOO_LARGE, f"headers have at most {HEADER_BYTES_MAX} bytes")
-    length: Any = next((v for n, v in headers if n == b"content-length"), b"0")
-    if length.isdigit() and int(length[:12]) > BODY_BYTES_MAX:
-        raise Problem(CONTENT_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")

@@ -1,20 +1,17 @@
-"""Nonces of signed requests: each is let in once, whichever process of the gateway it comes to.
+"""Nonces of signed requests: each is accepted once, by whichever process of the gateway.
 
-PostgreSQL decides by a primary key. Claims of concurrent requests travel in one statement, so that
-many signed reads cost one commit.
+PostgreSQL decides by a primary key. Claims of concurrent requests share one statement, so that many
+signed reads cost one commit.
 """
 
 import asyncio
 from dataclasses import dataclass, field
 
-import structlog
-
-from gateways.http.problems import Problem
 from gateways.http.signatures import LIFETIME_SECONDS, SKEW_SECONDS
 from gateways.http.store import Store
 from schemas.generated.common import PublicKey
 
-# Longer than any gateway's clock would let the signature in, also where clocks differ.
+# Longer than any gateway would accept the signature, also where clocks differ.
 KEEP_SECONDS = 3 * (LIFETIME_SECONDS + SKEW_SECONDS)
 PRUNE_SECONDS = 60.0
 
@@ -37,25 +34,15 @@ class _Claim:
 
 
 class Nonces:
-    """Remembers in `store`."""
+    """Remembers nonces in `store`. `prune` runs in the background."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: list[_Claim] = []
         self._claiming: asyncio.Task[None] | None = None
-        self._pruning: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger("nonces")
-
-    def start(self) -> None:
-        self._pruning = asyncio.create_task(self._prune())
-
-    async def stop(self) -> None:
-        if self._pruning is not None:
-            self._pruning.cancel()
-            await asyncio.gather(self._pruning, return_exceptions=True)
 
     async def claim(self, signer: PublicKey, nonce: str) -> bool:
-        """Whether this is its first use; durable when told. Raises Problem."""
+        """Whether this is its first use; durable once returned. Raises Problem."""
         claim = _Claim(signer, nonce)
         self._waiting.append(claim)
         if self._claiming is None:
@@ -63,7 +50,7 @@ class Nonces:
         return await claim.future
 
     async def _run(self) -> None:
-        """The first turn lets all requests of this tick join; the rest came meanwhile."""
+        """The first turn lets all requests of this tick join; later ones join the next claim."""
         await asyncio.sleep(0)
         while self._waiting:
             claims, self._waiting = self._waiting, []
@@ -76,7 +63,7 @@ class Nonces:
                 continue
             for each in claims:
                 is_new = (each.signer, each.nonce) in new
-                new.discard((each.signer, each.nonce))  # the second of two at once is a repetition
+                new.discard((each.signer, each.nonce))  # the second of two at once is a replay
                 if not each.future.done():
                     each.future.set_result(is_new)
         self._claiming = None
@@ -86,10 +73,6 @@ class Nonces:
         rows = await self._store.execute(CLAIM, (list(signers), list(nonces)))
         return {(signer, nonce) for signer, nonce in rows}
 
-    async def _prune(self) -> None:
-        while True:
-            try:
-                await self._store.execute(PRUNE, (KEEP_SECONDS,))
-            except Problem as problem:
-                self._log.warning("not pruned", problem=problem.detail)
-            await asyncio.sleep(PRUNE_SECONDS)
+    async def prune(self) -> None:
+        """Forgets nonces whose signatures have expired. Raises Problem."""
+        await self._store.execute(PRUNE, (KEEP_SECONDS,))

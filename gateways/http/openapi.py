@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of a route table. What is declared is what is answered: the same types make both."""
+"""OpenAPI 3.1 of a route table. The types that it declares are those that encode the answers."""
 
 import re
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ PROBLEM_SCHEMA = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "instance": {"type": "string"},
-        "remedy": {"type": "string", "description": "What to do about it."},
+        "remedy": {"type": "string", "description": "What to do."},
     },
     "required": ["type", "title", "status", "detail", "instance", "remedy"],
 }
@@ -37,8 +37,8 @@ SIGNATURE_SCHEME = {
     "type": "apiKey",
     "in": "header",
     "name": "Signature",
-    "description": "A signature by RFC 9421, beside Signature-Input and Content-Digest, in the "
-    f"profile `{ACCEPTED}`, by a signer of the owner's account or of the master's.",
+    "description": "A signature (RFC 9421), with Signature-Input and Content-Digest, in the "
+    f"profile `{ACCEPTED}`, ",
 }
 SIGNATURE_PROBLEMS = (
     SIGNATURE_REQUIRED,
@@ -49,8 +49,11 @@ SIGNATURE_PROBLEMS = (
 )
 
 
-def build_document(routes: Sequence[Route], title: str, public_url: str) -> dict[str, Any]:
-    """The whole document. Private routes bear `x-private` and ask for the scheme `signature`."""
+def build_document(
+    routes: Sequence[Route], title: str, description: str, signers: str, public_url: str
+) -> dict[str, Any]:
+    """The whole document. Private routes have `x-private` and the security scheme `signature`."""
+    scheme = {**SIGNATURE_SCHEME, "description": SIGNATURE_SCHEME["description"] + signers + "."}
     types = _get_types(routes)
     references, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     schemas = dict(zip(map(str, types), references, strict=True))
@@ -59,12 +62,12 @@ def build_document(routes: Sequence[Route], title: str, public_url: str) -> dict
         paths.setdefault(route.path, {})[route.method.lower()] = _describe(route, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": "3"},
+        "info": {"title": title, "version": "3", "description": description},
         "servers": [{"url": public_url}],
         "paths": paths,
         "components": {
             "schemas": {**components, "Problem": PROBLEM_SCHEMA},
-            "securitySchemes": {"signature": SIGNATURE_SCHEME},
+            "securitySchemes": {"signature": scheme},
         },
     }
 
@@ -81,7 +84,7 @@ def _describe(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         content = {route.media_type: {"schema": schemas[str(route.response)]}}
     if route.streams:
         content["text/event-stream"] = {"schema": {"type": "string"}}
-    answers = {str(s): {"description": "As asked for.", "content": content} for s in route.statuses}
+    answers = {str(s): {"description": "The answer.", "content": content} for s in route.statuses}
     described: dict[str, Any] = {
         "operationId": f"{route.method.lower()}{_get_name(route.path)}",
         "summary": route.doc,
@@ -119,7 +122,7 @@ def _describe_parameter(parameter: Parameter, place: str) -> dict[str, Any]:
 
 
 def _describe_body(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
-    """A binary body has no schema in OpenAPI 3.1, its media type says it all."""
+    """A binary body has no schema in OpenAPI 3.1: its media type says it all."""
     return {
         media_type: {} if kind is bytes else {"schema": schemas[str(kind)]}
         for media_type, kind in route.accepts.items()
@@ -127,7 +130,7 @@ def _describe_body(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe_problems(problems: tuple[ProblemType, ...]) -> dict[str, Any]:
-    """Every route may answer any status with a problem; those of its own are named."""
+    """Any route may answer any problem; the problems that are its own are named."""
     schema = {"$ref": REFERENCE.format(name="Problem")}
     content = {PROBLEM_TYPE: {"schema": schema}}
     by_status: dict[str, list[str]] = {}

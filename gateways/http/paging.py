@@ -1,7 +1,7 @@
-"""Pages: opaque cursors that carry order and filter, and the links made of them. Pure.
+"""Pages: opaque cursors that carry order and filters, and the links made of them. Pure.
 
-A page is a range of one ascending key. A cursor says from which key on, in which order, under
-which filter; a request that contradicts its cursor is refused, one that omits the filter gets the
+A page is a range of one ascending key. A cursor says after which key, in which order and with which
+filters; a request that contradicts its cursor is refused, one that omits the filters gets the
 cursor's. `before` walks towards the beginning, so that `prev` shows a page in its own order.
 """
 
@@ -34,7 +34,7 @@ class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which rows: `position` exclusive, None for the first page. `filters` by parameter name."""
+    """Which rows. `position` is exclusive, None on the first page. `filters`: by parameter name."""
 
     path: str
     filters: Mapping[str, Any]
@@ -46,17 +46,17 @@ class Page:
 
     @property
     def is_ascending(self) -> bool:
-        """The direction in which the database is walked."""
+        """The order in which the database is read."""
         return (self.order == "asc") != self.is_before
 
     def arrange(self, rows: Sequence[Row]) -> list[Row]:
-        """`rows` as they were walked (one more than fit, if there are) in the page's order."""
+        """`rows` as they were read (one more than fit, if there are) in the page's order."""
         shown = list(rows[: self.limit])
         return shown[::-1] if self.is_before else shown
 
 
 def read_page(call: Call, position: ParameterType) -> Page:
-    """The page that a request asks for; `position` is the type of its key. Raises Problem."""
+    """The page that a request asks for. `position` is the type of its key. Raises Problem."""
     texts = {k: v for k, v in call.request.query_params.items() if k.startswith(FILTER_PREFIX)}
     filters = {name: call.query[name] for name in texts}
     page = Page(
@@ -113,8 +113,8 @@ def make_links(
 ) -> Links:
     """Links of the page that shows `walked` (one more row than `page.limit` if there are more).
 
-    There is a next page if more rows follow or the page was reached backwards, and the other way
-    round for the one before.
+    There is a next page if more rows follow, or if the page was reached backwards; and the other
+    way round for the previous page.
     """
     rows = page.arrange(walked)
     has_more = len(walked) > page.limit

@@ -13,7 +13,7 @@ from schemas.strkey import decode_account_id
 SEQUENCE_MAX = (1 << 63) - 1
 LIMIT_MAX, LIMIT_DEFAULT = 200, 25
 _HASH = re.compile("[0-9a-f]{64}")
-_NUMBER = re.compile("0|[1-9][0-9]{0,18}")
+_NUMBER = re.compile("0|[1-9][0-9]{0,18}")  # the only way to write a number, anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,14 @@ def _parse_number(text: str) -> int:
 
 def _parse_hash(text: str) -> bytes:
     if not _HASH.fullmatch(text):
-        raise ValueError("expected 64 hexadecimal digits in small letters")
+        raise ValueError("expected 64 hexadecimal digits in lower case")
     return bytes.fromhex(text)
 
 
 def _parse_limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= LIMIT_MAX:
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= LIMIT_MAX:
         raise ValueError(f"expected a whole number from 1 to {LIMIT_MAX}")
-    return int(text[:9])
+    return int(text)
 
 
 def _parse_cursor(text: str) -> str:

@@ -1,6 +1,6 @@
-"""Problem details (RFC 9457): every way in which a gateway says no, in one table.
+"""Problem details (RFC 9457): the problem types that every gateway has, in one table.
 
-It knows no gateway's own words: what is special about a case comes as detail and members.
+A gateway adds its own types in a module of its own; its routes name them.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """A kind of problem. `remedy` tells the reader what to do about it."""
+    """One type of problem. `remedy` tells the reader what to do."""
 
     slug: str
     status: int
@@ -32,72 +32,54 @@ BAD_CURSOR = ProblemType(
     "The cursor does not belong to this request",
     "Follow the links of a page as they are, or start without page[cursor].",
 )
-TRANSACTION_REJECTED = ProblemType(
-    "transaction-rejected",
-    400,
-    "The transaction was refused and is in no ledger",
-    "See `code`. Where `provisional` is true, the same envelope may be sent again.",
-)
-OPERATION_INVALID = ProblemType(
-    "operation-invalid",
-    400,
-    "An operation can never succeed as it stands",
-    "See the codes in `operations`, correct them and sign a new transaction.",
-)
-TRANSACTION_FAILED = ProblemType(
-    "transaction-failed",
-    400,
-    "The transaction is in a ledger, and changed nothing",
-    "See the codes in `operations`. A corrected attempt is a new transaction.",
-)
 SIGNATURE_REQUIRED = ProblemType(
     "signature-required",
     401,
-    "This route answers signed requests only",
+    "This route requires a signed request",
     "Sign the request (RFC 9421) as Accept-Signature says; /docs describes the profile.",
 )
 SIGNATURE_INVALID = ProblemType(
     "signature-invalid",
     401,
-    "The request's signature does not hold",
-    "See the detail: sign what is sent, for this gateway's public address, in its profile.",
+    "The request's signature is not valid",
+    "See the detail. Sign exactly what is sent, for this gateway's public address, in its profile.",
 )
 SIGNATURE_EXPIRED = ProblemType(
     "signature-expired",
     401,
     "The request was signed too long ago, or in the future",
-    "Set your clock by `server_time_ms` (/v3/info has it too) and sign again.",
+    "Set your clock by `server_time_ms` and sign again.",
 )
 SIGNATURE_REPLAYED = ProblemType(
     "signature-replayed",
     401,
-    "The request was answered before",
-    "Sign every request anew, with a new random nonce.",
+    "The request was used before",
+    "Sign every request again, with a new random nonce.",
 )
 FORBIDDEN = ProblemType(
     "forbidden",
     403,
-    "The key that signed may not read this",
-    "Filter by an account or balance of yours, or sign by a signer of the master account.",
+    "The key that signed has no right to this",
+    "See the detail. Ask for data of your own, or sign with a key that has the right.",
 )
 NOT_FOUND = ProblemType(
     "not-found",
     404,
-    "There is no such thing",
-    "Check the id, and the key that signed: what is another's is not shown. What was submitted a "
-    "moment ago may not be in a ledger yet.",
+    "There is no such resource",
+    "Check the id and the key that signed: other people's data is not shown. What was sent a "
+    "moment ago may not be there yet.",
 )
 METHOD_NOT_ALLOWED = ProblemType(
     "method-not-allowed",
     405,
-    "The route does not know this method",
+    "The route does not support this method",
     "See the Allow header.",
 )
 NOT_ACCEPTABLE = ProblemType(
     "not-acceptable",
     406,
-    "The route does not stream",
-    "Ask without `Accept: text/event-stream`.",
+    "The route has no answer of an acceptable type",
+    "Accept one of the media types that the detail names.",
 )
 CONTENT_TOO_LARGE = ProblemType(
     "content-too-large", 413, "The body is too large", "Send less; the detail names the limit."
@@ -108,20 +90,20 @@ URI_TOO_LONG = ProblemType(
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
     "unsupported-media-type",
     415,
-    "The body is of a type the route does not read",
+    "The route does not accept this media type",
     "Send one of the types that the detail names, without a content encoding.",
 )
 RATE_LIMITED = ProblemType(
     "rate-limited",
     429,
-    "This client asks too often",
-    "Wait for Retry-After seconds. The RateLimit headers tell what is left.",
+    "There were too many requests",
+    "Wait for Retry-After seconds. The RateLimit header says what is left.",
 )
 TOO_MANY_STREAMS = ProblemType(
     "too-many-streams",
     429,
-    "This gateway serves as many streams as it may",
-    "Try again after Retry-After seconds, or ask another gateway.",
+    "There are too many open streams",
+    "Try again after Retry-After seconds, or use another gateway.",
 )
 HEADERS_TOO_LARGE = ProblemType(
     "headers-too-large", 431, "The headers are too large", "Send less; the detail names the limit."
@@ -130,19 +112,7 @@ INTERNAL = ProblemType(
     "internal",
     500,
     "The gateway failed",
-    "Try again. If it stays, tell the operator the instance: it names the log's lines.",
-)
-CORE_UNAVAILABLE = ProblemType(
-    "core-unavailable",
-    503,
-    "The core node does not answer",
-    "Try again after Retry-After seconds, or ask another gateway.",
-)
-BROKER_UNAVAILABLE = ProblemType(
-    "broker-unavailable",
-    503,
-    "The transaction could not be stored durably, so it is not accepted",
-    "Send the same envelope again after Retry-After seconds: it counts only once.",
+    "Try again. If it happens again, tell the operator the instance: logs have it.",
 )
 TOO_SLOW = ProblemType(
     "too-slow",
@@ -153,22 +123,13 @@ TOO_SLOW = ProblemType(
 STORE_UNAVAILABLE = ProblemType(
     "store-unavailable",
     503,
-    "Signed requests cannot be checked now",
-    "Sign and send it again after Retry-After seconds, or ask another gateway.",
-)
-VIEW_UNAVAILABLE = ProblemType(
-    "view-unavailable",
-    503,
-    "The views cannot be read now",
-    "Try again after Retry-After seconds, or ask another gateway.",
+    "The gateway's database is unavailable",
+    "Sign and send the request again after Retry-After seconds, or use another gateway.",
 )
 
 PROBLEM_TYPES: tuple[ProblemType, ...] = (
     BAD_REQUEST,
     BAD_CURSOR,
-    TRANSACTION_REJECTED,
-    OPERATION_INVALID,
-    TRANSACTION_FAILED,
     SIGNATURE_REQUIRED,
     SIGNATURE_INVALID,
     SIGNATURE_EXPIRED,
@@ -184,16 +145,13 @@ PROBLEM_TYPES: tuple[ProblemType, ...] = (
     TOO_MANY_STREAMS,
     HEADERS_TOO_LARGE,
     INTERNAL,
-    CORE_UNAVAILABLE,
-    BROKER_UNAVAILABLE,
     TOO_SLOW,
     STORE_UNAVAILABLE,
-    VIEW_UNAVAILABLE,
 )
 
 
 class Problem(Exception):
-    """Raised by a handler, answered at the edge. `members` are extension members of the object."""
+    """Raised anywhere in a request, and answered. `members` are extension members."""
 
     def __init__(
         self,
@@ -212,7 +170,7 @@ class Problem(Exception):
 
 
 def render_problem(problem: Problem, public_url: str, request_id: str) -> dict[str, Any]:
-    """The members of RFC 9457, `remedy`, and those of the case. `type` leads to its explanation."""
+    """The members of RFC 9457, `remedy`, and the extensions. `type` is a link to /docs."""
     return {
         "type": f"{public_url}/docs#problem-{problem.kind.slug}",
         "title": problem.kind.title,

@@ -1,7 +1,7 @@
-"""JSON of rows that never change, made once for all pages and streams that show them.
+"""JSON of rows that never change, rendered once for all pages and streams that show them.
 
-It is bounded by bytes, for one row may be a thousand times larger than another. What was made first
-goes first: readers look at what is new.
+The cache is bounded by bytes, because one row can be a thousand times larger than another. The
+oldest go first: readers look at what is new.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -12,14 +12,14 @@ BYTES_MAX = 48 * 1024 * 1024
 
 
 class RenderedRows:
-    """By a key that names the row, and what it is shown as."""
+    """By a key that names the row and its form."""
 
     def __init__(self) -> None:
         self._rows: dict[Hashable, msgspec.Raw] = {}
         self._bytes = 0
 
     def get(self, keys: Iterable[Hashable]) -> dict[Hashable, msgspec.Raw]:
-        """Those that are kept."""
+        """Those of `keys` that are cached."""
         return {key: self._rows[key] for key in keys if key in self._rows}
 
     def keep(self, rows: Mapping[Hashable, msgspec.Raw]) -> None:

@@ -2,10 +2,10 @@
 
 One Ed25519 signature covers, in this order, the method, the gateway's public authority, the path,
 the query and the content digest (RFC 9530; also that of an empty body), with the parameters
-`created`, `keyid` (G..., the signer's key), `nonce` and `tag`. `alg` and `expires` may stand there
-too. Whatever else is covered, missing, repeated or written in another way is refused, so that there
-is one way to sign and none to sign less. Who may read what, and whether a nonce was seen, others
-decide.
+`created`, `keyid` (the signer's key, G...), `nonce` and `tag`. `alg` and `expires` are optional.
+Anything else that is covered, missing, repeated or written in another way is refused, so that there
+is one way to sign and none to sign less. Who may do what, and whether a nonce was used, is decided
+elsewhere.
 """
 
 import base64
@@ -33,7 +33,7 @@ ACCEPTED = (
 NONCE = re.compile(r"[A-Za-z0-9+/=_-]{22,88}")  # 128 bits at least, if it is random
 
 _LABEL = r"[a-z*][a-z0-9_.*-]{0,31}"
-_PARAMETER = re.compile(r';([a-z]{1,10})=(\d{1,12}|"[A-Za-z0-9+/=_-]{1,88}")')
+_PARAMETER = re.compile(r';([a-z]{1,10})=(0|[1-9][0-9]{0,11}|"[A-Za-z0-9+/=_-]{1,88}")')
 _INPUT = re.compile(rf"({_LABEL})=({re.escape(COVERED)}((?:{_PARAMETER.pattern}){{4,6}}))")
 _SIGNATURE = re.compile(rf"({_LABEL})=:([A-Za-z0-9+/]{{86}}==):")
 _REQUIRED = frozenset({"created", "keyid", "nonce", "tag"})
@@ -44,7 +44,7 @@ Header = tuple[bytes, bytes]
 
 
 class SignatureError(Exception):
-    """The text says what is wrong and how it would be right."""
+    """The text says what is wrong and what is expected."""
 
 
 class SignatureMissing(SignatureError):
@@ -52,15 +52,15 @@ class SignatureMissing(SignatureError):
 
 
 class SignatureExpired(SignatureError):
-    """`created` is too old, or the sender's clock goes wrong."""
+    """`created` is too old, or the sender's clock is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is signed of a request, as it is sent.
+    """The parts of a request that are signed, as they are sent.
 
-    `authority`: host and port as in the gateway's public URL, a default port left out. `path` is
-    percent-encoded still; `query` has no question mark.
+    `authority`: host and port as in the gateway's public URL, without a default port. `path` is
+    still percent-encoded; `query` has no question mark.
     """
 
     method: str
@@ -72,7 +72,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Who signed. True of the request; `nonce` must still be found unused."""
+    """Who signed. The signature is valid; whether `nonce` is unused is not known yet."""
 
     signer: PublicKey
     nonce: str
@@ -102,7 +102,7 @@ def verify_message(message: Message, headers: Sequence[Header], now: int) -> Sig
     given = _INPUT.fullmatch(_get_header(headers, b"signature-input"))
     signature = _SIGNATURE.fullmatch(_get_header(headers, b"signature"))
     if given is None or signature is None or given[1] != signature[1]:
-        raise SignatureError(f"one signature in the profile is wanted: {ACCEPTED}")
+        raise SignatureError(f"expected one signature in the profile {ACCEPTED}")
     parameters = _read_parameters(given[3])
     created = _check_times(parameters, now)
     digest = compute_content_digest(message.content)
@@ -152,24 +152,24 @@ def _build_base(message: Message, digest: str, parameters: str) -> bytes:
 def _get_header(headers: Sequence[Header], name: bytes) -> str:
     found = [value for each, value in headers if each == name]
     if not found:
-        raise SignatureMissing(f"the header {name.decode()} is missing; wanted: {ACCEPTED}")
+        raise SignatureMissing(f"the header {name.decode()} is missing; expected: {ACCEPTED}")
     if len(found) > 1:
         raise SignatureError(f"the header {name.decode()} is given twice")
     return found[0].decode("latin-1")
 
 
 def _read_parameters(text: str) -> dict[str, str]:
-    """By name, without quotes; each once, of the right kind, none unknown."""
+    """By name, without quotes; each once, of the right type, none unknown."""
     parameters: dict[str, str] = {}
     for name, value in _PARAMETER.findall(text):
         if name in parameters or name not in _KNOWN or value.isdigit() is not (name in _NUMBERS):
-            raise SignatureError(f"the parameter {name} is repeated, unknown or of a wrong kind")
+            raise SignatureError(f"the parameter {name} is repeated, unknown or of the wrong type")
         parameters[name] = value.strip('"')
     missing = sorted(_REQUIRED - parameters.keys())
     if missing:
         raise SignatureError(f"the signature lacks {', '.join(missing)}")
     if parameters["tag"] != TAG or parameters.get("alg", "ed25519") != "ed25519":
-        raise SignatureError(f'wanted: alg="ed25519" and tag="{TAG}"')
+        raise SignatureError(f'expected alg="ed25519" and tag="{TAG}"')
     if not NONCE.fullmatch(parameters["nonce"]):
         raise SignatureError("`nonce` has 22 to 88 characters of base64")
     return parameters
@@ -180,6 +180,6 @@ def _check_times(parameters: dict[str, str], now: int) -> int:
     expires = min(int(parameters.get("expires", created + LIFETIME_SECONDS)), created + 60)
     if created > now + SKEW_SECONDS or now > expires:
         raise SignatureExpired(
-            f"signed at {created}, and it is {now}: a signature holds for {LIFETIME_SECONDS} s"
+            f"signed at {created}, now it is {now}: a signature is valid for {LIFETIME_SECONDS} s"
         )
     return created

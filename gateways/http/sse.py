@@ -1,8 +1,8 @@
-"""Server-sent events: every row of a listing from a position on, in order, once.
+"""Server-sent events: every row of a collection after a position, in order, once.
 
-A stream walks the same pages as a reader would, ascending, and sleeps on a channel when there is
-nothing more. Ids ascend with commits, so a position says exactly what was sent; `Last-Event-ID`
-(or a cursor) goes on there.
+A stream walks the same pages as a reader would, ascending, and waits for a notification when there
+is nothing more. Ids ascend with commits, so a position says exactly what was sent; `Last-Event-ID`
+(or a cursor) resumes there. What can be refused is refused before the stream begins.
 """
 
 from collections import Counter
@@ -22,16 +22,17 @@ from gateways.http.rate_limits import get_client
 from gateways.http.routes import Call
 
 HEARTBEAT_SECONDS = 10
-SEND_SECONDS = 30  # a reader slower than this is cut off; it resumes where it was
-LOOK_SECONDS = 15.0  # without a channel: the notification's connection may be gone
+SEND_SECONDS = 30  # a slower reader is cut off; it resumes where it was
+LOOK_SECONDS = 15.0  # without a notification: its connection may be lost
 RETRY_MILLISECONDS = 1_000
 
-# A position to (resources with their ids, ascending): at most LIMIT_MAX of them.
-Load = Callable[[int], Awaitable[list[tuple[int, Any]]]]
+# From a position to (position, resource) of the rows after it, ascending: at most LIMIT_MAX.
+Rows = list[tuple[int, Any]]
+Load = Callable[[int], Awaitable[Rows]]
 
 
 class EventStreams:
-    """Bounds how many there are: `limit` in all, `client_limit` of one client of this process."""
+    """Bounds open streams: `limit` in all, and `client_limit` of each client of this process."""
 
     def __init__(self, limit: int, client_limit: int, metrics: Metrics) -> None:
         self._limit = limit
@@ -39,19 +40,28 @@ class EventStreams:
         self._open: Counter[Hashable] = Counter()
         self._metrics = metrics
 
-    def respond(
+    async def respond(
         self, start: int, load: Load, channel: Channel, name: str, client: Hashable
     ) -> Response:
-        """A stream of all that comes after `start`; `name` is the events' name."""
+        """A stream of everything after `start`; `name` is the events' name. Raises Problem."""
         if self._open.total() >= self._limit:
-            raise Problem(TOO_MANY_STREAMS, f"{self._limit} streams are open here")
+            raise Problem(TOO_MANY_STREAMS, f"this gateway has {self._limit} open streams")
         if self._open[client] >= self._client_limit:
-            raise Problem(TOO_MANY_STREAMS, f"{self._client_limit} streams of yours are open here")
+            raise Problem(TOO_MANY_STREAMS, f"this client has {self._client_limit} open streams")
+        self._change(client, 1)
+        try:
+            seen = channel.count
+            first = await load(start)
+        except BaseException:
+            self._change(client, -1)
+            raise
         response = _CountedResponse(
-            _run(start, load, channel, name), ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS
+            _run(start, first, seen, load, channel, name),
+            ping=HEARTBEAT_SECONDS,
+            send_timeout=SEND_SECONDS,
         )
-        response.change_count = lambda difference: self._change(client, difference)
-        del response.headers["cache-control"]  # the edge says it for all answers alike
+        response.release = lambda: self._change(client, -1)
+        del response.headers["cache-control"]  # the middleware sets it for all answers
         return response
 
     def _change(self, client: Hashable, difference: int) -> None:
@@ -62,20 +72,19 @@ class EventStreams:
 
 
 class _CountedResponse(EventSourceResponse):
-    """Counts from its first moment to its last, whether or not an event was ever sent."""
+    """Calls `release` when it ends, whether or not an event was sent."""
 
-    change_count: Callable[[int], None]
+    release: Callable[[], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.change_count(1)
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self.change_count(-1)
+            self.release()
 
 
 def get_stream_client(call: Call) -> Hashable:
-    """Who holds a stream: the key that signed for it, or else an address."""
+    """Whose stream it is: the key that signed for it, or else an address."""
     if call.signer is not None:
         return call.signer
     client = call.request.client
@@ -83,33 +92,26 @@ def get_stream_client(call: Call) -> Hashable:
 
 
 async def _run(
-    start: int, load: Load, channel: Channel, name: str
+    start: int, first: Rows, seen: int, load: Load, channel: Channel, name: str
 ) -> AsyncIterator[ServerSentEvent]:
-    # Without data it is no event, but a reader cut off before the first one knows where.
+    # It has no data, so it is no event, but a reader that is cut off before the first has its id.
     yield ServerSentEvent(id=str(start), retry=RETRY_MILLISECONDS)
-    async for event in _walk(start, load, channel, name):
-        yield event
-
-
-async def _walk(
-    start: int, load: Load, channel: Channel, name: str
-) -> AsyncIterator[ServerSentEvent]:
-    position = start
+    position, rows = start, first
     while True:
-        seen = channel.count
-        try:
-            found = await load(position)
-        except Problem:  # the reader comes again by itself, with the id it saw last
-            return
-        for position, resource in found:
+        for position, resource in rows:
             data = msgspec.json.encode(resource).decode()
             yield ServerSentEvent(data, event=name, id=str(position))
-        if len(found) < LIMIT_MAX:
+        if len(rows) < LIMIT_MAX:
             await channel.wait(seen, LOOK_SECONDS)
+        seen = channel.count
+        try:
+            rows = await load(position)
+        except Problem:  # the reader reconnects by itself, with the id it saw last
+            return
 
 
 def read_last_event_id(call: Call) -> int | None:
-    """Where a reader who was cut off goes on. Raises Problem."""
+    """Where a reader that was cut off resumes. Raises Problem."""
     text = call.request.headers.get("last-event-id")
     if text is None:
         return None

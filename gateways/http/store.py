@@ -1,16 +1,17 @@
-"""What a gateway remembers itself, in a PostgreSQL database that its processes share.
+"""A gateway's own PostgreSQL database, shared by its processes.
 
-Views are disposable and are swapped by replays; this is not, so it stands in a database of its own
-(gateways/http/migrations). Knows nothing of what is remembered.
+Views are disposable and are replaced by replays; what a gateway must remember is not, so it has a
+database of its own (gateways/http/migrations). This module does not know what is remembered.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
-from gateways.http.problems import STORE_UNAVAILABLE, Problem
+from gateways.http.postgres import is_stale_plan, report_unavailable
+from gateways.http.problems import STORE_UNAVAILABLE
 
 CONNECTIONS_MAX = 3
 POOL_SECONDS = 2.0
@@ -31,20 +32,27 @@ class Store:
         )
 
     async def start(self) -> None:
-        """Returns at once: what needs the store is refused until it is there."""
+        """Returns at once. While the database is unavailable, what needs it is refused."""
         await self._pool.open(wait=False)
 
     async def stop(self) -> None:
         await self._pool.close()
 
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """One statement, committed; its rows, none where it has none. Raises Problem."""
-        try:
+        """Commits one statement and returns its rows, if it has any. Raises Problem."""
+        with report_unavailable(STORE_UNAVAILABLE):
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(sql, values)
-                return await cursor.fetchall() if cursor.description else []
-        except PoolTimeout:
-            raise Problem(STORE_UNAVAILABLE, "no connection to its database is free") from None
-        except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
-            detail = f"its database does not answer: {type(error).__name__}"
-            raise Problem(STORE_UNAVAILABLE, detail) from error
+                try:
+                    return await _execute(connection, sql, values)
+                except psycopg.Error as error:
+                    if not is_stale_plan(error):
+                        raise
+                await connection.execute("deallocate all")
+                return await _execute(connection, sql, values)
+
+
+async def _execute(
+    connection: psycopg.AsyncConnection[Any], sql: str, values: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    cursor = await connection.execute(sql, values)
+    return await cursor.fetchall() if cursor.description else []

@@ -1,42 +1,16 @@
 """Routes that every gateway has: health, readiness, metrics, OpenAPI, documentation."""
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import msgspec
 from starlette.responses import Response
 
 from gateways.http import docs, openapi
 from gateways.http.jsonapi import respond
 from gateways.http.metrics import MEDIA_TYPE as METRICS_TYPE
-from gateways.http.metrics import Metrics
 from gateways.http.routes import Call, Route
+from gateways.http.service import GatewayService, Health
 
 JSON, HTML = "application/json", "text/html; charset=utf-8"
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
-
-class Health(msgspec.Struct, frozen=True):
-    """Whether the gateway does its work. `problem` says why not, and is null when all is well.
-
-    A gateway derives its own type with further fields. /ready answers the same type.
-    """
-
-    status: str
-    problem: str | None
-
-
-class Serving(Protocol):
-    """What these routes ask of a gateway's service. `pages` holds pages that are made once."""
-
-    metrics: Metrics
-    routes: Sequence[Route]
-    title: str
-    pages: dict[str, bytes]
-
-    def get_health(self) -> Health: ...
-
-    def get_ready(self) -> Health: ...
 
 
 async def get_health(call: Call) -> Response:
@@ -56,29 +30,33 @@ async def get_metrics(call: Call) -> Response:
 
 
 async def get_openapi(call: Call) -> Response:
-    service: Serving = call.service
+    service: GatewayService = call.service
     if "openapi" not in service.pages:
-        document = openapi.build_document(service.routes, service.title, call.public_url)
+        document = openapi.build_document(
+            service.routes, service.title, service.description, service.signers, call.public_url
+        )
         service.pages["openapi"] = msgspec.json.encode(document)
     return Response(service.pages["openapi"], media_type=JSON)
 
 
 async def get_docs(call: Call) -> Response:
-    service: Serving = call.service
+    service: GatewayService = call.service
     if "docs" not in service.pages:
-        service.pages["docs"] = docs.build_page(service.routes, service.title).encode()
+        page = docs.build_page(service.routes, service.title, service.description, service.signers)
+        service.pages["docs"] = page.encode()
     headers = {"Content-Security-Policy": PAGE_POLICY}
     return Response(service.pages["docs"], headers=headers, media_type=HTML)
 
 
 def make_system_routes(health: type[Health]) -> tuple[Route, ...]:
-    """The rows of these routes. `health` is the gateway's own type."""
+    """The rows of these routes. `health` is the gateway's own type. Probes are not counted."""
     return (
         Route(
             "/health",
             "GET",
             get_health,
             "Whether the gateway does its work: 503 if not, with the reason.",
+            rate_class=None,
             response=health,
             media_type=JSON,
             statuses=(200, 503),
@@ -88,6 +66,7 @@ def make_system_routes(health: type[Health]) -> tuple[Route, ...]:
             "GET",
             get_ready,
             "Whether requests can be answered: 503 if not, with the reason.",
+            rate_class=None,
             response=health,
             media_type=JSON,
             statuses=(200, 503),

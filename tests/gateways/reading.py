@@ -21,8 +21,7 @@ from pathlib import Path
 import httpx2
 
 from gateways.horizon.main import main
-from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings
-from gateways.http.settings import LimitSettings
+from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings, HorizonLimits
 from gateways.http.signatures import Message, get_authority, sign_message
 from infra.local.ports import choose_port
 from schemas.settings import DatabaseSettings, Secret
@@ -98,7 +97,7 @@ def start_reader(servers: Servers) -> Iterator[Reader]:
             store=DatabaseSettings(url=Secret(create_store(servers))),
             kafka=servers.kafka,
             core=CoreSettings(url="http://127.0.0.1:1", token_file=str(folder / "token")),
-            limits=LimitSettings(reads=MANY, submissions=MANY),
+            limits=HorizonLimits(reads=MANY, submissions=MANY),
         )
         gateway = multiprocessing.get_context("spawn").Process(target=_run, args=(settings,))
         gateway.start()

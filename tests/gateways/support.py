@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from gateways.client.request_signing import RequestSigner
 from gateways.horizon.main import make_app
-from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings
+from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings, HorizonLimits
 from gateways.http.server import make_config
 from gateways.http.settings import LimitSettings
 from infra.local.kafka_admin import Topic
@@ -197,7 +197,7 @@ def run_gateway(servers: Servers, folder: Path, **changes: Any) -> Iterator[Gate
         "core": CoreSettings(url=f"http://127.0.0.1:{core_port}", token_file=str(token_file)),
         "ingest_topic": topic,
         "result_seconds_max": 2,
-        "limits": LimitSettings(reads=MANY, submissions=MANY),
+        "limits": HorizonLimits(reads=MANY, submissions=MANY),
         **changes,
     }
     made = HorizonGatewaySettings(**settings)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateways.horizon.database import Database, PageQuery, PointQuery, Snapshot
+from gateways.horizon.database import Database, PointQuery, Snapshot
+from gateways.http.keyset import PageQuery
 from gateways.http.problems import Problem
 from tests.support.servers import Servers
 

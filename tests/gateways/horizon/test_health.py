@@ -12,9 +12,9 @@ import pytest
 
 from gateways.horizon import progress
 from gateways.horizon.database import Database
+from gateways.horizon.metrics import HorizonMetrics
 from gateways.horizon.progress import ProgressWatch
 from gateways.http.listener import Channel
-from gateways.http.metrics import Metrics
 from infra.local.ports import choose_port
 from schemas.strkey import encode_account_id
 from tests.gateways.support import TOKEN, Gateway, run_gateway, wait_until
@@ -24,7 +24,7 @@ from tests.support.servers import Servers
 
 def test_a_stall_is_three_heartbeats() -> None:
     for heartbeat, stall in ((5.0, 15.0), (60.0, 180.0), (0.5, 5.0)):
-        watch = ProgressWatch(Database("", ""), Channel(), Metrics(), heartbeat)
+        watch = ProgressWatch(Database("", ""), Channel(), HorizonMetrics(), heartbeat)
         assert watch.stall_seconds == stall
 
 

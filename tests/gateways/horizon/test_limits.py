@@ -1,6 +1,5 @@
 """What one client may ask for, and how long anything may take."""
 
-import asyncio
 import socket
 import threading
 import time
@@ -11,12 +10,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateways.http.rate_limits import RateLimits, get_client
-from gateways.http.settings import CorsSettings, LimitSettings
-from gateways.http.store import Store
+from gateways.horizon.settings import HorizonLimits
+from gateways.http.settings import CorsSettings
 from schemas.settings import ConfigError, load_config
 from tests.gateways.horizon.test_submission import AVRO, make_envelope
-from tests.gateways.support import MANY, Gateway, create_store, run_gateway, wait_until
+from tests.gateways.support import MANY, Gateway, run_gateway, wait_until
 from tests.support.servers import Servers
 
 READS, SUBMISSIONS, WINDOW = 12, 3, 99_999  # no test sees the end of such a window
@@ -28,7 +26,7 @@ STREAM = {"accept": "text/event-stream"}
 @pytest.fixture(scope="module")
 def strict(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway behind a proxy on this machine, which tells who asks."""
-    limits = LimitSettings(
+    limits = HorizonLimits(
         reads=f"{READS}/{WINDOW} seconds",
         submissions=f"{SUBMISSIONS}/{WINDOW} seconds",
     )
@@ -47,7 +45,7 @@ def strict(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def hasty(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that waits for nobody."""
-    limits = LimitSettings(
+    limits = HorizonLimits(
         reads=MANY,
         submissions=MANY,
         receive_seconds=RECEIVE_SECONDS,
@@ -99,73 +97,12 @@ def test_nobody_is_believed_to_be_a_proxy(gateway: Gateway) -> None:
     assert remaining[1] == remaining[0] - 1
 
 
-def test_processes_share_their_counts(servers: Servers) -> None:
-    async def share() -> list[bool]:
-        stores = [Store(url) for _ in range(2)]
-        first, second = (RateLimits({"reads": f"10/{WINDOW} seconds"}, store) for store in stores)
-        for store in stores:
-            await store.start()
-        try:
-            seen = [first.hit("reads", "10.0.0.1").is_within for _ in range(6)]
-            await first._counts.merge()
-            seen += [second.hit("reads", "10.0.0.1").is_within for _ in range(4)]
-            await second._counts.merge()  # tells what it counted, and learns of the first's
-            seen.append(second.hit("reads", "10.0.0.1").is_within)
-            seen.append(first.hit("reads", "10.0.0.1").is_within)  # not told yet: the error bound
-            await first._counts.merge()
-            seen.append(first.hit("reads", "10.0.0.1").is_within)
-            seen.append(first.hit("reads", "10.0.0.2").is_within)
-            await first._counts.prune()
-            return seen
-        finally:
-            for store in stores:
-                await store.stop()
-
-    url = create_store(servers)
-    assert asyncio.run(share()) == [True] * 10 + [False, True, False, True]
-
-
-def test_without_a_store_each_process_counts_alone() -> None:
-    async def count() -> list[bool]:
-        rates = RateLimits(
-            {"reads": f"3/{WINDOW} seconds"}, Store("postgresql://nobody@127.0.0.1:1/x")
-        )
-        return [rates.hit("reads", "10.0.0.1").is_within for _ in range(4)]
-
-    assert asyncio.run(count()) == [True, True, True, False]
-
-
-def test_a_window_ends() -> None:
-    async def count() -> None:
-        rates = RateLimits({"reads": "1/1 seconds"}, Store("postgresql://nobody@127.0.0.1:1/x"))
-        while rates.hit("reads", "10.0.0.1").is_within:
-            await asyncio.sleep(0)
-        async with asyncio.timeout(20):
-            while not rates.hit("reads", "10.0.0.1").is_within:
-                await asyncio.sleep(0.05)
-
-    asyncio.run(count())
-
-
-@pytest.mark.parametrize(
-    ("address", "client"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("what:ever", "what:ever"),
-    ],
-)
-def test_a_client_is_an_address_or_an_ipv6_network(address: str, client: str) -> None:
-    assert get_client(address) == client
-
-
 def test_limits_that_mean_nothing_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "limits.toml"
     for line in ('reads = "many"', 'reads = "0/1 seconds"', "answer_seconds = 0", "reads = 5"):
         file.write_text(line + "\n")
         with pytest.raises(ConfigError, match=line.partition(" ")[0]):
-            load_config(LimitSettings, file, {})
+            load_config(HorizonLimits, file, {})
 
 
 def connect(gateway: Gateway) -> socket.socket:

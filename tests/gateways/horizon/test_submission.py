@@ -98,10 +98,13 @@ def test_json_bodies_are_read_too(gateway: Gateway, topic: Consumer) -> None:
 
 
 def rejected(response: httpx2.Response) -> Any:
+    """The problem. A rejection is final, unless the body could not even be decoded."""
     assert response.status_code == 400, response.text
     problem = response.json()
     assert problem["type"].endswith("#problem-transaction-rejected")
-    assert problem["provisional"] is False
+    is_parsed = "transaction_hash" in problem
+    assert problem["provisional"] is not is_parsed
+    assert is_parsed or problem["code"] == "MALFORMED"
     return problem
 
 

@@ -1,18 +1,18 @@
 """Problem details."""
 
-from gateways.http.problems import BROKER_UNAVAILABLE, PROBLEM_TYPES, Problem, render_problem
+from gateways.http.problems import PROBLEM_TYPES, STORE_UNAVAILABLE, Problem, render_problem
 
 
 def test_a_problem_says_what_to_do() -> None:
-    problem = Problem(BROKER_UNAVAILABLE, "not durable", {"code": "X"})
+    problem = Problem(STORE_UNAVAILABLE, "not durable", {"code": "X"})
     rendered = render_problem(problem, "https://horizon.example", "abc")
     assert rendered == {
-        "type": "https://horizon.example/docs#problem-broker-unavailable",
-        "title": BROKER_UNAVAILABLE.title,
+        "type": "https://horizon.example/docs#problem-store-unavailable",
+        "title": STORE_UNAVAILABLE.title,
         "status": 503,
         "detail": "not durable",
         "instance": "urn:request:abc",
-        "remedy": BROKER_UNAVAILABLE.remedy,
+        "remedy": STORE_UNAVAILABLE.remedy,
         "code": "X",
     }
     assert problem.headers == {"Retry-After": "1"}

@@ -1,0 +1,183 @@
+"""What the resource files are made with: collections with their pages and streams, and rows.
+
+A resource file holds attributes, queries, rendering, filters and guard of one kind of resource, and
+ends with its rows of the route table.
+"""
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from gateways.horizon.authorization import make_collection_guard, make_not_found
+from gateways.horizon.database import PointQuery, Snapshot
+from gateways.horizon.ids import get_ledger_range
+from gateways.horizon.problems import VIEW_UNAVAILABLE
+from gateways.horizon.responses import Meta, make_meta, respond
+from gateways.horizon.service import Horizon
+from gateways.http.jsonapi import Document, Listing, Resource
+from gateways.http.keyset import Collection
+from gateways.http.paging import make_links, read_page
+from gateways.http.problems import (
+    BAD_CURSOR,
+    BAD_REQUEST,
+    FORBIDDEN,
+    NOT_FOUND,
+    Problem,
+    ProblemType,
+)
+from gateways.http.routes import PAGE, REVALIDATED, Call, Guard, Handler, Parameter, Route
+from gateways.http.sse import get_stream_client, read_last_event_id
+
+Rendered = list[Resource[Any]]
+
+
+def get_id(row: Any) -> str:
+    return str(row.id)
+
+
+def get_row_id(row: Any) -> Hashable:
+    number: int = row.id
+    return number
+
+
+@dataclass(frozen=True)
+class ResourceCollection(Collection):
+    """A collection as users see it.
+
+    `needs`: filters without which it is refused. `get_key` names a row that never changes, so that
+    its JSON is rendered once for all pages and streams; None where rows change. `get_start`: from a
+    ledger's sequence to the position after it.
+    """
+
+    render: Callable[[Horizon, Sequence[Any]], Awaitable[Rendered]] = None  # type: ignore[assignment]
+    get_position: Callable[[Any], str] = get_id
+    needs: tuple[str, ...] = ()
+    get_key: Callable[[Any], Hashable] | None = None
+    get_start: Callable[[int], int] = lambda sequence: get_ledger_range(sequence)[1]
+
+    async def show(self, horizon: Horizon, rows: Sequence[Any]) -> list[Any]:
+        """Resources of the rows, or their JSON, in their order."""
+        if self.get_key is None:
+            return await self.render(horizon, rows)
+        keys = [(self.name, self.get_key(row)) for row in rows]
+        known = horizon.rendered.get(keys)
+        if len(known) < len(keys):
+            missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
+            made = await self.render(horizon, list(missing.values()))
+            new = (msgspec.Raw(msgspec.json.encode(each)) for each in made)
+            fresh: dict[Hashable, msgspec.Raw] = dict(zip(missing, new, strict=True))
+            known |= fresh
+            horizon.rendered.keep(fresh)
+        return [known[key] for key in keys]
+
+
+def list_route(
+    path: str,
+    collection: ResourceCollection,
+    attributes: Any,
+    doc: str,
+    *,
+    is_public: bool = False,
+    streams: bool = False,
+) -> Route:
+    """The row of a collection. Private ones have the guard of collections."""
+    more = () if is_public else (FORBIDDEN,)
+    return Route(
+        path,
+        "GET",
+        _make_list_handler(collection),
+        doc,
+        None if is_public else make_collection_guard(collection),
+        response=Listing[attributes, Meta],
+        parameters=(*(each.parameter for each in collection.filters), *PAGE),
+        problems=(BAD_REQUEST, BAD_CURSOR, VIEW_UNAVAILABLE, *more),
+        streams=streams,
+        tag=path.split("/")[2],
+    )
+
+
+def one_route(
+    path: str,
+    handler: Handler,
+    attributes: Any,
+    doc: str,
+    *key: Parameter,
+    guard: Guard | None = None,
+    parameters: Sequence[Parameter] = (),
+    problems: tuple[ProblemType, ...] = (),
+    cache_control: str = REVALIDATED,
+) -> Route:
+    """The row of a single resource. `problems`: those besides the usual ones."""
+    return Route(
+        path,
+        "GET",
+        handler,
+        doc,
+        guard,
+        response=Document[attributes, Meta],
+        path_parameters=key,
+        parameters=tuple(parameters),
+        problems=(BAD_REQUEST, NOT_FOUND, VIEW_UNAVAILABLE, *problems),
+        tag=path.split("/")[2],
+        cache_control=cache_control,
+    )
+
+
+async def get_one(call: Call, query: PointQuery, name: str, word: str) -> tuple[Any, Snapshot]:
+    """The row whose key is the path's parameter `name`. Raises Problem if there is none."""
+    horizon: Horizon = call.service
+    snapshot = await horizon.database.get_points((query, call.path[name]))
+    if not snapshot.rows[0]:
+        raise make_not_found(word, snapshot)
+    return snapshot.rows[0][0], snapshot
+
+
+def _make_list_handler(collection: ResourceCollection) -> Handler:
+    async def get_list(call: Call) -> Response:
+        """A page, or a stream if the sender prefers one."""
+        if call.is_stream:
+            return await _stream(call, collection)
+        page = read_page(call, collection.position)
+        for name in collection.needs:
+            if name not in page.filters:
+                raise Problem(BAD_REQUEST, f"this route needs {name}", {"parameter": name})
+        horizon: Horizon = call.service
+        snapshot = await horizon.database.get_pages(collection.build_query(page))
+        walked = snapshot.rows[0]
+        shown = await collection.show(horizon, page.arrange(walked))
+        links = make_links(call, page, walked, collection.get_position)
+        meta = make_meta(snapshot.sequence, snapshot.close_time_ms)
+        return respond(Listing(shown, links, meta), snapshot.sequence)
+
+    return get_list
+
+
+async def _stream(call: Call, collection: ResourceCollection) -> Response:
+    """After Last-Event-ID, else after the cursor, else from now on. Always ascending."""
+    horizon: Horizon = call.service
+    page = read_page(call, collection.position)
+    filters = dict(page.filters)
+    start = read_last_event_id(call)
+    if start is None:
+        start = page.position
+    if start is None:
+        snapshot = await horizon.database.get_points()
+        start = collection.get_start(snapshot.sequence)
+
+    async def load(position: int) -> list[tuple[int, Any]]:
+        if call.route.guard is not None:
+            await call.route.guard(call)  # each time: a signer can be removed meanwhile
+        query = collection.build_stream_query(filters, position)
+        snapshot = await horizon.database.get_pages(query)
+        rows = snapshot.rows[0]
+        shown = await collection.show(horizon, rows)
+        positions = (int(collection.get_position(row)) for row in rows)
+        return list(zip(positions, shown, strict=True))
+
+    client = get_stream_client(call)
+    return await horizon.event_streams.respond(
+        start, load, horizon.ledger_channel, collection.name, client
+    )
