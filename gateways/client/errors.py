@@ -1,18 +1,18 @@
-"""What goes wrong for users of the client, in one line each."""
+"""Errors of the client library, in one line each."""
 
 from typing import Any
 
 
 class ClientError(Exception):
-    """The text says what is wrong and what to do about it."""
+    """The text says what is wrong and what to do."""
 
 
 class HorizonUnavailable(ClientError):
-    """No answer, or one that asks to try again. What was sent may be sent again."""
+    """No answer, or one that asks to try again. The request may be sent again."""
 
 
 class ProblemError(ClientError):
-    """Horizon said no. `problem` holds its members (RFC 9457): type, status, detail, code..."""
+    """Horizon refused the request. `problem`: its members (RFC 9457), as `type`, `code`."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
         self.problem = problem
@@ -20,17 +20,24 @@ class ProblemError(ClientError):
 
     @property
     def kind(self) -> str:
-        """The last part of its type, as `not-found`."""
-        return str(self.problem.get("type", "")).rpartition("#problem-")[2]
+        """The problem type, as `not-found`."""
+        return get_kind(self.problem)
 
 
 class ProofError(ClientError):
-    """A proof does not prove what it should. Whoever gave it is wrong, or lies."""
+    """A proof does not prove what it should: its source is wrong, or lies."""
+
+
+def get_kind(problem: dict[str, Any]) -> str:
+    """The last part of a problem's type, as `not-found`; empty if it has none."""
+    return str(problem.get("type", "")).rpartition("#problem-")[2]
 
 
 def describe_problem(problem: dict[str, Any]) -> str:
-    """One line: what, where, which codes."""
-    parts = [f"{problem.get('title', 'problem')}: {problem.get('detail', '')}"]
+    """One line: title, type, detail, codes."""
+    kind = get_kind(problem)
+    title = problem.get("title", "problem")
+    parts = [f"{title} ({kind}): {problem.get('detail', '')}" if kind else f"{title}: {problem}"]
     if problem.get("code"):
         parts.append(f"code {problem['code']}")
     refused = [

@@ -94,7 +94,7 @@ def test_account_and_history(network: Gateway, tmp_path: Path, seed_file: str) -
     assert len(document) == 1
     others = run("history", BOB, "--url", network.url, *seed)
     assert others.returncode == 1
-    assert "may not read this" in others.stderr
+    assert "(forbidden)" in others.stderr
 
 
 def test_a_balance_is_proved(network: Gateway, tmp_path: Path, seed_file: str) -> None:
