@@ -12,6 +12,7 @@ import typer
 from infra.cli import output
 from infra.cli.deployments import cancel_on_signals
 from infra.cli.output import report
+from infra.local.errors import NotRunning
 
 if TYPE_CHECKING:
     from infra.demo.scenario import Scenario
@@ -38,7 +39,7 @@ async def _run(root: Path, *, keep: bool) -> None:
     from infra.demo.scenario import Scenario
     from infra.demo.target import LocalTarget
     from infra.local import launch
-    from infra.local.shutdown import destroy_deployment
+    from infra.local.shutdown import destroy_deployment, open_deployment
     from infra.local.table import TABLE
 
     cancel_on_signals()
@@ -60,8 +61,8 @@ async def _run(root: Path, *, keep: bool) -> None:
                 running.stop(report)
     finally:
         if not is_kept:
-            with contextlib.suppress(FileNotFoundError):
-                destroy_deployment(root, TABLE.servers, report)
+            with contextlib.suppress(NotRunning):
+                destroy_deployment(open_deployment(root), TABLE.servers, report)
 
 
 async def _tell(scenario: "Scenario") -> None:

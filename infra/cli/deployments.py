@@ -116,10 +116,10 @@ def _print_endpoints(running: "RunningDeployment", *, as_json: bool) -> None:
 
 def down(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Stop everything, in order; the data stays."""
-    from infra.local.shutdown import stop_deployment
+    from infra.local.shutdown import open_deployment, stop_deployment
 
     root = get_root(data)
-    stop_deployment(root, report)
+    stop_deployment(open_deployment(root), report)
     if as_json:
         print_json({"stopped": str(root)})
 
@@ -130,17 +130,17 @@ def destroy(
     as_json: JsonOption = False,
 ) -> None:
     """Stop everything and delete the data folder, databases and keys included."""
-    from infra.local.shutdown import destroy_deployment, open_deployment
+    from infra.local.shutdown import destroy_deployment, open_for_deletion
     from infra.local.table import TABLE
 
     root = get_root(data)
-    open_deployment(root)
+    place = open_for_deletion(root)
     if not yes:
         if not sys.stdin.isatty():
             raise LocalError(f"this would delete {root}: confirm with --yes")
         if not typer.confirm(f"Delete {root} with its databases and keys, for ever?", err=True):
             raise LocalError("nothing was deleted")
-    destroy_deployment(root, TABLE.servers, report)
+    destroy_deployment(place, TABLE.servers, report)
     if as_json:
         print_json({"destroyed": str(root)})
 

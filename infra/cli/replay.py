@@ -36,13 +36,18 @@ def replay(
 ) -> None:
     """Rebuild views beside the live ones, audit them against the state root, swap them in."""
     from infra.local import shutdown
+    from infra.local.supervisor import Control
     from processors.horizon.config import HorizonSettings
     from processors.horizon.display import show_progress
     from processors.horizon.replay import ReplayError, run
     from schemas.settings import load_config
 
-    file = config or shutdown.open_deployment(get_root(data)).get_settings_file(service)
-    settings = load_config(HorizonSettings, file, os.environ)
+    if config is None:
+        # Settings name addresses: those of a folder that was copied are its original's.
+        place = shutdown.open_deployment(get_root(data))
+        Control(place).get_process_id()
+        config = place.get_settings_file(service)
+    settings = load_config(HorizonSettings, config, os.environ)
     try:
         with show_progress() as report:
             outcome = run(settings, first, verify, report)

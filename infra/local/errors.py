@@ -16,5 +16,9 @@ class AlreadyRunning(LocalError):
     """Another process runs on the data folder."""
 
 
+class DamagedState(LocalError):
+    """The data folder's memory cannot be read; the folder can only be deleted."""
+
+
 class NotRunning(LocalError):
     """Nothing runs on the data folder."""

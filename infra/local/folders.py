@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra.local.errors import LocalError
+from infra.local.errors import DamagedState, LocalError
 
 PROJECT = Path(__file__).resolve().parents[2]
 KAFKA_JARS = PROJECT / ".cache" / "kafka" / "libs"
@@ -29,11 +29,20 @@ def make_password() -> str:
     return secrets.token_urlsafe(32)
 
 
+class Home(msgspec.Struct):
+    """A data folder as it was when its deployment last started. `path` is only looked at."""
+
+    path: str
+    inode: int
+
+
 class State(msgspec.Struct, kw_only=True):
     """What a data folder remembers from one start to the next. Nothing in it is secret.
 
+    It acts on no absolute path: a copied or moved folder must never reach into another one.
     `identity`: 128 random bits, made with the folder. `outside`: the PostgreSQL servers whose
-    databases stand outside the folder (see `postgres.choose_folder`).
+    databases stand outside the folder (see `postgres.choose_folder`). `home`: see `homes`.
+    `socket_name`: see `supervisor.choose_socket_folder`.
     """
 
     version: int = 2
@@ -42,7 +51,15 @@ class State(msgspec.Struct, kw_only=True):
     profile: str = ""
     ports: dict[str, int] = {}
     outside: list[str] = []
-    socket_folder: str = ""
+    home: Home | None = None
+    socket_name: str = ""
+
+
+def make_state() -> State:
+    """The memory of a new deployment."""
+    # Kafka's tools would take an id that begins with a dash for an option.
+    cluster_id = "A" + secrets.token_urlsafe(16)[1:]
+    return State(identity=secrets.token_hex(16), kafka_cluster_id=cluster_id)
 
 
 class DataFolder:
@@ -92,19 +109,27 @@ class DataFolder:
         try:
             return msgspec.json.decode(self.state_file.read_bytes(), type=State)
         except FileNotFoundError:
-            # Kafka's tools would take an id that begins with a dash for an option.
-            cluster_id = "A" + secrets.token_urlsafe(16)[1:]
-            return State(identity=secrets.token_hex(16), kafka_cluster_id=cluster_id)
+            return make_state()
         except msgspec.MsgspecError:
-            raise LocalError(
-                f"{self.state_file} is damaged: remove the deployment with `tokend destroy` "
-                "or put the file back from a backup"
+            raise DamagedState(
+                f"{self.state_file} is damaged or of an older version: put it back from a backup, "
+                f"or delete the deployment with `tokend destroy --data {self.root}`"
             ) from None
         except PermissionError:
             raise LocalError(
                 f"the data folder {self.root} belongs to another user: "
                 "name one of your own by --data"
             ) from None
+
+    def get_mark(self) -> str | None:
+        """What tells the processes of this folder from those of any other, a copy of it included;
+        None if there is no readable state.
+        """
+        try:
+            state = msgspec.json.decode(self.state_file.read_bytes(), type=State)
+            return f"{state.identity}.{self.root.stat().st_ino}"
+        except (OSError, msgspec.MsgspecError):
+            return None
 
     def save_state(self, state: State) -> None:
         write_private(self.state_file, msgspec.json.format(msgspec.json.encode(state)))

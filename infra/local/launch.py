@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from infra.local import processes, supervisor
+from infra.local import homes, processes, supervisor
 from infra.local.accounts import get_server_account
 from infra.local.errors import LocalError, NotRunning
 from infra.local.folders import DataFolder, write_private
@@ -69,10 +69,13 @@ async def start_deployment(
     folder.make(is_shared=get_server_account() is not None)
     lock = take_lock(folder.lock_file)
     try:
+        place = Place(folder)
+        place.save()
+        homes.claim(place)
         left = processes.end_processes(folder.root)
         if left:
             report(f"ended {len(left)} processes that a killed supervisor had left")
-        return await _start(Place(folder), table, profile, report, lock, is_detached=is_detached)
+        return await _start(place, table, profile, report, lock, is_detached=is_detached)
     except BaseException:
         lock.release()
         raise

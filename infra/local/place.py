@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from infra.local import ports
-from infra.local.folders import DataFolder, make_password
+from infra.local.folders import DataFolder, State, make_password
 from schemas.settings import KafkaSettings, Secret
 
 
@@ -15,9 +15,9 @@ class Place:
     `moved_ports` tells which remembered ports somebody else had taken, as name: (old, new).
     """
 
-    def __init__(self, folder: DataFolder) -> None:
+    def __init__(self, folder: DataFolder, state: State | None = None) -> None:
         self.folder = folder
-        self.state = folder.load_state()
+        self.state = folder.load_state() if state is None else state
         self.moved_ports: dict[str, tuple[int, int]] = {}
 
     def replace_taken_ports(self, names: Collection[str]) -> None:

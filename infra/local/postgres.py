@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.local import databases
+from infra.local import databases, homes
 from infra.local.accounts import Account, get_server_account
 from infra.local.commands import run_tool
 from infra.local.errors import LocalError
@@ -119,15 +119,40 @@ def get_folder(place: Place, name: str = NAME) -> Path:
 def choose_folder(place: Place, account: Account | None, name: str = NAME) -> Path:
     """Decides where the databases stand: in the data folder, if PostgreSQL's user can get there."""
     folder = get_folder(place, name)
-    if name in place.state.outside or (folder / "PG_VERSION").exists():
+    if name in place.state.outside:
+        _require_own(folder.parent, place)
         return folder
-    if account is not None and not account.can_pass_to(place.folder.root):
-        place.state.outside.append(name)
-        folder = get_folder(place, name)
-        for parent in (REACHABLE, folder.parent):
-            parent.mkdir(mode=0o711, exist_ok=True)
-            parent.chmod(0o711)
+    if account is None or account.can_pass_to(place.folder.root):
+        return folder
+    if (folder / "PG_VERSION").exists():
+        raise LocalError(
+            f"PostgreSQL's user cannot enter {place.folder.root}, where its databases are: "
+            "let others pass through the folders above (chmod a+x), or move the data folder"
+        )
+    place.state.outside.append(name)
+    folder = get_folder(place, name)
+    for parent in (REACHABLE, folder.parent):
+        parent.mkdir(mode=0o711, exist_ok=True)
+        parent.chmod(0o711)
+    homes.own(folder.parent, place)
     return folder
+
+
+def _require_own(outside: Path, place: Place) -> None:
+    """Raises LocalError unless the databases in `outside` belong to this data folder."""
+    if homes.owns(outside, place):
+        return
+    if not outside.is_dir():
+        raise LocalError(
+            f"the databases of {place.folder.root}, which were in {outside}, are gone: delete what "
+            f"is left with `tokend destroy --data {place.folder.root}`"
+        )
+    owner = homes.get_owner(outside)
+    raise LocalError(
+        f"the databases in {outside} belong to the data folder that was at "
+        f"{owner.path if owner else 'an unknown place'}, and {place.folder.root} is a copy of it: "
+        f"use that one, or delete this one with `tokend destroy --data {place.folder.root}`"
+    )
 
 
 def make_reachable(
@@ -292,10 +317,15 @@ class PostgresServer(Server):
         return {"host": host, "port": int(port)}
 
     def destroy(self, place: Place, report: Report) -> None:
-        if self.name in place.state.outside:
-            shutil.rmtree(get_folder(place, self.name).parent)
-            with contextlib.suppress(OSError):  # other deployments' databases are there too
-                REACHABLE.rmdir()
+        outside = get_folder(place, self.name).parent
+        if self.name not in place.state.outside or not outside.is_dir():
+            return
+        if not homes.owns(outside, place):
+            report(f"left {outside}, which belongs to another data folder")
+            return
+        shutil.rmtree(outside)
+        with contextlib.suppress(OSError):  # other deployments' databases are there too
+            REACHABLE.rmdir()
 
     def check_machine(self) -> tuple[Check, ...]:
         found = [str(i.version) for i in find_installations()]

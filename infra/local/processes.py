@@ -1,7 +1,7 @@
 """The processes of a deployment, found and signalled by what the kernel knows about them.
 
-Each process of a deployment inherits a variable that names its data folder. So even what a killed
-supervisor left behind can be found, and nothing else is ever touched.
+Each process of a deployment inherits a variable that tells its data folder from every other one,
+moved or copied. So even what a killed supervisor left behind is found, and nothing else is touched.
 """
 
 import contextlib
@@ -12,14 +12,46 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from infra.local.folders import DataFolder
+
 # Outside the prefix TOKEND_, under which every variable is a setting.
-MARK = "_TOKEND_DATA_FOLDER"
+MARK, PATH_MARK = "_TOKEND_DEPLOYMENT", "_TOKEND_DATA_FOLDER"
+
+
+def make_marks(root: Path) -> dict[str, str]:
+    """The variables that every process of the deployment on `root` inherits."""
+    mark = DataFolder(root).get_mark()
+    return {PATH_MARK: str(root), **({MARK: mark} if mark is not None else {})}
 
 
 def find_processes(root: Path) -> list[int]:
-    """Ids of the living processes that carry the mark of data folder `root`, this one excepted."""
-    mark = f"{MARK}={root}".encode()
-    found = []
+    """Ids of the living processes of data folder `root`, this one excepted. Where the folder has no
+    readable state they are found by its path.
+    """
+    mark = DataFolder(root).get_mark()
+    wanted = f"{PATH_MARK}={root}" if mark is None else f"{MARK}={mark}"
+    return sorted(number for number, found in _read_environments() if wanted.encode() in found)
+
+
+def find_copies(root: Path) -> list[str]:
+    """The folders on which processes run that have the identity of the deployment on `root` and are
+    not its own: one is a copy of the other.
+    """
+    mark = DataFolder(root).get_mark()
+    if mark is None:
+        return []
+    identity = f"{MARK}={mark.partition('.')[0]}.".encode()
+    own, path = f"{MARK}={mark}".encode(), f"{PATH_MARK}=".encode()
+    return sorted(
+        {
+            os.fsdecode(next((v for v in found if v.startswith(path)), b"?").removeprefix(path))
+            for _, found in _read_environments()
+            if own not in found and any(v.startswith(identity) for v in found)
+        }
+    )
+
+
+def _read_environments() -> Iterator[tuple[int, list[bytes]]]:
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
@@ -27,9 +59,7 @@ def find_processes(root: Path) -> list[int]:
             environment = Path("/proc", entry, "environ").read_bytes()
         except OSError:  # ended meanwhile, or another user's
             continue
-        if mark in environment.split(b"\0"):
-            found.append(int(entry))
-    return sorted(found)
+        yield int(entry), environment.split(b"\0")
 
 
 def end_processes(root: Path, seconds: float = 15.0) -> list[int]:

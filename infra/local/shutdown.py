@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local import processes, supervisor
-from infra.local.errors import LocalError, NotRunning
-from infra.local.folders import DataFolder
+from infra.local.errors import DamagedState, LocalError, NotRunning
+from infra.local.folders import DataFolder, make_state
 from infra.local.lock import get_holder, is_locked, take_lock, wait_until_free
 from infra.local.place import Place
 from infra.local.rows import Report, Server
@@ -54,9 +54,16 @@ def open_deployment(root: Path) -> Place:
     return Place(folder)
 
 
-def stop_deployment(root: Path, report: Report) -> None:
-    """Stops the deployment on `root`, whoever started it. Raises NotRunning."""
-    place = open_deployment(root)
+def open_for_deletion(root: Path) -> Place:
+    """The same, even if the folder's state is damaged."""
+    try:
+        return open_deployment(root)
+    except DamagedState:
+        return Place(DataFolder(root.resolve()), make_state())
+
+
+def stop_deployment(place: Place, report: Report) -> None:
+    """Stops the deployment, whoever started it. Raises NotRunning."""
     lock_file = place.folder.lock_file
     if not is_locked(lock_file) and not processes.find_processes(place.folder.root):
         raise NotRunning(f"nothing runs on {place.folder.root}")
@@ -75,14 +82,13 @@ def stop_deployment(root: Path, report: Report) -> None:
         )
 
 
-def destroy_deployment(root: Path, servers: Sequence[Server], report: Report) -> None:
+def destroy_deployment(place: Place, servers: Sequence[Server], report: Report) -> None:
     """Stops the deployment if it runs and deletes its data folder, databases and keys included.
 
-    `servers`: all that may own something outside the folder.
+    `servers`: all that may own something outside the folder. Nothing else outside is deleted.
     """
-    place = open_deployment(root)
     try:
-        stop_deployment(root, report)
+        stop_deployment(place, report)
     except NotRunning:
         report("nothing was running")
     lock = take_lock(place.folder.lock_file)

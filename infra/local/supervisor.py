@@ -7,12 +7,12 @@ in which order they start is decided elsewhere.
 import http.client
 import os
 import resource
+import secrets
 import shlex
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from schemas.settings import EXIT_NOT_TRUE
 
 ANSWER_S = 30.0
 STOP_S = 20
+SOCKETS = Path("/tmp")  # noqa: S108  # in folders of our own, mode 0700
 LOG_BYTES = 10 * 1024 * 1024
 LOG_FILES = 3
 
@@ -60,26 +61,31 @@ class ProcessState:
 
 
 def choose_socket_folder(place: Place) -> None:
-    """Where the control socket stands: in the data folder, unless its path would be too long.
+    """Makes the control socket's folder: in the data folder, unless its path would be too long.
 
-    A folder elsewhere is a new one every time, because others could have taken its name meanwhile.
+    A folder elsewhere gets a new name every time, because others could have taken the old one. Its
+    name also depends on the data folder's inode, so that a copy never finds the original's socket.
     """
     folder = place.folder.root / "supervisor"
+    place.state.socket_name = ""
     if len(os.fsencode(folder)) > SOCKET_PATH_BYTES_MAX:
-        folder = Path(tempfile.mkdtemp(prefix="tokend-"))
-    folder.mkdir(mode=0o700, exist_ok=True)
-    place.state.socket_folder = str(folder)
+        place.state.socket_name = f"tokend-{secrets.token_hex(8)}"
+        get_socket(place).parent.mkdir(mode=0o700)
+    else:
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def get_socket(place: Place) -> Path:
-    return Path(place.state.socket_folder) / "socket"
+    root, name = place.folder.root, place.state.socket_name
+    if not name:
+        return root / "supervisor" / "socket"
+    return SOCKETS / f"{name}-{root.stat().st_ino}" / "socket"
 
 
 def remove_socket_folder(place: Place) -> None:
     """Removes the socket's folder if it is not in the data folder."""
-    folder = Path(place.state.socket_folder)
-    if folder.parent != place.folder.root:
-        shutil.rmtree(folder, ignore_errors=True)
+    if place.state.socket_name:
+        shutil.rmtree(get_socket(place).parent, ignore_errors=True)
 
 
 def encode_settings(place: Place, programs: Sequence[Program]) -> str:
@@ -149,7 +155,7 @@ def get_environment(place: Place, environ: Mapping[str, str]) -> dict[str, str]:
     must reach no server.
     """
     inherited = {k: v for k, v in environ.items() if not k.startswith("TOKEND_")}
-    return {**inherited, processes.MARK: str(place.folder.root)}
+    return {**inherited, **processes.make_marks(place.folder.root)}
 
 
 def start(

@@ -24,7 +24,7 @@ from infra.local.folders import PROJECT
 from infra.local.health import get_status, is_healthy
 from infra.local.lock import get_holder, is_locked
 from infra.local.rows import Table
-from infra.local.supervisor import Control
+from infra.local.supervisor import Control, get_socket
 from tests.infra.sample_service import make_table
 from tests.support.servers import SERVERS_ONLY, make_folder
 
@@ -208,7 +208,7 @@ def test_when_the_supervisor_is_killed_all_ends_and_a_new_start_works(root: Path
 def test_what_a_killed_supervisor_left_is_ended_first(root: Path) -> None:
     with started(root, SERVERS_ONLY, "servers"):
         pass
-    environment = {**os.environ, processes.MARK: str(root)}
+    environment = {**os.environ, **processes.make_marks(root)}
     with subprocess.Popen(["sleep", "600"], env=environment) as left:
         lines: list[str] = []
         running = asyncio.run(launch.start_deployment(root, SERVERS_ONLY, "servers", lines.append))
@@ -239,16 +239,16 @@ def test_a_detached_set_lives_on_until_it_is_stopped(root: Path) -> None:
     assert Control(place).get_process_id() == get_holder(root / "lock")
     with pytest.raises(AlreadyRunning):
         asyncio.run(launch.start_deployment(root, SERVERS_ONLY, "servers", ignore))
-    shutdown.stop_deployment(root, ignore)
+    shutdown.stop_deployment(shutdown.open_deployment(root), ignore)
     assert processes.find_processes(root) == []
     with pytest.raises(NotRunning):
-        shutdown.stop_deployment(root, ignore)
+        shutdown.stop_deployment(shutdown.open_deployment(root), ignore)
 
 
 def test_a_set_can_be_stopped_while_it_starts(root: Path) -> None:
     with start_elsewhere(root) as starter:
         assert processes.wait_until((root / "state.json").exists, 20)
-        shutdown.stop_deployment(root, ignore)
+        shutdown.stop_deployment(shutdown.open_deployment(root), ignore)
         assert starter.wait(60) != 0
     assert processes.find_processes(root) == []
 
@@ -258,10 +258,10 @@ def test_destroy_deletes_everything(root: Path) -> None:
         url = running.place.get_database_url("first")
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT count(*) FROM starts").fetchone() == (1,)
-    shutdown.destroy_deployment(root, SERVERS_ONLY.servers, ignore)
+    shutdown.destroy_deployment(shutdown.open_deployment(root), SERVERS_ONLY.servers, ignore)
     assert not root.exists()
     with pytest.raises(NotRunning):
-        shutdown.destroy_deployment(root, SERVERS_ONLY.servers, ignore)
+        shutdown.destroy_deployment(shutdown.open_deployment(root), SERVERS_ONLY.servers, ignore)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as another user")
@@ -273,7 +273,7 @@ def test_a_data_folder_nobody_else_may_enter_works_for_root(tmp_path: Path) -> N
         assert not databases.is_relative_to(tmp_path)
     with started(root, SERVERS_ONLY, "servers") as running:
         assert postgres.get_folder(running.place) == databases
-    shutdown.destroy_deployment(root, SERVERS_ONLY.servers, ignore)
+    shutdown.destroy_deployment(shutdown.open_deployment(root), SERVERS_ONLY.servers, ignore)
     assert not databases.parent.exists()
 
 
@@ -283,7 +283,7 @@ def test_a_set_in_a_long_path_with_blanks_works() -> None:
     root = parent / ("a b;#" + "x" * 90)
     try:
         with started(root, SERVERS_ONLY, "servers") as running:
-            socket_folder = Path(running.place.state.socket_folder)
+            socket_folder = get_socket(running.place).parent
             assert not socket_folder.is_relative_to(root)
         assert not socket_folder.exists()
     finally:

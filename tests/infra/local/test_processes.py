@@ -11,7 +11,7 @@ from infra.local import processes
 
 
 def start(root: Path, *command: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command, env={**os.environ, processes.MARK: str(root)})
+    return subprocess.Popen(command, env={**os.environ, **processes.make_marks(root)})
 
 
 def test_no_group_of_processes_is_ever_signalled() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import supervisor
+from infra.local import processes, supervisor
 from infra.local.errors import NotRunning
 from infra.local.folders import DataFolder
 from infra.local.place import Place
@@ -69,7 +69,7 @@ def test_settings_of_the_user_s_own_commands_reach_no_server(place: Place) -> No
     environ = {"TOKEND_SEED": "S...", "PATH": "/bin"}
     assert supervisor.get_environment(place, environ) == {
         "PATH": "/bin",
-        "_TOKEND_DATA_FOLDER": str(place.folder.root),
+        **processes.make_marks(place.folder.root),
     }
 
 
