@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -103,6 +104,8 @@ class Middleware:
             self.log.warning("answer too slow", request_id=request_id)
             slow = Problem(TOO_SLOW, f"the answer took more than {self.answer_seconds:.0f} s")
             await make_response(slow, self.public_url, scope)(scope, receive, send_noted)
+        except ClientDisconnect:
+            self.log.info("the client has left", request_id=request_id)
         except Exception:
             self.log.exception("failed", request_id=request_id)
             if not seen.is_complete:

@@ -2,6 +2,8 @@
 
 import gc
 import logging
+import resource
+import socket
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +14,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateways.http.app import build_app
+from gateways.http.connection_table import RESERVE, ConnectionTable
 from gateways.http.connections import make_protocol
 from gateways.http.service import GatewayService
 from gateways.http.settings import GatewaySettings, LimitSettings
 
 KEEP_ALIVE_SECONDS = 30
 STOP_SECONDS = 5
-CONNECTIONS_MAX = 2_000
+SPARE_FILES = 256  # besides connections: databases, logs, sockets that listen
 
 
 def configure_logs() -> None:
@@ -52,12 +55,13 @@ def make_config(
     app: ASGIApp, host: str, port: int, limits: LimitSettings, proxies: Sequence[str] = ()
 ) -> uvicorn.Config:
     """How gateways are served, also in tests."""
+    table = ConnectionTable(limits.connections, limits.connections_per_client, proxies)
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http=make_protocol(limits.receive_seconds, limits.answer_seconds),
+        http=make_protocol(limits.receive_seconds, limits.answer_seconds, table),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -65,7 +69,6 @@ def make_config(
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
-        limit_concurrency=CONNECTIONS_MAX,
         backlog=1_024,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
@@ -76,6 +79,7 @@ def run(service: GatewayService, settings: GatewaySettings) -> None:
     """Runs a gateway in this process until it is told to stop."""
     configure_logs()
     app = build_app(service)
+    allow_files(settings.limits.connections + RESERVE + SPARE_FILES)
     serve(make_config(app, settings.host, settings.port, settings.limits, settings.proxies))
 
 
@@ -84,4 +88,28 @@ def serve(config: uvicorn.Config) -> None:
     # What was imported stays; collecting through it again and again costs 40 ms each (measured).
     gc.collect()
     gc.freeze()
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=make_sockets(config))
+
+
+def make_sockets(config: uvicorn.Config) -> list[socket.socket] | None:
+    """For "::", which means all addresses, a socket for both families. None: uvicorn makes it.
+
+    asyncio restricts IPv6 sockets to IPv6. Raises OSError.
+    """
+    if config.host != "::":
+        return None
+    made = socket.create_server(
+        ("::", config.port),
+        family=socket.AF_INET6,
+        backlog=config.backlog,
+        dualstack_ipv6=socket.has_dualstack_ipv6(),
+    )
+    return [made]
+
+
+def allow_files(count: int) -> None:
+    """Raises this process' limit of open files to `count`, as far as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

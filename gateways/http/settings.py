@@ -8,17 +8,21 @@ from schemas.settings import DatabaseSettings, Settings
 
 Rate = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,8}/[1-9][0-9]{0,4} seconds$")]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class LimitSettings(Settings, frozen=True):
     """How long a request may take. A gateway adds its rate classes, as "1000/10 seconds".
 
     `receive_seconds`: for a request to arrive whole. `answer_seconds`: for its answer to begin, and
-    until a reader that takes nothing of it is cut off.
+    until a reader that takes nothing of it is cut off. `connections`, `connections_per_client`: how
+    many a process holds, in all and of one client (configured proxies are exempt).
     """
 
     receive_seconds: Seconds = 30
     answer_seconds: Seconds = 60
+    connections: Count = 2_000
+    connections_per_client: Count = 256
 
 
 class CorsSettings(Settings, frozen=True):

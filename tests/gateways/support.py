@@ -6,6 +6,7 @@ node is a small server that answers from the same ledger by the ledger's own pro
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp
 from gateways.client.request_signing import RequestSigner
 from gateways.horizon.main import make_app
 from gateways.horizon.settings import CoreSettings, HorizonGatewaySettings, HorizonLimits
-from gateways.http.server import make_config
+from gateways.http.server import make_config, make_sockets
 from gateways.http.settings import LimitSettings
 from infra.local.kafka_admin import Topic
 from infra.local.migrations import apply_migrations
@@ -48,18 +49,24 @@ MANY = "1000000/10 seconds"
 
 
 def serve(
-    app: ASGIApp, port: int, limits: LimitSettings, proxies: tuple[str, ...] = ()
+    app: ASGIApp,
+    port: int,
+    limits: LimitSettings,
+    proxies: tuple[str, ...] = (),
+    host: str = "127.0.0.1",
 ) -> contextlib.AbstractContextManager[str]:
     """`app` on a port of this machine, as gateways are served."""
-    config = make_config(app, "127.0.0.1", port, limits, proxies)
+    config = make_config(app, host, port, limits, proxies)
     config.timeout_graceful_shutdown = 2
-    return run_server(uvicorn.Server(config), port)
+    return run_server(uvicorn.Server(config), port, make_sockets(config))
 
 
 @contextlib.contextmanager
-def run_server(server: uvicorn.Server, port: int) -> Iterator[str]:
+def run_server(
+    server: uvicorn.Server, port: int, sockets: list[socket.socket] | None = None
+) -> Iterator[str]:
     """In a thread of its own; its URL."""
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, args=(sockets,))
     thread.start()
     try:
         wait_until(lambda: server.started)

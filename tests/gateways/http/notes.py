@@ -1,5 +1,6 @@
 """A small gateway made with the kit alone: people keep notes. It has no ledger and no Kafka."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -78,6 +79,18 @@ async def log_in(call: Call) -> Response:
     return respond(note, media_type="application/json")
 
 
+async def echo(call: Call) -> Response:
+    """The body and its length, whatever it is."""
+    content: bytes = await read_body(call)
+    answer = {"length": len(content), "text": content.decode("latin-1")}
+    return respond(answer, media_type="application/json")
+
+
+async def wait_long(call: Call) -> Response:
+    await asyncio.sleep(20)
+    return Response(status_code=204)
+
+
 async def show_signer(call: Call) -> Response:
     assert call.signer is not None
     return respond({"signer": encode_account_id(call.signer)}, media_type="application/json")
@@ -129,5 +142,15 @@ ROUTES = (
         media_type="application/json",
         parameters=(Parameter("form", choice("short"), "How."),),
     ),
+    Route(
+        "/echo",
+        "POST",
+        echo,
+        "Answers its body.",
+        media_type="application/json",
+        accepts={"application/octet-stream": bytes},
+        response=dict,
+    ),
+    Route("/slow", "GET", wait_long, "Answers late.", media_type="application/json"),
     *make_system_routes(Health),
 )

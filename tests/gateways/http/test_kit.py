@@ -8,36 +8,20 @@ import pytest
 
 from gateways.client.request_signing import RequestSigner
 from gateways.http.app import build_app
-from gateways.http.settings import CorsSettings, GatewaySettings
-from infra.local.ports import choose_port
-from schemas.settings import DatabaseSettings, Secret
+from tests.gateways.http.conftest import ORIGIN, make_settings, run_notes
 from tests.gateways.http.notes import ROUTES, Notes
-from tests.gateways.support import create_store, serve
-from tests.support.network import get_key, get_public_key
+from tests.gateways.support import create_store
+from tests.support.network import get_key
 from tests.support.servers import Servers
 
-ORIGIN = "https://app.example"
 JSON = {"content-type": "application/json"}
-
-
-def make_settings(store_url: str, port: int = 1) -> GatewaySettings:
-    return GatewaySettings(
-        port=port,
-        public_url=f"http://127.0.0.1:{port}",
-        store=DatabaseSettings(url=Secret(store_url)),
-        cors=CorsSettings(origins=(ORIGIN,)),
-        proxies=("127.0.0.1",),
-    )
 
 
 @pytest.fixture(scope="module")
 def notes(servers: Servers) -> Iterator[httpx2.Client]:
     """Requests are signed by Alice, who owns the notes."""
-    port = choose_port([])
-    settings = make_settings(create_store(servers), port)
-    app = build_app(Notes(settings, get_public_key("alice")))
     with (
-        serve(app, port, settings.limits, settings.proxies) as url,
+        run_notes(create_store(servers), proxies=("127.0.0.1",)) as url,
         httpx2.Client(base_url=url, auth=RequestSigner(get_key("alice"))) as client,
     ):
         yield client
@@ -120,7 +104,7 @@ def test_openapi_has_every_row(notes: httpx2.Client) -> None:
 
 
 def test_a_row_of_an_unknown_rate_class_is_refused() -> None:
-    service = Notes(make_settings("postgresql://nobody@127.0.0.1:1/x"), b"")
+    service = Notes(make_settings(), b"")
     service.routes = (replace(ROUTES[0], rate_class="writing"),)
     with pytest.raises(ValueError, match="writing"):
         build_app(service)
