@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+INGEST_BATCH_BYTES_MAX = 2 * 1024 * 1024  # of many envelopes: one has at most a tenth of that
 FOR_EVER_MS = -1
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -29,7 +30,8 @@ class Role(StrEnum):
 
 
 class Topic(NamedTuple):
-    """One row. `key` and `value` name what the record's key and value are."""
+    """One row. `key` and `value` name what the record's key and value are; `checkers` look at the
+    topic's settings when they start."""
 
     name: str
     writers: tuple[Role, ...]
@@ -39,7 +41,18 @@ class Topic(NamedTuple):
     partitions: int
     retention_ms: int
     has_personal_data: bool
+    batch_bytes_max: int = MESSAGE_BYTES_MAX
+    checkers: tuple[Role, ...] = ()
 
+
+TOPIC_SETTINGS: Mapping[str, str] = {
+    # The broker's clock: a producer's could have records deleted at once, or kept for ever.
+    "message.timestamp.type": "LogAppendTime",
+    # The broker unpacks what producers compressed, and refuses a batch that is too large then: what
+    # a reader must hold never depends on a producer.
+    "compression.type": "uncompressed",
+}
+"""Kafka's own settings of every topic, beside its retention and size."""
 
 TOPICS = (
     Topic(
@@ -51,6 +64,8 @@ TOPICS = (
         partitions=4,
         retention_ms=DAY_MS,
         has_personal_data=False,
+        batch_bytes_max=INGEST_BATCH_BYTES_MAX,
+        checkers=(Role.CORE,),
     ),
     Topic(
         name="<node>.ledgers",
@@ -86,10 +101,11 @@ class Resource(StrEnum):
 
 
 class Operation(StrEnum):
-    """Both include looking at the topic or group itself (Kafka's DESCRIBE)."""
+    """The first two include looking at the topic or group itself (Kafka's DESCRIBE)."""
 
     READ = "read"
     WRITE = "write"
+    DESCRIBE_CONFIGS = "describe_configs"
 
 
 class Grant(NamedTuple):
@@ -130,6 +146,8 @@ def get_grants(users: Mapping[str, Role]) -> tuple[Grant, ...]:
             if roles.intersection(topic.readers):
                 grants.append(Grant(user, Resource.TOPIC, topic.name, Operation.READ))
                 reads = True
+            if roles.intersection(topic.checkers):
+                grants.append(Grant(user, Resource.TOPIC, topic.name, Operation.DESCRIBE_CONFIGS))
         if reads:
             grants.append(Grant(user, Resource.GROUPS, f"{user}.", Operation.READ))
     return tuple(grants)

@@ -116,7 +116,11 @@ def _get_acl(grant: Grant) -> "AclBinding":
         ResourceType,
     )
 
-    operations = {Operation.READ: AclOperation.READ, Operation.WRITE: AclOperation.WRITE}
+    operations = {
+        Operation.READ: AclOperation.READ,
+        Operation.WRITE: AclOperation.WRITE,
+        Operation.DESCRIBE_CONFIGS: AclOperation.DESCRIBE_CONFIGS,
+    }
     kinds = {
         Resource.TOPIC: (ResourceType.TOPIC, ResourcePatternType.LITERAL),
         Resource.GROUPS: (ResourceType.GROUP, ResourcePatternType.PREFIXED),

@@ -19,7 +19,7 @@ from infra.local.rows import Program, Service
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
 from schemas.topics import (
     INGEST_TOPIC,
-    MESSAGE_BYTES_MAX,
+    TOPIC_SETTINGS,
     Role,
     get_ledgers_topic,
     get_rejections_topic,
@@ -100,8 +100,9 @@ def get_kafka_topics() -> tuple[Topic, ...]:
             row.name,
             row.partitions,
             {
+                **TOPIC_SETTINGS,
                 "retention.ms": str(row.retention_ms),
-                "max.message.bytes": str(MESSAGE_BYTES_MAX),
+                "max.message.bytes": str(row.batch_bytes_max),
             },
         )
         for row in get_topics(CORES)

@@ -1,5 +1,6 @@
-"""What a core node's readers and writer of Kafka share: settings, and patience with it. Shell."""
+"""What a node's clients of Kafka share: settings, patience, and an eye on the broker. Shell."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from schemas.topics import MESSAGE_BYTES_MAX
 
 ANSWER_S = 5.0
 TELL_S = 10.0
+STATISTICS_MS = 1_000
+LOST_S, LOST_MAX_S = 5.0, 60.0
 AWAY = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT)
 
 T = TypeVar("T")
@@ -20,7 +23,47 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-def get_client_settings(kafka: KafkaSettings, purpose: str) -> dict[str, Any]:
+class BrokerWatch:
+    """Whether a client has a broker, by librdkafka's own statistics.
+
+    A client can lose every broker and never look for one again; only a new client helps. With each
+    new one in a row the patience doubles: a broker may also just be down.
+    """
+
+    def __init__(self, purpose: str) -> None:
+        self.purpose = purpose
+        self.rebuilds = 0
+        self.is_lost = False  # the client should be replaced now
+        self._away_since: float | None = time.monotonic()
+        self._tried_since = time.monotonic()  # with this client
+        self._patience_s = LOST_S
+
+    def note(self, statistics: str) -> None:
+        """`statistics` is the JSON text that librdkafka gives to `stats_cb`."""
+        brokers = json.loads(statistics)["brokers"].values()
+        now = time.monotonic()
+        if any(each["state"] == "UP" for each in brokers):
+            self._away_since, self._patience_s, self.is_lost = None, LOST_S, False
+            return
+        if self._away_since is None:
+            self._away_since = self._tried_since = now
+        self.is_lost = now - self._tried_since > self._patience_s
+
+    def note_rebuilt(self) -> None:
+        """The client was replaced by a new one."""
+        self.rebuilds += 1
+        self.is_lost, self._tried_since = False, time.monotonic()
+        self._patience_s = min(2 * self._patience_s, LOST_MAX_S)
+        log.warning("no broker is connected: the Kafka client is replaced", client=self.purpose)
+
+    def get_away_s(self) -> float:
+        """For how long there has been no broker, as far as was heard."""
+        return 0.0 if self._away_since is None else time.monotonic() - self._away_since
+
+
+def make_client_settings(
+    kafka: KafkaSettings, purpose: str, watch: BrokerWatch | None = None
+) -> dict[str, Any]:
     """Problems go to the node's log, not to its error output, and not at the pace of tries."""
     told_at = -TELL_S
 
@@ -30,13 +73,18 @@ def get_client_settings(kafka: KafkaSettings, purpose: str) -> dict[str, Any]:
             told_at = time.monotonic()
             log.warning("Kafka cannot be used now", client=purpose, reason=error.str())
 
-    return {**kafka.get_client_settings(), "log_level": 0, "error_cb": tell}
+    settings = {**kafka.get_client_settings(), "log_level": 0, "error_cb": tell}
+    if watch is not None:
+        settings |= {"statistics.interval.ms": STATISTICS_MS, "stats_cb": watch.note}
+    return settings
 
 
-def get_consumer_settings(kafka: KafkaSettings, purpose: str) -> dict[str, Any]:
+def make_consumer_settings(
+    kafka: KafkaSettings, purpose: str, watch: BrokerWatch | None = None
+) -> dict[str, Any]:
     """A reader that keeps its own offsets."""
     return {
-        **get_client_settings(kafka, purpose),
+        **make_client_settings(kafka, purpose, watch),
         "group.id": f"{kafka.user}.{purpose}",
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",

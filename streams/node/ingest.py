@@ -6,10 +6,9 @@ processes; what is well-formed and truly signed goes on, the rest is rejected.
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas.codec import FRAME_BYTES, FRAME_MARKER
 from schemas.generated import FINGERPRINTS
@@ -24,24 +23,18 @@ from streams.herder.outputs import Reject
 from streams.herder.signature_work import SignatureJob, make_job
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.hashes import compute_hash
-from streams.node.broker import ask_until_answered, get_consumer_settings
+from streams.node.broker import BrokerWatch
 from streams.node.inbox import Inbox
+from streams.node.metrics import Metrics
 from streams.node.rejections import Rejections
+from streams.node.topic_check import find_faults
+from streams.node.topic_reader import BATCH_MAX, Passed, Read, TopicReader
 from streams.node.verification import VerificationPool
 
 HEAD = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
-BATCH_MAX = 500
 BATCHES_MAX = 8  # on their way at once: the workers go on while the herder closes a ledger
 ON_THE_WAY_MAX = BATCH_MAX * BATCHES_MAX
-POLL_S = 0.02
-# What is read ahead: thousands of envelopes, but few of the largest messages that a broker takes,
-# which cost a node their size several times over. One that is larger than a fetch still comes. Once
-# that much waits, the library would look away for a second: a few huge messages held up all others.
-FETCH_SETTINGS = {
-    "fetch.message.max.bytes": 1024 * 1024,
-    "queued.max.messages.kbytes": 8 * 1024,
-    "fetch.queue.backoff.ms": 20,
-}
+ROOM_POLL_S = 0.02
 
 log = structlog.get_logger()
 
@@ -57,6 +50,7 @@ class Ingest:
         pool: "VerificationPool[SignatureJob, int | None]",
         offsets: Offsets,
         rejections: Rejections,
+        metrics: Metrics,
         transactions_max: int,
     ) -> None:
         self._herder = herder
@@ -64,10 +58,13 @@ class Ingest:
         self._pool = pool
         self._offsets = offsets
         self._rejections = rejections
+        self._metrics = metrics
         self._waiting_max = max(0, transactions_max - ON_THE_WAY_MAX)
         self._in_flight: set[Hash] = set()
         self._slots = asyncio.Semaphore(BATCHES_MAX)
-        self._is_stopping = threading.Event()
+        self.unreadable_batches = 0
+        self._reader: TopicReader | None = None
+        self._topic_faults: list[str] = []
 
     async def offer(self, envelopes: Iterable[tuple[Hash, bytes]]) -> None:
         """Takes envelopes, with their hashes, from anywhere; returns when they were admitted or
@@ -114,30 +111,58 @@ class Ingest:
     async def follow(self, kafka: KafkaSettings, starts: dict[int, int]) -> None:
         """Reads the ingest topic from `starts` (by partition) on, for ever."""
         loop = asyncio.get_running_loop()
-        inbox: asyncio.Queue[list[Message]] = asyncio.Queue(BATCHES_MAX)
-        poll = asyncio.to_thread(self._poll, kafka, starts, loop, inbox)
+        inbox: asyncio.Queue[Sequence[Read]] = asyncio.Queue(BATCHES_MAX)
+
+        def give(read: Sequence[Read]) -> None:
+            asyncio.run_coroutine_threadsafe(inbox.put(read), loop).result()
+
+        self._reader = reader = TopicReader(kafka, INGEST_TOPIC, starts, give)
+        is_stopping = threading.Event()
         try:
             async with asyncio.TaskGroup() as parts:
-                parts.create_task(poll)
+                parts.create_task(asyncio.to_thread(reader.run))
+                parts.create_task(self._check_topic(kafka, is_stopping))
                 for _ in range(BATCHES_MAX):
                     parts.create_task(self._take(inbox))
         finally:
-            self._is_stopping.set()
+            reader.stop()
+            is_stopping.set()
 
-    async def _take(self, inbox: "asyncio.Queue[list[Message]]") -> None:
+    async def _check_topic(self, kafka: KafkaSettings, is_stopping: threading.Event) -> None:
+        faults = await asyncio.to_thread(find_faults, kafka, INGEST_TOPIC, is_stopping)
+        for fault in faults:
+            log.error("the ingest topic is not set as it should be", fault=fault)
+        self._topic_faults = faults
+
+    @property
+    def watch(self) -> BrokerWatch | None:
+        """Of the reader's client; None before it reads."""
+        return None if self._reader is None else self._reader.watch
+
+    def get_problems(self) -> list[str]:
+        """What operators should know of, a line each."""
+        problems = list(self._topic_faults)
+        if self._reader is not None and self._reader.is_stuck:
+            problems.append("a batch of the ingest topic cannot be read: its end is looked for")
+        return problems
+
+    async def _take(self, inbox: "asyncio.Queue[Sequence[Read]]") -> None:
         """One batch after the other; several of these run, so that the workers never wait."""
         while True:
             envelopes = self._open(await inbox.get())  # at once: offsets are noted in order
             while len(self._herder.intake.queue) > self._waiting_max:
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(ROOM_POLL_S)
             await self.offer(envelopes)
 
-    def _open(self, messages: list[Message]) -> list[tuple[Hash, bytes]]:
+    def _open(self, read: Sequence[Read]) -> list[tuple[Hash, bytes]]:
         """The envelopes in the frames; notes the offsets; rejects what is no frame."""
         envelopes = []
-        for message in messages:
-            value: bytes = message.value() or b""
-            partition, offset = message.partition() or 0, message.offset() or 0
+        for each in read:
+            if isinstance(each, Passed):
+                self._note_passed(each)
+                continue
+            value: bytes = each.value() or b""
+            partition, offset = each.partition() or 0, each.offset() or 0
             envelope = value[FRAME_BYTES:]
             envelope_hash = compute_hash(envelope)
             if value[:FRAME_BYTES] != HEAD:
@@ -150,39 +175,16 @@ class Ingest:
                 envelopes.append((envelope_hash, envelope))
         return envelopes
 
-    def _poll(
-        self,
-        kafka: KafkaSettings,
-        starts: dict[int, int],
-        loop: asyncio.AbstractEventLoop,
-        inbox: "asyncio.Queue[list[Message]]",
-    ) -> None:
-        consumer = Consumer({**get_consumer_settings(kafka, "ingest"), **FETCH_SETTINGS})
-        try:
-            topics = ask_until_answered(
-                lambda wait_s: consumer.list_topics(INGEST_TOPIC, timeout=wait_s).topics,
-                self._is_stopping,
-            )
-            if topics is None:
-                return
-            partitions = sorted(topics[INGEST_TOPIC].partitions)
-            consumer.assign(
-                [TopicPartition(INGEST_TOPIC, each, starts.get(each, 0)) for each in partitions]
-            )
-            while not self._is_stopping.is_set():
-                messages = consumer.consume(BATCH_MAX, timeout=POLL_S)
-                good = [each for each in messages if not _has_failed(each)]
-                if good:
-                    asyncio.run_coroutine_threadsafe(inbox.put(good), loop).result()
-        finally:
-            consumer.close()
-
-
-def _has_failed(message: Message) -> bool:
-    error = message.error()
-    if error is None:
-        return False
-    if error.fatal():
-        raise KafkaException(error)
-    log.warning("the ingest topic cannot be read now", error=error.str())
-    return True
+    def _note_passed(self, passed: Passed) -> None:
+        """Nobody knows what was in it, so no envelope can be rejected: operators are told."""
+        self._offsets.skip(passed.partition, passed.end - 1)
+        self.unreadable_batches += 1
+        self._metrics.unreadable_batches.inc()
+        self._metrics.unreadable_offsets.inc(passed.end - passed.first)
+        log.error(
+            "a batch of the ingest topic cannot be read and was passed",
+            partition=passed.partition,
+            first_offset=passed.first,
+            next_offset=passed.end,
+            reason=passed.reason,
+        )

@@ -15,6 +15,8 @@ GAUGES: Mapping[str, str] = {
     "waiting_transactions": "Transactions in the queue",
     "connected": "Peers there is a connection to",
     "missing": "Validators that are not connected, or silent in the open slot",
+    "kafka_clients_replaced": "Kafka clients that lost all brokers and were replaced",
+    "problems": "What keeps the node from its work now",
     "behind": "Slots that a peer is ahead of this node",
     "is_healthy": "1 while the node makes progress and reads its topic",
 }
@@ -37,6 +39,16 @@ class Metrics:
         )
         self.alarms = Counter(
             "tokend_core_alarms", "Alarms in the node's log", registry=self.registry
+        )
+        self.unreadable_batches = Counter(
+            "tokend_core_unreadable_batches",
+            "Batches of the ingest topic that could not be read and were passed",
+            registry=self.registry,
+        )
+        self.unreadable_offsets = Counter(
+            "tokend_core_unreadable_offsets",
+            "Offsets of the ingest topic in such batches",
+            registry=self.registry,
         )
         self.commit_seconds = Histogram(
             "tokend_core_commit_seconds",

@@ -17,9 +17,10 @@ from schemas.settings import KafkaSettings
 from schemas.topics import MESSAGE_BYTES_MAX, get_ledgers_topic, get_rejections_topic
 from streams.kill_points import kill_points
 from streams.node.broker import (
+    BrokerWatch,
     ask_until_answered,
-    get_client_settings,
-    get_consumer_settings,
+    make_client_settings,
+    make_consumer_settings,
 )
 from streams.node.store import StoredRecord
 
@@ -27,20 +28,41 @@ IN_FLIGHT_MAX = 16
 BATCH_BYTES = 4 * 1024 * 1024
 REJECTIONS_WAITING_MAX = 10_000  # a tenth of what the producer holds: the rest is for ledgers
 POLL_S = 0.01
+PURGE_S = 1.0
+PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # the client was ended, not refused
 Load = Callable[[int, int], Awaitable[list[StoredRecord]]]
 
 
 class Publisher:
-    """`load(first, bytes_max)` gives certified ledgers from `first` on."""
+    """`load(first, bytes_max)` gives certified ledgers from `first` on.
+
+    Its client is replaced when it has lost its brokers; what was not acknowledged is then produced
+    again.
+    """
 
     def __init__(self, kafka: KafkaSettings, node: str, load: Load) -> None:
         self._topic = get_ledgers_topic(node)
         self._rejections_topic = get_rejections_topic(node)
         self._kafka = kafka
         self._load = load
-        self._producer = Producer(
+        self.watch = BrokerWatch("publisher")
+        self._producer = self._make_producer()
+        self._generation = 0  # which producer it is
+        self._news = asyncio.Event()
+        self._is_behind = True  # the store has, or may have, what `_recent` lacks
+        self._recent: dict[int, LedgerRecord] = {}
+        self._in_flight = 0
+        self._failure: KafkaException | None = None
+        self._is_stopping = threading.Event()
+        self._rejections: dict[int, Rejection] = {}  # not acknowledged, by their number
+        self._rejections_made = 0
+        self._acknowledged = 0  # the last ledger that was
+        self.published = 0
+
+    def _make_producer(self) -> Producer:
+        return Producer(
             {
-                **get_client_settings(kafka, "publisher"),
+                **make_client_settings(self._kafka, "publisher", self.watch),
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 2,
@@ -48,13 +70,11 @@ class Publisher:
                 "message.timeout.ms": 0,  # a broker that is away is waited for
             }
         )
-        self._news = asyncio.Event()
-        self._is_behind = True  # the store has, or may have, what `_recent` lacks
-        self._recent: dict[int, LedgerRecord] = {}
-        self._in_flight = 0
-        self._failure: KafkaException | None = None
-        self._is_stopping = threading.Event()
-        self.published = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was produced is acknowledged."""
+        return self._acknowledged == self.published and not self._rejections
 
     def add(self, sequence: int, record: LedgerRecord | None) -> None:
         """A ledger has its certificate; the record, if it is at hand, spares a look-up."""
@@ -66,9 +86,10 @@ class Publisher:
 
     def tell(self, rejection: Rejection) -> None:
         """Produces a rejection, unless many wait to be told: it is provisional anyway."""
-        if len(self._producer) < REJECTIONS_WAITING_MAX:
-            key = bytes(rejection.envelope_hash)
-            self._producer.produce(self._rejections_topic, frame(rejection), key)
+        if len(self._rejections) < REJECTIONS_WAITING_MAX:
+            self._rejections_made += 1
+            self._rejections[self._rejections_made] = rejection
+            self._produce_rejection(self._rejections_made, rejection)
 
     async def run(self) -> None:
         """Publishes for ever. Raises KafkaException when the producer has failed for good."""
@@ -76,11 +97,13 @@ class Publisher:
             last = await asyncio.to_thread(self._read_last_sequence)
         finally:
             self._is_stopping.set()  # the thread outlives this task's end
-        self.published = last or 0
+        self.published = self._acknowledged = last or 0
         while True:
             self._producer.poll(0)
             if self._failure is not None:
                 raise self._failure
+            if self.watch.is_lost:
+                await self._replace_producer()
             if self._in_flight < IN_FLIGHT_MAX:
                 await self._produce_next()
             try:
@@ -89,6 +112,19 @@ class Publisher:
                 )
             except TimeoutError:
                 continue
+
+    async def _replace_producer(self) -> None:
+        """Goes on with a new client from what was acknowledged. Repeats are equal."""
+        lost = [self._producer]
+        self._producer = self._make_producer()
+        self._generation += 1
+        await asyncio.to_thread(_end, lost)
+        self.watch.note_rebuilt()
+        self._in_flight = 0
+        self._recent.clear()
+        self.published, self._is_behind = self._acknowledged, True
+        for number, rejection in self._rejections.items():
+            self._produce_rejection(number, rejection)
 
     async def _produce_next(self) -> None:
         self._news.clear()
@@ -106,31 +142,47 @@ class Publisher:
             self._produce(stored.sequence, stored.record)
 
     def _produce(self, sequence: int, record: LedgerRecord) -> None:
+        generation = self._generation
+
+        def note(error: KafkaError | None, _: Message) -> None:
+            if generation != self._generation:
+                return  # its client was replaced: the ledger was produced again
+            self._in_flight -= 1
+            if error is not None:
+                self._failure = KafkaException(error)
+            else:
+                self._acknowledged = max(sequence, self._acknowledged)
+
         kill_points.note("before-publish")
-        self._producer.produce(
-            self._topic,
-            frame(record),
-            sequence.to_bytes(8, "big"),
-            partition=0,
-            on_delivery=self._on_delivered,
-        )
+        key = sequence.to_bytes(8, "big")
+        self._producer.produce(self._topic, frame(record), key, partition=0, on_delivery=note)
         self._in_flight += 1
         self.published = sequence
         for old in [each for each in self._recent if each <= sequence]:
             del self._recent[old]
         kill_points.note("after-publish")
 
-    def _on_delivered(self, error: KafkaError | None, _: Message) -> None:
-        self._in_flight -= 1
-        if error is not None:
-            self._failure = KafkaException(error)
+    def _produce_rejection(self, number: int, rejection: Rejection) -> None:
+        def note(error: KafkaError | None, _: Message) -> None:
+            if error is None or error.code() not in PURGED:
+                self._rejections.pop(number, None)
+
+        key = bytes(rejection.envelope_hash)
+        self._producer.produce(self._rejections_topic, frame(rejection), key, on_delivery=note)
 
     def _read_last_sequence(self) -> int | None:
         """Of the topic's last record; None when the node stops before the broker has answered."""
-        settings = get_consumer_settings(self._kafka, "publisher")
-        consumer = Consumer({**settings, "isolation.level": "read_uncommitted"})
+        settings = make_consumer_settings(self._kafka, "publisher")
+        settings["isolation.level"] = "read_uncommitted"
 
         def ask(wait_s: float) -> int:
+            consumer = Consumer(settings)  # a new one each time: the last may have lost its brokers
+            try:
+                return read(consumer, wait_s)
+            finally:
+                consumer.close()
+
+        def read(consumer: Consumer, wait_s: float) -> int:
             place = TopicPartition(self._topic, 0)
             low, high = consumer.get_watermark_offsets(place, timeout=wait_s)
             if high == low:
@@ -143,10 +195,14 @@ class Publisher:
             record = unframe(LedgerRecord, message.value() or b"")
             return decode(LedgerHeader, record.header).sequence
 
-        try:
-            return ask_until_answered(ask, self._is_stopping)
-        finally:
-            consumer.close()
+        return ask_until_answered(ask, self._is_stopping)
 
     def flush(self) -> None:
         self._producer.flush(5)
+
+
+def _end(lost: list[Producer]) -> None:
+    """Ends the client in the list, which must be the last reference to it. Takes a while."""
+    lost[0].purge(blocking=False)
+    lost[0].flush(PURGE_S)
+    lost.clear()

@@ -74,6 +74,7 @@ class Node:
             self.pool,
             self.offsets,
             self.rejections,
+            self.metrics,
             settings.transactions_max,
         )
         self.peers = Peers(
@@ -97,7 +98,9 @@ class Node:
             rejections=self.rejections,
             metrics=self.metrics,
         )
-        self.status = Status(settings.name, self.herder, self.peers, self.publisher, self.performer)
+        self.status = Status(
+            settings.name, self.herder, self.peers, self.ingest, self.publisher, self.performer
+        )
 
     def _send(self, peer: PublicKey, lane: Lane, payload: bytes) -> None:
         """The overlay's, which is made with the peers that use this."""

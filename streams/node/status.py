@@ -4,20 +4,30 @@ from typing import Any
 
 from schemas.strkey import encode_account_id
 from streams.herder.herder import Herder
+from streams.node.broker import BrokerWatch
+from streams.node.ingest import Ingest
 from streams.node.peers import Peers
 from streams.node.performer import Performer
 from streams.node.publisher import Publisher
 
 STALL_MS = 10_000  # beyond the heartbeat
+BROKER_AWAY_S = 15.0
 
 
 class Status:
     """Looks at the parts of the node `name` whenever it is asked."""
 
     def __init__(
-        self, name: str, herder: Herder, peers: Peers, publisher: Publisher, performer: Performer
+        self,
+        name: str,
+        herder: Herder,
+        peers: Peers,
+        ingest: Ingest,
+        publisher: Publisher,
+        performer: Performer,
     ) -> None:
         self._name = name
+        self._ingest = ingest
         self._herder = herder
         self._peers = peers
         self._publisher = publisher
@@ -31,6 +41,7 @@ class Status:
         herder, peers = self._herder, self._peers
         header = herder.ledger.header
         slot = herder.agreement.scp.get_state(herder.open_slot)
+        stalls = self._find_stalls()
         names = {herder.agreement.node_id: self._name, **peers.names}
         silent = set(() if slot is None else slot.missing) | (set(peers.names) - peers.connected)
         return {
@@ -47,9 +58,24 @@ class Status:
             "missing": sorted(names.get(n, encode_account_id(n)) for n in silent),
             "behind": max(0, herder.catch_up.get_slots_behind(herder.open_slot)),
             "phase": "idle" if slot is None else slot.phase.name.lower(),
-            "is_healthy": self._is_healthy(),
+            "unreadable_batches": self._ingest.unreadable_batches,
+            "kafka_clients_replaced": sum(watch.rebuilds for watch in self._get_watches()),
+            "problems": [*stalls, *self._ingest.get_problems()],
+            "is_healthy": not stalls,
         }
 
-    def _is_healthy(self) -> bool:
+    def _get_watches(self) -> list[BrokerWatch]:
+        watches = (self._ingest.watch, self._publisher.watch)
+        return [watch for watch in watches if watch is not None]
+
+    def _find_stalls(self) -> list[str]:
+        """What the node waits for longer than is healthy, a line each."""
         heartbeat_ms = self._herder.ledger.state.get_settings().heartbeat_ms
-        return self._performer.get_silent_s() * 1_000 < heartbeat_ms + STALL_MS
+        silent_s = self._performer.get_silent_s()
+        stalls = []
+        if silent_s * 1_000 >= heartbeat_ms + STALL_MS:
+            stalls.append(f"no ledger was closed for {silent_s:.0f} s")
+        for watch in self._get_watches():
+            if watch.get_away_s() >= BROKER_AWAY_S:
+                stalls.append(f"{watch.purpose}: no broker for {watch.get_away_s():.0f} s")
+        return stalls

@@ -4,9 +4,17 @@ import os
 import time
 from collections.abc import Iterator
 
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
 from gateways.client.horizon import HorizonClient
 from gateways.client.ingest import FRAME
-from infra.local import network
+from infra.local import kafka, network
 from schemas.codec import encode
 from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature
 from schemas.generated.events import RejectionCode
@@ -17,15 +25,17 @@ from schemas.generated.transactions import (
     Transaction,
     TransactionEnvelope,
 )
+from schemas.topics import INGEST_BATCH_BYTES_MAX, INGEST_TOPIC, TOPIC_SETTINGS
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
 from tests.integration.conftest import NAMES
-from tests.support.hostile import Admissions, produce
+from tests.support.hostile import Admissions, produce, produce_bomb
 from tests.support.network import FREE, get_account, get_key, get_public_key
 from tests.support.whole_deployment import WholeDeployment
 from tests.support.workload import LIFE_MS, Deployment, Follower
 
 PAYMENTS, RATE = 300, 100
-HUGE_BYTES, HUGE_COUNT = 8 * 1024 * 1024, 24
+HUGE_BYTES, HUGE_COUNT = INGEST_BATCH_BYTES_MAX - 1024, 96
+BOMBS = {"zstd": 120_000_000, "gzip": 300_000_000, "lz4": 600_000_000}  # bytes, unpacked
 HELD_UP_S = 10  # it was 14 while a reader with enough to do looked away for a second each time
 GROWTH_BYTES_MAX = 200 * 1024 * 1024
 Case = tuple[bytes, RejectionCode]
@@ -169,6 +179,52 @@ def test_huge_messages_cost_no_node_its_memory_and_hold_nobody_up(
     assert max(grown.values()) < GROWTH_BYTES_MAX, f"nodes grew by {grown} bytes"
     assert whole_deployment.get_process_ids() == before, "something ended of it"
     whole_deployment.check()
+
+
+def test_what_unpacks_to_more_than_a_batch_never_reaches_a_node(
+    whole_deployment: WholeDeployment, fault_round: int
+) -> None:
+    """The broker unpacks what producers compressed, and refuses it."""
+    del fault_round
+    load = whole_deployment.workload
+    before, memory = whole_deployment.get_process_ids(), whole_deployment.get_memory()
+    with whole_deployment.under_load(NAMES, "core2", PAYMENTS, RATE):
+        for codec, size in BOMBS.items():
+            error = produce_bomb(load.kafka, codec, size)
+            assert error is not None, f"the broker took {size} bytes packed by {codec}"
+    grown = {core: after - memory[core] for core, after in whole_deployment.get_memory().items()}
+    assert max(grown.values()) < GROWTH_BYTES_MAX, f"nodes grew by {grown} bytes"
+    assert whole_deployment.get_process_ids() == before, "something ended of it"
+    for status in whole_deployment.get_statuses().values():
+        assert status is not None
+        assert status["problems"] == []
+    whole_deployment.check()
+
+
+def test_what_no_node_can_unpack_is_passed_and_told_of(
+    whole_deployment: WholeDeployment, fault_round: int
+) -> None:
+    """On a topic that lets producers compress, as an operator may have made it."""
+    del fault_round
+    load, before = whole_deployment.workload, whole_deployment.get_process_ids()
+    with whole_deployment.under_load(NAMES, "core3", PAYMENTS, RATE, HELD_UP_S):
+        set_compression(whole_deployment, "producer")
+        try:
+            assert produce_bomb(load.kafka, "zstd", BOMBS["zstd"]) is None
+        finally:
+            set_compression(whole_deployment, TOPIC_SETTINGS["compression.type"])
+    for status in whole_deployment.get_statuses().values():
+        assert status is not None
+        assert (status["unreadable_batches"], status["problems"]) == (1, [])
+    assert whole_deployment.get_process_ids() == before, "something ended of it"
+    whole_deployment.check()
+
+
+def set_compression(whole_deployment: WholeDeployment, value: str) -> None:
+    entry = ConfigEntry("compression.type", value, incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ResourceType.TOPIC, INGEST_TOPIC, incremental_configs=[entry])
+    admin = AdminClient(kafka.get_administrator(whole_deployment.running.place))
+    admin.incremental_alter_configs([topic])[topic].result(30)
 
 
 def test_a_copy_with_other_signatures_harms_no_transaction(

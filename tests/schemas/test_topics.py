@@ -34,6 +34,8 @@ def test_who_writes_and_who_reads() -> None:
     assert get_who(Operation.READ, "a.ledgers") == "a processor users"
     assert get_who(Operation.WRITE, "b.rejections") == "b"
     assert get_who(Operation.READ, "b.rejections") == "processor users"
+    assert get_who(Operation.DESCRIBE_CONFIGS, "transactions") == "a b"
+    assert get_who(Operation.DESCRIBE_CONFIGS, "a.ledgers") == ""
 
 
 def test_who_reads_has_groups_of_his_own() -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from nacl.signing import SigningKey
 
 from infra.local.place import Place
@@ -38,6 +38,20 @@ def produce(kafka: KafkaSettings, values: Iterable[bytes], partitions: int = 4) 
     for number, value in enumerate(values):
         producer.produce(INGEST_TOPIC, value, partition=number % partitions)
     assert producer.flush(60) == 0
+
+
+def produce_bomb(kafka: KafkaSettings, codec: str, size: int) -> KafkaError | None:
+    """A message that is small on its way and unpacks to `size` bytes; why the broker refuses it."""
+    problems: list[KafkaError | None] = []
+    limits = {"message.max.bytes": 1_000_000_000, "message.timeout.ms": 30_000, "retries": 0}
+    producer = Producer(
+        {**kafka.get_client_settings(), **limits, "compression.codec": codec, "log_level": 0}
+    )
+    producer.produce(
+        INGEST_TOPIC, bytes(size), partition=0, on_delivery=lambda error, _: problems.append(error)
+    )
+    assert producer.flush(60) == 0
+    return problems[0]
 
 
 @dataclass

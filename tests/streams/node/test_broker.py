@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -9,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from streams.herder.herder import Herder
 from streams.herder.offsets import Offsets
-from streams.node.broker import AWAY, ask_until_answered
+from streams.node.broker import AWAY, LOST_S, BrokerWatch, ask_until_answered
 from streams.node.inbox import Inbox
 from streams.node.ingest import Ingest
 from streams.node.metrics import Metrics
@@ -54,13 +55,15 @@ def test_nothing_is_asked_of_a_node_that_stops() -> None:
 
 def make_ingest() -> Ingest:
     ledger = make_economy().ledger
-    offsets, publisher = Offsets(), Publisher(NOWHERE, "core1", load_nothing)
+    offsets, metrics = Offsets(), Metrics()
+    publisher = Publisher(NOWHERE, "core1", load_nothing)
     return Ingest(
         Herder(ledger, get_key("validator 0")),
         Inbox(),
         VerificationPool("nowhere:nothing", 0),
         offsets,
-        Rejections(ledger, offsets, publisher, Metrics()),
+        Rejections(ledger, offsets, publisher, metrics),
+        metrics,
         transactions_max=8_000,
     )
 
@@ -85,3 +88,32 @@ def test_what_waits_for_the_broker_does_not_keep_the_node_from_stopping(
             await asyncio.wait_for(begin(), 1)
 
     asyncio.run(run_a_while())
+
+
+STATISTICS = {
+    state: f'{{"brokers": {{"one": {{"state": "{state}"}}}}}}' for state in ("UP", "DOWN")
+}
+
+
+def test_a_client_without_brokers_is_lost_after_a_while_and_with_more_patience_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    watch = BrokerWatch("test")
+    watch.note(STATISTICS["UP"])
+    assert (watch.is_lost, watch.get_away_s()) == (False, 0)
+    for patience in (LOST_S, 2 * LOST_S, 4 * LOST_S):
+        watch.note(STATISTICS["DOWN"])
+        now += patience
+        watch.note(STATISTICS["DOWN"])
+        assert not watch.is_lost
+        now += 1
+        watch.note('{"brokers": {}}')
+        assert watch.is_lost
+        watch.note_rebuilt()
+        assert not watch.is_lost
+    assert watch.rebuilds == 3
+    assert watch.get_away_s() == 7 * LOST_S + 3
+    watch.note(STATISTICS["UP"])
+    assert watch.get_away_s() == 0

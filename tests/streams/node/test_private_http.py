@@ -23,6 +23,8 @@ STATUS: dict[str, Any] = {
     "missing": ["core4"],
     "behind": 0,
     "phase": "idle",
+    "kafka_clients_replaced": 0,
+    "problems": [],
     "is_healthy": True,
 }
 
