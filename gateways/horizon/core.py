@@ -30,7 +30,10 @@ class CoreClient:
     def __init__(self, url: str, token_file: str) -> None:
         token = Path(token_file).read_text(encoding="ascii").strip()
         self._client = httpx2.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=SECONDS
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=SECONDS,
+            trust_env=False,  # the token is for the node alone, not for a proxy
         )
         self._status: tuple[float, dict[str, Any]] | None = None
         self._lock = asyncio.Lock()

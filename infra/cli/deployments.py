@@ -150,8 +150,8 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every second.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show each process, and each node's ledger. Exit code 1 if a process does not run, or a disk
-    is full.
+    """Show each process, and each node's ledger. Exit code 1 if a process does not run, a disk is
+    full, or not all is up yet.
     """
     root = get_root(data)
     while True:
@@ -164,12 +164,13 @@ def status(
             break
         time.sleep(1.0)
     is_down = any(each["state"] not in ("RUNNING", "STARTING") for each in current["processes"])
-    if is_down or any(disk["problem"] for disk in current["disks"]):
+    is_full = any(disk["problem"] for disk in current["disks"])
+    if is_down or is_full or current["state"] != "running":
         raise typer.Exit(output.FAILED)
 
 
 def get_status(root: Path) -> dict[str, Any]:
-    """Raises NotRunning."""
+    """Raises NotRunning, or Unreachable."""
     from infra.local import shutdown
     from infra.local.disks import get_disks
     from infra.local.supervisor import Control
@@ -182,6 +183,7 @@ def get_status(root: Path) -> dict[str, Any]:
     return {
         "data_folder": str(root),
         "profile": place.state.profile,
+        "state": "running" if place.folder.endpoints_file.exists() else "starting",
         "supervisor": Control(place).get_process_id(),
         "processes": [
             {
@@ -198,7 +200,12 @@ def get_status(root: Path) -> dict[str, Any]:
             for s in states
         ],
         "disks": [
-            {"folder": str(d.folder), "free_bytes": d.free_bytes, "problem": d.problem}
+            {
+                "folder": str(d.folder),
+                "free_bytes": d.free_bytes,
+                "free_files": d.free_files,
+                "problem": d.problem,
+            }
             for d in get_disks(place, TABLE.get_servers(place.state.profile))
         ],
     }
@@ -244,7 +251,7 @@ def _print_status(current: dict[str, Any], *, is_watched: bool) -> None:
     console = Console()
     if is_watched:
         console.clear()
-    console.print(f"{current['data_folder']} (profile {current['profile']})")
+    console.print(f"{current['data_folder']} (profile {current['profile']}, {current['state']})")
     console.print(table)
     for disk in current["disks"]:
         if disk["problem"]:

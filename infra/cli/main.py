@@ -3,6 +3,7 @@
 Nothing heavy is imported before a verb needs it, so that --help answers at once.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from infra.cli import containers, demo, deployments, output, replay, services, user
+from infra.local.environment import forget_postgres
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from schemas.settings import ConfigError
 
@@ -58,6 +60,7 @@ def main() -> None:
     where a traceback belongs.
     """
     arguments = sys.argv[1:] or ["--help"]
+    forget_postgres(os.environ)
     is_debug = "--debug" in arguments
     is_json = "--json" in arguments
     try:

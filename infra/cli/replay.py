@@ -3,7 +3,7 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from infra.cli import output
 from infra.cli.deployments import DataOption, get_root
 from infra.cli.output import JsonOption, print_json, print_text
 from infra.local.errors import LocalError
+
+if TYPE_CHECKING:
+    from processors.horizon.replay import ReplayOutcome
 
 
 class View(StrEnum):
@@ -53,8 +56,18 @@ def replay(
             outcome = run(settings, first, verify, report)
     except ReplayError as error:
         raise LocalError(str(error)) from None
-    found: dict[str, Any] = {
-        "view": view.value,
+    found = {"view": view.value, **_describe(outcome)}
+    if as_json:
+        print_json(found)
+    else:
+        for name, value in found.items():
+            print_text(f"{name:<13} {value}")
+    if not outcome.audit.is_equal or outcome.differences:
+        raise typer.Exit(output.FAILED)
+
+
+def _describe(outcome: "ReplayOutcome") -> dict[str, Any]:
+    return {
         "sequence": outcome.sequence,
         "transactions": outcome.transactions,
         "seconds": round(outcome.seconds, 3),
@@ -65,10 +78,3 @@ def replay(
         if outcome.differences is None
         else [str(each) for each in outcome.differences],
     }
-    if as_json:
-        print_json(found)
-    else:
-        for name, value in found.items():
-            print_text(f"{name:<13} {value}")
-    if not outcome.audit.is_equal or outcome.differences:
-        raise typer.Exit(output.FAILED)

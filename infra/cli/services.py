@@ -10,6 +10,7 @@ import typer
 from infra.cli import output
 from infra.cli.deployments import DataOption, get_root
 from infra.cli.output import JsonOption, print_json, print_text, report
+from infra.local.environment import forget_clients
 from infra.local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def run(
     """Run one service in the foreground; environment variables override its settings file."""
     program = _get_program(service)
     settings = _load(program, config)
+    forget_clients(os.environ)
     function = load_object(program.run)
     try:
         function(settings)

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from infra.local.accounts import Account
+from infra.local.environment import make_environment
 from infra.local.errors import LocalError
 
 # Dies with the thread that started it, so that not even a kill -9 of us leaves anything behind.
@@ -18,7 +19,6 @@ async def run_tool(
     what: str,
     *,
     account: Account | None = None,
-    env: Mapping[str, str] | None = None,
 ) -> str:
     """Runs `command` in /, returns what it wrote. Raises LocalError with that text's end.
 
@@ -32,7 +32,7 @@ async def run_tool(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd="/",
-        env=env,
+        env=make_environment(os.environ),
         start_new_session=True,
     )
     try:

@@ -4,7 +4,7 @@ Knows folders only, nothing about the servers that fill them.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,33 +13,46 @@ from infra.local.rows import Server
 
 # Kafka preallocates 10 MiB for an index, PostgreSQL writes its log in files of 16 MiB.
 FREE_BYTES_MIN = 32 * 1024 * 1024
+FREE_FILES_MIN = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """That of one folder. `problem` is for the user, None while there is space."""
+    """That of one folder. `free_files`: how many more files it can hold, None if that is not
+    limited. `problem` is for the user, None while there is space.
+    """
 
     folder: Path
     free_bytes: int
+    free_files: int | None = None
 
     @property
     def problem(self) -> str | None:
-        if self.free_bytes >= FREE_BYTES_MIN:
+        if self.free_bytes < FREE_BYTES_MIN:
+            lacks = f"is full ({self.free_bytes // 1024} KiB free)"
+        elif self.free_files is not None and self.free_files < FREE_FILES_MIN:
+            lacks = f"has no inodes left ({self.free_files} more files)"
+        else:
             return None
-        return (
-            f"the disk of {self.folder} is full ({self.free_bytes // 1024} KiB free): "
-            "make space; what has stopped goes on by itself then"
-        )
+        return f"the disk of {self.folder} {lacks}: make space; what has stopped goes on by itself"
 
 
 def get_disks(place: Place, servers: Sequence[Server]) -> list[Disk]:
     """Where the servers' data and the logs stand."""
     folders = [each for server in servers for each in server.get_folders(place)]
-    folders.append(place.folder.logs)
-    return [Disk(folder, _get_free_bytes(folder)) for folder in folders]
+    return [get_disk(folder) for folder in (*folders, place.folder.logs)]
 
 
-def _get_free_bytes(folder: Path) -> int:
-    """What an ordinary user may still write."""
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
+def get_disk(folder: Path) -> Disk:
+    """What an ordinary user may still write there, or where the folder would be made."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    found = os.statvfs(existing)
+    # Some file systems have no limit and say so by having none in use.
+    free_files = found.f_favail if found.f_files > 0 else None
+    return Disk(folder, found.f_bavail * found.f_frsize, free_files)
+
+
+def find_problem(disks: Iterable[Disk]) -> str | None:
+    return next((disk.problem for disk in disks if disk.problem is not None), None)

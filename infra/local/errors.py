@@ -20,5 +20,9 @@ class DamagedState(LocalError):
     """The data folder's memory cannot be read; the folder can only be deleted."""
 
 
+class Unreachable(LocalError):
+    """Something runs on the data folder, or starts, and its supervisor cannot be asked."""
+
+
 class NotRunning(LocalError):
     """Nothing runs on the data folder."""

@@ -20,8 +20,9 @@ KAFKA_ARCHIVE = PROJECT / ".cache" / "kafka" / "kafka.aot"
 # A unix socket's path has at most 107 bytes, and supervisor adds ".PID" to it while it binds.
 SOCKET_PATH_BYTES_MAX = 90
 
-# What the supervisor's settings file cannot express in a path.
-UNFIT = re.compile(r"%|[\r\n]|\s[;#]")
+# What settings files cannot express in a path: the supervisor's (%, line breaks, comment signs),
+# Kafka's, for which a comma ends a folder's name, and any that is UTF-8.
+UNFIT = re.compile(r"[%,\x00-\x1f\x7f\ud800-\udfff]|\s[;#]")
 
 
 def make_password() -> str:
@@ -80,8 +81,8 @@ class DataFolder:
         """Makes the folders. `is_shared`: another user must be able to pass through `root`."""
         if UNFIT.search(str(self.root)):
             raise LocalError(
-                f"no data folder can be called {str(self.root)!r} (%, line breaks, comment signs): "
-                "name another one by --data"
+                f"no data folder can be called {str(self.root)!a} (no %, comma, control character "
+                "or comment sign): name another one by --data"
             )
         try:
             self.root.mkdir(parents=True, exist_ok=True)

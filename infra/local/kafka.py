@@ -77,8 +77,9 @@ SETTINGS = {
     "replica.fetch.max.bytes": str(MESSAGE_BYTES_MAX),
     "fetch.max.bytes": str(MESSAGE_BYTES_MAX),
     "socket.request.max.bytes": str(100 * 1024 * 1024),
-    # Nothing is forgotten unless a topic says so.
+    # Nothing is forgotten unless a topic says so, and then by the broker's clock.
     "log.retention.ms": "-1",
+    "log.message.timestamp.type": "LogAppendTime",
     "log.cleaner.dedupe.buffer.size": str(MESSAGE_BYTES_MAX),
 }
 
@@ -146,7 +147,17 @@ def encode_settings(
         settings[f"{prefix}.{SASL_MECHANISM.lower()}.sasl.jaas.config"] = (
             f"{security}.scram.ScramLoginModule required;"
         )
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
+    return "".join(f"{name}={_escape(value)}\n" for name, value in settings.items())
+
+
+def _escape(value: str) -> str:
+    """A value as Java's properties want it: backslashes doubled, all but ASCII as UTF-16 units."""
+    escaped = []
+    for character in value.replace("\\", "\\\\"):
+        units = character.encode("utf-16-be")
+        pairs = [f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)]
+        escaped.append(character if " " <= character <= "~" else "".join(pairs))
+    return "".join(escaped)
 
 
 def get_administrator(place: Place) -> dict[str, Any]:

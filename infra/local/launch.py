@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from infra.local import homes, processes, supervisor
+from infra.local import disks, homes, processes, supervisor
 from infra.local.accounts import get_server_account
-from infra.local.errors import LocalError, NotRunning
+from infra.local.errors import AlreadyRunning, LocalError, NotRunning, Unreachable
 from infra.local.folders import DataFolder, write_private
 from infra.local.health import is_healthy
 from infra.local.lock import Lock, take_lock
@@ -66,10 +66,25 @@ async def start_deployment(
     Whatever goes wrong or interrupts it, nothing is left running. Raises LocalError.
     """
     folder = DataFolder(root.resolve())
+    try:
+        return await _start_alone(folder, table, profile, report, is_detached=is_detached)
+    except AlreadyRunning:
+        raise
+    except (OSError, LocalError) as error:
+        explained = _explain(error, folder, table.get_servers(profile))
+        if explained is error:
+            raise
+        raise explained from None
+
+
+async def _start_alone(
+    folder: DataFolder, table: Table, profile: str, report: Report, *, is_detached: bool
+) -> RunningDeployment:
     folder.make(is_shared=get_server_account() is not None)
     lock = take_lock(folder.lock_file)
     try:
         place = Place(folder)
+        place.folder.endpoints_file.unlink(missing_ok=True)
         place.save()
         homes.claim(place)
         left = processes.end_processes(folder.root)
@@ -79,6 +94,22 @@ async def start_deployment(
     except BaseException:
         lock.release()
         raise
+
+
+def _explain(
+    error: OSError | LocalError, folder: DataFolder, servers: Sequence[Server]
+) -> LocalError:
+    """A full disk rather than what failed because of it."""
+    line = str(error) if isinstance(error, LocalError) else f"{error.filename}: {error.strerror}"
+    details = error.details if isinstance(error, LocalError) else ()
+    try:
+        places = disks.get_disks(Place(folder), servers)
+    except (OSError, LocalError):
+        places = [disks.get_disk(folder.root)]
+    problem = disks.find_problem(places)
+    if problem is not None:
+        return LocalError(problem, (line, *details))
+    return error if isinstance(error, LocalError) else LocalError(f"cannot start: {line}")
 
 
 async def _start(
@@ -137,7 +168,7 @@ async def _wait_for_supervisor(place: Place, child: "subprocess.Popen[bytes]") -
                 )
             try:
                 await asyncio.to_thread(Control(place).get_process_id)
-            except NotRunning:
+            except (NotRunning, Unreachable):
                 await asyncio.sleep(0.02)
             else:
                 return

@@ -29,7 +29,6 @@ from schemas.topics import (
 CORE, HORIZON, GATEWAYS = "core", "horizon", "gateways"
 CORES = tuple(f"core{number}" for number in range(1, 5))
 PAIRS = {"1": "core1", "2": "core2"}  # Horizon pairs, each behind a node of its own
-NETWORK_NAME = "tokend on one machine"
 THRESHOLD = 3  # of four: one may fail, or lie
 
 PROGRAMS = {
@@ -72,10 +71,11 @@ def describe(place: Place) -> Mapping[str, Any]:
     from streams.ledger.genesis import decode_genesis, open_genesis
     from streams.ledger.hashes import compute_network_id
 
-    genesis = open_genesis(decode_genesis(get_genesis_file(place).read_bytes()))
+    content = decode_genesis(get_genesis_file(place).read_bytes())
+    genesis = open_genesis(content)
     return {
-        "network_passphrase": NETWORK_NAME,
-        "network_id": compute_network_id(NETWORK_NAME).hex(),
+        "network_passphrase": content.network_passphrase,
+        "network_id": compute_network_id(content.network_passphrase).hex(),
         "genesis_file": str(get_genesis_file(place)),
         "genesis_hash": genesis.closed.header_hash.hex(),
         "master_account": _get_address(place, "master"),
@@ -210,7 +210,8 @@ def _get_gateway_row(pair: str, core: str) -> Service:
 def _make_genesis(place: Place) -> Mapping[str, Any]:
     master = _get_address(place, "master")
     return {
-        "network_passphrase": NETWORK_NAME,
+        # Random, so that nothing signed for one deployment is valid in another.
+        "network_passphrase": f"tokend deployment {random(16).hex()}",
         "close_time_ms": str(time.time_ns() // 1_000_000),
         "master": {"account": master, "signers": [{"public_key": master}]},
         "quorum_set": {

@@ -25,18 +25,32 @@ def stop_processes(place: Place, child: "subprocess.Popen[bytes] | None", report
     root = place.folder.root
     with processes.ignored_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         report("stopping")
+        _shut_down(place)
         place.folder.endpoints_file.unlink(missing_ok=True)
-        try:
-            Control(place).shut_down()
-        except LocalError:
-            # No supervisor, or one that does not answer: its processes are found without it.
-            processes.end_processes(root)
         if child is not None:
             _reap(child, report)
         processes.wait_until(lambda: not processes.find_processes(root), STOP_S)
         processes.end_processes(root)
         supervisor.remove_socket_folder(place)
         report("stopped")
+
+
+def _shut_down(place: Place) -> None:
+    """Asks the supervisor, by a signal if it has no socket; without one ends its processes."""
+    root = place.folder.root
+    try:
+        Control(place).shut_down()
+        return
+    except LocalError:
+        found = processes.find_processes(root)
+    try:
+        supervisor_id = int((root / "supervisor.pid").read_text())
+    except (OSError, ValueError):
+        supervisor_id = 0
+    if supervisor_id in found:
+        processes.send_signal(supervisor_id, signal.SIGTERM)
+    else:
+        processes.end_processes(root)
 
 
 def _reap(child: "subprocess.Popen[bytes]", report: Report) -> None:

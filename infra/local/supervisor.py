@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.local import processes
-from infra.local.errors import LocalError, NotRunning
+from infra.local.environment import make_environment
+from infra.local.errors import LocalError, NotRunning, Unreachable
 from infra.local.folders import SOCKET_PATH_BYTES_MAX
+from infra.local.lock import get_holder, is_locked
 from infra.local.place import Place
 from schemas.settings import EXIT_NOT_TRUE
 
@@ -149,13 +151,8 @@ def _escape(value: object) -> str:
 
 
 def get_environment(place: Place, environ: Mapping[str, str]) -> dict[str, str]:
-    """What the processes inherit: the caller's environment without settings, with the mark.
-
-    The settings files are complete; a variable meant for the user's own commands (a seed, say)
-    must reach no server.
-    """
-    inherited = {k: v for k, v in environ.items() if not k.startswith("TOKEND_")}
-    return {**inherited, **processes.make_marks(place.folder.root)}
+    """What the processes inherit; no settings, for which they have files."""
+    return {**make_environment(environ), **processes.make_marks(place.folder.root)}
 
 
 def start(
@@ -178,8 +175,7 @@ def start(
                 *bond,
                 sys.executable,
                 "-P",
-                "-m",
-                "supervisor.supervisord",
+                str(Path(__file__).with_name("supervisord.py")),
                 "-c",
                 str(settings),
             ],
@@ -220,7 +216,9 @@ class _Transport(xmlrpc.client.Transport):
 
 
 class Control:
-    """Orders to a running supervisor. Every method raises NotRunning if there is none."""
+    """Orders to a running supervisor. Every method raises NotRunning if there is none, Unreachable
+    if it has no socket (yet, or any more).
+    """
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -233,9 +231,7 @@ class Control:
                 function = getattr(proxy, method)
                 return function(*arguments)
         except (FileNotFoundError, ConnectionRefusedError):
-            raise NotRunning(
-                f"nothing runs on {self._place.folder.root}: start it with `tokend up`"
-            ) from None
+            raise self._explain_silence() from None
         except xmlrpc.client.Fault as fault:
             raise LocalError(f"the supervisor refuses {method}: {fault.faultString}") from None
         except (OSError, http.client.HTTPException) as error:
@@ -243,6 +239,17 @@ class Control:
                 f"the supervisor of {self._place.folder.root} does not answer "
                 f"({error or type(error).__name__}): see {self._place.folder.logs}/supervisor.log"
             ) from None
+
+    def _explain_silence(self) -> LocalError:
+        folder = self._place.folder
+        if not is_locked(folder.lock_file):
+            return NotRunning(f"nothing runs on {folder.root}: start it with `tokend up`")
+        if not folder.endpoints_file.exists():
+            return Unreachable(f"{folder.root} is starting or stopping: ask again in a moment")
+        return Unreachable(
+            f"tokend runs on {folder.root} (process {get_holder(folder.lock_file)}), but its "
+            f"control socket {self._path} is gone: stop it with `tokend down`, then start it again"
+        )
 
     def get_process_id(self) -> int:
         return int(self._call("supervisor.getPID"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, Producer
 
 from infra.local import processes
 from infra.local.folders import PROJECT
@@ -79,6 +79,23 @@ def test_each_test_has_its_own_topics(servers: Servers) -> None:
     producer.produce(prefix + "a", large)
     assert producer.flush(30) == 0
     assert consume(servers.kafka, prefix + "a", 1) == [large]
+
+
+def test_the_broker_s_clock_decides_how_long_a_record_is_kept(servers: Servers) -> None:
+    topic = servers.get_prefix() + "t"
+    servers.create_topics([Topic(topic)])
+    producer = Producer({**servers.kafka.get_client_settings(), "log_level": 0})
+    producer.produce(topic, b"old", timestamp=1000)
+    assert producer.flush(30) == 0
+    group = {"group.id": topic, "auto.offset.reset": "earliest", "log_level": 0}
+    consumer = Consumer({**servers.kafka.get_client_settings(), **group})
+    consumer.subscribe([topic])
+    message = consumer.poll(60)
+    consumer.close()
+    assert message is not None
+    kind, time_ms = message.timestamp()
+    assert kind == TIMESTAMP_LOG_APPEND_TIME
+    assert abs(time_ms / 1000 - time.time()) < 120
 
 
 def test_a_killed_broker_comes_back_with_its_data(own_servers: Servers) -> None:

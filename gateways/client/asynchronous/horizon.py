@@ -12,6 +12,7 @@ import httpx2
 
 from gateways.client.errors import HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey
+from gateways.client.proxies import is_outside
 from gateways.client.request_signing import RequestSigner
 
 TIMEOUT_SECONDS = 40.0  # a gateway holds `wait=result` for up to 30
@@ -25,13 +26,13 @@ class AsyncHorizonClient:
 
     With a `key` it signs what it asks for: private routes answer a signer of the owner's account or
     of the master's. Without one it may submit, and read what is public. `http` may bring its own
-    settings, also a RequestSigner.
+    settings, also a RequestSigner. Proxies of the environment are used for outside addresses only.
     """
 
     def __init__(
         self, url: str, key: SigningKey | None = None, http: httpx2.AsyncClient | None = None
     ) -> None:
-        self._http = http or httpx2.AsyncClient(timeout=TIMEOUT_SECONDS)
+        self._http = http or httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=is_outside(url))
         if key is not None:
             self._http.auth = RequestSigner(key)
         self._url = url.rstrip("/")

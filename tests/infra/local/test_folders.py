@@ -50,7 +50,7 @@ def test_a_folder_whose_first_start_was_interrupted_is_taken(tmp_path: Path) -> 
         folder.make(is_shared=False)
 
 
-@pytest.mark.parametrize("name", ["100%", "a #b", "a\nb"])
+@pytest.mark.parametrize("name", ["100%", "a #b", "a\nb", "x,y", "a\tb", "a\udcffb"])
 def test_a_path_the_supervisor_cannot_be_told_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(LocalError, match="no data folder can be called"):
         DataFolder(tmp_path / name).make(is_shared=False)

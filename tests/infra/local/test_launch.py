@@ -232,7 +232,7 @@ def test_interrupted_at_any_moment_nothing_is_left(root: Path, delay_s: float) -
             pass
 
 
-def test_a_detached_set_lives_on_until_it_is_stopped(root: Path) -> None:
+def test_a_detached_deployment_lives_on_until_it_is_stopped(root: Path) -> None:
     with start_elsewhere(root, "detached") as starter:
         assert starter.wait(120) == 0
     place = shutdown.open_deployment(root)
@@ -245,7 +245,7 @@ def test_a_detached_set_lives_on_until_it_is_stopped(root: Path) -> None:
         shutdown.stop_deployment(shutdown.open_deployment(root), ignore)
 
 
-def test_a_set_can_be_stopped_while_it_starts(root: Path) -> None:
+def test_a_deployment_can_be_stopped_while_it_starts(root: Path) -> None:
     with start_elsewhere(root) as starter:
         assert processes.wait_until((root / "state.json").exists, 20)
         shutdown.stop_deployment(shutdown.open_deployment(root), ignore)
@@ -277,14 +277,16 @@ def test_a_data_folder_nobody_else_may_enter_works_for_root(tmp_path: Path) -> N
     assert not databases.parent.exists()
 
 
-def test_a_set_in_a_long_path_with_blanks_works() -> None:
+def test_a_long_path_with_special_characters_works() -> None:
     parent = make_folder()
     parent.chmod(0o711)
-    root = parent / ("a b;#" + "x" * 90)
+    root = parent / ("a b;#Zürich\\\\n'\"$:key:😀[b]" + "x" * 90)
     try:
         with started(root, SERVERS_ONLY, "servers") as running:
             socket_folder = get_socket(running.place).parent
             assert not socket_folder.is_relative_to(root)
         assert not socket_folder.exists()
+        assert [path.name for path in parent.iterdir()] == [root.name]
+        assert (root / "kafka" / "meta.properties").exists()
     finally:
         shutil.rmtree(parent)

@@ -66,9 +66,10 @@ def test_a_long_path_gets_its_socket_elsewhere(tmp_path: Path) -> None:
 
 
 def test_settings_of_the_user_s_own_commands_reach_no_server(place: Place) -> None:
-    environ = {"TOKEND_SEED": "S...", "PATH": "/bin"}
+    environ = {"TOKEND_SEED": "S...", "PATH": "/bin", "PGOPTIONS": "x", "HTTP_PROXY": "x"}
     assert supervisor.get_environment(place, environ) == {
         "PATH": "/bin",
+        "LC_ALL": "C.UTF-8",
         **processes.make_marks(place.folder.root),
     }
 
