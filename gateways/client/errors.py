@@ -8,7 +8,14 @@ class ClientError(Exception):
 
 
 class HorizonUnavailable(ClientError):
-    """No answer, or one that asks to try again. The request may be sent again."""
+    """No answer, or one that asks to try again. The request may be sent again.
+
+    `retry_seconds`: how long the gateway asks to wait.
+    """
+
+    def __init__(self, text: str, retry_seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_seconds = retry_seconds
 
 
 class ProblemError(ClientError):

@@ -1,7 +1,7 @@
 # Made from asynchronous/horizon.py by `python -m gateways.client.generate`.
-"""A client of Horizon's API over HTTP, synchronous. What it returns is the API's own JSON.
+"""An synchronous client of Horizon's API. It returns the API's own JSON.
 
-It trusts the gateway it asks; `gateways.client.proofs` is for who does not.
+It trusts the gateway that it uses; `gateways.client.proofs` verifies without trust.
 """
 
 import time
@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx2
 
+from gateways.client.backoff import compute_pause
 from gateways.client.errors import HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey
 from gateways.client.proxies import is_outside
@@ -18,16 +19,19 @@ from gateways.client.request_signing import RequestSigner
 
 TIMEOUT_SECONDS = 40.0  # a gateway holds `wait=result` for up to 30
 RETRY_SECONDS = 0.5
+SEND_PAUSE_MAX = 4.0
+STREAM_PAUSE_MAX = 30.0
+ASKED_PAUSE_MAX = 300.0  # a gateway that asks for longer pauses is not obeyed
 PAGE_MAX = "200"
 Json = dict[str, Any]
 
 
 class HorizonClient:
-    """Speaks to the gateway at `url`, its public address. A context manager.
+    """Uses the gateway at `url`, its public address. A context manager.
 
-    With a `key` it signs what it asks for: private routes answer a signer of the owner's account or
-    of the master's. Without one it may submit, and read what is public. `http` may bring its own
-    settings, also a RequestSigner. Proxies of the environment are used for outside addresses only.
+    With a `key` it signs its requests, so that it can read what that key may read. Without one it
+    can submit, and read what is public. `http` may bring its own settings, also a RequestSigner.
+    Proxies of the environment are used for outside addresses only.
     """
 
     def __init__(
@@ -45,19 +49,19 @@ class HorizonClient:
         self._http.close()
 
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Json:
-        """The document at `path` (or a whole address from a link). Raises ClientError."""
+        """The document at `path`, or at the address of a link. Raises ClientError."""
         return self._send("GET", path, parameters)
 
     def get_info(self) -> Json:
-        """The network and how far these views are: attributes of /v3/info."""
+        """Attributes of /v3/info: the network, and how far these views are."""
         return _get_attributes(self.get("/v3/info"))
 
     def get_network_time_ms(self) -> int:
-        """The last close time: what time bounds are held against."""
+        """The last close time, with which time bounds are compared."""
         return int((self.get_info())["latest_ledger_close_time_ms"])
 
     def get_account(self, address: str, include: str = "balances,signers") -> Json:
-        """The whole document, with what is included."""
+        """The whole document, with the included resources."""
         return self.get(f"/v3/accounts/{address}", {"include": include} if include else None)
 
     def get_balances(self, address: str) -> list[Json]:
@@ -91,17 +95,17 @@ class HorizonClient:
             page = self.get(following)
 
     def submit(self, envelope: bytes, wait: str = "result") -> Json:
-        """Attributes of the transaction. Raises ProblemError where it was refused or has failed.
+        """Attributes of the transaction. Raises ProblemError if it was rejected or has failed.
 
         `wait`: "ingest" (durable) or "result". After HorizonUnavailable send the same envelope
-        again, here or elsewhere: it counts only once.
+        again, here or elsewhere: it is applied only once.
         """
         return _get_attributes(self._send(*_get_submission(envelope, wait)))
 
     def submit_until_final(self, envelope: bytes, seconds: float = 120.0) -> Json:
-        """Attributes once a ledger has it, however often the gateway must be asked.
+        """Attributes once a ledger has it, however many requests that takes.
 
-        Raises ProblemError for a refusal or failure, HorizonUnavailable when `seconds` are over.
+        Raises ProblemError if it is rejected or fails, HorizonUnavailable after `seconds`.
         """
         deadline = time.monotonic() + seconds
         document = self._send_until(deadline, *_get_submission(envelope, "result"))
@@ -119,11 +123,13 @@ class HorizonClient:
     ) -> Iterator[tuple[str, Json]]:
         """(id, resource) of everything after `after` (now if None), for ever, each once.
 
-        A lost connection is made again where it was. Raises ProblemError.
+        A stream that ends is resumed, after the pause that the gateway asks for, or longer if it
+        ends again and again. Raises ProblemError.
         """
-        position = after
+        position, retry_seconds, failures = after, RETRY_SECONDS, 0
         while True:
             headers = {} if position is None else {"Last-Event-ID": position}
+            pause = 0.0
             try:
                 with self._http.sse(
                     self._url + path, params=parameters, headers=headers, timeout=TIMEOUT_SECONDS
@@ -131,10 +137,16 @@ class HorizonClient:
                     _raise_problem(events.response)
                     for event in events:
                         position = event.id or position
+                        retry_seconds = _read_retry(event, retry_seconds)
                         if event.data:
+                            failures = 0
                             yield event.id, event.json()  # type: ignore[misc]
             except httpx2.TransportError:
-                sleep(RETRY_SECONDS)
+                pause = 0.0
+            except HorizonUnavailable as unavailable:
+                pause = unavailable.retry_seconds
+            sleep(max(pause, compute_pause(retry_seconds, failures, STREAM_PAUSE_MAX)))
+            failures += 1
 
     def _send_until(
         self,
@@ -145,14 +157,21 @@ class HorizonClient:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Json:
-        """Again and again while nobody answers."""
+        """Again and again until there is an answer."""
+        failures = 0
         while True:
             try:
                 return self._send(method, path, parameters, content, headers)
-            except HorizonUnavailable:
-                if time.monotonic() > deadline:
+            except HorizonUnavailable as unavailable:
+                left = deadline - time.monotonic()
+                if left < 0:
                     raise
-                sleep(RETRY_SECONDS)
+                pause = max(
+                    unavailable.retry_seconds,
+                    compute_pause(RETRY_SECONDS, failures, SEND_PAUSE_MAX),
+                )
+                sleep(min(pause, left + RETRY_SECONDS))
+                failures += 1
 
     def _send(
         self,
@@ -175,6 +194,11 @@ class HorizonClient:
         return _read(response)
 
 
+def _read_retry(event: httpx2.ServerSentEvent, known: float) -> float:
+    """The pause that the gateway asks for before a stream is resumed, in seconds."""
+    return known if event.retry is None else min(event.retry / 1_000, ASKED_PAUSE_MAX)
+
+
 def _get_submission(
     envelope: bytes, wait: str
 ) -> tuple[str, str, Mapping[str, str], bytes, Mapping[str, str]]:
@@ -188,7 +212,9 @@ def _raise_problem(response: httpx2.Response) -> None:
     response.read()
     problem = _read(response)
     if response.status_code in (429, 502, 503, 504):
-        raise HorizonUnavailable(f"try again: {ProblemError(problem)}")
+        retry = response.headers.get("retry-after", "")
+        seconds = float(retry) if retry.isdecimal() and len(retry) < 6 else 0.0
+        raise HorizonUnavailable(f"try again: {ProblemError(problem)}", seconds)
     raise ProblemError(problem)
 
 

@@ -1,6 +1,6 @@
-"""A client of Horizon's API over HTTP, asynchronous. What it returns is the API's own JSON.
+"""An asynchronous client of Horizon's API. It returns the API's own JSON.
 
-It trusts the gateway it asks; `gateways.client.proofs` is for who does not.
+It trusts the gateway that it uses; `gateways.client.proofs` verifies without trust.
 """
 
 import time
@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import httpx2
 
+from gateways.client.backoff import compute_pause
 from gateways.client.errors import HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey
 from gateways.client.proxies import is_outside
@@ -17,16 +18,19 @@ from gateways.client.request_signing import RequestSigner
 
 TIMEOUT_SECONDS = 40.0  # a gateway holds `wait=result` for up to 30
 RETRY_SECONDS = 0.5
+SEND_PAUSE_MAX = 4.0
+STREAM_PAUSE_MAX = 30.0
+ASKED_PAUSE_MAX = 300.0  # a gateway that asks for longer pauses is not obeyed
 PAGE_MAX = "200"
 Json = dict[str, Any]
 
 
 class AsyncHorizonClient:
-    """Speaks to the gateway at `url`, its public address. A context manager.
+    """Uses the gateway at `url`, its public address. A context manager.
 
-    With a `key` it signs what it asks for: private routes answer a signer of the owner's account or
-    of the master's. Without one it may submit, and read what is public. `http` may bring its own
-    settings, also a RequestSigner. Proxies of the environment are used for outside addresses only.
+    With a `key` it signs its requests, so that it can read what that key may read. Without one it
+    can submit, and read what is public. `http` may bring its own settings, also a RequestSigner.
+    Proxies of the environment are used for outside addresses only.
     """
 
     def __init__(
@@ -44,19 +48,19 @@ class AsyncHorizonClient:
         await self._http.aclose()
 
     async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Json:
-        """The document at `path` (or a whole address from a link). Raises ClientError."""
+        """The document at `path`, or at the address of a link. Raises ClientError."""
         return await self._send("GET", path, parameters)
 
     async def get_info(self) -> Json:
-        """The network and how far these views are: attributes of /v3/info."""
+        """Attributes of /v3/info: the network, and how far these views are."""
         return _get_attributes(await self.get("/v3/info"))
 
     async def get_network_time_ms(self) -> int:
-        """The last close time: what time bounds are held against."""
+        """The last close time, with which time bounds are compared."""
         return int((await self.get_info())["latest_ledger_close_time_ms"])
 
     async def get_account(self, address: str, include: str = "balances,signers") -> Json:
-        """The whole document, with what is included."""
+        """The whole document, with the included resources."""
         return await self.get(f"/v3/accounts/{address}", {"include": include} if include else None)
 
     async def get_balances(self, address: str) -> list[Json]:
@@ -92,17 +96,17 @@ class AsyncHorizonClient:
             page = await self.get(following)
 
     async def submit(self, envelope: bytes, wait: str = "result") -> Json:
-        """Attributes of the transaction. Raises ProblemError where it was refused or has failed.
+        """Attributes of the transaction. Raises ProblemError if it was rejected or has failed.
 
         `wait`: "ingest" (durable) or "result". After HorizonUnavailable send the same envelope
-        again, here or elsewhere: it counts only once.
+        again, here or elsewhere: it is applied only once.
         """
         return _get_attributes(await self._send(*_get_submission(envelope, wait)))
 
     async def submit_until_final(self, envelope: bytes, seconds: float = 120.0) -> Json:
-        """Attributes once a ledger has it, however often the gateway must be asked.
+        """Attributes once a ledger has it, however many requests that takes.
 
-        Raises ProblemError for a refusal or failure, HorizonUnavailable when `seconds` are over.
+        Raises ProblemError if it is rejected or fails, HorizonUnavailable after `seconds`.
         """
         deadline = time.monotonic() + seconds
         document = await self._send_until(deadline, *_get_submission(envelope, "result"))
@@ -120,11 +124,13 @@ class AsyncHorizonClient:
     ) -> AsyncIterator[tuple[str, Json]]:
         """(id, resource) of everything after `after` (now if None), for ever, each once.
 
-        A lost connection is made again where it was. Raises ProblemError.
+        A stream that ends is resumed, after the pause that the gateway asks for, or longer if it
+        ends again and again. Raises ProblemError.
         """
-        position = after
+        position, retry_seconds, failures = after, RETRY_SECONDS, 0
         while True:
             headers = {} if position is None else {"Last-Event-ID": position}
+            pause = 0.0
             try:
                 async with self._http.sse(
                     self._url + path, params=parameters, headers=headers, timeout=TIMEOUT_SECONDS
@@ -132,10 +138,16 @@ class AsyncHorizonClient:
                     await _raise_problem(events.response)
                     async for event in events:
                         position = event.id or position
+                        retry_seconds = _read_retry(event, retry_seconds)
                         if event.data:
+                            failures = 0
                             yield event.id, event.json()  # type: ignore[misc]
             except httpx2.TransportError:
-                await sleep(RETRY_SECONDS)
+                pause = 0.0
+            except HorizonUnavailable as unavailable:
+                pause = unavailable.retry_seconds
+            await sleep(max(pause, compute_pause(retry_seconds, failures, STREAM_PAUSE_MAX)))
+            failures += 1
 
     async def _send_until(
         self,
@@ -146,14 +158,21 @@ class AsyncHorizonClient:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Json:
-        """Again and again while nobody answers."""
+        """Again and again until there is an answer."""
+        failures = 0
         while True:
             try:
                 return await self._send(method, path, parameters, content, headers)
-            except HorizonUnavailable:
-                if time.monotonic() > deadline:
+            except HorizonUnavailable as unavailable:
+                left = deadline - time.monotonic()
+                if left < 0:
                     raise
-                await sleep(RETRY_SECONDS)
+                pause = max(
+                    unavailable.retry_seconds,
+                    compute_pause(RETRY_SECONDS, failures, SEND_PAUSE_MAX),
+                )
+                await sleep(min(pause, left + RETRY_SECONDS))
+                failures += 1
 
     async def _send(
         self,
@@ -176,6 +195,11 @@ class AsyncHorizonClient:
         return _read(response)
 
 
+def _read_retry(event: httpx2.ServerSentEvent, known: float) -> float:
+    """The pause that the gateway asks for before a stream is resumed, in seconds."""
+    return known if event.retry is None else min(event.retry / 1_000, ASKED_PAUSE_MAX)
+
+
 def _get_submission(
     envelope: bytes, wait: str
 ) -> tuple[str, str, Mapping[str, str], bytes, Mapping[str, str]]:
@@ -189,7 +213,9 @@ async def _raise_problem(response: httpx2.Response) -> None:
     await response.aread()
     problem = _read(response)
     if response.status_code in (429, 502, 503, 504):
-        raise HorizonUnavailable(f"try again: {ProblemError(problem)}")
+        retry = response.headers.get("retry-after", "")
+        seconds = float(retry) if retry.isdecimal() and len(retry) < 6 else 0.0
+        raise HorizonUnavailable(f"try again: {ProblemError(problem)}", seconds)
     raise ProblemError(problem)
 
 
