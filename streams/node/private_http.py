@@ -4,6 +4,7 @@ Everything but /health needs the bearer token.
 """
 
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ from streams.herder.proofs import Proofs
 from streams.ledger.keys import KeyBytes
 from streams.node.metrics import MEDIA_TYPE, Metrics
 
-KEY_HEX_MAX = 2 * 400
+KEY = re.compile("(?:[0-9a-f]{2}){1,400}")
 
 
 class PrivateHttp:
@@ -78,11 +79,10 @@ class PrivateHttp:
         if not self._is_allowed(request):
             return PlainTextResponse("the bearer token is missing or wrong", 401)
         text = request.query_params.get("key", "")
-        try:
-            key = KeyBytes(bytes.fromhex(text[:KEY_HEX_MAX]))
-        except ValueError:
-            return PlainTextResponse("key must be the hex of a LedgerKey's bytes", 400)
-        proof = self._proofs.prove(key)
+        if len(request.query_params.multi_items()) != 1 or not KEY.fullmatch(text):
+            problem = "give one `key`: a LedgerKey's bytes in hex, in lower case, at most 400"
+            return PlainTextResponse(problem, 400)
+        proof = self._proofs.prove(KeyBytes(bytes.fromhex(text)))
         if proof is None:
             return PlainTextResponse("no ledger was certified since the start; ask again", 503)
         return JSONResponse(

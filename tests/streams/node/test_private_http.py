@@ -75,3 +75,28 @@ def test_health_follows_the_status() -> None:
 def test_everything_but_health_needs_the_token(path: str) -> None:
     assert get(path, Metrics(), token="another").status_code == 401
     assert get("/health", Metrics(), token="another").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?key=",
+        "?key=0",
+        "?key=00%2000",
+        "?key=AB",
+        "?key=0g",
+        f"?key={'00' * 401}",
+        f"?key={'00' * 400}zz",
+        "?key=00&key=01",
+        "?key=00&more=1",
+    ],
+)
+def test_a_key_that_is_no_key_is_refused(query: str) -> None:
+    """Before, what followed 800 characters was ignored: a proof of another key was answered."""
+    assert get(f"/proof{query}", Metrics()).status_code == 400
+
+
+def test_the_longest_key_is_read() -> None:
+    """No ledger is certified here, so there is no proof to answer with."""
+    assert get(f"/proof?key={'00' * 400}", Metrics()).status_code == 503
