@@ -67,10 +67,12 @@ async def _run_deployment(root: Path, profile: str, *, is_detached: bool, as_jso
     began = time.monotonic()
     running = await launch.start_deployment(root, TABLE, profile, report, is_detached=is_detached)
     report(f"all is ready after {time.monotonic() - began:.1f} s")
-    _print_endpoints(running, as_json=as_json)
     if is_detached:
         running.detach()
+        _print_endpoints(running, as_json=as_json)
         return
+    with contextlib.suppress(OSError):  # nobody reads them, which is no reason to stop
+        _print_endpoints(running, as_json=as_json)
     report("Ctrl-C stops it")
     # Cancelled now, it was asked to stop and has done what it was asked: that is a good end.
     with contextlib.suppress(asyncio.CancelledError):
@@ -220,7 +222,7 @@ def _describe_node(node: dict[str, Any]) -> str:
     if node["missing"]:
         parts.append(f"missing {', '.join(node['missing'])}")
     if not node["is_healthy"]:
-        parts.append("[red]stalled[/]")
+        parts.append("stalled")
     return "  ".join(parts)
 
 
@@ -232,30 +234,34 @@ def _ask_service(place: "Place", row: "Service") -> dict[str, Any] | None:
 
 
 def _print_status(current: dict[str, Any], *, is_watched: bool) -> None:
+    """Texts are shown as they are: a folder may be called [red]."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for column in ("process", "state", "pid", "up", "node"):
         table.add_column(column)
     for process in current["processes"]:
         colour = "green" if process["state"] == "RUNNING" else "red"
-        node = process["node"] or {}
         table.add_row(
             process["name"],
-            f"[{colour}]{process['state'].lower()}[/]",
+            Text(process["state"].lower(), style=colour),
             str(process["process_id"] or ""),
             f"{process['uptime_s']} s",
-            process["error"] or _describe_node(node),
+            Text(process["error"] or _describe_node(process["node"] or {})),
         )
-    console = Console()
+    console = Console(markup=False, emoji=False, highlight=False)
     if is_watched:
         console.clear()
-    console.print(f"{current['data_folder']} (profile {current['profile']}, {current['state']})")
+    console.print(
+        f"{current['data_folder']} (profile {current['profile']}, {current['state']})",
+        soft_wrap=True,
+    )
     console.print(table)
     for disk in current["disks"]:
         if disk["problem"]:
-            console.print(f"[red]{disk['problem']}[/]")
+            console.print(disk["problem"], style="red", soft_wrap=True)
 
 
 def logs(

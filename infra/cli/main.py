@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from infra.cli import containers, demo, deployments, output, replay, services, user
+from infra.cli import containers, demo, deployments, output, replay, services, streams, user
 from infra.local.environment import forget_postgres
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from schemas.settings import ConfigError
@@ -59,32 +59,56 @@ def main() -> None:
     Except by `tokend --debug VERB`, and in a service that `tokend run` has started: its log is
     where a traceback belongs.
     """
-    arguments = sys.argv[1:] or ["--help"]
+    streams.prepare_streams()
     forget_postgres(os.environ)
-    is_debug = "--debug" in arguments
-    is_json = "--json" in arguments
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        sys.exit(app(arguments, standalone_mode=False))
-    except TyperException as error:
-        output.print_error(f"{_get_text(error)} See `tokend --help`.", is_json=is_json)
-        sys.exit(output.WRONG_USAGE)
-    except ConfigError as error:
-        output.print_error(str(error), is_json=is_json)
-        sys.exit(output.WRONG_USAGE)
-    except LocalError as error:
-        output.print_error(str(error), error.details, is_json=is_json)
-        sys.exit(_get_exit_code(error))
+        code = app(arguments, standalone_mode=False)
+        streams.flush()
     except services.ServiceFailure as error:
         raise error.cause from None
     except Exception as error:
-        if is_debug:
+        if "--debug" in arguments and not isinstance(error, KNOWN):
             raise
-        line = " ".join(str(error).split())
-        output.print_error(
-            f"unexpected {type(error).__name__}: {line}: run `tokend --debug ...` for the details",
-            is_json=is_json,
-        )
-        sys.exit(output.FAILED)
+        code = _tell(error, is_json="--json" in arguments)
+    sys.exit(code)
+
+
+KNOWN = (TyperException, ConfigError, LocalError)
+
+
+def _tell(error: Exception, *, is_json: bool) -> int:
+    """Says what went wrong; the exit code."""
+    message, details, code = _explain(error)
+    try:
+        if message is not None:
+            output.print_error(message, details, is_json=is_json)
+        streams.flush()
+    except OSError:
+        if is_json and message is not None and not isinstance(error, BrokenPipeError):
+            output.report(message)
+        streams.forget_output()
+    return code
+
+
+def _explain(error: Exception) -> tuple[str | None, tuple[str, ...], int]:
+    """One line, more lines, exit code."""
+    line = " ".join(str(error).split())
+    if isinstance(error, TyperException):
+        return f"{_get_text(error)} See `tokend --help`.", (), output.WRONG_USAGE
+    if isinstance(error, typer.Abort):
+        return "interrupted", (), output.INTERRUPTED
+    if isinstance(error, ConfigError):
+        return str(error), (), output.WRONG_USAGE
+    if isinstance(error, LocalError):
+        return str(error), error.details, _get_exit_code(error)
+    if isinstance(error, BrokenPipeError):  # a reader such as `head` has seen enough
+        return None, (), output.FAILED
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}", (), output.FAILED
+    text = f"unexpected {type(error).__name__}: {line}: run `tokend --debug ...` for the details"
+    return text, (), output.FAILED
 
 
 def _get_text(error: TyperException) -> str:

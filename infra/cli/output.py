@@ -3,6 +3,7 @@
 With --json a result is one JSON object on standard output, an error too.
 """
 
+import contextlib
 import json
 import sys
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, default=str))
+    print(json.dumps(value, indent=2, default=str), flush=True)
 
 
 def print_text(text: str) -> None:
@@ -40,5 +41,6 @@ def print_error(message: str, details: tuple[str, ...] = (), *, is_json: bool) -
         print_json({"error": message, "details": list(details)})
         return
     report(message)
-    for line in details:
-        print(f"    {line}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        for line in details:
+            print(f"    {line}", file=sys.stderr)

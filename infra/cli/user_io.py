@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import getpass
 import json
 import os
 import sys
@@ -9,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from gateways.client.errors import ClientError
 from infra.cli.output import print_json, print_text
@@ -90,11 +89,21 @@ def read_key(seed_file: Path | None) -> "SigningKey":
     try:
         if seed_file is not None:
             return read_seed(read_file(seed_file).decode("ascii"))
-        text = os.environ.get("TOKEND_SEED") or typer.prompt("Seed (S...)", hide_input=True)
-        return read_seed(text)
+        return read_seed(os.environ.get("TOKEND_SEED") or _ask_for_seed())
     except (StrkeyError, UnicodeDecodeError) as error:
         reason = error if isinstance(error, StrkeyError) else "it is no text"
         raise LocalError(f"the seed cannot be used: {reason}") from None
+
+
+def _ask_for_seed() -> str:
+    """At the terminal, wherever standard input comes from."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        raise LocalError(
+            "there is no terminal to ask for the seed: give --seed-file or TOKEND_SEED"
+        ) from None
+    return getpass.getpass("Seed (S...): ")
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -45,6 +45,7 @@ class Account:
 def get_server_account() -> Account | None:
     """The user for servers that refuse root, made on first need; None where we are not root."""
     if os.geteuid() != 0:
+        _require_name(os.geteuid())
         return None
     try:
         entry = pwd.getpwnam(NAME)
@@ -52,6 +53,16 @@ def get_server_account() -> Account | None:
         _create()
         entry = pwd.getpwnam(NAME)
     return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _require_name(user_id: int) -> None:
+    try:
+        pwd.getpwuid(user_id)
+    except KeyError:
+        raise LocalError(
+            f"user {user_id} has no entry in /etc/passwd, without which PostgreSQL does not start: "
+            "add one, or run tokend as another user"
+        ) from None
 
 
 def _create() -> None:

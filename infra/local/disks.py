@@ -18,17 +18,17 @@ FREE_FILES_MIN = 64
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """That of one folder. `free_files`: how many more files it can hold, None if that is not
-    limited. `problem` is for the user, None while there is space.
+    """That of one folder. `free_bytes`, `free_files`: how much more it can hold, None where that is
+    not limited. `problem` is for the user, None while there is space.
     """
 
     folder: Path
-    free_bytes: int
+    free_bytes: int | None
     free_files: int | None = None
 
     @property
     def problem(self) -> str | None:
-        if self.free_bytes < FREE_BYTES_MIN:
+        if self.free_bytes is not None and self.free_bytes < FREE_BYTES_MIN:
             lacks = f"is full ({self.free_bytes // 1024} KiB free)"
         elif self.free_files is not None and self.free_files < FREE_FILES_MIN:
             lacks = f"has no inodes left ({self.free_files} more files)"
@@ -49,9 +49,9 @@ def get_disk(folder: Path) -> Disk:
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     found = os.statvfs(existing)
-    # Some file systems have no limit and say so by having none in use.
-    free_files = found.f_favail if found.f_files > 0 else None
-    return Disk(folder, found.f_bavail * found.f_frsize, free_files)
+    # A file system without a limit says that it has room for nothing at all.
+    free_bytes = found.f_bavail * found.f_frsize if found.f_blocks > 0 else None
+    return Disk(folder, free_bytes, found.f_favail if found.f_files > 0 else None)
 
 
 def find_problem(disks: Iterable[Disk]) -> str | None:

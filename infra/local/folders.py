@@ -4,6 +4,7 @@ Knows paths and modes only; nothing about servers, services or processes.
 """
 
 import os
+import pwd
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -151,9 +152,15 @@ def get_default_root(environ: Mapping[str, str], user_id: int) -> Path:
     if user_id == 0:
         return Path("/var/lib/tokend")
     data_home = environ.get("XDG_DATA_HOME", "")
-    if not data_home.startswith("/"):
-        return Path(environ.get("HOME") or Path.home()) / ".local" / "share" / "tokend"
-    return Path(data_home) / "tokend"
+    if data_home.startswith("/"):
+        return Path(data_home) / "tokend"
+    home = environ.get("HOME", "")
+    if not home.startswith("/"):
+        try:
+            home = pwd.getpwuid(user_id).pw_dir
+        except KeyError:
+            raise LocalError("you have no home folder: name a data folder by --data") from None
+    return Path(home) / ".local" / "share" / "tokend"
 
 
 def write_private(file: Path, content: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.local.disks import FREE_BYTES_MIN, Disk, get_disks
+from infra.local.disks import FREE_BYTES_MIN, FREE_FILES_MIN, Disk, get_disk, get_disks
 from infra.local.folders import DataFolder
 from infra.local.place import Place
 from infra.local.table import TABLE
@@ -24,4 +24,16 @@ def test_every_server_s_disk_and_that_of_the_logs_is_watched(tmp_path: Path) -> 
     (folder.root / "postgres").mkdir()
     disks = get_disks(place, TABLE.servers)
     assert {disk.folder for disk in disks} == {folder.kafka, folder.root / "postgres", folder.logs}
-    assert all(disk.free_bytes > 0 for disk in disks)
+    assert all(disk.free_bytes for disk in disks)
+
+
+def test_a_file_system_without_limits_is_never_full() -> None:
+    assert get_disk(Path("/proc/none")) == Disk(Path("/proc/none"), None, None)
+    assert get_disk(Path("/proc/none")).problem is None
+
+
+def test_a_disk_without_inodes_is_a_problem_too() -> None:
+    problem = Disk(Path("/somewhere"), FREE_BYTES_MIN, FREE_FILES_MIN - 1).problem
+    assert problem is not None
+    assert "inodes" in problem
+    assert Disk(Path("/somewhere"), FREE_BYTES_MIN, FREE_FILES_MIN).problem is None
