@@ -117,10 +117,28 @@ def read_string(data: bytes, at: int, maximum: int) -> tuple[str, int]:
     return raw.decode(), at
 
 
+def encode_text(value: str) -> bytes:
+    """A string's encoding, for the keys of entries."""
+    raw = value.encode()
+    if len(raw) < 64:
+        return bytes([2 * len(raw)]) + raw
+    out = bytearray()
+    write_long(len(raw), out)
+    return bytes(out) + raw
+
+
 def write_string(value: str, out: bytearray, maximum: int) -> None:
     if type(value) is not str:
         raise Unencodable(f"{value!r} is not a string")
     write_bytes(value.encode(), out, maximum)
+
+
+def read_index(data: bytes, at: int, count: int) -> tuple[int, int]:
+    """The index of one of `count` union branches or symbols, where there are more than 64."""
+    index, at = read_long(data, at)
+    if not 0 <= index < count:
+        raise Malformed(f"the index {index} is not in 0..{count - 1}")
+    return index, at
 
 
 def get_branch_error(value: object) -> Unencodable:

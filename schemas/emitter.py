@@ -5,20 +5,12 @@ primitives, an enum an Enum whose values are the symbols' indexes, a fixed a New
 """
 
 import textwrap
-from typing import Any
 
-Schema = Any
+from schemas.assembly import PRIMITIVES, Schema, SchemaError, get_full_name
+
 SMALL = 64  # an index or a length below is one byte, twice itself
-PRIMITIVES = ("null", "boolean", "int", "long", "string", "bytes")
+INDEXES_MAX = 8_192  # of two bytes
 DEFAULT_BOUNDS = {"int": (-(1 << 31), (1 << 31) - 1), "long": (-(1 << 63), (1 << 63) - 1)}
-
-
-class SchemaError(Exception):
-    """A schema breaks a rule of ours; the message names it."""
-
-
-def get_full_name(name: str, folder: str) -> str:
-    return name if "." in name else f"{folder}.{name}"
 
 
 class Generator:
@@ -133,6 +125,11 @@ class Generator:
         self.constants.append(
             f"{table}: tuple[Callable[[Any, int], tuple[{annotation}, int]], ...] = (\n{lines})"
         )
+        if len(names) > SMALL:
+            return [
+                f"branch, at = read_index(data, at, {len(names)})",
+                f"{target}, at = {table}[branch](data, at)",
+            ]
         return [
             *read_index_lines("branch", len(names)),
             f"{target}, at = {table}[branch >> 1](data, at + 1)",
@@ -191,16 +188,17 @@ class Generator:
         lines = ""
         for index, branch in enumerate(avro):
             schema = self.resolve(branch)
-            lines += f"    {self.use(schema)}: ({2 * index}, {self.use(schema, 'write_')}),\n"
+            prefix = encode_index(index)
+            lines += f"    {self.use(schema)}: ({prefix!r}, {self.use(schema, 'write_')}),\n"
         self.constants.append(
-            f"{table}: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {{\n{lines}}}"
+            f"{table}: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {{\n{lines}}}"
         )
         return [
             "try:",
             f"    branch, write = {table}[type({source})]",
             "except KeyError:",
             f"    raise get_branch_error({source}) from None",
-            "out.append(branch)",
+            "out += branch",
             f"write({source}, out)",
         ]
 
@@ -216,7 +214,13 @@ class Generator:
         return f'{name} = NewType("{name}", {base})\n{doc}\n'
 
     def emit_enum(self, schema: dict[str, Schema]) -> str:
-        name = schema["name"]
+        name, count = schema["name"], len(schema["symbols"])
+        if count > SMALL:
+            reads = [f"index, at = read_index(data, at, {count})", f"return ALL_{name}[index], at"]
+            write = "write_long(value.value, out)"
+        else:
+            write = "out.append(2 * value.value)"
+            reads = [*read_index_lines("index", count), f"return ALL_{name}[index >> 1], at + 1"]
         members = "".join(
             f"    {symbol} = {index}\n{doc_string(schema['symbolDocs'][symbol])}\n"
             for index, symbol in enumerate(schema["symbols"])
@@ -230,14 +234,13 @@ ALL_{name} = tuple({name})
 
 
 def read_{name}(data: Any, at: int) -> tuple[{name}, int]:
-{indent(read_index_lines("index", len(schema["symbols"])))}
-    return ALL_{name}[index >> 1], at + 1
+{indent(reads)}
 
 
 def write_{name}(value: {name}, out: bytearray) -> None:
     if type(value) is not {name}:
         raise Unencodable(f"{{value!r}} is not a {name}")
-    out.append(2 * value.value)
+    {write}
 """
 
     def emit_record(self, schema: dict[str, Schema]) -> str:
@@ -309,13 +312,19 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {{
 
 def read_index_lines(target: str, count: int) -> list[str]:
     """Reads the byte of one of `count` branches or symbols, twice its index, and stays there."""
-    if count > SMALL:
-        raise SchemaError(f"a union or an enum has {count} members, at most {SMALL} are possible")
     return [
         f"{target} = data[at]",
         f"if {target} & 1 or {target} > {2 * count - 2}:",
         f"    read_bounded(data, at, 0, {count - 1})  # raises",
     ]
+
+
+def encode_index(index: int) -> bytes:
+    """A union branch as it is written: one byte, or two from the 65th member on."""
+    if index >= INDEXES_MAX:
+        raise SchemaError(f"a union has more than {INDEXES_MAX} members")
+    value = 2 * index
+    return bytes([value]) if index < SMALL else bytes([value & 0x7F | 0x80, value >> 7])
 
 
 def read_text_lines(avro: str, maximum: int, target: str) -> list[str]:

@@ -7,7 +7,14 @@ comparing with a general library). `--check` compares instead of writing.
 Beside Avro's own attributes a field may carry bounds, which reader and writer both enforce:
 `minimum` and `maximum` of an int or long, `maxLength` (bytes) of a string or bytes, `maxItems` of
 an array; those of an array's items stand in the same field. A `fixed` with `"integer": true` is an
-unsigned big-endian integer.
+unsigned big-endian integer. Further attributes of a field:
+
+* `amount_of`: of an Amount, and of a record that holds amounts: the sibling field that says of what
+  asset they are (an asset code, a balance, or the number of decimals); `^`: the outer record says.
+* `json`: bytes that hold JSON text or nothing.
+* `default`: what a builder and readable JSON take when the field is left out.
+* `ascii`: a string that operations keep to printable ASCII, so that databases can keep it as text.
+* `reference_kind`: the window that the reference is unique in (`schemas.contract`).
 """
 
 import argparse
@@ -17,22 +24,50 @@ from pathlib import Path
 
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
+from schemas.assembly import Named, Schema, SchemaError, assemble, get_full_name
 from schemas.catalogue import make_catalogue
-from schemas.emitter import Generator, Schema, SchemaError, get_full_name
+from schemas.emitter import Generator
+from schemas.key_emitter import emit_builders, emit_getters, emit_keys
+from schemas.sizes import emit_bounds, emit_sizes
+from schemas.skip_emitter import SkipEmitter
 
 ROOT = Path(__file__).parent
-FOLDERS = ("common", "operations", "transactions", "consensus", "ledger", "events", "overlay")
+FOLDERS = (
+    "common",
+    "operations",
+    "requests",
+    "consensus",
+    "entries",
+    "transactions",
+    "ledger",
+    "events",
+    "overlay",
+)
 # What travels alone on a topic or in an archive is framed with its schema's fingerprint.
 FRAMED = (
     "transactions.TransactionEnvelope",
     "ledger.LedgerRecord",
     "events.Rejection",
 )
+# Types that users of other languages read or write; each gets a self-contained schema file.
+OUTERMOST = (
+    *FRAMED,
+    "transactions.Transaction",
+    "transactions.TransactionResult",
+    "consensus.QuorumSet",
+    "consensus.ScpValue",
+    "ledger.LedgerHeader",
+    "ledger.LedgerBody",
+    "ledger.LedgerEntry",
+    "ledger.LedgerKey",
+    "ledger.StateProof",
+)
 
 
-def load_schemas() -> dict[str, dict[str, Schema]]:
-    """Every named type under its full name, in the order of FOLDERS and of file names."""
-    named: dict[str, dict[str, Schema]] = {}
+def load_schemas() -> Named:
+    """Every named type under its full name, in the order of FOLDERS and of file names, with the
+    unions and keys of the contract's table."""
+    named: Named = {}
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).glob("*.avsc")):
             for schema in json.loads(path.read_text()):
@@ -41,7 +76,7 @@ def load_schemas() -> dict[str, dict[str, Schema]]:
                     raise SchemaError(f"{path.name}: {full_name} is defined twice")
                 check_documented(full_name, schema)
                 named[full_name] = {**schema, "folder": folder}
-    return named
+    return assemble(named)
 
 
 def check_documented(full_name: str, schema: dict[str, Schema]) -> None:
@@ -54,7 +89,7 @@ def check_documented(full_name: str, schema: dict[str, Schema]) -> None:
         raise SchemaError(f"{full_name}: symbolDocs and symbols differ")
 
 
-def inline(full_name: str, named: dict[str, dict[str, Schema]]) -> Schema:
+def inline(full_name: str, named: Named) -> Schema:
     """One self-contained Avro schema: each named type is written out where it is first used."""
     seen: set[str] = set()
 
@@ -92,14 +127,23 @@ def generate() -> dict[str, str]:
     files = {f"{folder}.py": Generator(named, folder).emit_module() for folder in folders}
     merged = ", ".join(f"**{folder}.READERS" for folder in folders)
     merged_writers = ", ".join(f"**{folder}.WRITERS" for folder in folders)
-    framed = [name for name in FRAMED if name in named]
     prints = ""
-    for full_name in framed:
+    for full_name in OUTERMOST:
         schema = inline(full_name, named)
-        folder, name = full_name.split(".")
+        name = full_name.split(".")[1]
         files[f"{name}.avsc"] = json.dumps(schema, indent=1) + "\n"
-        crc = fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")
-        prints += f'    {folder}.{name}: bytes.fromhex("{crc}"),\n'
+        if full_name in FRAMED:
+            crc = fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")
+            prints += f'    {full_name}: bytes.fromhex("{crc}"),\n'
+    files |= {
+        "keys.py": emit_keys(named),
+        "getters.py": emit_getters(named),
+        "builders.py": emit_builders(named),
+        "sizes.py": emit_sizes(named),
+        "bounds.py": emit_bounds(named),
+        "skips.py": SkipEmitter(named).emit(),
+        "contract.json": json.dumps(named, indent=1) + "\n",
+    }
     files[
         "__init__.py"
     ] = f'''"""Generated by `python -m schemas.generate`: all readers, writers and fingerprints."""

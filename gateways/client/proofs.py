@@ -12,18 +12,12 @@ from gateways.client.errors import ProofError
 from schemas.codec import Malformed, decode, encode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import QuorumSet
-from schemas.generated.ledger import (
-    Certificate,
-    LedgerEntry,
-    LedgerHeader,
-    LedgerKey,
-    StateProof,
-)
+from schemas.generated.keys import Entry, get_key
+from schemas.generated.ledger import Certificate, LedgerEntry, LedgerHeader, LedgerKey, StateProof
 from streams.ledger.chain import compute_certificate
 from streams.ledger.errors import GenesisError
 from streams.ledger.genesis import GENESIS_SEQUENCE, decode_genesis, open_genesis
 from streams.ledger.hashes import compute_hash, compute_header_payload
-from streams.ledger.keys import Entry, get_key
 from streams.ledger.signatures import is_valid_signature
 from streams.ledger.state_trie import verify_proof as verify_path
 

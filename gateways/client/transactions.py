@@ -11,7 +11,16 @@ from gateways.client.errors import ClientError
 from gateways.client.keys import SigningKey, get_public_key
 from schemas.binary import Malformed, Unencodable
 from schemas.codec import decode, encode
-from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature, SignerData
+from schemas.generated.builders import OperationBody
+from schemas.generated.common import (
+    AccountID,
+    Amount,
+    Hash,
+    PublicKey,
+    Reference,
+    Signature,
+    SignerData,
+)
 from schemas.generated.operations import (
     CreateAccount,
     CreateAsset,
@@ -19,11 +28,7 @@ from schemas.generated.operations import (
     ManageAsset,
     ManageBalance,
     ManageBalanceAction,
-    ManageKeyValue,
-    ManageSigner,
     Payment,
-    PaymentFee,
-    PaymentFeeData,
     PaymentToAccount,
     PaymentToBalance,
 )
@@ -37,25 +42,16 @@ from schemas.strkey import StrkeyError, decode_account_id, decode_balance_id
 from schemas.values import parse_amount
 from streams.ledger.genesis import GENERAL_ROLE, OWNER_ROLE
 from streams.ledger.hashes import compute_transaction_hash
+from streams.ledger.references import DAY_MS
 from streams.ledger.values import SIGNATURE_THRESHOLD, AssetPolicy
 
 LIFETIME_MS = 5 * 60_000
-NO_FEE = PaymentFeeData(PaymentFee(Amount(0), Amount(0)), PaymentFee(Amount(0), Amount(0)), False)
-Body = (
-    CreateAccount
-    | ManageSigner
-    | ManageBalance
-    | ManageKeyValue
-    | ManageAsset
-    | CreateIssuanceRequest
-    | Payment
-)
 
 
 def build_transaction(
     network_id: Hash,
     source: AccountID,
-    bodies: Sequence[Body | Operation],
+    bodies: Sequence[OperationBody | Operation],
     now_ms: int,
     *,
     memo: str = "",
@@ -161,7 +157,7 @@ def make_create_asset(
 
 
 def make_issuance(
-    asset: str, units: Amount, receiver: str, reference: str, details: bytes = b""
+    asset: str, units: Amount, receiver: str, reference: Reference, details: bytes = b""
 ) -> CreateIssuanceRequest:
     """To a balance `B...`. `reference` is unique for the issuer. Raises ClientError."""
     destination = _read_destination(receiver)
@@ -171,14 +167,24 @@ def make_issuance(
 
 
 def make_payment(
-    source_balance: str, destination: str, units: Amount, reference: str = "", subject: str = ""
+    source_balance: str,
+    destination: str,
+    units: Amount,
+    reference: Reference | None = None,
+    subject: str = "",
 ) -> Payment:
     """From a balance `B...` to an account `G...` or a balance `B...`. Raises ClientError."""
     source = _read_destination(source_balance)
     if isinstance(source, PaymentToAccount):
         raise ClientError("a payment comes from a balance (B...), not from an account")
     to = _read_destination(destination)
-    return Payment(source.balance_id, to, units, NO_FEE, subject, reference)
+    return Payment(source.balance_id, to, units, None, subject, reference)
+
+
+def make_reference(text: str, close_time_ms: int) -> Reference:
+    """Of the day of `close_time_ms`, the newest close time that is known (`/v3/info`). A retry of
+    the same payment must keep the day, so keep the reference, not the text alone."""
+    return Reference(close_time_ms // DAY_MS, text)
 
 
 def to_units(amount: str, digits: int) -> Amount:

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from gateways.horizon.authorization import SIGNERS_OF_ACCOUNT, make_not_found, make_owner_guard
 from gateways.horizon.balances import BALANCES_BY_ACCOUNT, render_balances
 from gateways.horizon.database import PointQuery
-from gateways.horizon.render import show_account, show_balance
 from gateways.horizon.resource import one_route
 from gateways.horizon.responses import respond_one
 from gateways.horizon.service import Horizon
@@ -17,6 +16,7 @@ from gateways.horizon.signers import SIGNERS_BY_ACCOUNT, get_signer_id, render_s
 from gateways.http.jsonapi import Relationship, Resource, relate, relate_many
 from gateways.http.parameter_types import ACCOUNT_ID, choices
 from gateways.http.routes import Call, Parameter
+from schemas.readable import show_account, show_balance
 
 ACCOUNT = PointQuery("select account_id as key, * from horizon.accounts where account_id = any(%s)")
 

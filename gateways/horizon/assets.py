@@ -9,16 +9,22 @@ from starlette.responses import Response
 
 from gateways.horizon.database import PointQuery
 from gateways.horizon.parameters import ASSET_CODE
-from gateways.horizon.render import render_details, show_account
 from gateways.horizon.resource import Rendered, ResourceCollection, get_one, list_route, one_route
 from gateways.horizon.responses import respond_one
 from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource, relate
 from gateways.http.routes import Call, Parameter
+from schemas.readable import show_account, show_json_text
 from schemas.values import format_amount
 from streams.ledger.values import AssetPolicy
 
-ASSET = PointQuery("select code as key, * from horizon.assets where code = any(%s)")
+TABLES = "horizon.assets a join horizon.asset_supplies s on s.code = a.code"
+COLUMNS = (
+    "a.code, a.owner, a.preissued_asset_signer, a.details, a.max_issuance_amount, a.policies,"
+    " a.asset_type, a.trailing_digits, s.available_for_issuance, s.issued, s.pending_issuance,"
+    " greatest(a.changed_in, s.changed_in) as changed_in"
+)
+ASSET = PointQuery(f"select a.code as key, {COLUMNS} from {TABLES} where a.code = any(%s)")
 
 
 class Flag(msgspec.Struct, frozen=True):
@@ -61,7 +67,7 @@ def render_asset(row: Any) -> Resource[AssetAttributes]:
         policies=_render_policies(row.policies),
         asset_type=str(int(row.asset_type)),
         trailing_digits=digits,
-        details=render_details(row.details),
+        details=show_json_text(row.details),
         changed_in=str(row.changed_in),
     )
     relationships = {"owner": relate("accounts", show_account(row.owner))}
@@ -85,8 +91,8 @@ async def get_asset(call: Call) -> Response:
 
 ASSETS = ResourceCollection(
     "assets",
-    "horizon.assets a",
-    "a.*",
+    TABLES,
+    COLUMNS,
     "a.code",
     ASSET_CODE,
     render=render_assets,

@@ -10,12 +10,12 @@ from gateways.horizon.authorization import SIGNERS_OF_BALANCE, make_owner_guard
 from gateways.horizon.database import PointQuery
 from gateways.horizon.filters import by_account, by_asset
 from gateways.horizon.parameters import BALANCE_ID
-from gateways.horizon.render import Scales, show_account, show_balance
 from gateways.horizon.resource import Rendered, ResourceCollection, get_one, list_route, one_route
 from gateways.horizon.responses import respond_one
 from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource, relate
 from gateways.http.routes import Call, Parameter
+from schemas.readable import Scales, show_account, show_balance
 from schemas.values import format_amount
 
 BALANCE = PointQuery("select balance_id as key, * from horizon.balances where balance_id = any(%s)")

@@ -15,12 +15,12 @@ from gateways.horizon.operations import (
     get_scales,
     render_attributes,
 )
-from gateways.horizon.render import Scales, show_account
 from gateways.horizon.resource import Rendered, ResourceCollection, list_route
 from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource, relate
 from gateways.http.keyset import PageQuery
 from gateways.http.parameter_types import NUMBER
+from schemas.readable import Scales, show_account
 
 EFFECTS = (
     "select * from horizon.movements where account_id = %s and operation_id = any(%s)"

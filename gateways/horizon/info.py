@@ -7,7 +7,6 @@ import msgspec
 from starlette.responses import Response
 
 from gateways.horizon.progress import PROGRESS
-from gateways.horizon.render import render_value
 from gateways.horizon.resource import one_route
 from gateways.horizon.responses import respond_one
 from gateways.horizon.service import Horizon
@@ -18,6 +17,7 @@ from gateways.http.parameter_types import LIMIT_MAX
 from gateways.http.problems import Problem
 from gateways.http.routes import BODY_BYTES_MAX, Call
 from gateways.http.signatures import LIFETIME_SECONDS
+from schemas.readable import show_value
 from schemas.strkey import encode_account_id
 from schemas.values import format_time
 from streams.consensus.quorum_set import get_nodes
@@ -71,7 +71,7 @@ async def get_info(call: Call) -> Response:
         server_time_ms=str(now_ms),
         ingest_topic=horizon.settings.ingest_topic,
         validators=[encode_account_id(node) for node in sorted(get_nodes(quorum_set))],
-        settings=render_value(settings, horizon.scales.known),
+        settings=show_value(settings, horizon.scales.known),
         limits=_get_limits(horizon),
         core=core,
         core_problem=core_problem,

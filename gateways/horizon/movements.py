@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from gateways.horizon.filters import by_account, by_asset, by_balance
-from gateways.horizon.render import Scales, show_account, show_balance
 from gateways.horizon.resource import Rendered, ResourceCollection, get_row_id, list_route
 from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource, relate
 from gateways.http.parameter_types import NUMBER
+from schemas.readable import Scales, show_account, show_balance
 from schemas.values import format_amount, format_time
 
 

@@ -12,7 +12,6 @@ from gateways.horizon.database import PointQuery
 from gateways.horizon.filters import by_ledger
 from gateways.horizon.ids import get_operation_index
 from gateways.horizon.parameters import BY_ACCOUNT, BY_TRANSACTION
-from gateways.horizon.render import Scales, render_value, show_account
 from gateways.horizon.resource import (
     Rendered,
     ResourceCollection,
@@ -29,6 +28,7 @@ from gateways.http.parameter_types import NUMBER
 from gateways.http.routes import Call, Parameter
 from schemas.codec import decode
 from schemas.generated.transactions import Operation, OperationResult
+from schemas.readable import Scales, show_account, show_value
 from schemas.values import format_time
 
 SUCCESS = "SUCCESS"
@@ -48,7 +48,8 @@ Decoded = tuple[Operation, OperationResult | None]
 class OperationAttributes(msgspec.Struct, frozen=True):
     """An operation. `details`: its body. `code`: SUCCESS, or why it or its transaction failed.
 
-    `first`: with REFERENCE_DUPLICATION, the transaction that used the reference.
+    `detail`: what a program needs to know of a refusal beside its code, as the ledger that closed
+    the first use of a reference.
     """
 
     type: str
@@ -62,7 +63,7 @@ class OperationAttributes(msgspec.Struct, frozen=True):
     code: str
     details: dict[str, Any]
     result: dict[str, Any] | None
-    first: dict[str, Any] | None
+    detail: dict[str, Any] | None
 
 
 def get_code(result: OperationResult) -> str | None:
@@ -86,7 +87,7 @@ def render_attributes(row: Any, decoded: Decoded, scales: Scales) -> OperationAt
     operation, outcome = decoded
     code = "INTERNAL_ERROR" if outcome is None else get_code(outcome) or SUCCESS
     has_failed = outcome is None or isinstance(outcome.outcome, Enum)
-    first = None if outcome is None else outcome.first
+    detail = None if outcome is None or outcome.detail is None else outcome.detail.data
     return OperationAttributes(
         type=row.type,
         index=get_operation_index(row.id),
@@ -97,9 +98,9 @@ def render_attributes(row: Any, decoded: Decoded, scales: Scales) -> OperationAt
         close_time_ms=str(row.close_time_ms),
         is_successful=row.is_success,
         code=code,
-        details=render_value(operation.body, scales),
-        result=None if outcome is None or has_failed else render_value(outcome.outcome, scales),
-        first=None if first is None else render_value(first, scales),
+        details=show_value(operation.body, scales),
+        result=None if outcome is None or has_failed else show_value(outcome.outcome, scales),
+        detail=None if detail is None else show_value(detail, scales),
     )
 
 

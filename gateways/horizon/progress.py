@@ -10,9 +10,12 @@ from gateways.horizon.database import Database
 from gateways.horizon.metrics import HorizonMetrics
 from gateways.http.listener import Channel
 from gateways.http.problems import Problem
+from schemas.versions import HORIZON_VIEWS
 
+# Views of another version, which the processor is about to rebuild, are as good as none.
 PROGRESS = (
-    "select sequence, close_time_ms, header_hash, network_id, genesis_hash from horizon.progress"
+    "select sequence, close_time_ms, header_hash, network_id, genesis_hash"  # noqa: S608
+    f" from horizon.progress, horizon.version where version = {HORIZON_VIEWS}"
 )
 STALL_HEARTBEATS = 3  # of the default heartbeat: 15 s
 STALL_SECONDS_MIN = 5.0  # where heartbeats are short, so that a slow machine is not called ill

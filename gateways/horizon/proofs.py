@@ -8,7 +8,6 @@ from starlette.responses import Response
 from gateways.horizon.balances import ID, guard_balance
 from gateways.horizon.database import Snapshot
 from gateways.horizon.problems import CORE_UNAVAILABLE
-from gateways.horizon.render import render_value
 from gateways.horizon.resource import one_route
 from gateways.horizon.responses import respond_one
 from gateways.horizon.service import Horizon
@@ -16,9 +15,10 @@ from gateways.http.jsonapi import Resource, relate
 from gateways.http.problems import Problem
 from gateways.http.routes import Call
 from schemas.codec import Malformed, decode
+from schemas.generated.keys import balance_key
 from schemas.generated.ledger import Certificate, LedgerEntry, LedgerHeader
+from schemas.readable import show_value
 from schemas.strkey import encode_balance_id
-from streams.ledger.keys import balance_key
 
 
 class ProofAttributes(msgspec.Struct, frozen=True):
@@ -56,9 +56,9 @@ async def get_balance_proof(call: Call) -> Response:
         entry=answer.entry,
         proof=answer.proof,
         key=key.hex(),
-        decoded_header=render_value(header, scales),
-        decoded_certificate=render_value(certificate, scales),
-        decoded_entry=None if entry is None else render_value(entry, scales),
+        decoded_header=show_value(header, scales),
+        decoded_certificate=show_value(certificate, scales),
+        decoded_entry=None if entry is None else show_value(entry, scales),
     )
     balance = encode_balance_id(call.path["id"])
     relationships = {"balance": relate("balances", balance)}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateways.horizon.database import Database, PointQuery
-from gateways.horizon.render import Scales, find_balances
+from schemas.readable import Scales, find_balances
 
 KNOWN_BALANCES_MAX = 200_000
 ASSET_DIGITS = PointQuery(

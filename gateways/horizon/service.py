@@ -21,11 +21,12 @@ from gateways.http.sse import EventStreams
 from gateways.ingest import IngestProducer
 from schemas.codec import decode
 from schemas.generated.consensus import QuorumSet
-from schemas.generated.ledger import LedgerEntry, NetworkSettings, Validators
+from schemas.generated.entries import NetworkSettings, Validators
+from schemas.generated.keys import NETWORK_SETTINGS, VALIDATORS
+from schemas.generated.ledger import LedgerEntry
 from streams.consensus.quorum_set import get_nodes
 from streams.ledger.admission import Candidate
 from streams.ledger.genesis import decode_genesis, open_genesis
-from streams.ledger.keys import NETWORK_SETTINGS, VALIDATORS
 
 LEDGER_CHANNEL, REJECTION_CHANNEL = "horizon_ledger", "horizon_rejection"
 RECENT_MAX = 50_000
@@ -52,7 +53,7 @@ class Horizon(GatewayService):
         opened = open_genesis(self.genesis)
         self.network_id = opened.closed.header.network_id
         self.genesis_hash = opened.closed.header_hash
-        self.genesis_settings = opened.ledger.state.get_settings()
+        self.genesis_settings = opened.ledger.state.get_network_settings()
         self.master = self.genesis_settings.master_account
         self.genesis_quorum_set = opened.ledger.state.get_validators().quorum_set
         url = settings.database.url.reveal()

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from gateways.horizon.database import PointQuery
-from gateways.horizon.render import render_details, show_account
 from gateways.http.jsonapi import Resource, relate
+from schemas.readable import show_account, show_json_text
 
 SIGNERS_BY_ACCOUNT = PointQuery(
     "select account_id as key, * from horizon.signers where account_id = any(%s)"
@@ -34,7 +34,7 @@ def render_signer(row: Any) -> Resource[SignerAttributes]:
         row.weight,
         row.identity,
         str(row.role_id),
-        render_details(row.details),
+        show_json_text(row.details),
         str(row.changed_in),
     )
     relationships = {

@@ -15,7 +15,6 @@ from gateways.horizon.filters import by_ledger
 from gateways.horizon.ids import OPERATIONS_MAX
 from gateways.horizon.operations import SUCCESS, get_code
 from gateways.horizon.parameters import BY_ACCOUNT
-from gateways.horizon.render import get_type_name, show_account
 from gateways.horizon.resource import (
     Rendered,
     ResourceCollection,
@@ -31,8 +30,10 @@ from gateways.http.keyset import Filter
 from gateways.http.parameter_types import HASH, NUMBER
 from gateways.http.problems import NOT_FOUND, Problem
 from gateways.http.routes import UNCACHED, Call, Parameter
+from schemas.assembly import get_stem
 from schemas.codec import decode
 from schemas.generated.transactions import Transaction, TransactionEnvelope, TransactionResult
+from schemas.readable import show_account
 from schemas.values import format_time
 
 
@@ -105,7 +106,7 @@ def render_codes(
     """Codes by operation, SUCCESS for None. Empty where the ledger recorded none."""
     pairs = zip(transaction.operations, codes, strict=False)
     return [
-        OperationCodeAttributes(index, get_type_name(type(op.body)), code or SUCCESS)
+        OperationCodeAttributes(index, get_stem(type(op.body).__name__), code or SUCCESS)
         for index, (op, code) in enumerate(pairs)
     ]
 

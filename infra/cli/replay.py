@@ -71,7 +71,8 @@ def _describe(outcome: "ReplayOutcome") -> dict[str, Any]:
         "sequence": outcome.sequence,
         "transactions": outcome.transactions,
         "seconds": round(outcome.seconds, 3),
-        "state_root": outcome.audit.computed.hex(),
+        "state_root": outcome.audit.computed[0].hex(),
+        "reference_window_root": outcome.audit.computed[1].hex(),
         "is_audited": outcome.audit.is_equal,
         "is_live": outcome.is_live,
         "differences": None

@@ -129,16 +129,14 @@ def show(
         decode_envelope,
         decode_transaction,
     )
-    from gateways.horizon.render import Scales, render_value
+    from schemas.readable import Scales, show_value
 
     raw = user_io.read_envelope(what)
     with user_io.errors():
         shown = {
             "hash": compute_envelope_transaction_hash(raw).hex(),
-            "transaction": render_value(decode_transaction(raw), Scales()),
-            "signatures": [
-                render_value(each, Scales()) for each in decode_envelope(raw).signatures
-            ],
+            "transaction": show_value(decode_transaction(raw), Scales()),
+            "signatures": [show_value(each, Scales()) for each in decode_envelope(raw).signatures],
         }
     user_io.print_document(shown)
 
@@ -243,9 +241,9 @@ def verify(
     import json
 
     from gateways.client.proofs import get_genesis_anchor, verify_proof
+    from schemas.generated.keys import balance_key
     from schemas.strkey import decode_balance_id
     from schemas.values import format_time
-    from streams.ledger.keys import balance_key
 
     with user_io.errors():
         key = balance_key(decode_balance_id(balance))
@@ -296,6 +294,7 @@ def _build_payment(
     from gateways.client.transactions import (
         build_transaction,
         make_payment,
+        make_reference,
         sign_transaction,
         to_units,
     )
@@ -308,6 +307,7 @@ def _build_payment(
     network_id = Hash(bytes.fromhex(info["network_id"]))
     units = to_units(amount, client.get_asset(asset)["trailing_digits"])
     balance = encode_balance_id(compute_balance_id(network_id, source_id, asset, 0))
-    body = make_payment(balance, to, units, reference or secrets.token_hex(16), subject)
     now_ms = int(info["latest_ledger_close_time_ms"])
+    used = make_reference(reference or secrets.token_hex(16), now_ms)
+    body = make_payment(balance, to, units, used, subject)
     return sign_transaction(build_transaction(network_id, source_id, [body], now_ms, memo=memo))

@@ -31,10 +31,10 @@ from gateways.client.keys import (
 from gateways.client.proofs import get_genesis_anchor, verify_proof
 from infra.demo.steps import Interrupted, Steps
 from infra.demo.target import Target
-from schemas.generated.common import Hash
+from schemas.generated.common import Hash, Reference
+from schemas.generated.keys import balance_key
 from schemas.strkey import decode_balance_id, encode_balance_id
 from streams.ledger.hashes import compute_balance_id
-from streams.ledger.keys import balance_key
 
 ASSET, DIGITS = "EUR", 2
 PAYMENTS, BY_POST = 1_000, 20
@@ -112,6 +112,10 @@ class Scenario:
         account_id = get_account_id(person.key)
         return encode_balance_id(compute_balance_id(self.network_id, account_id, ASSET, 0))
 
+    def _make_reference(self, number: int) -> Reference:
+        """Of today, by the clock of this machine: the network's is the same."""
+        return make.make_reference(f"demo-{number}", time.time_ns() // 1_000_000)
+
     def _create_people(self) -> None:
         self.steps.tell("The master account creates an issuer, Alice and Bob")
         people = (self.issuer, self.alice, self.bob)
@@ -128,7 +132,9 @@ class Scenario:
         for person in (self.alice, self.bob):
             self._submit(person, make.make_create_balance(get_account_id(person.key), ASSET))
         units = make.to_units("5000.00", DIGITS)
-        issuance = make.make_issuance(ASSET, units, self._get_balance(self.alice), "demo-1")
+        issuance = make.make_issuance(
+            ASSET, units, self._get_balance(self.alice), self._make_reference(1)
+        )
         result = self._submit(self.issuer, issuance)
         self.steps.say(f"closed in ledger {result['ledger_sequence']}")
 
@@ -141,7 +147,7 @@ class Scenario:
         source, payee = self._get_balance(self.alice), self._get_balance(self.bob)
         envelopes = [
             self._sign(
-                self.alice, make.make_payment(source, payee, units, reference=f"demo-{index}")
+                self.alice, make.make_payment(source, payee, units, self._make_reference(index))
             )
             for index in range(2, PAYMENTS + 2)
         ]

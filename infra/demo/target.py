@@ -125,6 +125,6 @@ class LocalTarget(Target):
             outcome.audit.sequence,
             outcome.transactions,
             outcome.seconds,
-            outcome.audit.computed.hex(),
+            outcome.audit.computed[0].hex(),
             outcome.audit.is_equal,
         )

@@ -41,7 +41,6 @@ PROGRAMS = {
     "horizon-processor": Program(
         settings="processors.horizon.config:HorizonSettings",
         run="processors.horizon.app:main",
-        migrations=PROJECT / "processors" / "horizon" / "migrations",
         role=Role.HORIZON_PROCESSOR,
     ),
     "horizon-gateway": Program(

@@ -10,8 +10,10 @@ from contextlib import ExitStack
 import psycopg
 import structlog
 
-from processors.horizon import rejections
+from processors.horizon import rejections, replay
 from processors.horizon.config import HorizonSettings, Network, load_network
+from processors.horizon.rebuild import ReplayProgress
+from processors.horizon.schema import LIVE, create_schema, get_version
 from processors.horizon.store import LedgerStore, open_connection
 from processors.horizon.writer import LedgerWriter, get_feed
 from processors.ledger_feed.feed import UnfilledGap
@@ -19,6 +21,7 @@ from processors.ledger_feed.logs import configure_logs
 from processors.ledger_feed.stream import Stream, run_streams
 from processors.ledger_feed.topic import open_topic
 from schemas.settings import EXIT_NOT_TRUE
+from schemas.versions import HORIZON_VIEWS
 from streams.kill_points import kill_points
 from streams.ledger.chain import ForgedLedger
 
@@ -34,6 +37,7 @@ def main(settings: HorizonSettings) -> None:
     configure_logs()
     network = load_network(settings.genesis_file)
     try:
+        _prepare_views(settings)
         with ExitStack() as stack:
             run_streams(
                 settings.name,
@@ -49,6 +53,30 @@ def main(settings: HorizonSettings) -> None:
     except psycopg.Error as error:
         log.critical("database_fails", reason=str(error))
         raise SystemExit(1) from error
+
+
+def _prepare_views(settings: HorizonSettings) -> None:
+    """Makes the views where there are none; rebuilds those of another version."""
+    with open_connection(settings.database.url.reveal()) as connection:
+        version = get_version(connection)
+        if version is None:
+            create_schema(connection, LIVE)
+            log.info("views_created", version=HORIZON_VIEWS)
+    if version in (None, HORIZON_VIEWS):
+        return
+    log.warning("views_outdated", found=version, wanted=HORIZON_VIEWS)
+    outcome = replay.run(settings, report=_report_rebuild, is_outdated=True)
+    log.info("views_rebuilt", sequence=outcome.sequence, seconds=round(outcome.seconds, 1))
+
+
+def _report_rebuild(progress: ReplayProgress) -> None:
+    log.info(
+        "views_rebuilding",
+        state=progress.state,
+        sequence=progress.sequence,
+        target=progress.target,
+        eta_s=None if progress.eta_s is None else round(progress.eta_s),
+    )
 
 
 def _get_ledgers(stack: ExitStack, settings: HorizonSettings, network: Network) -> Stream:

@@ -7,16 +7,23 @@ root that the certified header of the views' last ledger holds. Works on any sch
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 
 from psycopg import IsolationLevel, sql
 
-from processors.horizon.schema import LIVE, Connection, check_schema
-from processors.horizon.state_rows import STATE_TABLES, StateTable, encode_state_row
+from processors.horizon.fold import BUCKET_SHIFT
+from processors.horizon.schema import LEDGER_SHIFT, LIVE, Connection, check_schema
+from processors.horizon.state_rows import STATE_TABLES, encode_state_row
 from processors.horizon.store import read_progress
+from processors.ledger_feed.flat import StateTable
 from schemas.codec import Unencodable, decode
+from schemas.contract import ReferenceKind
+from schemas.generated.common import AccountID, Reference
 from schemas.generated.ledger import LedgerHeader
 from streams.ledger import state_trie
 from streams.ledger.hashes import compute_hash
+from streams.ledger.references import ReferenceWindow
 
 ROWS_AT_ONCE = 5_000
 
@@ -27,12 +34,13 @@ class NothingToAudit(Exception):
 
 @dataclass(slots=True, frozen=True)
 class Audit:
-    """`expected`: the state root of ledger `sequence`; `computed`: that of the tables' rows."""
+    """`expected`: the roots in the header of ledger `sequence`, of the state and of the reference
+    windows; `computed`: those of the tables' rows."""
 
     sequence: int
     entries: int
-    expected: bytes
-    computed: bytes
+    expected: tuple[bytes, bytes]
+    computed: tuple[bytes, bytes]
 
     @property
     def is_equal(self) -> bool:
@@ -73,7 +81,27 @@ def _audit_snapshot(connection: Connection, schema: str, report: Callable[[int],
                 report(len(items))
     trie = state_trie.build(items.items())
     header = decode(LedgerHeader, row[0])
-    return Audit(sequence, len(items), header.state_root, trie.root)
+    expected = (header.state_root, header.reference_window_root)
+    computed = (trie.root, _compute_references_root(connection, schema))
+    return Audit(sequence, len(items), expected, computed)
+
+
+def _compute_references_root(connection: Connection, schema: str) -> bytes:
+    window = ReferenceWindow()
+    query = sql.SQL(
+        "SELECT operation_id >> {} AS sequence, bucket, account_id, reference FROM {}"
+        " ORDER BY sequence"
+    ).format(LEDGER_SHIFT, sql.Identifier(schema, "used_references"))
+    with connection.cursor(name="audit_references", binary=True) as cursor:
+        cursor.itersize = ROWS_AT_ONCE
+        cursor.execute(query)
+        for sequence, rows in groupby(cursor, key=itemgetter(0)):
+            for _, bucket, account_id, text in rows:
+                kind = ReferenceKind(bucket >> BUCKET_SHIFT)
+                reference = Reference(bucket & (1 << BUCKET_SHIFT) - 1, text.decode())
+                window.use(kind, AccountID(account_id), reference, sequence)
+            window.seal()
+    return window.compute_root()
 
 
 def _read_entries(

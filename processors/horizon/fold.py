@@ -1,37 +1,66 @@
 """Folding: a verified ledger to rows of the history tables and to changes of current state.
 
 Pure: the same ledger gives the same rows, whatever was folded before it. Which tables there are
-says migrations/; the order of columns here is the order there. It knows no database.
+says history.sql; the order of columns here is the order there. It knows no database.
 """
 
-import re
-from typing import NamedTuple, get_args, get_type_hints
+from collections.abc import Callable
+from typing import NamedTuple
 
 from processors.horizon.body import AppliedSlices, Change, cut_body
+from schemas.assembly import get_type_name
 from schemas.binary import read_bytes, read_count, read_string
 from schemas.codec import encode
-from schemas.generated.transactions import Operation, TransactionCode, read_Operation
+from schemas.contract import OPERATIONS, ReferenceKind
+from schemas.description import load_contract
+from schemas.generated import skips
+from schemas.generated.bounds import (
+    TRANSACTION_ENVELOPE_TRANSACTION_LENGTH_MAX,
+    TRANSACTION_MEMO_LENGTH_MAX,
+    TRANSACTION_OPERATIONS_ITEMS_MAX,
+)
+from schemas.generated.common import read_Reference
+from schemas.generated.transactions import TransactionCode
 from streams.ledger.chain import VerifiedLedger
 from streams.ledger.hashes import compute_hash
 
 LEDGER_SHIFT = 32
 TRANSACTION_SHIFT = 12
-TRANSACTION_BYTES_MAX = 131_072
 # network_id, source_account, salt, min_time_ms, max_time_ms; then the memo.
-SOURCE_AT, MEMO_AT, MEMO_BYTES_MAX = 32, 88, 64
+SOURCE_AT, MEMO_AT = 32, 88
 NO_SOURCE_BYTES, SOURCE_BYTES = 1, 33
 
 Row = tuple[object, ...]
+ReferenceRow = tuple[int, bytes, bytes, int]  # bucket, sender, text, operation id
 
 
-def _get_snake_case(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-OPERATION_TYPES: tuple[str, ...] = tuple(
-    _get_snake_case(body.__name__) for body in get_args(get_type_hints(Operation)["body"])
-)
+OPERATION_TYPES: tuple[str, ...] = tuple(row.stem for row in OPERATIONS)
 """By branch of Operation.body."""
+
+
+class _ReferenceField(NamedTuple):
+    """Where an operation's body holds its reference."""
+
+    kind: ReferenceKind
+    locate: Callable[[bytes, int], int]
+    is_optional: bool
+
+
+def _find_reference_fields() -> dict[str, _ReferenceField]:
+    """By type of operation."""
+    found = {}
+    for row in OPERATIONS:
+        name = get_type_name(row.stem)
+        for field in load_contract()[f"operations.{name}"]["fields"]:
+            if "reference_kind" in field:
+                kind = ReferenceKind[field["reference_kind"].upper()]
+                locate = getattr(skips, f"locate_{name}_{field['name']}")
+                found[row.stem] = _ReferenceField(kind, locate, isinstance(field["type"], list))
+    return found
+
+
+REFERENCE_FIELDS = _find_reference_fields()
+BUCKET_SHIFT = 32  # of a bucket's number: kind << BUCKET_SHIFT | day
 
 
 class LedgerRows(NamedTuple):
@@ -43,6 +72,7 @@ class LedgerRows(NamedTuple):
     operations: list[Row]
     participants: list[Row]
     movements: list[Row]
+    references: list[ReferenceRow]
     changes: dict[bytes, bytes | None]
 
 
@@ -56,7 +86,7 @@ def fold_ledger(verified: VerifiedLedger) -> LedgerRows:
     """All rows of one ledger. Raises `Malformed` if its body is not one."""
     header = verified.header
     body = cut_body(verified.record.body)
-    rows = LedgerRows(header.sequence, (), [], [], [], [], {})
+    rows = LedgerRows(header.sequence, (), [], [], [], [], [], {})
     for index, applied in enumerate(body.transactions, start=1):
         _fold_transaction(rows, applied, index, header.close_time_ms)
         _fold_changes(rows, applied.changes)
@@ -84,9 +114,9 @@ def _fold_transaction(
 ) -> None:
     sequence = rows.sequence
     transaction_id = sequence << LEDGER_SHIFT | index << TRANSACTION_SHIFT
-    transaction, _ = read_bytes(applied.envelope, 0, TRANSACTION_BYTES_MAX)
+    transaction, _ = read_bytes(applied.envelope, 0, TRANSACTION_ENVELOPE_TRANSACTION_LENGTH_MAX)
     source = transaction[SOURCE_AT : SOURCE_AT + 32]
-    memo, at = read_string(transaction, MEMO_AT, MEMO_BYTES_MAX)
+    memo, at = read_string(transaction, MEMO_AT, TRANSACTION_MEMO_LENGTH_MAX)
     operations = _cut_operations(transaction, at, source)
     rows.transactions.append(
         (
@@ -125,6 +155,21 @@ def _fold_transaction(
             )
         )
         rows.participants.extend((account, operation_id) for account in participants[place - 1])
+        if is_success and each.type in REFERENCE_FIELDS:
+            _fold_reference(rows, each, operation_id)
+
+
+def _fold_reference(rows: LedgerRows, operation: _OperationSlice, operation_id: int) -> None:
+    field, body = REFERENCE_FIELDS[operation.type], operation.body
+    start = SOURCE_BYTES if body[0] else NO_SOURCE_BYTES
+    at = field.locate(body, start + 1)
+    if field.is_optional:
+        if not body[at]:
+            return
+        at += 1
+    reference, _ = read_Reference(body, at)
+    bucket = field.kind << BUCKET_SHIFT | reference.day
+    rows.references.append((bucket, operation.source, reference.text.encode(), operation_id))
 
 
 def _fold_effects(
@@ -156,12 +201,12 @@ def _fold_effects(
 
 
 def _cut_operations(transaction: bytes, at: int, source: bytes) -> list[_OperationSlice]:
-    count, at = read_count(transaction, at, 100)
+    count, at = read_count(transaction, at, TRANSACTION_OPERATIONS_ITEMS_MAX)
     if count == 1:  # what most transactions hold: it ends where the array's end mark begins
         return [_cut_operation(transaction[at:-1], source)]
     operations = []
     for _ in range(count):
-        _, end = read_Operation(transaction, at)
+        end = skips.skip_Operation(transaction, at)
         operations.append(_cut_operation(transaction[at:end], source))
         at = end
     return operations

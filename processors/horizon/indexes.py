@@ -7,10 +7,8 @@ interrupted makes the same ones. SQL only.
 from psycopg import sql
 
 from processors.horizon.schema import Connection
-from processors.horizon.state_rows import STATE_TABLES
 
-# Upserts need a primary key; what is only added to does not.
-GROW_ONLY = [table.name for table in STATE_TABLES if table.is_grow_only]
+# Upserts need a primary key; partitioned tables, which are only added to, do not.
 DEFERRED = """
 SELECT t.relname, i.relname, k.conname, pg_get_constraintdef(k.oid), pg_get_indexdef(i.oid)
 FROM pg_index x
@@ -18,7 +16,7 @@ JOIN pg_class i ON i.oid = x.indexrelid
 JOIN pg_class t ON t.oid = x.indrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN pg_constraint k ON k.conindid = i.oid
-WHERE n.nspname = %s AND (t.relkind = 'p' OR t.relname = ANY(%s) OR NOT x.indisunique)
+WHERE n.nspname = %s AND (t.relkind = 'p' OR NOT x.indisunique)
 ORDER BY t.relname, i.relname
 """
 
@@ -28,7 +26,7 @@ def defer_indexes(connection: Connection, schema: str) -> None:
     to_make = sql.Identifier(schema, "deferred_indexes")
     connection.execute(sql.SQL("CREATE TABLE {} (definition text PRIMARY KEY)").format(to_make))
     insert = sql.SQL("INSERT INTO {} VALUES (%s)").format(to_make)
-    found = connection.execute(DEFERRED, (schema, GROW_ONLY)).fetchall()
+    found = connection.execute(DEFERRED, (schema,)).fetchall()
     for table, index, constraint, rule, definition in found:
         if constraint is None:
             connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(schema, index)))

@@ -18,10 +18,10 @@ from processors.horizon.schema import (
     Connection,
     create_schema,
     drop_schema,
-    get_migrations,
 )
 from processors.horizon.state_rows import STATE_TABLES
 from processors.horizon.store import HISTORY_TABLES, LEDGER_CHANNEL, read_progress
+from schemas.versions import HORIZON_VIEWS
 
 REPLAY = re.compile(rf"{LIVE}_replay_(\d+)")
 REPLAYED_OUT = re.compile(rf"{LIVE}_old_(\d+)")
@@ -31,7 +31,7 @@ REPLAY_TABLE = """
 CREATE TABLE {} (
     only_row           boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     from_sequence      bigint NOT NULL,   -- the first ledger whose history is rebuilt
-    migrations         bigint NOT NULL,   -- how many made this schema
+    version            integer NOT NULL,  -- of the views
     state              text   NOT NULL,
     sequence           bigint NOT NULL DEFAULT 0,
     target             bigint NOT NULL DEFAULT 0,
@@ -42,7 +42,7 @@ CREATE TABLE {} (
 )
 """
 
-COMPARED = (*(table.name for table in STATE_TABLES), *HISTORY_TABLES)
+COMPARED = (*(table.name for table in STATE_TABLES), "used_references", *HISTORY_TABLES)
 ID_COLUMNS = {
     "transactions": "id",
     "operations": "id",
@@ -110,8 +110,8 @@ def _can_resume(connection: Connection, schema: str, from_sequence: int) -> bool
     query = sql.SQL("SELECT to_jsonb(row) FROM {} AS row").format(table)  # an older one has less
     found = connection.execute(query).fetchone()
     row = {} if found is None else found[0]
-    wanted = (from_sequence, len(get_migrations()))
-    return (row.get("from_sequence"), row.get("migrations")) == wanted and row["state"] != "failed"
+    wanted = (from_sequence, HORIZON_VIEWS)
+    return (row.get("from_sequence"), row.get("version")) == wanted and row["state"] != "failed"
 
 
 def _create_replay(connection: Connection, schema: str, from_sequence: int) -> str:
@@ -122,9 +122,9 @@ def _create_replay(connection: Connection, schema: str, from_sequence: int) -> s
         connection.execute(sql.SQL(REPLAY_TABLE).format(table))
         connection.execute(
             sql.SQL(
-                "INSERT INTO {} (from_sequence, migrations, state) VALUES (%s, %s, 'replaying')"
+                "INSERT INTO {} (from_sequence, version, state) VALUES (%s, %s, 'replaying')"
             ).format(table),
-            (from_sequence, len(get_migrations())),
+            (from_sequence, HORIZON_VIEWS),
         )
     return schema
 
@@ -202,8 +202,9 @@ def unlock_swap(connection: Connection) -> None:
     connection.execute("SELECT pg_advisory_unlock(%s)", (SWAP_LOCK,))
 
 
-def swap(connection: Connection, schema: str) -> str:
+def swap(connection: Connection, schema: str, *, is_outdated: bool) -> str:
     """`schema` becomes the live one; the name that the old one has now. Needs `lock_swap`.
+    `is_outdated`: the live views are of another version, of which nothing is known.
 
     The live writer goes on: its epoch moves over, and the progress it relies on is the same.
     Renaming locks no table, so nobody who reads waits or fails.
@@ -211,8 +212,9 @@ def swap(connection: Connection, schema: str) -> str:
     match = REPLAY.fullmatch(schema)
     old = f"{LIVE}_old_{match[1] if match else 0}"
     with connection.transaction():
-        live = read_progress(connection)
-        copy_rejections(connection, schema)
+        live = None if is_outdated else read_progress(connection)
+        if not is_outdated:
+            copy_rejections(connection, schema)
         for name in ("replay", "deferred_indexes"):
             connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(schema, name)))
         if live is not None:

@@ -63,13 +63,16 @@ def run(
     from_sequence: int = 1,
     verify: bool = False,
     report: Report = lambda _: None,
+    *,
+    is_outdated: bool = False,
 ) -> ReplayOutcome:
     """Rebuilds the views up to the live ones' ledger, audits them against its state root, and
     swaps them in; with `verify` compares them with the live ones instead, and leaves those.
 
     History before `from_sequence` is copied from the live views instead of rebuilt; current state
-    always comes from the log. Raises `ReplayError`, and what the live processor raises on records
-    that are not true.
+    always comes from the log. `is_outdated`: the live views are of another version; they are
+    replaced by what the topic has. Raises `ReplayError`, and what the live processor raises on
+    records that are not true.
     """
     if from_sequence < 1:
         raise ReplayError(f"there is no ledger {from_sequence}: the first is 1")
@@ -83,7 +86,8 @@ def run(
         open_topic(settings.kafka, settings.ledgers_topic) as reader,
         ThreadPoolExecutor(1, "committer") as committer,
     ):
-        check_schema(connection)
+        if not is_outdated:
+            check_schema(connection)
         if not try_lock_replay(connection):
             raise ReplayError("another replay of these views runs already: wait for it")
         schema = open_replay(connection, from_sequence)
@@ -101,8 +105,12 @@ def run(
             history_from=from_sequence,
             committer=committer,
         )
-        replay = _Replay(connection, reader, writer, schema, from_sequence, report)
+        replay = _Replay(connection, reader, writer, schema, from_sequence, report, is_outdated)
         return replay.run(settings.database.url.reveal(), is_swap=not verify)
+
+
+def _show(roots: tuple[bytes, bytes]) -> str:
+    return " and ".join(root.hex() for root in roots)
 
 
 class _Replay:
@@ -116,6 +124,7 @@ class _Replay:
         schema: str,
         from_sequence: int,
         report: Report,
+        is_outdated: bool,
     ) -> None:
         self.connection = connection
         self.reader = reader
@@ -123,6 +132,7 @@ class _Replay:
         self.schema = schema
         self.from_sequence = from_sequence
         self.report = report
+        self.is_outdated = is_outdated
         self.first_sequence = writer.feed.position.sequence
         self.started_s = time.monotonic()
         self.reported_s = 0.0
@@ -154,7 +164,7 @@ class _Replay:
         where there are none, up to the topic's end.
         """
         while True:
-            live = read_progress(self.connection)
+            live = None if self.is_outdated else read_progress(self.connection)
             low, end = self.reader.get_range()
             if live is not None:
                 self.target = live.position.sequence
@@ -190,9 +200,10 @@ class _Replay:
         if not result.is_equal:
             self._tell("failed")
             raise ReplayError(
-                f"the rebuilt views' state root at ledger {result.sequence} is"
-                f" {result.computed.hex()}, the header's {result.expected.hex()}: this is a defect"
-                f" of tokend; the live views are untouched, the rebuilt ones are in {self.schema}"
+                f"the rebuilt views' roots at ledger {result.sequence} are"
+                f" {_show(result.computed)}, the header's {_show(result.expected)}:"
+                " this is a defect of tokend; the live views are untouched, the rebuilt ones are in"
+                f" {self.schema}"
             )
         return result
 
@@ -205,7 +216,7 @@ class _Replay:
         try:
             self._catch_up()
             self._tell("swapping")
-            old = swap(self.connection, self.schema)
+            old = swap(self.connection, self.schema, is_outdated=self.is_outdated)
         finally:
             unlock_swap(self.connection)
         drop_schema(self.connection, old)

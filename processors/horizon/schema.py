@@ -1,7 +1,7 @@
-"""The views' schema: is it there, making another one for a replay, partitions, locks.
+"""The views' schema: its version, making it or another one for a replay, partitions, locks.
 
-Migrations of the live schema are applied by the operator's tool (`tokend migrate`); the same files
-make the schema of a replay. SQL only; it knows nothing of ledgers' content.
+Views are never migrated: those of another version are rebuilt from the log. SQL only; it knows
+nothing of ledgers' content.
 """
 
 import re
@@ -11,8 +11,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from processors.horizon.state_rows import STATE_TABLES
+from processors.ledger_feed.flat import get_definition
+from schemas.versions import HORIZON_VIEWS
+
 LIVE = "horizon"
-MIGRATIONS = Path(__file__).parent / "migrations"
+HISTORY = Path(__file__).with_name("history.sql")
 PARTITIONED = ("transactions", "operations", "participants", "movements")
 LEDGERS_PER_PARTITION = 1 << 18
 LEDGER_SHIFT = 32
@@ -25,7 +29,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class SchemaMissing(Exception):
-    """The database has no views to write to; the message says what to do."""
+    """The database has no views of this version; the message says what to do."""
 
 
 def has_schema(connection: Connection, schema: str) -> bool:
@@ -34,22 +38,41 @@ def has_schema(connection: Connection, schema: str) -> bool:
 
 
 def check_schema(connection: Connection, schema: str = LIVE) -> None:
-    """Raises `SchemaMissing`."""
-    if not has_schema(connection, schema):
+    """Raises `SchemaMissing` unless the schema is there, in this version."""
+    version = get_version(connection, schema)
+    if version is None:
+        raise SchemaMissing(f"the database has no schema {schema!r}: start the processor first")
+    if version != HORIZON_VIEWS:
         raise SchemaMissing(
-            f"the database has no schema {schema!r}: run `tokend migrate` for this service first"
+            f"the schema {schema!r} has version {version}, not {HORIZON_VIEWS}:"
+            " start the processor, which rebuilds it"
         )
 
 
-def get_migrations() -> list[Path]:
-    return sorted(MIGRATIONS.glob("*.sql"))
+def get_views_definition(schema: str = LIVE) -> str:
+    """The SQL that makes the views."""
+    history = re.sub(rf"\b{LIVE}\b", schema, HISTORY.read_text(encoding="utf-8"))
+    tables = "".join(get_definition(table, schema) for table in STATE_TABLES)
+    version = f"INSERT INTO {schema}.version VALUES (true, {HORIZON_VIEWS});\n"  # noqa: S608
+    return history + tables + version
 
 
 def create_schema(connection: Connection, schema: str) -> None:
-    """An empty set of views called `schema`, made from the migrations of the live one."""
-    for file in get_migrations():
-        text = re.sub(rf"\b{LIVE}\b", schema, file.read_text(encoding="utf-8"))
-        connection.execute(text.encode())
+    """Empty views called `schema`, whole or not at all."""
+    with connection.transaction():
+        connection.execute(get_views_definition(schema).encode())
+
+
+def get_version(connection: Connection, schema: str = LIVE) -> int | None:
+    """The version of the views; None where there are none, 0 where they do not say it."""
+    if not has_schema(connection, schema):
+        return None
+    table = sql.Identifier(schema, "version")
+    try:
+        row = connection.execute(sql.SQL("SELECT version FROM {}").format(table)).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return 0
+    return 0 if row is None else int(row[0])
 
 
 def drop_schema(connection: Connection, schema: str) -> None:
@@ -83,6 +106,29 @@ def create_partition(connection: Connection, schema: str, partition: int) -> Non
                 high,
             )
         )
+
+
+def create_bucket(connection: Connection, schema: str, bucket: int) -> None:
+    """The partition of used references for one kind and day, unless it is there."""
+    name = sql.Identifier(schema, f"used_references_{bucket}")
+    parent = sql.Identifier(schema, "used_references")
+    query = "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})"
+    connection.execute(sql.SQL(query).format(name, parent, bucket, bucket + 1))
+
+
+def drop_bucket(connection: Connection, schema: str, bucket: int) -> None:
+    name = sql.Identifier(schema, f"used_references_{bucket}")
+    connection.execute(sql.SQL("DROP TABLE {}").format(name))
+
+
+def read_buckets(connection: Connection, schema: str) -> set[int]:
+    """Those that have a partition."""
+    rows = connection.execute(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = to_regclass(%s)",
+        (f"{schema}.used_references",),
+    )
+    return {int(name.rpartition("_")[2]) for (name,) in rows}
 
 
 def lock_against_swap(connection: Connection) -> None:

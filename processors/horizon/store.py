@@ -4,7 +4,7 @@ It writes what fold.py gives and decides nothing. Only the writer of the newest 
 and only onto the ledger it knows to be the last: a forgotten older process is fenced.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.types.string import BytesBinaryDumper
 
 from processors.horizon.fold import LedgerRows, Row
+from processors.horizon.references import ReferenceStore
 from processors.horizon.schema import (
     LIVE,
     Connection,
@@ -22,7 +23,8 @@ from processors.horizon.schema import (
     get_partition,
     lock_against_swap,
 )
-from processors.horizon.state_rows import StateTable, TableChanges, compute_state_changes
+from processors.horizon.state_rows import TableChanges, compute_state_changes
+from processors.ledger_feed.flat import StateTable
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import QuorumSet
@@ -31,21 +33,57 @@ from streams.ledger.chain import ChainPosition
 
 LEDGER_CHANNEL = "horizon_ledger"
 
-HISTORY_TABLES: dict[str, tuple[str, ...]] = {
-    "ledgers": ("int8", "bytea", "bytea", "int8", "int4", "int4", "bytea", "bytea", "bytea"),
-    "transactions": (
-        *("int8", "int8", "bytea", "bytea", "bytea", "bytea", "text", "bytea", "bytea"),
-        *("int8", "int4"),
-    ),
-    "operations": (
-        *("int8", "int8", "int8", "bytea", "bytea", "text", "bytea", "bytea", "bool", "int8"),
-    ),
-    "participants": ("bytea", "int8"),
-    "movements": (
-        *("int8", "int8", "bytea", "bytea", "text", "text", "numeric", "numeric", "int8"),
-    ),
+HISTORY_TABLES: dict[str, dict[str, str]] = {
+    "ledgers": {
+        "sequence": "int8",
+        "header_hash": "bytea",
+        "previous_header_hash": "bytea",
+        "close_time_ms": "int8",
+        "transaction_count": "int4",
+        "operation_count": "int4",
+        "state_root": "bytea",
+        "header": "bytea",
+        "certificate": "bytea",
+    },
+    "transactions": {
+        "id": "int8",
+        "ledger_sequence": "int8",
+        "transaction_hash": "bytea",
+        "envelope_hash": "bytea",
+        "source_account": "bytea",
+        "memo": "bytea",
+        "result_code": "text",
+        "envelope": "bytea",
+        "result": "bytea",
+        "close_time_ms": "int8",
+        "operation_count": "int4",
+    },
+    "operations": {
+        "id": "int8",
+        "transaction_id": "int8",
+        "ledger_sequence": "int8",
+        "transaction_hash": "bytea",
+        "source_account": "bytea",
+        "type": "text",
+        "body": "bytea",
+        "outcome": "bytea",
+        "is_success": "bool",
+        "close_time_ms": "int8",
+    },
+    "participants": {"account_id": "bytea", "operation_id": "int8"},
+    "movements": {
+        "id": "int8",
+        "operation_id": "int8",
+        "account_id": "bytea",
+        "balance_id": "bytea",
+        "asset": "text",
+        "kind": "text",
+        "amount": "numeric",
+        "fee": "numeric",
+        "close_time_ms": "int8",
+    },
 }
-"""The columns' types, in the order of migrations/ and of fold.py's rows."""
+"""Columns and their types, in the order of fold.py's rows."""
 
 
 class Fenced(Exception):
@@ -106,6 +144,7 @@ class LedgerStore:
         self.schema = schema
         self.genesis_hash = genesis_hash
         self.partitions: set[int] = set()
+        self.references = ReferenceStore(connection, schema)
         self.sequence = 0
         self.epoch = 1
 
@@ -118,6 +157,7 @@ class LedgerStore:
         if progress is not None:
             self.sequence = progress.position.sequence
             self.epoch = progress.writer_epoch
+            self.references.load()
         return progress
 
     def commit(self, batch: Batch, *, is_live: bool = True) -> None:
@@ -133,6 +173,7 @@ class LedgerStore:
             self._copy_history("operations", _chain(rows.operations for rows in batch.ledgers))
             self._copy_history("participants", _chain(rows.participants for rows in batch.ledgers))
             self._copy_history("movements", _chain(rows.movements for rows in batch.ledgers))
+            self.references.write(batch.ledgers, batch.position.close_time_ms, self._copy)
             for changes in compute_state_changes(_merge_changes(batch.ledgers)):
                 self._write_state(changes)
             if is_live:
@@ -181,21 +222,18 @@ class LedgerStore:
     def _copy_history(self, table: str, rows: Iterable[Row]) -> None:
         self._copy(table, HISTORY_TABLES[table], rows)
 
-    def _copy(self, table: str, types: Sequence[str], rows: Iterable[Row]) -> None:
-        query = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(
-            sql.Identifier(self.schema, table)
+    def _copy(self, table: str, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
+        query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+            sql.Identifier(self.schema, table), sql.SQL(", ").join(map(sql.Identifier, columns))
         )
         with self.connection.cursor() as cursor, cursor.copy(query) as copy:
-            copy.set_types(types)
+            copy.set_types(list(columns.values()))
             for row in rows:
                 copy.write_row(row)
 
     def _write_state(self, changes: TableChanges) -> None:
         name = sql.Identifier(self.schema, changes.table.name)
-        if changes.table.is_grow_only:
-            types = (*changes.table.types, "int8")
-            self._copy(changes.table.name, types, changes.upserts)
-        elif changes.upserts:
+        if changes.upserts:
             query = _get_upsert(changes.table).format(name=name)
             self.connection.execute(query, _get_arrays(changes.table, changes.upserts))
         for key in changes.deletes:

@@ -41,6 +41,36 @@ U64: TypeAlias = int
 """An unsigned 64-bit integer: ids, sequences, milliseconds, salts."""
 
 
+class Reference(Record, frozen=True):
+    """A text of the sender's choice that makes an operation happen at most once, however often it
+    is sent.
+    """
+
+    day: int
+    """Days since 1970 when the reference was chosen. A retry keeps the day. Days outside the
+    network's window are refused.
+    """
+    text: str
+    """Not empty. Unique for the sender among the references of all days in the window."""
+
+
+def read_Reference(data: Any, at: int) -> tuple[Reference, int]:
+    f_day, at = read_bounded(data, at, 0, 10000000)
+    length = data[at]
+    if length & 0x81:
+        f_text, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_text = data[at + 1 : end].decode()
+        at = end
+    return Reference(f_day, f_text), at
+
+
+def write_Reference(value: Reference, out: bytearray) -> None:
+    write_bounded(value.day, out, 0, 10000000)
+    write_string(value.text, out, 64)
+
+
 class SignerData(Record, frozen=True):
     """A key that may act for an account, as given in an operation."""
 
@@ -129,11 +159,13 @@ def write_Permission(value: Permission, out: bytearray) -> None:
 
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    Reference: read_Reference,
     SignerData: read_SignerData,
     Permission: read_Permission,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    Reference: write_Reference,
     SignerData: write_SignerData,
     Permission: write_Permission,
 }

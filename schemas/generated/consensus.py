@@ -299,7 +299,7 @@ def write_Statement(value: Statement, out: bytearray) -> None:
         branch, write = WRITERS_1[type(value.pledges)]
     except KeyError:
         raise get_branch_error(value.pledges) from None
-    out.append(branch)
+    out += branch
     write(value.pledges, out)
 
 
@@ -391,11 +391,11 @@ READERS_0: tuple[Callable[[Any, int], tuple[Nominate | Prepare | Confirm | Exter
     read_Externalize,
 )
 
-WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    Nominate: (0, write_Nominate),
-    Prepare: (2, write_Prepare),
-    Confirm: (4, write_Confirm),
-    Externalize: (6, write_Externalize),
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    Nominate: (b'\x00', write_Nominate),
+    Prepare: (b'\x02', write_Prepare),
+    Confirm: (b'\x04', write_Confirm),
+    Externalize: (b'\x06', write_Externalize),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

@@ -15,1015 +15,96 @@ from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
 from schemas.generated.common import Hash as Hash
-from schemas.generated.common import Permission as Permission
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
-from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
-from schemas.generated.common import read_Permission as read_Permission
-from schemas.generated.common import read_SignerData as read_SignerData
-from schemas.generated.common import write_Permission as write_Permission
-from schemas.generated.common import write_SignerData as write_SignerData
-from schemas.generated.consensus import QuorumSet as QuorumSet
-from schemas.generated.consensus import read_QuorumSet as read_QuorumSet
-from schemas.generated.consensus import write_QuorumSet as write_QuorumSet
-from schemas.generated.operations import CreateAsset as CreateAsset
-from schemas.generated.operations import StringValue as StringValue
-from schemas.generated.operations import U32Value as U32Value
-from schemas.generated.operations import U64Value as U64Value
-from schemas.generated.operations import read_CreateAsset as read_CreateAsset
-from schemas.generated.operations import read_StringValue as read_StringValue
-from schemas.generated.operations import read_U32Value as read_U32Value
-from schemas.generated.operations import read_U64Value as read_U64Value
-from schemas.generated.operations import write_CreateAsset as write_CreateAsset
-from schemas.generated.operations import write_StringValue as write_StringValue
-from schemas.generated.operations import write_U32Value as write_U32Value
-from schemas.generated.operations import write_U64Value as write_U64Value
-from schemas.generated.transactions import TransactionReference as TransactionReference
+from schemas.generated.entries import Account as Account
+from schemas.generated.entries import AccountKey as AccountKey
+from schemas.generated.entries import AccountRole as AccountRole
+from schemas.generated.entries import AccountRoleKey as AccountRoleKey
+from schemas.generated.entries import Asset as Asset
+from schemas.generated.entries import AssetKey as AssetKey
+from schemas.generated.entries import AssetReservation as AssetReservation
+from schemas.generated.entries import AssetReservationKey as AssetReservationKey
+from schemas.generated.entries import AssetSupply as AssetSupply
+from schemas.generated.entries import AssetSupplyKey as AssetSupplyKey
+from schemas.generated.entries import Balance as Balance
+from schemas.generated.entries import BalanceKey as BalanceKey
+from schemas.generated.entries import BaseAssets as BaseAssets
+from schemas.generated.entries import BaseAssetsKey as BaseAssetsKey
+from schemas.generated.entries import Counters as Counters
+from schemas.generated.entries import CountersKey as CountersKey
+from schemas.generated.entries import KeyValue as KeyValue
+from schemas.generated.entries import KeyValueKey as KeyValueKey
+from schemas.generated.entries import NetworkSettings as NetworkSettings
+from schemas.generated.entries import NetworkSettingsKey as NetworkSettingsKey
+from schemas.generated.entries import ReviewableRequest as ReviewableRequest
+from schemas.generated.entries import ReviewableRequestKey as ReviewableRequestKey
+from schemas.generated.entries import Signer as Signer
+from schemas.generated.entries import SignerKey as SignerKey
+from schemas.generated.entries import SignerRole as SignerRole
+from schemas.generated.entries import SignerRoleKey as SignerRoleKey
+from schemas.generated.entries import Validators as Validators
+from schemas.generated.entries import ValidatorsKey as ValidatorsKey
+from schemas.generated.entries import read_Account as read_Account
+from schemas.generated.entries import read_AccountKey as read_AccountKey
+from schemas.generated.entries import read_AccountRole as read_AccountRole
+from schemas.generated.entries import read_AccountRoleKey as read_AccountRoleKey
+from schemas.generated.entries import read_Asset as read_Asset
+from schemas.generated.entries import read_AssetKey as read_AssetKey
+from schemas.generated.entries import read_AssetReservation as read_AssetReservation
+from schemas.generated.entries import read_AssetReservationKey as read_AssetReservationKey
+from schemas.generated.entries import read_AssetSupply as read_AssetSupply
+from schemas.generated.entries import read_AssetSupplyKey as read_AssetSupplyKey
+from schemas.generated.entries import read_Balance as read_Balance
+from schemas.generated.entries import read_BalanceKey as read_BalanceKey
+from schemas.generated.entries import read_BaseAssets as read_BaseAssets
+from schemas.generated.entries import read_BaseAssetsKey as read_BaseAssetsKey
+from schemas.generated.entries import read_Counters as read_Counters
+from schemas.generated.entries import read_CountersKey as read_CountersKey
+from schemas.generated.entries import read_KeyValue as read_KeyValue
+from schemas.generated.entries import read_KeyValueKey as read_KeyValueKey
+from schemas.generated.entries import read_NetworkSettings as read_NetworkSettings
+from schemas.generated.entries import read_NetworkSettingsKey as read_NetworkSettingsKey
+from schemas.generated.entries import read_ReviewableRequest as read_ReviewableRequest
+from schemas.generated.entries import read_ReviewableRequestKey as read_ReviewableRequestKey
+from schemas.generated.entries import read_Signer as read_Signer
+from schemas.generated.entries import read_SignerKey as read_SignerKey
+from schemas.generated.entries import read_SignerRole as read_SignerRole
+from schemas.generated.entries import read_SignerRoleKey as read_SignerRoleKey
+from schemas.generated.entries import read_Validators as read_Validators
+from schemas.generated.entries import read_ValidatorsKey as read_ValidatorsKey
+from schemas.generated.entries import write_Account as write_Account
+from schemas.generated.entries import write_AccountKey as write_AccountKey
+from schemas.generated.entries import write_AccountRole as write_AccountRole
+from schemas.generated.entries import write_AccountRoleKey as write_AccountRoleKey
+from schemas.generated.entries import write_Asset as write_Asset
+from schemas.generated.entries import write_AssetKey as write_AssetKey
+from schemas.generated.entries import write_AssetReservation as write_AssetReservation
+from schemas.generated.entries import write_AssetReservationKey as write_AssetReservationKey
+from schemas.generated.entries import write_AssetSupply as write_AssetSupply
+from schemas.generated.entries import write_AssetSupplyKey as write_AssetSupplyKey
+from schemas.generated.entries import write_Balance as write_Balance
+from schemas.generated.entries import write_BalanceKey as write_BalanceKey
+from schemas.generated.entries import write_BaseAssets as write_BaseAssets
+from schemas.generated.entries import write_BaseAssetsKey as write_BaseAssetsKey
+from schemas.generated.entries import write_Counters as write_Counters
+from schemas.generated.entries import write_CountersKey as write_CountersKey
+from schemas.generated.entries import write_KeyValue as write_KeyValue
+from schemas.generated.entries import write_KeyValueKey as write_KeyValueKey
+from schemas.generated.entries import write_NetworkSettings as write_NetworkSettings
+from schemas.generated.entries import write_NetworkSettingsKey as write_NetworkSettingsKey
+from schemas.generated.entries import write_ReviewableRequest as write_ReviewableRequest
+from schemas.generated.entries import write_ReviewableRequestKey as write_ReviewableRequestKey
+from schemas.generated.entries import write_Signer as write_Signer
+from schemas.generated.entries import write_SignerKey as write_SignerKey
+from schemas.generated.entries import write_SignerRole as write_SignerRole
+from schemas.generated.entries import write_SignerRoleKey as write_SignerRoleKey
+from schemas.generated.entries import write_Validators as write_Validators
+from schemas.generated.entries import write_ValidatorsKey as write_ValidatorsKey
 from schemas.generated.transactions import TransactionResult as TransactionResult
-from schemas.generated.transactions import read_TransactionReference as read_TransactionReference
 from schemas.generated.transactions import read_TransactionResult as read_TransactionResult
-from schemas.generated.transactions import write_TransactionReference as write_TransactionReference
 from schemas.generated.transactions import write_TransactionResult as write_TransactionResult
-
-
-class NetworkSettings(Record, frozen=True):
-    """What the whole network agreed on; one entry."""
-
-    ledger_version: int
-    """Selects the rules under which ledgers are closed."""
-    master_account: AccountID
-    """The account that reviews requests and configures the network."""
-    max_time_ahead_ms: U64
-    """How far ahead of a ledger's close time a transaction's max_time_ms may lie."""
-    close_time_ahead_ms: U64
-    """How far ahead of a node's clock a nominated close time may lie."""
-    minimum_interval_ms: U64
-    """The least difference of two ledgers' close times."""
-    heartbeat_ms: U64
-    """An empty ledger is closed after this long without work."""
-    timeout_initial_ms: U64
-    """SCP's time-out of the first round."""
-    timeout_increment_ms: U64
-    """What every further round adds to it."""
-    max_set_transactions: int
-    """The most transactions in a ledger."""
-    max_set_output_bytes: int
-    """The most worst-case output bytes of a ledger's transactions: bounds the published record."""
-
-
-def read_NetworkSettings(data: Any, at: int) -> tuple[NetworkSettings, int]:
-    f_ledger_version, at = read_bounded(data, at, 1, 1000000)
-    f_master_account = data[at : at + 32]
-    at += 32
-    f_max_time_ahead_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_close_time_ahead_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_minimum_interval_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_heartbeat_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_timeout_initial_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_timeout_increment_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_max_set_transactions, at = read_bounded(data, at, 1, 100000)
-    f_max_set_output_bytes, at = read_bounded(data, at, 1, 8388608)
-    return NetworkSettings(f_ledger_version, f_master_account, f_max_time_ahead_ms, f_close_time_ahead_ms, f_minimum_interval_ms, f_heartbeat_ms, f_timeout_initial_ms, f_timeout_increment_ms, f_max_set_transactions, f_max_set_output_bytes), at
-
-
-def write_NetworkSettings(value: NetworkSettings, out: bytearray) -> None:
-    write_bounded(value.ledger_version, out, 1, 1000000)
-    if type(value.master_account) is not bytes or len(value.master_account) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.master_account
-    write_unsigned(value.max_time_ahead_ms, out, 8)
-    write_unsigned(value.close_time_ahead_ms, out, 8)
-    write_unsigned(value.minimum_interval_ms, out, 8)
-    write_unsigned(value.heartbeat_ms, out, 8)
-    write_unsigned(value.timeout_initial_ms, out, 8)
-    write_unsigned(value.timeout_increment_ms, out, 8)
-    write_bounded(value.max_set_transactions, out, 1, 100000)
-    write_bounded(value.max_set_output_bytes, out, 1, 8388608)
-
-
-class Counters(Record, frozen=True):
-    """The last ids given out; one entry."""
-
-    account: U64
-    """Sequential ids of accounts."""
-    request: U64
-    """Reviewable requests."""
-
-
-def read_Counters(data: Any, at: int) -> tuple[Counters, int]:
-    f_account = from_bytes(data[at : at + 8])
-    at += 8
-    f_request = from_bytes(data[at : at + 8])
-    at += 8
-    return Counters(f_account, f_request), at
-
-
-def write_Counters(value: Counters, out: bytearray) -> None:
-    write_unsigned(value.account, out, 8)
-    write_unsigned(value.request, out, 8)
-
-
-class BaseAssets(Record, frozen=True):
-    """The assets every new account gets a balance of; one entry."""
-
-    codes: tuple[str, ...]
-    """Their codes, ascending."""
-
-
-def read_BaseAssets(data: Any, at: int) -> tuple[BaseAssets, int]:
-    count, at = read_count(data, at, 64)
-    f_codes_list = []
-    if count:
-        for _ in range(count):  # f_codes
-            f_codes_item, at = read_string(data, at, 16)
-            f_codes_list.append(f_codes_item)
-        at = read_array_end(data, at)
-    f_codes = tuple(f_codes_list)
-    return BaseAssets(f_codes), at
-
-
-def write_BaseAssets(value: BaseAssets, out: bytearray) -> None:
-    write_count(len(value.codes), out, 64)
-    if value.codes:
-        for f_codes_item in value.codes:
-            write_string(f_codes_item, out, 16)
-        out.append(0)
-
-
-class Validators(Record, frozen=True):
-    """The quorum set in force: every node's slice and the judge of certificates; one entry."""
-
-    quorum_set: QuorumSet
-    """Sane and normalised."""
-
-
-def read_Validators(data: Any, at: int) -> tuple[Validators, int]:
-    f_quorum_set, at = read_QuorumSet(data, at)
-    return Validators(f_quorum_set), at
-
-
-def write_Validators(value: Validators, out: bytearray) -> None:
-    write_QuorumSet(value.quorum_set, out)
-
-
-class AccountRole(Record, frozen=True):
-    """What the accounts of a role may do."""
-
-    role_id: U64
-    """1 is master, 2 is general."""
-    name: str
-    """For people."""
-    permissions: tuple[Permission, ...]
-    """Ascending by symbol index."""
-
-
-def read_AccountRole(data: Any, at: int) -> tuple[AccountRole, int]:
-    f_role_id = from_bytes(data[at : at + 8])
-    at += 8
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    count, at = read_count(data, at, 64)
-    f_permissions_list = []
-    if count:
-        for _ in range(count):  # f_permissions
-            f_permissions_item, at = read_Permission(data, at)
-            f_permissions_list.append(f_permissions_item)
-        at = read_array_end(data, at)
-    f_permissions = tuple(f_permissions_list)
-    return AccountRole(f_role_id, f_name, f_permissions), at
-
-
-def write_AccountRole(value: AccountRole, out: bytearray) -> None:
-    write_unsigned(value.role_id, out, 8)
-    write_string(value.name, out, 64)
-    write_count(len(value.permissions), out, 64)
-    if value.permissions:
-        for f_permissions_item in value.permissions:
-            write_Permission(f_permissions_item, out)
-        out.append(0)
-
-
-class SignerRole(Record, frozen=True):
-    """What the signers of a role may sign."""
-
-    role_id: U64
-    """1 is owner."""
-    name: str
-    """For people."""
-    permissions: tuple[Permission, ...]
-    """Ascending by symbol index."""
-
-
-def read_SignerRole(data: Any, at: int) -> tuple[SignerRole, int]:
-    f_role_id = from_bytes(data[at : at + 8])
-    at += 8
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    count, at = read_count(data, at, 64)
-    f_permissions_list = []
-    if count:
-        for _ in range(count):  # f_permissions
-            f_permissions_item, at = read_Permission(data, at)
-            f_permissions_list.append(f_permissions_item)
-        at = read_array_end(data, at)
-    f_permissions = tuple(f_permissions_list)
-    return SignerRole(f_role_id, f_name, f_permissions), at
-
-
-def write_SignerRole(value: SignerRole, out: bytearray) -> None:
-    write_unsigned(value.role_id, out, 8)
-    write_string(value.name, out, 64)
-    write_count(len(value.permissions), out, 64)
-    if value.permissions:
-        for f_permissions_item in value.permissions:
-            write_Permission(f_permissions_item, out)
-        out.append(0)
-
-
-class Account(Record, frozen=True):
-    """An account."""
-
-    account_id: AccountID
-    """Its name."""
-    referrer: None | AccountID
-    """Who brought it."""
-    sequential_id: U64
-    """Its number in the network, from 1."""
-    role_id: U64
-    """Its account role."""
-
-
-def read_Account(data: Any, at: int) -> tuple[Account, int]:
-    f_account_id = data[at : at + 32]
-    at += 32
-    f_referrer: None | AccountID = None
-    branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
-    at += 1
-    if branch:
-        f_referrer = data[at : at + 32]
-        at += 32
-    f_sequential_id = from_bytes(data[at : at + 8])
-    at += 8
-    f_role_id = from_bytes(data[at : at + 8])
-    at += 8
-    return Account(f_account_id, f_referrer, f_sequential_id, f_role_id), at
-
-
-def write_Account(value: Account, out: bytearray) -> None:
-    if type(value.account_id) is not bytes or len(value.account_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.account_id
-    if value.referrer is None:
-        out.append(0)
-    else:
-        out.append(2)
-        if type(value.referrer) is not bytes or len(value.referrer) != 32:
-            raise Unencodable("expected 32 bytes")
-        out += value.referrer
-    write_unsigned(value.sequential_id, out, 8)
-    write_unsigned(value.role_id, out, 8)
-
-
-class Signer(Record, frozen=True):
-    """A key that may act for an account."""
-
-    account_id: AccountID
-    """The account."""
-    data: SignerData
-    """Key, role, weight, identity, details."""
-
-
-def read_Signer(data: Any, at: int) -> tuple[Signer, int]:
-    f_account_id = data[at : at + 32]
-    at += 32
-    f_data, at = read_SignerData(data, at)
-    return Signer(f_account_id, f_data), at
-
-
-def write_Signer(value: Signer, out: bytearray) -> None:
-    if type(value.account_id) is not bytes or len(value.account_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.account_id
-    write_SignerData(value.data, out)
-
-
-class KeyValue(Record, frozen=True):
-    """One setting of the network's configuration."""
-
-    key: str
-    """The key."""
-    value: U32Value | U64Value | StringValue
-    """The value."""
-
-
-def read_KeyValue(data: Any, at: int) -> tuple[KeyValue, int]:
-    length = data[at]
-    if length & 0x81:
-        f_key, at = read_string(data, at, 256)
-    else:
-        end = at + 1 + (length >> 1)
-        f_key = data[at + 1 : end].decode()
-        at = end
-    branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
-    f_value, at = READERS_0[branch >> 1](data, at + 1)
-    return KeyValue(f_key, f_value), at
-
-
-def write_KeyValue(value: KeyValue, out: bytearray) -> None:
-    write_string(value.key, out, 256)
-    try:
-        branch, write = WRITERS_1[type(value.value)]
-    except KeyError:
-        raise get_branch_error(value.value) from None
-    out.append(branch)
-    write(value.value, out)
-
-
-class Asset(Record, frozen=True):
-    """An asset and its running totals."""
-
-    code: str
-    """Its name."""
-    owner: AccountID
-    """Who may issue it."""
-    preissued_asset_signer: PublicKey
-    """The offline key that signs pre-issuances."""
-    details: bytes
-    """Free JSON, opaque to the ledger."""
-    max_issuance_amount: Amount
-    """issued + pending_issuance never exceed it."""
-    available_for_issuance: Amount
-    """What may be issued without another pre-issuance."""
-    issued: Amount
-    """The sum of all its balances, locked parts included."""
-    pending_issuance: Amount
-    """Promised, e.g. to a sale."""
-    policies: int
-    """Bits, see CreateAsset."""
-    asset_type: U64
-    """A number that rules refer to."""
-    trailing_digits: int
-    """Decimals."""
-
-
-def read_Asset(data: Any, at: int) -> tuple[Asset, int]:
-    f_code, at = read_string(data, at, 16)
-    f_owner = data[at : at + 32]
-    at += 32
-    f_preissued_asset_signer = data[at : at + 32]
-    at += 32
-    length = data[at]
-    if length & 0x81:
-        f_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_details = data[at + 1 : end]
-        at = end
-    f_max_issuance_amount = from_bytes(data[at : at + 16])
-    at += 16
-    f_available_for_issuance = from_bytes(data[at : at + 16])
-    at += 16
-    f_issued = from_bytes(data[at : at + 16])
-    at += 16
-    f_pending_issuance = from_bytes(data[at : at + 16])
-    at += 16
-    f_policies, at = read_bounded(data, at, 0, 4294967295)
-    f_asset_type = from_bytes(data[at : at + 8])
-    at += 8
-    f_trailing_digits, at = read_bounded(data, at, 0, 18)
-    return Asset(f_code, f_owner, f_preissued_asset_signer, f_details, f_max_issuance_amount, f_available_for_issuance, f_issued, f_pending_issuance, f_policies, f_asset_type, f_trailing_digits), at
-
-
-def write_Asset(value: Asset, out: bytearray) -> None:
-    write_string(value.code, out, 16)
-    if type(value.owner) is not bytes or len(value.owner) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.owner
-    if type(value.preissued_asset_signer) is not bytes or len(value.preissued_asset_signer) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.preissued_asset_signer
-    write_bytes(value.details, out, 2048)
-    write_unsigned(value.max_issuance_amount, out, 16)
-    write_unsigned(value.available_for_issuance, out, 16)
-    write_unsigned(value.issued, out, 16)
-    write_unsigned(value.pending_issuance, out, 16)
-    write_bounded(value.policies, out, 0, 4294967295)
-    write_unsigned(value.asset_type, out, 8)
-    write_bounded(value.trailing_digits, out, 0, 18)
-
-
-class Balance(Record, frozen=True):
-    """What an account holds of an asset, in one of its balances."""
-
-    balance_id: BalanceID
-    """Its name."""
-    account_id: AccountID
-    """Whose it is."""
-    asset: str
-    """The asset's code."""
-    amount: Amount
-    """What may be spent."""
-    locked: Amount
-    """What is held for a pending request."""
-
-
-def read_Balance(data: Any, at: int) -> tuple[Balance, int]:
-    f_balance_id = data[at : at + 32]
-    at += 32
-    f_account_id = data[at : at + 32]
-    at += 32
-    f_asset, at = read_string(data, at, 16)
-    f_amount = from_bytes(data[at : at + 16])
-    at += 16
-    f_locked = from_bytes(data[at : at + 16])
-    at += 16
-    return Balance(f_balance_id, f_account_id, f_asset, f_amount, f_locked), at
-
-
-def write_Balance(value: Balance, out: bytearray) -> None:
-    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.balance_id
-    if type(value.account_id) is not bytes or len(value.account_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.account_id
-    write_string(value.asset, out, 16)
-    write_unsigned(value.amount, out, 16)
-    write_unsigned(value.locked, out, 16)
-
-
-class Reference(Record, frozen=True):
-    """A reference in use, so that it is never used again."""
-
-    account_id: AccountID
-    """The sender."""
-    reference: str
-    """Unique per sender."""
-    first: TransactionReference
-    """The transaction that used it."""
-
-
-def read_Reference(data: Any, at: int) -> tuple[Reference, int]:
-    f_account_id = data[at : at + 32]
-    at += 32
-    length = data[at]
-    if length & 0x81:
-        f_reference, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_reference = data[at + 1 : end].decode()
-        at = end
-    f_first, at = read_TransactionReference(data, at)
-    return Reference(f_account_id, f_reference, f_first), at
-
-
-def write_Reference(value: Reference, out: bytearray) -> None:
-    if type(value.account_id) is not bytes or len(value.account_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.account_id
-    write_string(value.reference, out, 64)
-    write_TransactionReference(value.first, out)
-
-
-class CreateAssetRequest(Record, frozen=True):
-    """A request for a new asset."""
-
-    asset: CreateAsset
-    """As it was asked for."""
-
-
-def read_CreateAssetRequest(data: Any, at: int) -> tuple[CreateAssetRequest, int]:
-    f_asset, at = read_CreateAsset(data, at)
-    return CreateAssetRequest(f_asset), at
-
-
-def write_CreateAssetRequest(value: CreateAssetRequest, out: bytearray) -> None:
-    write_CreateAsset(value.asset, out)
-
-
-class IssuanceRequest(Record, frozen=True):
-    """A request to issue."""
-
-    asset: str
-    """The asset's code."""
-    amount: Amount
-    """How much."""
-    receiver: BalanceID
-    """The balance to credit."""
-    creator_details: bytes
-    """Free JSON, opaque to the ledger."""
-
-
-def read_IssuanceRequest(data: Any, at: int) -> tuple[IssuanceRequest, int]:
-    f_asset, at = read_string(data, at, 16)
-    f_amount = from_bytes(data[at : at + 16])
-    at += 16
-    f_receiver = data[at : at + 32]
-    at += 32
-    length = data[at]
-    if length & 0x81:
-        f_creator_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_creator_details = data[at + 1 : end]
-        at = end
-    return IssuanceRequest(f_asset, f_amount, f_receiver, f_creator_details), at
-
-
-def write_IssuanceRequest(value: IssuanceRequest, out: bytearray) -> None:
-    write_string(value.asset, out, 16)
-    write_unsigned(value.amount, out, 16)
-    if type(value.receiver) is not bytes or len(value.receiver) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.receiver
-    write_bytes(value.creator_details, out, 2048)
-
-
-class ReviewableRequest(Record, frozen=True):
-    """Something that waits for its tasks to be done."""
-
-    request_id: U64
-    """Its number in the network, from 1."""
-    body_hash: Hash
-    """SHA-256 of the body's bytes: a reviewer names what he saw."""
-    requestor: AccountID
-    """Who asked."""
-    reviewer: AccountID
-    """Who decides."""
-    reject_reason: str
-    """Empty while it is pending."""
-    reference: None | str
-    """The unique reference it holds, if its kind has one."""
-    created_at_ms: U64
-    """Close time of the ledger that took it."""
-    all_tasks: int
-    """All tasks it ever had."""
-    pending_tasks: int
-    """Those left."""
-    body: CreateAssetRequest | IssuanceRequest
-    """What is asked for."""
-
-
-def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
-    f_request_id = from_bytes(data[at : at + 8])
-    at += 8
-    f_body_hash = data[at : at + 32]
-    at += 32
-    f_requestor = data[at : at + 32]
-    at += 32
-    f_reviewer = data[at : at + 32]
-    at += 32
-    length = data[at]
-    if length & 0x81:
-        f_reject_reason, at = read_string(data, at, 256)
-    else:
-        end = at + 1 + (length >> 1)
-        f_reject_reason = data[at + 1 : end].decode()
-        at = end
-    f_reference: None | str = None
-    branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
-    at += 1
-    if branch:
-        length = data[at]
-        if length & 0x81:
-            f_reference, at = read_string(data, at, 64)
-        else:
-            end = at + 1 + (length >> 1)
-            f_reference = data[at + 1 : end].decode()
-            at = end
-    f_created_at_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
-    f_pending_tasks, at = read_bounded(data, at, 0, 4294967295)
-    branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
-    f_body, at = READERS_2[branch >> 1](data, at + 1)
-    return ReviewableRequest(f_request_id, f_body_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_body), at
-
-
-def write_ReviewableRequest(value: ReviewableRequest, out: bytearray) -> None:
-    write_unsigned(value.request_id, out, 8)
-    if type(value.body_hash) is not bytes or len(value.body_hash) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.body_hash
-    if type(value.requestor) is not bytes or len(value.requestor) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.requestor
-    if type(value.reviewer) is not bytes or len(value.reviewer) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.reviewer
-    write_string(value.reject_reason, out, 256)
-    if value.reference is None:
-        out.append(0)
-    else:
-        out.append(2)
-        write_string(value.reference, out, 64)
-    write_unsigned(value.created_at_ms, out, 8)
-    write_bounded(value.all_tasks, out, 0, 4294967295)
-    write_bounded(value.pending_tasks, out, 0, 4294967295)
-    try:
-        branch, write = WRITERS_3[type(value.body)]
-    except KeyError:
-        raise get_branch_error(value.body) from None
-    out.append(branch)
-    write(value.body, out)
-
-
-class RequestReference(Record, frozen=True):
-    """What a pending request reserves: an asset code or a sender's reference."""
-
-    requestor: None | AccountID
-    """The sender; absent for an asset code, which is reserved for all."""
-    reference: str
-    """The reference, or the asset code."""
-    request_id: U64
-    """The request that reserves it."""
-    first: TransactionReference
-    """The transaction that made the request."""
-
-
-def read_RequestReference(data: Any, at: int) -> tuple[RequestReference, int]:
-    f_requestor: None | AccountID = None
-    branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
-    at += 1
-    if branch:
-        f_requestor = data[at : at + 32]
-        at += 32
-    length = data[at]
-    if length & 0x81:
-        f_reference, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_reference = data[at + 1 : end].decode()
-        at = end
-    f_request_id = from_bytes(data[at : at + 8])
-    at += 8
-    f_first, at = read_TransactionReference(data, at)
-    return RequestReference(f_requestor, f_reference, f_request_id, f_first), at
-
-
-def write_RequestReference(value: RequestReference, out: bytearray) -> None:
-    if value.requestor is None:
-        out.append(0)
-    else:
-        out.append(2)
-        if type(value.requestor) is not bytes or len(value.requestor) != 32:
-            raise Unencodable("expected 32 bytes")
-        out += value.requestor
-    write_string(value.reference, out, 64)
-    write_unsigned(value.request_id, out, 8)
-    write_TransactionReference(value.first, out)
-
-
-class LedgerEntry(Record, frozen=True):
-    """Everything the network agrees on is such an entry. Its bytes are what the state root commits
-    to.
-    """
-
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | Balance | Reference | ReviewableRequest | RequestReference
-    """The entry."""
-
-
-def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
-    branch = data[at]
-    if branch & 1 or branch > 26:
-        read_bounded(data, at, 0, 13)  # raises
-    f_data, at = READERS_4[branch >> 1](data, at + 1)
-    return LedgerEntry(f_data), at
-
-
-def write_LedgerEntry(value: LedgerEntry, out: bytearray) -> None:
-    try:
-        branch, write = WRITERS_5[type(value.data)]
-    except KeyError:
-        raise get_branch_error(value.data) from None
-    out.append(branch)
-    write(value.data, out)
-
-
-class NetworkSettingsKey(Record, frozen=True):
-    """The one NetworkSettings."""
-
-
-
-def read_NetworkSettingsKey(data: Any, at: int) -> tuple[NetworkSettingsKey, int]:
-    return NetworkSettingsKey(), at
-
-
-def write_NetworkSettingsKey(value: NetworkSettingsKey, out: bytearray) -> None:
-    del value, out
-
-
-class CountersKey(Record, frozen=True):
-    """The one Counters."""
-
-
-
-def read_CountersKey(data: Any, at: int) -> tuple[CountersKey, int]:
-    return CountersKey(), at
-
-
-def write_CountersKey(value: CountersKey, out: bytearray) -> None:
-    del value, out
-
-
-class BaseAssetsKey(Record, frozen=True):
-    """The one BaseAssets."""
-
-
-
-def read_BaseAssetsKey(data: Any, at: int) -> tuple[BaseAssetsKey, int]:
-    return BaseAssetsKey(), at
-
-
-def write_BaseAssetsKey(value: BaseAssetsKey, out: bytearray) -> None:
-    del value, out
-
-
-class ValidatorsKey(Record, frozen=True):
-    """The one Validators."""
-
-
-
-def read_ValidatorsKey(data: Any, at: int) -> tuple[ValidatorsKey, int]:
-    return ValidatorsKey(), at
-
-
-def write_ValidatorsKey(value: ValidatorsKey, out: bytearray) -> None:
-    del value, out
-
-
-class AccountRoleKey(Record, frozen=True):
-    """An AccountRole."""
-
-    role_id: U64
-    """Its id."""
-
-
-def read_AccountRoleKey(data: Any, at: int) -> tuple[AccountRoleKey, int]:
-    f_role_id = from_bytes(data[at : at + 8])
-    at += 8
-    return AccountRoleKey(f_role_id), at
-
-
-def write_AccountRoleKey(value: AccountRoleKey, out: bytearray) -> None:
-    write_unsigned(value.role_id, out, 8)
-
-
-class SignerRoleKey(Record, frozen=True):
-    """A SignerRole."""
-
-    role_id: U64
-    """Its id."""
-
-
-def read_SignerRoleKey(data: Any, at: int) -> tuple[SignerRoleKey, int]:
-    f_role_id = from_bytes(data[at : at + 8])
-    at += 8
-    return SignerRoleKey(f_role_id), at
-
-
-def write_SignerRoleKey(value: SignerRoleKey, out: bytearray) -> None:
-    write_unsigned(value.role_id, out, 8)
-
-
-class AccountKey(Record, frozen=True):
-    """An Account."""
-
-    account_id: AccountID
-    """Its id."""
-
-
-def read_AccountKey(data: Any, at: int) -> tuple[AccountKey, int]:
-    f_account_id = data[at : at + 32]
-    at += 32
-    return AccountKey(f_account_id), at
-
-
-def write_AccountKey(value: AccountKey, out: bytearray) -> None:
-    if type(value.account_id) is not bytes or len(value.account_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.account_id
-
-
-class SignerKey(Record, frozen=True):
-    """A Signer."""
-
-    account_id: AccountID
-    """The account."""
-    public_key: PublicKey
-    """The signer's key."""
-
-
-def read_SignerKey(data: Any, at: int) -> tuple[SignerKey, int]:
-    f_account_id = data[at : at + 32]
-    at += 32
-    f_public_key = data[at : at + 32]
-    at += 32
-    return SignerKey(f_account_id, f_public_key), at
-
-
-def write_SignerKey(value: SignerKey, out: bytearray) -> None:
-    if type(value.account_id) is not bytes or len(value.account_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.account_id
-    if type(value.public_key) is not bytes or len(value.public_key) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.public_key
-
-
-class KeyValueKey(Record, frozen=True):
-    """A KeyValue."""
-
-    key: str
-    """The key."""
-
-
-def read_KeyValueKey(data: Any, at: int) -> tuple[KeyValueKey, int]:
-    length = data[at]
-    if length & 0x81:
-        f_key, at = read_string(data, at, 256)
-    else:
-        end = at + 1 + (length >> 1)
-        f_key = data[at + 1 : end].decode()
-        at = end
-    return KeyValueKey(f_key), at
-
-
-def write_KeyValueKey(value: KeyValueKey, out: bytearray) -> None:
-    write_string(value.key, out, 256)
-
-
-class AssetKey(Record, frozen=True):
-    """An Asset."""
-
-    code: str
-    """Its code."""
-
-
-def read_AssetKey(data: Any, at: int) -> tuple[AssetKey, int]:
-    f_code, at = read_string(data, at, 16)
-    return AssetKey(f_code), at
-
-
-def write_AssetKey(value: AssetKey, out: bytearray) -> None:
-    write_string(value.code, out, 16)
-
-
-class BalanceKey(Record, frozen=True):
-    """A Balance."""
-
-    balance_id: BalanceID
-    """Its id."""
-
-
-def read_BalanceKey(data: Any, at: int) -> tuple[BalanceKey, int]:
-    f_balance_id = data[at : at + 32]
-    at += 32
-    return BalanceKey(f_balance_id), at
-
-
-def write_BalanceKey(value: BalanceKey, out: bytearray) -> None:
-    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.balance_id
-
-
-class ReferenceKey(Record, frozen=True):
-    """A Reference."""
-
-    account_id: AccountID
-    """The sender."""
-    reference: str
-    """The reference."""
-
-
-def read_ReferenceKey(data: Any, at: int) -> tuple[ReferenceKey, int]:
-    f_account_id = data[at : at + 32]
-    at += 32
-    length = data[at]
-    if length & 0x81:
-        f_reference, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_reference = data[at + 1 : end].decode()
-        at = end
-    return ReferenceKey(f_account_id, f_reference), at
-
-
-def write_ReferenceKey(value: ReferenceKey, out: bytearray) -> None:
-    if type(value.account_id) is not bytes or len(value.account_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.account_id
-    write_string(value.reference, out, 64)
-
-
-class ReviewableRequestKey(Record, frozen=True):
-    """A ReviewableRequest."""
-
-    request_id: U64
-    """Its id."""
-
-
-def read_ReviewableRequestKey(data: Any, at: int) -> tuple[ReviewableRequestKey, int]:
-    f_request_id = from_bytes(data[at : at + 8])
-    at += 8
-    return ReviewableRequestKey(f_request_id), at
-
-
-def write_ReviewableRequestKey(value: ReviewableRequestKey, out: bytearray) -> None:
-    write_unsigned(value.request_id, out, 8)
-
-
-class RequestReferenceKey(Record, frozen=True):
-    """A RequestReference."""
-
-    requestor: None | AccountID
-    """The sender; absent for an asset code."""
-    reference: str
-    """The reference, or the asset code."""
-
-
-def read_RequestReferenceKey(data: Any, at: int) -> tuple[RequestReferenceKey, int]:
-    f_requestor: None | AccountID = None
-    branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
-    at += 1
-    if branch:
-        f_requestor = data[at : at + 32]
-        at += 32
-    length = data[at]
-    if length & 0x81:
-        f_reference, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_reference = data[at + 1 : end].decode()
-        at = end
-    return RequestReferenceKey(f_requestor, f_reference), at
-
-
-def write_RequestReferenceKey(value: RequestReferenceKey, out: bytearray) -> None:
-    if value.requestor is None:
-        out.append(0)
-    else:
-        out.append(2)
-        if type(value.requestor) is not bytes or len(value.requestor) != 32:
-            raise Unencodable("expected 32 bytes")
-        out += value.requestor
-    write_string(value.reference, out, 64)
-
-
-class LedgerKey(Record, frozen=True):
-    """Names an entry. Its bytes are the entry's name in every store and, hashed, in the state
-    trie. Branches stand in the order of LedgerEntry's.
-    """
-
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | BalanceKey | ReferenceKey | ReviewableRequestKey | RequestReferenceKey
-    """The key."""
-
-
-def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
-    branch = data[at]
-    if branch & 1 or branch > 26:
-        read_bounded(data, at, 0, 13)  # raises
-    f_data, at = READERS_6[branch >> 1](data, at + 1)
-    return LedgerKey(f_data), at
-
-
-def write_LedgerKey(value: LedgerKey, out: bytearray) -> None:
-    try:
-        branch, write = WRITERS_7[type(value.data)]
-    except KeyError:
-        raise get_branch_error(value.data) from None
-    out.append(branch)
-    write(value.data, out)
 
 
 class LedgerHeader(Record, frozen=True):
@@ -1053,6 +134,8 @@ class LedgerHeader(Record, frozen=True):
     """Root of the state trie after this ledger."""
     hash_window_root: Hash
     """Commits to the transaction hashes that are refused as duplicates."""
+    reference_window_root: Hash
+    """Commits to the references that are refused as duplicates."""
     quorum_set_hash: Hash
     """SHA-256 of the QuorumSet in force for the next ledger."""
 
@@ -1078,9 +161,11 @@ def read_LedgerHeader(data: Any, at: int) -> tuple[LedgerHeader, int]:
     at += 32
     f_hash_window_root = data[at : at + 32]
     at += 32
+    f_reference_window_root = data[at : at + 32]
+    at += 32
     f_quorum_set_hash = data[at : at + 32]
     at += 32
-    return LedgerHeader(f_network_id, f_sequence, f_previous_header_hash, f_close_time_ms, f_ledger_version, f_set_hash, f_transaction_count, f_receipts_root, f_body_hash, f_state_root, f_hash_window_root, f_quorum_set_hash), at
+    return LedgerHeader(f_network_id, f_sequence, f_previous_header_hash, f_close_time_ms, f_ledger_version, f_set_hash, f_transaction_count, f_receipts_root, f_body_hash, f_state_root, f_hash_window_root, f_reference_window_root, f_quorum_set_hash), at
 
 
 def write_LedgerHeader(value: LedgerHeader, out: bytearray) -> None:
@@ -1109,6 +194,9 @@ def write_LedgerHeader(value: LedgerHeader, out: bytearray) -> None:
     if type(value.hash_window_root) is not bytes or len(value.hash_window_root) != 32:
         raise Unencodable("expected 32 bytes")
     out += value.hash_window_root
+    if type(value.reference_window_root) is not bytes or len(value.reference_window_root) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.reference_window_root
     if type(value.quorum_set_hash) is not bytes or len(value.quorum_set_hash) != 32:
         raise Unencodable("expected 32 bytes")
     out += value.quorum_set_hash
@@ -1165,6 +253,58 @@ def write_Certificate(value: Certificate, out: bytearray) -> None:
         for f_signatures_item in value.signatures:
             write_HeaderSignature(f_signatures_item, out)
         out.append(0)
+
+
+class LedgerEntry(Record, frozen=True):
+    """Everything the network agrees on is such an entry. Its bytes are what the state root commits
+    to.
+    """
+
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation
+    """The entry."""
+
+
+def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
+    branch = data[at]
+    if branch & 1 or branch > 26:
+        read_bounded(data, at, 0, 13)  # raises
+    f_data, at = READERS_0[branch >> 1](data, at + 1)
+    return LedgerEntry(f_data), at
+
+
+def write_LedgerEntry(value: LedgerEntry, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_1[type(value.data)]
+    except KeyError:
+        raise get_branch_error(value.data) from None
+    out += branch
+    write(value.data, out)
+
+
+class LedgerKey(Record, frozen=True):
+    """Names an entry. Its bytes are the entry's name in every store and, hashed, in the state
+    trie. Branches stand in the order of LedgerEntry's.
+    """
+
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey
+    """The key."""
+
+
+def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
+    branch = data[at]
+    if branch & 1 or branch > 26:
+        read_bounded(data, at, 0, 13)  # raises
+    f_data, at = READERS_2[branch >> 1](data, at + 1)
+    return LedgerKey(f_data), at
+
+
+def write_LedgerKey(value: LedgerKey, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_3[type(value.data)]
+    except KeyError:
+        raise get_branch_error(value.data) from None
+    out += branch
+    write(value.data, out)
 
 
 class EntryChange(Record, frozen=True):
@@ -1525,29 +665,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
-    read_U32Value,
-    read_U64Value,
-    read_StringValue,
-)
-
-WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    U32Value: (0, write_U32Value),
-    U64Value: (2, write_U64Value),
-    StringValue: (4, write_StringValue),
-}
-
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest, int]], ...] = (
-    read_CreateAssetRequest,
-    read_IssuanceRequest,
-)
-
-WRITERS_3: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    CreateAssetRequest: (0, write_CreateAssetRequest),
-    IssuanceRequest: (2, write_IssuanceRequest),
-}
-
-READERS_4: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | Balance | Reference | ReviewableRequest | RequestReference, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -1558,30 +676,30 @@ READERS_4: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_Signer,
     read_KeyValue,
     read_Asset,
+    read_AssetSupply,
     read_Balance,
-    read_Reference,
     read_ReviewableRequest,
-    read_RequestReference,
+    read_AssetReservation,
 )
 
-WRITERS_5: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    NetworkSettings: (0, write_NetworkSettings),
-    Counters: (2, write_Counters),
-    BaseAssets: (4, write_BaseAssets),
-    Validators: (6, write_Validators),
-    AccountRole: (8, write_AccountRole),
-    SignerRole: (10, write_SignerRole),
-    Account: (12, write_Account),
-    Signer: (14, write_Signer),
-    KeyValue: (16, write_KeyValue),
-    Asset: (18, write_Asset),
-    Balance: (20, write_Balance),
-    Reference: (22, write_Reference),
-    ReviewableRequest: (24, write_ReviewableRequest),
-    RequestReference: (26, write_RequestReference),
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    NetworkSettings: (b'\x00', write_NetworkSettings),
+    Counters: (b'\x02', write_Counters),
+    BaseAssets: (b'\x04', write_BaseAssets),
+    Validators: (b'\x06', write_Validators),
+    AccountRole: (b'\x08', write_AccountRole),
+    SignerRole: (b'\n', write_SignerRole),
+    Account: (b'\x0c', write_Account),
+    Signer: (b'\x0e', write_Signer),
+    KeyValue: (b'\x10', write_KeyValue),
+    Asset: (b'\x12', write_Asset),
+    AssetSupply: (b'\x14', write_AssetSupply),
+    Balance: (b'\x16', write_Balance),
+    ReviewableRequest: (b'\x18', write_ReviewableRequest),
+    AssetReservation: (b'\x1a', write_AssetReservation),
 }
 
-READERS_6: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | BalanceKey | ReferenceKey | ReviewableRequestKey | RequestReferenceKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -1592,65 +710,35 @@ READERS_6: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_SignerKey,
     read_KeyValueKey,
     read_AssetKey,
+    read_AssetSupplyKey,
     read_BalanceKey,
-    read_ReferenceKey,
     read_ReviewableRequestKey,
-    read_RequestReferenceKey,
+    read_AssetReservationKey,
 )
 
-WRITERS_7: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    NetworkSettingsKey: (0, write_NetworkSettingsKey),
-    CountersKey: (2, write_CountersKey),
-    BaseAssetsKey: (4, write_BaseAssetsKey),
-    ValidatorsKey: (6, write_ValidatorsKey),
-    AccountRoleKey: (8, write_AccountRoleKey),
-    SignerRoleKey: (10, write_SignerRoleKey),
-    AccountKey: (12, write_AccountKey),
-    SignerKey: (14, write_SignerKey),
-    KeyValueKey: (16, write_KeyValueKey),
-    AssetKey: (18, write_AssetKey),
-    BalanceKey: (20, write_BalanceKey),
-    ReferenceKey: (22, write_ReferenceKey),
-    ReviewableRequestKey: (24, write_ReviewableRequestKey),
-    RequestReferenceKey: (26, write_RequestReferenceKey),
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    NetworkSettingsKey: (b'\x00', write_NetworkSettingsKey),
+    CountersKey: (b'\x02', write_CountersKey),
+    BaseAssetsKey: (b'\x04', write_BaseAssetsKey),
+    ValidatorsKey: (b'\x06', write_ValidatorsKey),
+    AccountRoleKey: (b'\x08', write_AccountRoleKey),
+    SignerRoleKey: (b'\n', write_SignerRoleKey),
+    AccountKey: (b'\x0c', write_AccountKey),
+    SignerKey: (b'\x0e', write_SignerKey),
+    KeyValueKey: (b'\x10', write_KeyValueKey),
+    AssetKey: (b'\x12', write_AssetKey),
+    AssetSupplyKey: (b'\x14', write_AssetSupplyKey),
+    BalanceKey: (b'\x16', write_BalanceKey),
+    ReviewableRequestKey: (b'\x18', write_ReviewableRequestKey),
+    AssetReservationKey: (b'\x1a', write_AssetReservationKey),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
-    NetworkSettings: read_NetworkSettings,
-    Counters: read_Counters,
-    BaseAssets: read_BaseAssets,
-    Validators: read_Validators,
-    AccountRole: read_AccountRole,
-    SignerRole: read_SignerRole,
-    Account: read_Account,
-    Signer: read_Signer,
-    KeyValue: read_KeyValue,
-    Asset: read_Asset,
-    Balance: read_Balance,
-    Reference: read_Reference,
-    CreateAssetRequest: read_CreateAssetRequest,
-    IssuanceRequest: read_IssuanceRequest,
-    ReviewableRequest: read_ReviewableRequest,
-    RequestReference: read_RequestReference,
-    LedgerEntry: read_LedgerEntry,
-    NetworkSettingsKey: read_NetworkSettingsKey,
-    CountersKey: read_CountersKey,
-    BaseAssetsKey: read_BaseAssetsKey,
-    ValidatorsKey: read_ValidatorsKey,
-    AccountRoleKey: read_AccountRoleKey,
-    SignerRoleKey: read_SignerRoleKey,
-    AccountKey: read_AccountKey,
-    SignerKey: read_SignerKey,
-    KeyValueKey: read_KeyValueKey,
-    AssetKey: read_AssetKey,
-    BalanceKey: read_BalanceKey,
-    ReferenceKey: read_ReferenceKey,
-    ReviewableRequestKey: read_ReviewableRequestKey,
-    RequestReferenceKey: read_RequestReferenceKey,
-    LedgerKey: read_LedgerKey,
     LedgerHeader: read_LedgerHeader,
     HeaderSignature: read_HeaderSignature,
     Certificate: read_Certificate,
+    LedgerEntry: read_LedgerEntry,
+    LedgerKey: read_LedgerKey,
     EntryChange: read_EntryChange,
     EffectKind: read_EffectKind,
     BalanceMovement: read_BalanceMovement,
@@ -1663,41 +751,11 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
-    NetworkSettings: write_NetworkSettings,
-    Counters: write_Counters,
-    BaseAssets: write_BaseAssets,
-    Validators: write_Validators,
-    AccountRole: write_AccountRole,
-    SignerRole: write_SignerRole,
-    Account: write_Account,
-    Signer: write_Signer,
-    KeyValue: write_KeyValue,
-    Asset: write_Asset,
-    Balance: write_Balance,
-    Reference: write_Reference,
-    CreateAssetRequest: write_CreateAssetRequest,
-    IssuanceRequest: write_IssuanceRequest,
-    ReviewableRequest: write_ReviewableRequest,
-    RequestReference: write_RequestReference,
-    LedgerEntry: write_LedgerEntry,
-    NetworkSettingsKey: write_NetworkSettingsKey,
-    CountersKey: write_CountersKey,
-    BaseAssetsKey: write_BaseAssetsKey,
-    ValidatorsKey: write_ValidatorsKey,
-    AccountRoleKey: write_AccountRoleKey,
-    SignerRoleKey: write_SignerRoleKey,
-    AccountKey: write_AccountKey,
-    SignerKey: write_SignerKey,
-    KeyValueKey: write_KeyValueKey,
-    AssetKey: write_AssetKey,
-    BalanceKey: write_BalanceKey,
-    ReferenceKey: write_ReferenceKey,
-    ReviewableRequestKey: write_ReviewableRequestKey,
-    RequestReferenceKey: write_RequestReferenceKey,
-    LedgerKey: write_LedgerKey,
     LedgerHeader: write_LedgerHeader,
     HeaderSignature: write_HeaderSignature,
     Certificate: write_Certificate,
+    LedgerEntry: write_LedgerEntry,
+    LedgerKey: write_LedgerKey,
     EntryChange: write_EntryChange,
     EffectKind: write_EffectKind,
     BalanceMovement: write_BalanceMovement,

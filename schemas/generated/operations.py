@@ -15,9 +15,12 @@ from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
 from schemas.generated.common import PublicKey as PublicKey
+from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
 
 
@@ -144,8 +147,8 @@ class CreateIssuanceRequest(Record, frozen=True):
     """The balance to credit."""
     creator_details: bytes
     """Free JSON, opaque to the ledger."""
-    reference: str
-    """Unique among all references of the source; never empty."""
+    reference: Reference
+    """Makes sure that the same issuance is made once."""
     all_tasks: None | int
     """The tasks of the request; absent: those of the key-value issuance_tasks."""
 
@@ -163,13 +166,7 @@ def read_CreateIssuanceRequest(data: Any, at: int) -> tuple[CreateIssuanceReques
         end = at + 1 + (length >> 1)
         f_creator_details = data[at + 1 : end]
         at = end
-    length = data[at]
-    if length & 0x81:
-        f_reference, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_reference = data[at + 1 : end].decode()
-        at = end
+    f_reference, at = read_Reference(data, at)
     f_all_tasks: None | int = None
     branch = data[at]
     if branch & 1 or branch > 2:
@@ -187,7 +184,7 @@ def write_CreateIssuanceRequest(value: CreateIssuanceRequest, out: bytearray) ->
         raise Unencodable("expected 32 bytes")
     out += value.receiver
     write_bytes(value.creator_details, out, 2048)
-    write_string(value.reference, out, 64)
+    write_Reference(value.reference, out)
     if value.all_tasks is None:
         out.append(0)
     else:
@@ -203,7 +200,7 @@ class CreateIssuanceRequestCode(Enum):
     INVALID_AMOUNT = 1
     """The amount must be more than 0."""
     INVALID_REFERENCE = 2
-    """A reference is needed, so that the same issuance is never made twice."""
+    """The reference's text is empty. Give one, so that the same issuance is never made twice."""
     INVALID_CREATOR_DETAILS = 3
     """The details are not JSON. Give a JSON value or leave them empty."""
     SYSTEM_TASKS_NOT_ALLOWED = 4
@@ -212,19 +209,29 @@ class CreateIssuanceRequestCode(Enum):
     """The asset does not exist."""
     NOT_AUTHORIZED = 6
     """Only the asset's owner may issue it."""
-    REFERENCE_DUPLICATION = 7
-    """The source used this reference before; the result names the transaction that did."""
-    NO_COUNTERPARTY = 8
+    REFERENCE_OUT_OF_WINDOW = 7
+    """The day of the reference is outside the network's window (see /v3/info). Use today's day for
+    something new; look up whether the old one took effect.
+    """
+    REFERENCE_DUPLICATION = 8
+    """The source used this reference before; the detail names the ledger that closed the first
+    use.
+    """
+    REFERENCE_QUOTA_EXCEEDED = 9
+    """The source has used the most references of this day that an account may use. Use another day
+    of the window.
+    """
+    NO_COUNTERPARTY = 10
     """The receiving balance does not exist."""
-    COUNTERPARTY_NOT_ALLOWED = 9
+    COUNTERPARTY_NOT_ALLOWED = 11
     """The role of the balance's account does not allow it to receive issuances."""
-    ASSET_MISMATCHED = 10
+    ASSET_MISMATCHED = 12
     """The receiving balance is of another asset."""
-    ISSUANCE_TASKS_NOT_FOUND = 11
+    ISSUANCE_TASKS_NOT_FOUND = 13
     """No tasks are given and neither issuance_tasks:<asset> nor issuance_tasks:* is set."""
-    EXCEEDS_MAX_ISSUANCE_AMOUNT = 12
+    EXCEEDS_MAX_ISSUANCE_AMOUNT = 14
     """More would be issued than the asset allows for ever."""
-    RECEIVER_FULL_LINE = 13
+    RECEIVER_FULL_LINE = 15
     """The balance would exceed 128 bits."""
 
 
@@ -233,8 +240,8 @@ ALL_CreateIssuanceRequestCode = tuple(CreateIssuanceRequestCode)
 
 def read_CreateIssuanceRequestCode(data: Any, at: int) -> tuple[CreateIssuanceRequestCode, int]:
     index = data[at]
-    if index & 1 or index > 26:
-        read_bounded(data, at, 0, 13)  # raises
+    if index & 1 or index > 30:
+        read_bounded(data, at, 0, 15)  # raises
     return ALL_CreateIssuanceRequestCode[index >> 1], at + 1
 
 
@@ -369,7 +376,7 @@ def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
         branch, write = WRITERS_1[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
-    out.append(branch)
+    out += branch
     write(value.action, out)
 
 
@@ -616,7 +623,7 @@ def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
         branch, write = WRITERS_3[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
-    out.append(branch)
+    out += branch
     write(value.value, out)
 
 
@@ -663,7 +670,7 @@ def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
         branch, write = WRITERS_5[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
-    out.append(branch)
+    out += branch
     write(value.action, out)
 
 
@@ -780,7 +787,7 @@ def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
         branch, write = WRITERS_7[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
-    out.append(branch)
+    out += branch
     write(value.action, out)
 
 
@@ -797,6 +804,8 @@ class ManageSignerCode(Enum):
     """The key is no signer of this account."""
     NO_SUCH_ROLE = 4
     """The signer role does not exist."""
+    TOO_MANY_SIGNERS = 5
+    """The account has 50 signers, the most there may be. Remove one first."""
 
 
 ALL_ManageSignerCode = tuple(ManageSignerCode)
@@ -804,8 +813,8 @@ ALL_ManageSignerCode = tuple(ManageSignerCode)
 
 def read_ManageSignerCode(data: Any, at: int) -> tuple[ManageSignerCode, int]:
     index = data[at]
-    if index & 1 or index > 8:
-        read_bounded(data, at, 0, 4)  # raises
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
     return ALL_ManageSignerCode[index >> 1], at + 1
 
 
@@ -921,12 +930,14 @@ class Payment(Record, frozen=True):
     """Who is paid."""
     amount: Amount
     """How much."""
-    fee_data: PaymentFeeData
-    """The fees accepted."""
+    fee_data: None | PaymentFeeData
+    """The most the payer accepts to be charged; absent: no fees."""
     subject: str
     """What for; free text."""
-    reference: str
-    """Empty, or unique among all references of the source."""
+    reference: None | Reference
+    """Makes sure that the same payment is made once; absent: it is made as often as it is sent in
+    new transactions.
+    """
 
 
 def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
@@ -938,7 +949,13 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     f_destination, at = READERS_8[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
-    f_fee_data, at = read_PaymentFeeData(data, at)
+    f_fee_data: None | PaymentFeeData = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_fee_data, at = read_PaymentFeeData(data, at)
     length = data[at]
     if length & 0x81:
         f_subject, at = read_string(data, at, 256)
@@ -946,13 +963,13 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
         end = at + 1 + (length >> 1)
         f_subject = data[at + 1 : end].decode()
         at = end
-    length = data[at]
-    if length & 0x81:
-        f_reference, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_reference = data[at + 1 : end].decode()
-        at = end
+    f_reference: None | Reference = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_reference, at = read_Reference(data, at)
     return Payment(f_source_balance, f_destination, f_amount, f_fee_data, f_subject, f_reference), at
 
 
@@ -964,12 +981,20 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         branch, write = WRITERS_9[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
-    out.append(branch)
+    out += branch
     write(value.destination, out)
     write_unsigned(value.amount, out, 16)
-    write_PaymentFeeData(value.fee_data, out)
+    if value.fee_data is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_PaymentFeeData(value.fee_data, out)
     write_string(value.subject, out, 256)
-    write_string(value.reference, out, 64)
+    if value.reference is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_Reference(value.reference, out)
 
 
 class PaymentCode(Enum):
@@ -977,25 +1002,37 @@ class PaymentCode(Enum):
 
     INVALID_AMOUNT = 0
     """The amount must be more than 0."""
-    SOURCE_BALANCE_NOT_FOUND = 1
+    INVALID_REFERENCE = 1
+    """The reference's text is empty. Give one, or no reference."""
+    SOURCE_BALANCE_NOT_FOUND = 2
     """The source has no such balance."""
-    REFERENCE_DUPLICATION = 2
-    """The source used this reference before; the result names the transaction that did."""
-    DESTINATION_ACCOUNT_NOT_FOUND = 3
+    REFERENCE_OUT_OF_WINDOW = 3
+    """The day of the reference is outside the network's window (see /v3/info). Use today's day for
+    something new; look up whether the old one took effect.
+    """
+    REFERENCE_DUPLICATION = 4
+    """The source used this reference before; the detail names the ledger that closed the first
+    use.
+    """
+    REFERENCE_QUOTA_EXCEEDED = 5
+    """The source has used the most references of this day that an account may use. Use another day
+    of the window.
+    """
+    DESTINATION_ACCOUNT_NOT_FOUND = 6
     """The destination is no account."""
-    DESTINATION_BALANCE_NOT_FOUND = 4
+    DESTINATION_BALANCE_NOT_FOUND = 7
     """The destination balance does not exist."""
-    SELF_PAYMENT = 5
+    SELF_PAYMENT = 8
     """Source and destination are the same balance."""
-    BALANCE_ASSETS_MISMATCHED = 6
+    BALANCE_ASSETS_MISMATCHED = 9
     """The two balances are of different assets."""
-    NOT_ALLOWED_BY_ASSET_POLICY = 7
+    NOT_ALLOWED_BY_ASSET_POLICY = 10
     """The asset is not transferable."""
-    COUNTERPARTY_NOT_ALLOWED = 8
+    COUNTERPARTY_NOT_ALLOWED = 11
     """The receiver's role does not allow it to be paid."""
-    UNDERFUNDED = 9
+    UNDERFUNDED = 12
     """The balance is lower than the amount."""
-    LINE_FULL = 10
+    LINE_FULL = 13
     """The receiving balance would exceed 128 bits."""
 
 
@@ -1004,8 +1041,8 @@ ALL_PaymentCode = tuple(PaymentCode)
 
 def read_PaymentCode(data: Any, at: int) -> tuple[PaymentCode, int]:
     index = data[at]
-    if index & 1 or index > 20:
-        read_bounded(data, at, 0, 10)  # raises
+    if index & 1 or index > 26:
+        read_bounded(data, at, 0, 13)  # raises
     return ALL_PaymentCode[index >> 1], at + 1
 
 
@@ -1026,10 +1063,10 @@ class PaymentResult(Record, frozen=True):
     """The asset."""
     source_sent: Amount
     """What the source was charged in all."""
-    source_fee: PaymentFee
-    """The sender's fee that was charged."""
-    destination_fee: PaymentFee
-    """The receiver's fee that was charged."""
+    source_fee: None | PaymentFee
+    """The sender's fee that was charged; absent: none."""
+    destination_fee: None | PaymentFee
+    """The receiver's fee that was charged; absent: none."""
 
 
 def read_PaymentResult(data: Any, at: int) -> tuple[PaymentResult, int]:
@@ -1040,8 +1077,20 @@ def read_PaymentResult(data: Any, at: int) -> tuple[PaymentResult, int]:
     f_asset, at = read_string(data, at, 16)
     f_source_sent = from_bytes(data[at : at + 16])
     at += 16
-    f_source_fee, at = read_PaymentFee(data, at)
-    f_destination_fee, at = read_PaymentFee(data, at)
+    f_source_fee: None | PaymentFee = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_source_fee, at = read_PaymentFee(data, at)
+    f_destination_fee: None | PaymentFee = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_destination_fee, at = read_PaymentFee(data, at)
     return PaymentResult(f_destination, f_destination_balance, f_asset, f_source_sent, f_source_fee, f_destination_fee), at
 
 
@@ -1054,16 +1103,24 @@ def write_PaymentResult(value: PaymentResult, out: bytearray) -> None:
     out += value.destination_balance
     write_string(value.asset, out, 16)
     write_unsigned(value.source_sent, out, 16)
-    write_PaymentFee(value.source_fee, out)
-    write_PaymentFee(value.destination_fee, out)
+    if value.source_fee is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_PaymentFee(value.source_fee, out)
+    if value.destination_fee is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_PaymentFee(value.destination_fee, out)
 
 
 READERS_0: tuple[Callable[[Any, int], tuple[CreateAsset, int]], ...] = (
     read_CreateAsset,
 )
 
-WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    CreateAsset: (0, write_CreateAsset),
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateAsset: (b'\x00', write_CreateAsset),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
@@ -1072,10 +1129,10 @@ READERS_2: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, i
     read_StringValue,
 )
 
-WRITERS_3: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    U32Value: (0, write_U32Value),
-    U64Value: (2, write_U64Value),
-    StringValue: (4, write_StringValue),
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    U32Value: (b'\x00', write_U32Value),
+    U64Value: (b'\x02', write_U64Value),
+    StringValue: (b'\x04', write_StringValue),
 }
 
 READERS_4: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
@@ -1083,9 +1140,9 @@ READERS_4: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]],
     read_RemoveKeyValue,
 )
 
-WRITERS_5: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    PutKeyValue: (0, write_PutKeyValue),
-    RemoveKeyValue: (2, write_RemoveKeyValue),
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    PutKeyValue: (b'\x00', write_PutKeyValue),
+    RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
 READERS_6: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
@@ -1094,10 +1151,10 @@ READERS_6: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | Remove
     read_RemoveSigner,
 )
 
-WRITERS_7: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    CreateSigner: (0, write_CreateSigner),
-    UpdateSigner: (2, write_UpdateSigner),
-    RemoveSigner: (4, write_RemoveSigner),
+WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateSigner: (b'\x00', write_CreateSigner),
+    UpdateSigner: (b'\x02', write_UpdateSigner),
+    RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
 READERS_8: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
@@ -1105,9 +1162,9 @@ READERS_8: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance,
     read_PaymentToBalance,
 )
 
-WRITERS_9: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    PaymentToAccount: (0, write_PaymentToAccount),
-    PaymentToBalance: (2, write_PaymentToBalance),
+WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    PaymentToAccount: (b'\x00', write_PaymentToAccount),
+    PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

@@ -347,7 +347,7 @@ def write_Message(value: Message, out: bytearray) -> None:
         branch, write = WRITERS_1[type(value.body)]
     except KeyError:
         raise get_branch_error(value.body) from None
-    out.append(branch)
+    out += branch
     write(value.body, out)
 
 
@@ -367,20 +367,20 @@ READERS_0: tuple[Callable[[Any, int], tuple[Statements | AdvertTransactions | De
     read_SetUnknown,
 )
 
-WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    Statements: (0, write_Statements),
-    AdvertTransactions: (2, write_AdvertTransactions),
-    DemandTransactions: (4, write_DemandTransactions),
-    Transactions: (6, write_Transactions),
-    SetRequest: (8, write_SetRequest),
-    TransactionSet: (10, write_TransactionSet),
-    SignedHeader: (12, write_SignedHeader),
-    CertificateRequest: (14, write_CertificateRequest),
-    CertificateReply: (16, write_CertificateReply),
-    LedgerRequest: (18, write_LedgerRequest),
-    LedgerReply: (20, write_LedgerReply),
-    StateRequest: (22, write_StateRequest),
-    SetUnknown: (24, write_SetUnknown),
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    Statements: (b'\x00', write_Statements),
+    AdvertTransactions: (b'\x02', write_AdvertTransactions),
+    DemandTransactions: (b'\x04', write_DemandTransactions),
+    Transactions: (b'\x06', write_Transactions),
+    SetRequest: (b'\x08', write_SetRequest),
+    TransactionSet: (b'\n', write_TransactionSet),
+    SignedHeader: (b'\x0c', write_SignedHeader),
+    CertificateRequest: (b'\x0e', write_CertificateRequest),
+    CertificateReply: (b'\x10', write_CertificateReply),
+    LedgerRequest: (b'\x12', write_LedgerRequest),
+    LedgerReply: (b'\x14', write_LedgerReply),
+    StateRequest: (b'\x16', write_StateRequest),
+    SetUnknown: (b'\x18', write_SetUnknown),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

@@ -13,9 +13,12 @@ from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import Permission as Permission
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_Permission as read_Permission
+from schemas.generated.common import write_Permission as write_Permission
 from schemas.generated.operations import CreateAccount as CreateAccount
 from schemas.generated.operations import CreateAccountCode as CreateAccountCode
 from schemas.generated.operations import CreateAccountResult as CreateAccountResult
@@ -118,7 +121,7 @@ def write_Operation(value: Operation, out: bytearray) -> None:
         branch, write = WRITERS_1[type(value.body)]
     except KeyError:
         raise get_branch_error(value.body) from None
-    out.append(branch)
+    out += branch
     write(value.body, out)
 
 
@@ -280,66 +283,110 @@ def write_OperationCode(value: OperationCode, out: bytearray) -> None:
     out.append(2 * value.value)
 
 
-class TransactionReference(Record, frozen=True):
-    """Where to find a closed transaction."""
+class FirstUse(Record, frozen=True):
+    """With REFERENCE_DUPLICATION: where the reference was used first."""
 
-    transaction_hash: Hash
-    """Its hash."""
     ledger_sequence: U64
-    """The ledger that closed it."""
+    """The ledger that closed the first use."""
 
 
-def read_TransactionReference(data: Any, at: int) -> tuple[TransactionReference, int]:
-    f_transaction_hash = data[at : at + 32]
-    at += 32
+def read_FirstUse(data: Any, at: int) -> tuple[FirstUse, int]:
     f_ledger_sequence = from_bytes(data[at : at + 8])
     at += 8
-    return TransactionReference(f_transaction_hash, f_ledger_sequence), at
+    return FirstUse(f_ledger_sequence), at
 
 
-def write_TransactionReference(value: TransactionReference, out: bytearray) -> None:
-    if type(value.transaction_hash) is not bytes or len(value.transaction_hash) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.transaction_hash
+def write_FirstUse(value: FirstUse, out: bytearray) -> None:
     write_unsigned(value.ledger_sequence, out, 8)
+
+
+class AccessRefused(Record, frozen=True):
+    """With NO_ROLE_PERMISSION and COUNTERPARTY_NOT_ALLOWED: what was not allowed to whom."""
+
+    account_id: AccountID
+    """The account whose role does not allow it."""
+    permission: Permission
+    """What its role would have to allow."""
+
+
+def read_AccessRefused(data: Any, at: int) -> tuple[AccessRefused, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_permission, at = read_Permission(data, at)
+    return AccessRefused(f_account_id, f_permission), at
+
+
+def write_AccessRefused(value: AccessRefused, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_Permission(value.permission, out)
+
+
+class RefusalDetail(Record, frozen=True):
+    """What a program needs to know of a refusal beside its code."""
+
+    data: FirstUse | AccessRefused
+    """The detail."""
+
+
+def read_RefusalDetail(data: Any, at: int) -> tuple[RefusalDetail, int]:
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_data, at = READERS_2[branch >> 1](data, at + 1)
+    return RefusalDetail(f_data), at
+
+
+def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_3[type(value.data)]
+    except KeyError:
+        raise get_branch_error(value.data) from None
+    out += branch
+    write(value.data, out)
 
 
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: CreateAccountResult | ManageSignerResult | ManageBalanceResult | ManageKeyValueResult | ManageAssetResult | CreateIssuanceRequestResult | PaymentResult | OperationCode | CreateAccountCode | ManageSignerCode | ManageBalanceCode | ManageKeyValueCode | ManageAssetCode | CreateIssuanceRequestCode | PaymentCode
-    """What came of it."""
-    first: None | TransactionReference
-    """With REFERENCE_DUPLICATION: the transaction that used the reference first."""
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode
+    """The operation's result, or the code of the refusal. Per operation the result stands before
+    its code.
+    """
+    detail: None | RefusalDetail
+    """What a program needs to know of a refusal beside its code; absent where the code says it
+    all, and with a success.
+    """
 
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
     if branch & 1 or branch > 28:
         read_bounded(data, at, 0, 14)  # raises
-    f_outcome, at = READERS_2[branch >> 1](data, at + 1)
-    f_first: None | TransactionReference = None
+    f_outcome, at = READERS_4[branch >> 1](data, at + 1)
+    f_detail: None | RefusalDetail = None
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
     at += 1
     if branch:
-        f_first, at = read_TransactionReference(data, at)
-    return OperationResult(f_outcome, f_first), at
+        f_detail, at = read_RefusalDetail(data, at)
+    return OperationResult(f_outcome, f_detail), at
 
 
 def write_OperationResult(value: OperationResult, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_3[type(value.outcome)]
+        branch, write = WRITERS_5[type(value.outcome)]
     except KeyError:
         raise get_branch_error(value.outcome) from None
-    out.append(branch)
+    out += branch
     write(value.outcome, out)
-    if value.first is None:
+    if value.detail is None:
         out.append(0)
     else:
         out.append(2)
-        write_TransactionReference(value.first, out)
+        write_RefusalDetail(value.detail, out)
 
 
 class TransactionCode(Enum):
@@ -410,50 +457,60 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_Payment,
 )
 
-WRITERS_1: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    CreateAccount: (0, write_CreateAccount),
-    ManageSigner: (2, write_ManageSigner),
-    ManageBalance: (4, write_ManageBalance),
-    ManageKeyValue: (6, write_ManageKeyValue),
-    ManageAsset: (8, write_ManageAsset),
-    CreateIssuanceRequest: (10, write_CreateIssuanceRequest),
-    Payment: (12, write_Payment),
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateAccount: (b'\x00', write_CreateAccount),
+    ManageSigner: (b'\x02', write_ManageSigner),
+    ManageBalance: (b'\x04', write_ManageBalance),
+    ManageKeyValue: (b'\x06', write_ManageKeyValue),
+    ManageAsset: (b'\x08', write_ManageAsset),
+    CreateIssuanceRequest: (b'\n', write_CreateIssuanceRequest),
+    Payment: (b'\x0c', write_Payment),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAccountResult | ManageSignerResult | ManageBalanceResult | ManageKeyValueResult | ManageAssetResult | CreateIssuanceRequestResult | PaymentResult | OperationCode | CreateAccountCode | ManageSignerCode | ManageBalanceCode | ManageKeyValueCode | ManageAssetCode | CreateIssuanceRequestCode | PaymentCode, int]], ...] = (
-    read_CreateAccountResult,
-    read_ManageSignerResult,
-    read_ManageBalanceResult,
-    read_ManageKeyValueResult,
-    read_ManageAssetResult,
-    read_CreateIssuanceRequestResult,
-    read_PaymentResult,
+READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused, int]], ...] = (
+    read_FirstUse,
+    read_AccessRefused,
+)
+
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    FirstUse: (b'\x00', write_FirstUse),
+    AccessRefused: (b'\x02', write_AccessRefused),
+}
+
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode, int]], ...] = (
     read_OperationCode,
+    read_CreateAccountResult,
     read_CreateAccountCode,
+    read_ManageSignerResult,
     read_ManageSignerCode,
+    read_ManageBalanceResult,
     read_ManageBalanceCode,
+    read_ManageKeyValueResult,
     read_ManageKeyValueCode,
+    read_ManageAssetResult,
     read_ManageAssetCode,
+    read_CreateIssuanceRequestResult,
     read_CreateIssuanceRequestCode,
+    read_PaymentResult,
     read_PaymentCode,
 )
 
-WRITERS_3: dict[type, tuple[int, Callable[[Any, bytearray], None]]] = {
-    CreateAccountResult: (0, write_CreateAccountResult),
-    ManageSignerResult: (2, write_ManageSignerResult),
-    ManageBalanceResult: (4, write_ManageBalanceResult),
-    ManageKeyValueResult: (6, write_ManageKeyValueResult),
-    ManageAssetResult: (8, write_ManageAssetResult),
-    CreateIssuanceRequestResult: (10, write_CreateIssuanceRequestResult),
-    PaymentResult: (12, write_PaymentResult),
-    OperationCode: (14, write_OperationCode),
-    CreateAccountCode: (16, write_CreateAccountCode),
-    ManageSignerCode: (18, write_ManageSignerCode),
-    ManageBalanceCode: (20, write_ManageBalanceCode),
-    ManageKeyValueCode: (22, write_ManageKeyValueCode),
-    ManageAssetCode: (24, write_ManageAssetCode),
-    CreateIssuanceRequestCode: (26, write_CreateIssuanceRequestCode),
-    PaymentCode: (28, write_PaymentCode),
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    OperationCode: (b'\x00', write_OperationCode),
+    CreateAccountResult: (b'\x02', write_CreateAccountResult),
+    CreateAccountCode: (b'\x04', write_CreateAccountCode),
+    ManageSignerResult: (b'\x06', write_ManageSignerResult),
+    ManageSignerCode: (b'\x08', write_ManageSignerCode),
+    ManageBalanceResult: (b'\n', write_ManageBalanceResult),
+    ManageBalanceCode: (b'\x0c', write_ManageBalanceCode),
+    ManageKeyValueResult: (b'\x0e', write_ManageKeyValueResult),
+    ManageKeyValueCode: (b'\x10', write_ManageKeyValueCode),
+    ManageAssetResult: (b'\x12', write_ManageAssetResult),
+    ManageAssetCode: (b'\x14', write_ManageAssetCode),
+    CreateIssuanceRequestResult: (b'\x16', write_CreateIssuanceRequestResult),
+    CreateIssuanceRequestCode: (b'\x18', write_CreateIssuanceRequestCode),
+    PaymentResult: (b'\x1a', write_PaymentResult),
+    PaymentCode: (b'\x1c', write_PaymentCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -462,7 +519,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     DecoratedSignature: read_DecoratedSignature,
     TransactionEnvelope: read_TransactionEnvelope,
     OperationCode: read_OperationCode,
-    TransactionReference: read_TransactionReference,
+    FirstUse: read_FirstUse,
+    AccessRefused: read_AccessRefused,
+    RefusalDetail: read_RefusalDetail,
     OperationResult: read_OperationResult,
     TransactionCode: read_TransactionCode,
     TransactionResult: read_TransactionResult,
@@ -474,7 +533,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     DecoratedSignature: write_DecoratedSignature,
     TransactionEnvelope: write_TransactionEnvelope,
     OperationCode: write_OperationCode,
-    TransactionReference: write_TransactionReference,
+    FirstUse: write_FirstUse,
+    AccessRefused: write_AccessRefused,
+    RefusalDetail: write_RefusalDetail,
     OperationResult: write_OperationResult,
     TransactionCode: write_TransactionCode,
     TransactionResult: write_TransactionResult,

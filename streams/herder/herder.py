@@ -157,7 +157,10 @@ class Herder:
         return outputs + self.catch_up.ask(self.open_slot) + self._advance(now_ms)
 
     def _receive_set(self, peer: PublicKey, body: TransactionSet, now_ms: int) -> list[Output]:
-        if len(body.envelope_hashes) > self.ledger.state.get_settings().max_set_transactions:
+        if (
+            len(body.envelope_hashes)
+            > self.ledger.state.get_network_settings().max_set_transactions
+        ):
             return [Alarm(f"{peer.hex()} sent a transaction set larger than any ledger's")]
         known = self._sets.add(self.open_slot, body, self.intake.queue, peer)
         if known is None:
@@ -215,7 +218,7 @@ class Herder:
     def _resend(self, now_ms: int) -> list[Output]:
         """Liveness needs delivery: says again what has not been settled for a while."""
         outputs: list[Output] = [StartTimer(Timer(TimerName.RESEND, 0), RESEND_MS)]
-        heartbeat_ms = self.ledger.state.get_settings().heartbeat_ms
+        heartbeat_ms = self.ledger.state.get_network_settings().heartbeat_ms
         silent_ms = self.proposer.get_silent_ms(now_ms)
         own = self.agreement.get_envelopes(self.open_slot, is_own=True)
         is_stuck = silent_ms >= RESEND_MS and bool(self.agreement.get_statements(self.open_slot))

@@ -81,7 +81,7 @@ class Intake:
 
     def _keep(self, candidate: Candidate, is_wanted: bool) -> RejectionReason | None:
         header, state = self._ledger.header, self._ledger.state
-        close_time_ms = header.close_time_ms + state.get_settings().minimum_interval_ms
+        close_time_ms = header.close_time_ms + state.get_network_settings().minimum_interval_ms
         rejection = compute_rejection(state, self._ledger.window, candidate, close_time_ms)
         if rejection is not None and rejection.code not in PROVISIONAL | {
             RejectionCode.TOO_FAR_AHEAD

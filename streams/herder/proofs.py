@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from schemas.generated.common import Hash
+from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import Certificate, StateProof
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hashes import compute_hash
-from streams.ledger.keys import KeyBytes
 from streams.ledger.state_trie import StateTrie, prove
 
 

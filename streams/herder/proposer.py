@@ -53,7 +53,7 @@ class Proposer:
 
     def get_wait_ms(self, now_ms: int) -> int:
         """How long this node must wait before it may start the open slot; not positive: now."""
-        settings = self._ledger.state.get_settings()
+        settings = self._ledger.state.get_network_settings()
         has_work = self.is_called or len(self._intake.queue) > 0
         wait_ms = settings.minimum_interval_ms if has_work else settings.heartbeat_ms
         return wait_ms - self.get_silent_ms(now_ms)
@@ -62,7 +62,7 @@ class Proposer:
         """Chooses a set from the queue for the open slot."""
         self.is_started = True
         header, header_hash = self._ledger.header, self._ledger.header_hash
-        interval_ms = self._ledger.state.get_settings().minimum_interval_ms
+        interval_ms = self._ledger.state.get_network_settings().minimum_interval_ms
         close_time_ms = max(now_ms, header.close_time_ms + interval_ms)
         choice = self._intake.choose(close_time_ms)
         outputs = self._intake.drop_rejected(choice)

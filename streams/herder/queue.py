@@ -62,7 +62,7 @@ class TransactionQueue:
 
     def choose(self, ledger: Ledger, close_time_ms: int) -> Choice:
         """Round-robin over the source accounts, as much as a ledger takes."""
-        settings = ledger.state.get_settings()
+        settings = ledger.state.get_network_settings()
         room = settings.max_set_output_bytes
         chosen: dict[Hash, Candidate] = {}  # by transaction: at most one envelope of each
         choice = Choice([], [])
@@ -74,12 +74,15 @@ class TransactionQueue:
                 if candidate is None:
                     continue
                 still.append(line)
-                if candidate.transaction_hash in chosen or candidate.output_bytes > room:
+                if candidate.transaction_hash in chosen:
+                    continue
+                if candidate.output_bytes > room and not candidate.is_sized_by_state:
                     continue
                 rejection = compute_rejection(ledger.state, ledger.window, candidate, close_time_ms)
                 if rejection is None:
-                    chosen[candidate.transaction_hash] = candidate
-                    room -= candidate.output_bytes
+                    if candidate.output_bytes <= room:
+                        chosen[candidate.transaction_hash] = candidate
+                        room -= candidate.output_bytes
                 elif rejection.code not in PROVISIONAL:
                     choice.rejected.append((candidate, rejection))
                 if len(chosen) == settings.max_set_transactions:

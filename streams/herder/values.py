@@ -65,13 +65,13 @@ class Values:
         return encode(ScpValue(decoded.previous_header_hash, ZERO_HASH, decoded.close_time_ms, ()))
 
     def get_timeouts(self, slot: int) -> Timeouts:  # noqa: ARG002
-        settings = self._ledger.state.get_settings()
+        settings = self._ledger.state.get_network_settings()
         initial, increment = settings.timeout_initial_ms, settings.timeout_increment_ms
         return Timeouts(initial, increment, initial, increment)
 
     def _is_timely(self, close_time_ms: int) -> bool:
         """Not before the interval has passed, not too far ahead of this node's clock."""
-        settings = self._ledger.state.get_settings()
+        settings = self._ledger.state.get_network_settings()
         earliest = self._ledger.header.close_time_ms + settings.minimum_interval_ms
         latest = max(self.now_ms + settings.close_time_ahead_ms, earliest)
         return earliest <= close_time_ms <= latest

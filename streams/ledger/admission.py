@@ -5,19 +5,24 @@ Signatures are verified elsewhere (in worker processes): this module says which 
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 
 from schemas.codec import Malformed, decode
 from schemas.generated.common import Hash, PublicKey, Signature
 from schemas.generated.events import RejectionCode
-from schemas.generated.transactions import Transaction, TransactionEnvelope
+from schemas.generated.keys import KeyBytes
+from schemas.generated.sizes import BYTES_MAX
+from schemas.generated.transactions import RefusalDetail, Transaction, TransactionEnvelope
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
-from streams.ledger.operations.table import OPERATIONS
+from streams.ledger.operations.table import OPERATIONS, SIZED_BY_STATE
+from streams.ledger.output import compute_result_bytes
+from streams.ledger.state import LedgerState
 
-ENVELOPE_BYTES_MAX = 200_000  # the schema's bounds, added up
-TRANSACTION_OUTPUT_BYTES = 200  # hashes, lengths and result codes of one applied transaction
-OPERATION_OUTPUT_BYTES = 200  # a refusal, a reference to the first use
+ENVELOPE_BYTES_MAX = BYTES_MAX[TransactionEnvelope]
+TRANSACTION_OUTPUT_BYTES = 64  # hash, code, counts and ends of the arrays of one AppliedTransaction
+OPERATION_OUTPUT_BYTES = compute_result_bytes(RefusalDetail)  # a refusal, whatever it is
 
 
 @dataclass(slots=True, frozen=True)
@@ -27,6 +32,17 @@ class RejectionReason:
     code: RejectionCode
     detail: str
     transaction_hash: Hash | None = None
+
+
+class Authority(NamedTuple):
+    """Under what a candidate was found authorized: it still is while all of it is the same.
+
+    `roles`: the state's object of that name. `entries`: the accounts and signers it depends on, by
+    key, as the very bytes objects that the state held.
+    """
+
+    roles: object
+    entries: dict[KeyBytes, bytes | None]
 
 
 class Candidate(msgspec.Struct, eq=False, gc=False):
@@ -39,7 +55,8 @@ class Candidate(msgspec.Struct, eq=False, gc=False):
     signers: tuple[PublicKey, ...]
     signatures: tuple[Signature, ...]
     output_bytes: int
-    authority: object = None  # the last state's `authority` under which it was authorized
+    is_sized_by_state: bool = False  # membership says what `output_bytes` is
+    authority: Authority | None = None
 
 
 def validate_envelope(
@@ -67,14 +84,18 @@ def validate_envelope(
         transaction_hash=transaction_hash,
         signers=signers,
         signatures=tuple(each.signature for each in outer.signatures),
-        output_bytes=compute_output_bytes(transaction, envelope),
+        output_bytes=compute_output_bytes(transaction, envelope, None),
+        is_sized_by_state=any(type(each.body) in SIZED_BY_STATE for each in transaction.operations),
     )
 
 
-def compute_output_bytes(transaction: Transaction, envelope: bytes) -> int:
-    """The most bytes the transaction can add to a ledger's body."""
+def compute_output_bytes(
+    transaction: Transaction, envelope: bytes, state: LedgerState | None
+) -> int:
+    """The most bytes the transaction can add to the body of the ledger after `state`; None: after
+    any state."""
     operations = sum(
-        OPERATION_OUTPUT_BYTES + OPERATIONS[type(op.body)].compute_output_bytes(op.body)
+        OPERATION_OUTPUT_BYTES + OPERATIONS[type(op.body)].compute_output_bytes(op.body, state)
         for op in transaction.operations
     )
     return TRANSACTION_OUTPUT_BYTES + len(envelope) + operations

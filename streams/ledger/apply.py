@@ -4,6 +4,7 @@ from enum import Enum
 
 import msgspec
 
+from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import ParticipantEffect
 from schemas.generated.transactions import (
     Operation,
@@ -16,8 +17,7 @@ from schemas.generated.transactions import (
 from streams.ledger.admission import Candidate
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
-from streams.ledger.keys import KeyBytes
-from streams.ledger.operations.outcome import refused
+from streams.ledger.operations.outcome import refused, refused_access
 from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.permissions import is_account_allowed
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -80,7 +80,7 @@ def _apply_operation(
     kind = OPERATIONS[type(operation.body)]
     source = operation.source or transaction.source_account
     if not is_account_allowed(delta, source, kind.permission):
-        return refused(OperationCode.NO_ROLE_PERMISSION)
+        return refused_access(OperationCode.NO_ROLE_PERMISSION, source, kind.permission)
     code = kind.validate(operation.body)
     if code is not None:
         return refused(code)

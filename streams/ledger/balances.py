@@ -1,13 +1,9 @@
 """Creating, crediting and charging balances: the only code that changes an amount."""
 
 from schemas.generated.common import AccountID, Amount, BalanceID, Hash
-from schemas.generated.ledger import (
-    Asset,
-    Balance,
-    BalanceMovement,
-    EffectKind,
-    ParticipantEffect,
-)
+from schemas.generated.entries import AssetSupply, Balance
+from schemas.generated.ledger import BalanceMovement, EffectKind, ParticipantEffect
+from streams.ledger.errors import InvariantViolation
 from streams.ledger.hashes import compute_balance_id
 from streams.ledger.state import LedgerDelta
 from streams.ledger.values import AMOUNT_MAX, MAX_BALANCES_PER_ASSET
@@ -49,21 +45,23 @@ def apply_charge(delta: LedgerDelta, balance: Balance, amount: Amount, kind: Eff
     _add_movement(delta, balance, amount, kind)
 
 
-def apply_issued(delta: LedgerDelta, asset: Asset, amount: Amount) -> None:
+def get_supply(delta: LedgerDelta, code: str) -> AssetSupply:
+    """The running totals of an asset that exists."""
+    supply = delta.get_asset_supply(code)
+    if supply is None:
+        raise InvariantViolation(f"the asset {code} has no supply entry")
+    return supply
+
+
+def apply_issued(delta: LedgerDelta, code: str, amount: Amount) -> None:
     """Moves `amount` from issuable to issued; the caller has checked the limits."""
+    supply = get_supply(delta, code)
     delta.put(
-        Asset(
-            asset.code,
-            asset.owner,
-            asset.preissued_asset_signer,
-            asset.details,
-            asset.max_issuance_amount,
-            Amount(asset.available_for_issuance - amount),
-            Amount(asset.issued + amount),
-            asset.pending_issuance,
-            asset.policies,
-            asset.asset_type,
-            asset.trailing_digits,
+        AssetSupply(
+            code,
+            Amount(supply.available_for_issuance - amount),
+            Amount(supply.issued + amount),
+            supply.pending_issuance,
         )
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from schemas.codec import encode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import ScpValue
+from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import LedgerHeader
 from streams.ledger import invariants, state_trie
 from streams.ledger.admission import Candidate
@@ -19,8 +20,8 @@ from streams.ledger.context import CloseContext, TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.hash_window import HashWindow, WindowRow
 from streams.ledger.hashes import compute_apply_order, compute_hash, compute_set_hash
-from streams.ledger.keys import KeyBytes
 from streams.ledger.merkle import compute_root
+from streams.ledger.references import Bucket, ReferenceRow
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import StateTrie
 
@@ -39,7 +40,8 @@ class Ledger:
 @dataclass(slots=True, frozen=True)
 class ClosedLedger:
     """What closing produced. `changes`: per key the entry's bytes before and after the ledger;
-    `window_rows`: what it added to the hash window."""
+    `window_rows`: what it added to the hash window; `reference_rows`: to the reference windows, of
+    which the `dropped_references` are the buckets that it dropped."""
 
     header: LedgerHeader
     header_bytes: bytes
@@ -48,6 +50,8 @@ class ClosedLedger:
     applied: list[Applied]
     changes: dict[KeyBytes, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
     window_rows: tuple[WindowRow, ...] = ()
+    reference_rows: tuple[ReferenceRow, ...] = ()
+    dropped_references: tuple[Bucket, ...] = ()
 
 
 def close_ledger(
@@ -56,14 +60,18 @@ def close_ledger(
     """`candidates`: the set's members by envelope hash. Raises InvariantViolation only."""
     _check_value(ledger, value, candidates)
     context = _get_context(ledger, value)
+    references = ledger.state.references
+    dropped = references.drop_passed(context.settings, value.close_time_ms)
     outcome = _Outcome(len(candidates))
     for each in compute_apply_order(value.set_hash, candidates):
         outcome.add(_apply(ledger.state, candidates[each], context))
     invariants.check_changes(
-        {key: (before, ledger.state.get(key)) for key, (before, _) in outcome.changes.items()}
+        ledger.state,
+        {key: (before, ledger.state.get(key)) for key, (before, _) in outcome.changes.items()},
     )
-    ledger.state.forget_seldom_read(outcome.changes)
-    return _seal(ledger, value, context, outcome)
+    closed = _seal(ledger, value, context, outcome, tuple(dropped))
+    ledger.state.trim_cache()
+    return closed
 
 
 class _Outcome:
@@ -115,12 +123,17 @@ def _get_context(ledger: Ledger, value: ScpValue) -> CloseContext:
         network_id=ledger.header.network_id,
         sequence=ledger.header.sequence + 1,
         close_time_ms=value.close_time_ms,
-        settings=ledger.state.get_settings(),
+        settings=ledger.state.get_network_settings(),
+        base_assets=ledger.state.get_base_assets().codes,
     )
 
 
 def _seal(
-    ledger: Ledger, value: ScpValue, context: CloseContext, outcome: _Outcome
+    ledger: Ledger,
+    value: ScpValue,
+    context: CloseContext,
+    outcome: _Outcome,
+    dropped: tuple[Bucket, ...],
 ) -> ClosedLedger:
     applied, changes = outcome.applied, outcome.changes
     body = outcome.body.finish(())
@@ -131,6 +144,7 @@ def _seal(
         ),
         value.close_time_ms,
     )
+    reference_rows = ledger.state.references.seal()
     ledger.trie = state_trie.update(ledger.trie, compute_trie_changes(changes))
     ledger.header = LedgerHeader(
         network_id=context.network_id,
@@ -144,10 +158,19 @@ def _seal(
         body_hash=compute_hash(body),
         state_root=Hash(ledger.trie.root),
         hash_window_root=ledger.window.compute_root(),
+        reference_window_root=ledger.state.references.compute_root(),
         quorum_set_hash=compute_hash(encode(ledger.state.get_validators().quorum_set)),
     )
     header_bytes = encode(ledger.header)
     ledger.header_hash = compute_hash(header_bytes)
     return ClosedLedger(
-        ledger.header, header_bytes, ledger.header_hash, body, applied, changes, window_rows
+        ledger.header,
+        header_bytes,
+        ledger.header_hash,
+        body,
+        applied,
+        changes,
+        window_rows,
+        reference_rows,
+        dropped,
     )

@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 
 from schemas.generated.common import Hash
-from schemas.generated.ledger import NetworkSettings
-from schemas.generated.transactions import TransactionReference
+from schemas.generated.entries import NetworkSettings
 
 
 @dataclass(slots=True, frozen=True)
 class CloseContext:
-    """One ledger being closed."""
+    """One ledger being closed. `base_assets`: those of the state before it, so that what an account
+    creation adds is known when its transaction enters the set."""
 
     network_id: Hash
     sequence: int
     close_time_ms: int
     settings: NetworkSettings
+    base_assets: tuple[str, ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -23,6 +24,3 @@ class TransactionContext:
 
     ledger: CloseContext
     transaction_hash: Hash
-
-    def get_reference(self) -> TransactionReference:
-        return TransactionReference(self.transaction_hash, self.ledger.sequence)

@@ -16,21 +16,22 @@ import msgspec
 
 from schemas.binary import Unencodable
 from schemas.codec import encode
+from schemas.generated.bounds import LEDGER_RECORD_BODY_LENGTH_MAX
 from schemas.generated.common import AccountID, Hash, Permission, PublicKey, SignerData
 from schemas.generated.consensus import QuorumSet
-from schemas.generated.ledger import (
+from schemas.generated.entries import (
     Account,
     AccountRole,
     BaseAssets,
     Counters,
     KeyValue,
-    LedgerEntry,
-    LedgerHeader,
     NetworkSettings,
     Signer,
     SignerRole,
     Validators,
 )
+from schemas.generated.keys import Entry, get_key
+from schemas.generated.ledger import LedgerEntry, LedgerHeader
 from schemas.generated.operations import U32Value, U64Value
 from schemas.strkey import StrkeyError, decode_account_id
 from streams.consensus.quorum_set import normalise_quorum_set, validate_quorum_set
@@ -41,14 +42,13 @@ from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.errors import GenesisError
 from streams.ledger.hash_window import HashWindow
 from streams.ledger.hashes import ZERO_HASH, compute_hash, compute_network_id
-from streams.ledger.keys import Entry, get_key
 from streams.ledger.merkle import compute_root
 from streams.ledger.state import LedgerState
 from streams.ledger.values import SIGNATURE_THRESHOLD
 
 GENESIS_SEQUENCE = 1
 MASTER_ROLE, GENERAL_ROLE, OWNER_ROLE = 1, 2, 1
-RECORD_BYTES_MAX = 8 * 1024 * 1024
+RECORD_BYTES_MAX = LEDGER_RECORD_BODY_LENGTH_MAX
 POSITIVE_SETTINGS = (
     "max_time_ahead_ms",
     "minimum_interval_ms",
@@ -108,6 +108,9 @@ class GenesisSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     timeout_increment_ms: int = 500
     max_set_transactions: int = 4_000
     max_set_output_bytes: int = RECORD_BYTES_MAX - 64 * 1024
+    payment_reference_days: int = 30
+    issuance_reference_days: int = 400
+    references_per_day: int = 1_000_000
 
 
 class Genesis(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -163,6 +166,7 @@ def _open(genesis: Genesis) -> OpenedGenesis:
         body_hash=compute_hash(body),
         state_root=Hash(trie.root),
         hash_window_root=ZERO_HASH,
+        reference_window_root=ZERO_HASH,
         quorum_set_hash=compute_hash(encode(state.get_validators().quorum_set)),
     )
     header_bytes = encode(header)
@@ -186,10 +190,15 @@ def _get_entries(genesis: Genesis) -> list[Entry]:
         AccountRole(MASTER_ROLE, "master", tuple(Permission)),
         AccountRole(GENERAL_ROLE, "general", GENERAL_PERMISSIONS),
         SignerRole(OWNER_ROLE, "owner", tuple(Permission)),
-        Account(master, None, 1, MASTER_ROLE),
+        Account(master, None, 1, MASTER_ROLE, _get_master_keys(genesis)),
         *(Signer(master, _get_signer(signer)) for signer in _get_signers(genesis)),
         *KEY_VALUES,
     ]
+
+
+def _get_master_keys(genesis: Genesis) -> tuple[PublicKey, ...]:
+    keys = (PublicKey(decode_account_id(each.public_key)) for each in genesis.master.signers)
+    return tuple(sorted(keys))
 
 
 def _get_signers(genesis: Genesis) -> tuple[GenesisSigner, ...]:

@@ -1,85 +1,147 @@
 """What must hold after every ledger, whatever the operations did. A breach stops the node.
 
-The checks cost O(changes) against the assets' running totals; `check_everything` scans all and
-runs at start and at snapshots.
+Each invariant sees the changed entries of the kinds it names, before and after, and concludes. So a
+ledger costs O(changes) against the running totals; `check_everything` shows every entry as a new
+one, at starts and at snapshots.
 """
 
 from collections.abc import Callable, Mapping
-from itertools import chain
+from typing import Any, ClassVar
 
 from schemas.codec import decode
-from schemas.generated.ledger import Asset, Balance, LedgerEntry, Reference
+from schemas.generated.common import AccountID
+from schemas.generated.entries import Account, Asset, AssetSupply, Balance, Signer
+from schemas.generated.keys import Entry, KeyBytes, get_key
+from schemas.generated.ledger import LedgerEntry
 from streams.ledger.errors import InvariantViolation
-from streams.ledger.keys import USED_REFERENCE, Entry, KeyBytes, get_key
 from streams.ledger.state import LedgerState
 
-EntryPairs = list[tuple[Entry | None, Entry | None]]  # before, after
 
-
-def check_changes(changes: Mapping[KeyBytes, tuple[bytes | None, Entry | None]]) -> None:
-    """`changes`: per key the entry's bytes before the ledger and the entry after it."""
-    pairs = []
-    for key, (before, after) in changes.items():
-        if after is not None and get_key(after) != key:
-            raise InvariantViolation(f"the entry {key.hex()} is kept under another entry's key")
-        if before is None and key[0] == USED_REFERENCE:
-            continue  # new, as in every payment: no check asks for it
-        pairs.append((None if before is None else decode(LedgerEntry, before).data, after))
-    for check in CHECKS:
-        check(pairs)
-
-
-def check_everything(state: LedgerState) -> None:
-    """Every asset's issued amount is the sum of its balances, and within its limit."""
-    check_changes({key: (None, state.get(key)) for key in sorted(state.encoded)})
-
-
-def check_conservation(pairs: EntryPairs) -> None:
+class Conservation:
     """Per asset: what all balances gained is what was issued."""
-    gained: dict[str, int] = {}
-    for entry, sign in chain(
-        ((before, -1) for before, _ in pairs), ((after, 1) for _, after in pairs)
-    ):
-        if isinstance(entry, Balance):
-            gain = sign * (entry.amount + entry.locked)
-            gained[entry.asset] = gained.get(entry.asset, 0) + gain
-        elif isinstance(entry, Asset):
-            gained[entry.code] = gained.get(entry.code, 0) - sign * entry.issued
-    broken = sorted(asset for asset, gain in gained.items() if gain != 0)
-    if broken:
-        raise InvariantViolation(f"value was made or lost in {', '.join(broken)}")
+
+    kinds: ClassVar = (Balance, AssetSupply)
+
+    def __init__(self) -> None:
+        self._gained: dict[str, int] = {}
+
+    def see(self, before: Any, after: Any) -> None:
+        for entry, sign in ((before, -1), (after, 1)):
+            if isinstance(entry, Balance):
+                gain = sign * (entry.amount + entry.locked)
+                self._gained[entry.asset] = self._gained.get(entry.asset, 0) + gain
+            elif entry is not None:
+                self._gained[entry.code] = self._gained.get(entry.code, 0) - sign * entry.issued
+
+    def conclude(self, state: LedgerState) -> None:
+        del state
+        broken = sorted(asset for asset, gain in self._gained.items() if gain != 0)
+        if broken:
+            raise InvariantViolation(f"value was made or lost in {', '.join(broken)}")
 
 
-def check_issuance_limits(pairs: EntryPairs) -> None:
+class IssuanceLimits:
     """No asset is issued, or promised, beyond its maximum."""
-    for _, after in pairs:
-        if (
-            isinstance(after, Asset)
-            and after.issued + after.pending_issuance > after.max_issuance_amount
-        ):
-            raise InvariantViolation(f"{after.code} is issued beyond its maximum")
+
+    kinds: ClassVar = (Asset, AssetSupply)
+
+    def __init__(self) -> None:
+        self._codes: set[str] = set()
+
+    def see(self, before: Any, after: Any) -> None:
+        self._codes.add((after or before).code)
+
+    def conclude(self, state: LedgerState) -> None:
+        for code in sorted(self._codes):
+            asset, supply = state.get_asset(code), state.get_asset_supply(code)
+            if asset is None or supply is None:
+                raise InvariantViolation(f"{code} lacks its definition or its supply")
+            if supply.issued + supply.pending_issuance > asset.max_issuance_amount:
+                raise InvariantViolation(f"{code} is issued beyond its maximum")
 
 
-def check_identities(pairs: EntryPairs) -> None:
-    """A balance never changes its owner or asset; accounts, assets, balances and references stay
-    for ever, and references as they are.
-    """
-    for before, after in pairs:
-        if isinstance(before, Reference):
-            raise InvariantViolation(f"{get_key(before).hex()} was changed")
-        if before is None or type(before).__name__ not in ("Account", "Asset", "Balance"):
-            continue
+class Identities:
+    """Accounts, assets and balances stay for ever; a balance keeps its owner and its asset."""
+
+    kinds: ClassVar = (Account, Asset, AssetSupply, Balance)
+
+    def see(self, before: Any, after: Any) -> None:
+        if before is None:
+            return
         if after is None:
             raise InvariantViolation(f"{get_key(before).hex()} was removed")
         if isinstance(before, Balance) and (before.account_id, before.asset) != (
-            getattr(after, "account_id", None),
-            getattr(after, "asset", None),
+            after.account_id,
+            after.asset,
         ):
             raise InvariantViolation(f"the balance {before.balance_id.hex()} changed hands")
 
+    def conclude(self, state: LedgerState) -> None:
+        """Each change was judged by itself."""
 
-CHECKS: tuple[Callable[[EntryPairs], None], ...] = (
-    check_conservation,
-    check_issuance_limits,
-    check_identities,
-)
+
+class SignersKnown:
+    """An account lists exactly its signers: their keys, as numbers, add up to the same."""
+
+    kinds: ClassVar = (Account, Signer)
+
+    def __init__(self) -> None:
+        self._surplus: dict[AccountID, int] = {}
+
+    def see(self, before: Any, after: Any) -> None:
+        for entry, sign in ((before, -1), (after, 1)):
+            if isinstance(entry, Account):
+                self._add(entry.account_id, sign * sum(map(int.from_bytes, entry.signers)))
+            elif entry is not None:
+                self._add(entry.account_id, -sign * int.from_bytes(entry.data.public_key))
+
+    def conclude(self, state: LedgerState) -> None:
+        del state
+        for account_id, surplus in self._surplus.items():
+            if surplus != 0:
+                raise InvariantViolation(f"the account {account_id.hex()} lists other signers")
+
+    def _add(self, account_id: AccountID, number: int) -> None:
+        self._surplus[account_id] = self._surplus.get(account_id, 0) + number
+
+
+INVARIANTS = (Conservation, IssuanceLimits, Identities, SignersKnown)
+
+
+def check_changes(
+    state: LedgerState, changes: Mapping[KeyBytes, tuple[bytes | None, Entry | None]]
+) -> None:
+    """`changes`: per key the entry's bytes before the ledger and the entry after it."""
+    invariants, seers = _make_invariants()
+    for key, (raw, after) in changes.items():
+        if after is not None and get_key(after) != key:
+            raise InvariantViolation(f"the entry {key.hex()} is kept under another entry's key")
+        before = None if raw is None else decode(LedgerEntry, raw).data
+        for see in seers.get(type(before if after is None else after), ()):
+            see(before, after)
+    for invariant in invariants:
+        invariant.conclude(state)
+
+
+def check_everything(state: LedgerState) -> None:
+    """The same for all entries. It decodes them one by one and keeps none."""
+    invariants, seers = _make_invariants()
+    for key, raw in state.encoded.items():
+        entry = decode(LedgerEntry, raw).data
+        if get_key(entry) != key:
+            raise InvariantViolation(f"the entry {key.hex()} is kept under another entry's key")
+        for see in seers.get(type(entry), ()):
+            see(None, entry)
+    for invariant in invariants:
+        invariant.conclude(state)
+    state.trim_cache()
+
+
+def _make_invariants() -> tuple[list[Any], dict[type, list[Callable[[Any, Any], None]]]]:
+    """Fresh invariants, and by kind of entry who wants to see it."""
+    invariants: list[Any] = [kind() for kind in INVARIANTS]
+    seers: dict[type, list[Callable[[Any, Any], None]]] = {}
+    for invariant in invariants:
+        for kind in invariant.kinds:
+            seers.setdefault(kind, []).append(invariant.see)
+    return invariants, seers

@@ -1,47 +1,41 @@
 """The ledger's state in memory and the delta a transaction writes through.
 
 The bytes of every entry are the truth (they are what the state root commits to); decoded entries
-are a cache beside them, filled as they are asked for. Entries are values: a change puts a new one.
-It knows no rule of any operation and no store.
+are a bounded cache beside them. Entries are values: a change puts a new one. The reference windows
+stand beside the entries. This module knows no rule of any operation and no store.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from itertools import islice
 
 from schemas.codec import decode, encode
-from schemas.generated.common import AccountID, BalanceID, PublicKey
-from schemas.generated.ledger import (
-    Account,
-    AccountRole,
-    Asset,
-    Balance,
-    BaseAssets,
-    Counters,
-    KeyValue,
-    LedgerEntry,
-    NetworkSettings,
-    ParticipantEffect,
-    Reference,
-    RequestReference,
-    ReviewableRequest,
-    Signer,
-    SignerRole,
-    Validators,
-)
-from streams.ledger import keys
-from streams.ledger.keys import Entry, KeyBytes, get_key
+from schemas.contract import ReferenceKind
+from schemas.generated import keys
+from schemas.generated.common import AccountID, Reference
+from schemas.generated.getters import EntryGetters
+from schemas.generated.keys import Entry, KeyBytes, get_key
+from schemas.generated.ledger import LedgerEntry, ParticipantEffect
+from streams.ledger.references import ReferenceWindow
+
+DECODED_MAX = 100_000
+"""How many entries are kept decoded: about 50 MB."""
+ROLES = (keys.ACCOUNT_ROLE[0], keys.SIGNER_ROLE[0])
 
 
-class LedgerState:
-    """All entries after one ledger."""
+class LedgerState(EntryGetters):
+    """All entries after one ledger, and the reference windows."""
 
-    __slots__ = ("authority", "decoded", "encoded")
+    __slots__ = ("decoded", "encoded", "references", "roles")
 
-    def __init__(self, encoded: Mapping[KeyBytes, bytes]) -> None:
-        # Another object whenever anything changed that says who may sign for whom: what was found
-        # authorized under the same one need not be judged again.
-        self.authority = object()
+    def __init__(
+        self, encoded: Mapping[KeyBytes, bytes], references: ReferenceWindow | None = None
+    ) -> None:
+        # Another object whenever any role changed: what was found authorized under another one
+        # must be judged again.
+        self.roles = object()
         self.encoded: dict[KeyBytes, bytes] = dict(encoded)
         self.decoded: dict[KeyBytes, Entry] = {}
+        self.references = references or ReferenceWindow()
 
     def get(self, key: KeyBytes) -> Entry | None:
         entry = self.decoded.get(key)
@@ -49,65 +43,14 @@ class LedgerState:
             raw = self.encoded.get(key)
             if raw is None:
                 return None
-            entry = decode(LedgerEntry, raw).data
-            if key[0] not in keys.SELDOM_READ:
-                self.decoded[key] = entry
+            entry = self.decoded[key] = decode(LedgerEntry, raw).data
         return entry
 
-    def forget_seldom_read(self, changed: Iterable[KeyBytes]) -> None:
-        """Their bytes stay. Every payment with a reference leaves one for ever: kept decoded, it
-        would take 250 bytes more."""
-        for key in changed:
-            if key[0] in keys.SELDOM_READ:
-                self.decoded.pop(key, None)
-
-    # A key's first byte is its entry's type, so what `get` returns is known; the ignores below say
-    # only that, and a test asks for every type once.
-
-    def get_settings(self) -> NetworkSettings:
-        return self.get(keys.NETWORK_SETTINGS)  # type: ignore[return-value]
-
-    def get_counters(self) -> Counters:
-        return self.get(keys.COUNTERS)  # type: ignore[return-value]
-
-    def get_base_assets(self) -> BaseAssets:
-        return self.get(keys.BASE_ASSETS)  # type: ignore[return-value]
-
-    def get_validators(self) -> Validators:
-        return self.get(keys.VALIDATORS)  # type: ignore[return-value]
-
-    def get_account_role(self, role_id: int) -> AccountRole | None:
-        return self.get(keys.account_role_key(role_id))  # type: ignore[return-value]
-
-    def get_signer_role(self, role_id: int) -> SignerRole | None:
-        return self.get(keys.signer_role_key(role_id))  # type: ignore[return-value]
-
-    def get_account(self, account_id: AccountID) -> Account | None:
-        return self.get(keys.account_key(account_id))  # type: ignore[return-value]
-
-    def get_signer(self, account_id: AccountID, public_key: PublicKey) -> Signer | None:
-        return self.get(keys.signer_key(account_id, public_key))  # type: ignore[return-value]
-
-    def get_key_value(self, key: str) -> KeyValue | None:
-        return self.get(keys.key_value_key(key))  # type: ignore[return-value]
-
-    def get_asset(self, code: str) -> Asset | None:
-        return self.get(keys.asset_key(code))  # type: ignore[return-value]
-
-    def get_balance(self, balance_id: BalanceID) -> Balance | None:
-        return self.get(keys.balance_key(balance_id))  # type: ignore[return-value]
-
-    def get_reference(self, account_id: AccountID, reference: str) -> Reference | None:
-        return self.get(keys.reference_key(account_id, reference))  # type: ignore[return-value]
-
-    def get_request(self, request_id: int) -> ReviewableRequest | None:
-        return self.get(keys.reviewable_request_key(request_id))  # type: ignore[return-value]
-
-    def get_request_reference(
-        self, requestor: AccountID | None, reference: str
-    ) -> RequestReference | None:
-        key = keys.request_reference_key(requestor, reference)
-        return self.get(key)  # type: ignore[return-value]
+    def trim_cache(self) -> None:
+        """Drops what was decoded first. To be called between ledgers."""
+        surplus = len(self.decoded) - DECODED_MAX
+        for key in list(islice(self.decoded, max(0, surplus))):
+            del self.decoded[key]
 
 
 class LedgerDelta(LedgerState):
@@ -117,14 +60,16 @@ class LedgerDelta(LedgerState):
     measured twice as fast as an overlay of dictionaries).
     """
 
-    __slots__ = ("_state", "before", "effects", "operation_index")
+    __slots__ = ("_state", "before", "effects", "operation_index", "used")
 
     def __init__(self, state: LedgerState) -> None:
         self._state = state
         self.encoded = state.encoded
         self.decoded = state.decoded
+        self.references = state.references
         self.before: dict[KeyBytes, Entry | None] = {}
         self.effects: list[ParticipantEffect] = []
+        self.used: list[tuple[ReferenceKind, int]] = []
         self.operation_index = 0
 
     def get(self, key: KeyBytes) -> Entry | None:
@@ -145,14 +90,24 @@ class LedgerDelta(LedgerState):
             self.before[key] = self._state.get(key)
         self.decoded.pop(key, None)
 
+    def use_reference(
+        self, kind: ReferenceKind, account_id: AccountID, reference: Reference, sequence: int
+    ) -> None:
+        """Notes the first use of a reference, in the ledger `sequence`."""
+        self.references.use(kind, account_id, reference, sequence)
+        self.used.append((kind, reference.day))
+
     def roll_back(self) -> None:
         for key, entry in self.before.items():
             if entry is None:
                 self.decoded.pop(key, None)
             else:
                 self.decoded[key] = entry
+        for kind, day in reversed(self.used):
+            self.references.take_back(kind, day)
         self.before.clear()
         self.effects.clear()
+        self.used.clear()
 
     def commit(self) -> list[tuple[KeyBytes, bytes | None, bytes | None]]:
         """Makes the changes the state's; returns (key, bytes before, bytes after), by key."""
@@ -164,8 +119,8 @@ class LedgerDelta(LedgerState):
             if before != after:
                 changes.append((key, before, after))
         for key, _, after in changes:  # only once every entry could be encoded
-            if key[0] in keys.AUTHORITY:
-                self._state.authority = object()
+            if key[0] in ROLES:
+                self._state.roles = object()
             if after is None:
                 del self.encoded[key]
             else:

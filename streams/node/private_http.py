@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from schemas.codec import encode
+from schemas.generated.keys import KeyBytes
 from streams.herder.proofs import Proofs
-from streams.ledger.keys import KeyBytes
 from streams.node.metrics import MEDIA_TYPE, Metrics
 
 KEY = re.compile("(?:[0-9a-f]{2}){1,400}")

@@ -70,7 +70,7 @@ class Status:
 
     def _find_stalls(self) -> list[str]:
         """What the node waits for longer than is healthy, a line each."""
-        heartbeat_ms = self._herder.ledger.state.get_settings().heartbeat_ms
+        heartbeat_ms = self._herder.ledger.state.get_network_settings().heartbeat_ms
         silent_s = self._performer.get_silent_s()
         stalls = []
         if silent_s * 1_000 >= heartbeat_ms + STALL_MS:

@@ -15,28 +15,25 @@ from psycopg.types.string import BytesBinaryDumper
 
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash
+from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
 from schemas.generated.overlay import Transactions
 from streams.herder.herder import SLOTS_KEPT
 from streams.herder.outputs import Commit, Persist, SetRow, StatementRow
 from streams.herder.restored import Restored, RestoredHeader
-from streams.ledger import keys
 from streams.ledger.close import ClosedLedger, Ledger
-from streams.ledger.hash_window import MINUTE_MS, HashWindow
 from streams.ledger.hashes import compute_hash
 from streams.ledger.invariants import check_everything
-from streams.ledger.keys import KeyBytes
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import build
+from streams.node.windows import load_hash_window, load_reference_window, write_windows
 
-HASH_BYTES = 32
 FORGET_SETS_EVERY = 32  # ledgers
 
-LOAD_ENTRIES = "SELECT key, entry FROM entries UNION ALL SELECT key, entry FROM used_references"
+LOAD_ENTRIES = "SELECT key, entry FROM entries"
 CREATE_ENTRIES = """
 INSERT INTO entries (key, entry) SELECT * FROM unnest(%b::bytea[], %b::bytea[])"""
 CHANGE_ENTRIES = CREATE_ENTRIES + " ON CONFLICT (key) DO UPDATE SET entry = excluded.entry"
-ADD_REFERENCES = "COPY used_references FROM STDIN (FORMAT binary)"
 WRITE_LEDGER = """
 INSERT INTO ledgers (sequence, header_hash, header, body, own_signature, certificate)
 VALUES (%b, %b, %b, %b, %b, %b)"""
@@ -100,10 +97,13 @@ class Store:
                 f"the entries' root {trie.root.hex()} is not that of ledger {header.sequence}: "
                 "restore the database, or empty it to catch up from the peers"
             )
-        window = self._load_window()
+        window = load_hash_window(self._connection)
         if window.compute_root() != header.hash_window_root:
             raise CorruptStore(f"the hash window is not that of ledger {header.sequence}")
-        state = LedgerState(encoded)
+        references = load_reference_window(self._connection)
+        if references.compute_root() != header.reference_window_root:
+            raise CorruptStore(f"the reference window is not that of ledger {header.sequence}")
+        state = LedgerState(encoded, references)
         check_everything(state)
         return Ledger(state, trie, window, header, Hash(found[1]))
 
@@ -114,16 +114,6 @@ class Store:
         if row is None:
             raise CorruptStore("the database holds no genesis")
         return Hash(row[0])
-
-    def _load_window(self) -> HashWindow:
-        window = HashWindow()
-        rows = self._connection.execute(
-            "SELECT minute, running, hashes FROM hash_window ORDER BY sequence", binary=True
-        )
-        window.restore(
-            (minute, Hash(running), _split_hashes(hashes)) for minute, running, hashes in rows
-        )
-        return window
 
     def load_restored(self) -> Restored:
         """What the herder goes on with."""
@@ -208,14 +198,7 @@ class Store:
         with self._connection.transaction(), self._connection.cursor() as cursor:
             _write_entries(cursor, closed)
             _write_ledger(cursor, commit)
-            for minute, running, hashes in closed.window_rows:
-                cursor.execute(
-                    "INSERT INTO hash_window (sequence, minute, running, hashes) "
-                    "VALUES (%b, %b, %b, %b)",
-                    (sequence, minute, running, b"".join(hashes)),
-                )
-            passed = closed.header.close_time_ms // MINUTE_MS
-            cursor.execute("DELETE FROM hash_window WHERE minute < %b", (passed,))
+            write_windows(cursor, closed)
             cursor.execute("DELETE FROM statements WHERE slot < %b", (sequence - SLOTS_KEPT,))
             for partition, next_offset in offsets.items():
                 cursor.execute(WRITE_OFFSET, (partition, next_offset))
@@ -240,11 +223,9 @@ class Store:
 
 
 def _write_entries(cursor: psycopg.Cursor, closed: ClosedLedger) -> None:
-    created, changed, removed, references = {}, {}, [], []
+    created, changed, removed = {}, {}, []
     for key, (before, after) in closed.changes.items():
-        if key[0] == keys.USED_REFERENCE:
-            references.append((key, after))
-        elif after is None:
+        if after is None:
             removed.append(key)
         elif before is None:
             created[key] = after
@@ -253,11 +234,6 @@ def _write_entries(cursor: psycopg.Cursor, closed: ClosedLedger) -> None:
     for query, entries in ((CREATE_ENTRIES, created), (CHANGE_ENTRIES, changed)):
         if entries:
             cursor.execute(query, (list(entries), list(entries.values())), binary=True)
-    if references:
-        with cursor.copy(ADD_REFERENCES) as copy:
-            copy.set_types(("bytea", "bytea"))
-            for row in references:
-                copy.write_row(row)
     if removed:
         cursor.execute("DELETE FROM entries WHERE key = ANY(%b)", (removed,), binary=True)
 
@@ -276,7 +252,3 @@ def _write_ledger(cursor: psycopg.Cursor, commit: Commit) -> None:
         ),
         binary=True,
     )
-
-
-def _split_hashes(raw: bytes) -> tuple[Hash, ...]:
-    return tuple(Hash(raw[i : i + HASH_BYTES]) for i in range(0, len(raw), HASH_BYTES))

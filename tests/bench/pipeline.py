@@ -80,18 +80,23 @@ def _fold(settings: HorizonSettings, values: Iterable[bytes]) -> list[LedgerRows
 
 
 def _copy(connection: Connection, ledgers: Sequence[LedgerRows]) -> None:
-    columns = ("transactions", "operations", "participants", "movements")
+    typed = {table: list(columns.values()) for table, columns in HISTORY_TABLES.items()}
     with connection.transaction():
-        _copy_table(connection, "ledgers", HISTORY_TABLES["ledgers"], [r.ledger for r in ledgers])
-        for table in columns:
+        _copy_table(connection, "ledgers", typed["ledgers"], [each.ledger for each in ledgers])
+        for table in ("transactions", "operations", "participants", "movements"):
             rows = [row for each in ledgers for row in getattr(each, table)]
-            _copy_table(connection, table, HISTORY_TABLES[table], rows)
+            _copy_table(connection, table, typed[table], rows)
         merged = {
             key: (each.sequence, after) for each in ledgers for key, after in each.changes.items()
         }
         for changes in compute_state_changes(merged):
-            types = [STATE_TYPES.get(each, each) for each in (*changes.table.types, "bigint")]
+            types = [_get_copy_type(each) for each in (*changes.table.types, "bigint")]
             _copy_table(connection, changes.table.name, types, changes.upserts)
+
+
+def _get_copy_type(column_type: str) -> str:
+    name = column_type.partition("(")[0]
+    return STATE_TYPES.get(name, name)
 
 
 def _copy_table(

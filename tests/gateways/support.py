@@ -29,6 +29,7 @@ from infra.local.kafka_admin import Topic
 from infra.local.migrations import apply_migrations
 from infra.local.ports import choose_port
 from processors.horizon.fold import fold_ledger
+from processors.horizon.schema import LIVE, create_schema
 from processors.horizon.store import Batch, LedgerStore
 from schemas.settings import DatabaseSettings, Secret
 from streams.herder.proofs import Proofs
@@ -40,7 +41,6 @@ from streams.node.private_http import PrivateHttp
 from tests.support.network import Network, get_key, make_economy
 from tests.support.servers import Servers
 
-MIGRATIONS = Path("processors/horizon/migrations")
 STORE_MIGRATIONS = Path("gateways/http/migrations")
 TOKEN = "a token of tests"
 
@@ -97,8 +97,8 @@ class World:
     def __post_init__(self) -> None:
         self.genesis_file.write_bytes(encode_genesis(self.network))
         self.position = get_genesis_position(self.network.network_id)
-        apply_migrations(self.database_url, MIGRATIONS)
         self.connection = psycopg.connect(self.database_url, autocommit=True)
+        create_schema(self.connection, LIVE)
         self.store = LedgerStore(self.connection, self.network.genesis_hash)
         self.proofs = Proofs(self.network.ledger)
         self.publish()

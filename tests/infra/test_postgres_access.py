@@ -163,7 +163,7 @@ def test_a_reader_still_reads_after_a_replay(place: Place, reader: str) -> None:
         schema = open_replay(connection, 1)
         create_partition(connection, schema, 0)
         lock_swap(connection)
-        drop_schema(connection, swap(connection, schema))
+        drop_schema(connection, swap(connection, schema, is_outdated=False))
     test_a_reader_reads_and_does_nothing_else(place, reader)
 
 

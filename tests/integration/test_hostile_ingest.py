@@ -50,7 +50,7 @@ def make_payment(load: Deployment, **changes: object) -> Transaction:
         Amount(1),
         FREE,
         "",
-        "",
+        None,
     )
     fields: dict[str, object] = {
         "network_id": load.network_id,

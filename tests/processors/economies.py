@@ -73,7 +73,7 @@ def _pay_many(network: Network, number: int) -> Candidate:
             Amount(3),
             FREE,
             "to whom it may concern",
-            "",
+            None,
         ),
     )
     transaction = network.build("alice", *operations)

@@ -17,11 +17,11 @@ import psycopg
 from confluent_kafka import Producer
 
 from infra.local.kafka_admin import Topic
-from infra.local.migrations import apply_migrations
 from infra.local.processes import wait_until
 from processors.horizon.audit import audit
 from processors.horizon.config import HorizonSettings
-from processors.horizon.schema import MIGRATIONS
+from processors.horizon.schema import LIVE, create_schema
+from processors.horizon.state_rows import STATE_TABLES
 from processors.horizon.store import open_connection
 from schemas.codec import frame
 from schemas.generated.ledger import LedgerRecord
@@ -39,7 +39,7 @@ from schemas.settings import load_config
 main(load_config(HorizonSettings, pathlib.Path(sys.argv[1]), os.environ))
 """
 HISTORY = ("ledgers", "transactions", "operations", "participants", "movements")
-STATE = ("accounts", "signers", "balances", "assets", "key_values", "entries", "used_references")
+STATE = (*(table.name for table in STATE_TABLES), "used_references")
 
 
 class Log:
@@ -81,7 +81,8 @@ class Views:
     def __post_init__(self) -> None:
         self.prefix = self.servers.get_prefix("horizon")
         self.url = self.servers.create_database("horizon")
-        apply_migrations(self.url, MIGRATIONS)
+        with self.connect() as connection:
+            create_schema(connection, LIVE)
         self.log = Log(self.servers, f"{self.prefix}node1.ledgers")
         self.rejections = Log(self.servers, f"{self.prefix}node1.rejections")
         genesis = self.folder / "genesis.json"

@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas import generated
-from schemas.emitter import DEFAULT_BOUNDS, get_full_name
+from schemas.assembly import get_full_name
+from schemas.emitter import DEFAULT_BOUNDS
 from schemas.generate import load_schemas
 
 NAMED = load_schemas()
@@ -45,6 +46,8 @@ def _get_field(
     if avro in DEFAULT_BOUNDS:
         low, high = DEFAULT_BOUNDS[avro]
         return st.integers(bounds.get("minimum", low), bounds.get("maximum", high))
+    if bounds.get("json"):
+        return st.sampled_from([b"", b"2", b'{"a":1}', b'[1,"x"]'])
     simple: dict[str, Any] = {
         "null": st.none(),
         "boolean": st.booleans(),

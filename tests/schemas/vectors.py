@@ -10,9 +10,10 @@ from typing import Any
 
 from gateways.http.signatures import Message, sign_message
 from schemas.codec import decode, encode, frame
-from schemas.generated.common import Amount, PublicKey
+from schemas.generated.common import Amount, PublicKey, Reference
 from schemas.generated.consensus import QuorumSet
-from schemas.generated.ledger import BalanceKey, LedgerHeader, LedgerKey
+from schemas.generated.entries import BalanceKey
+from schemas.generated.ledger import LedgerHeader, LedgerKey
 from schemas.generated.operations import Payment, PaymentToBalance
 from schemas.generated.transactions import TransactionEnvelope
 from schemas.strkey import encode_account_id, encode_balance_id, encode_seed
@@ -96,7 +97,7 @@ def _make_transaction() -> dict[str, Any]:
         Amount((1 << 70) + 5),
         made.FREE,
         "rent",
-        "reference-1",
+        Reference(19_675, "reference-1"),
     )
     transaction = network.build("alice", payment, memo="grüße")
     raw = encode(transaction)

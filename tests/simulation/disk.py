@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from schemas.codec import decode
 from schemas.generated.common import Hash
+from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
 from streams.herder.outputs import Certified, Commit, Persist, SetRow, StatementRow
 from streams.herder.restored import Restored, RestoredHeader
@@ -16,7 +17,7 @@ from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hash_window import MINUTE_MS, HashWindow
 from streams.ledger.hashes import compute_hash
 from streams.ledger.invariants import check_everything
-from streams.ledger.keys import KeyBytes
+from streams.ledger.references import ReferenceRow, ReferenceWindow
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import build
 
@@ -43,6 +44,7 @@ class Disk:
     entries: dict[KeyBytes, bytes] = field(default_factory=dict)
     ledgers: dict[int, LedgerRow] = field(default_factory=dict)
     window: dict[tuple[int, int], tuple[Hash, tuple[Hash, ...]]] = field(default_factory=dict)
+    references: list[tuple[int, ReferenceRow]] = field(default_factory=list)
     statements: dict[tuple[int, bool], StatementRow] = field(default_factory=dict)
     sets: dict[Hash, SetRow] = field(default_factory=dict)
     next_offset: int = 0
@@ -85,6 +87,9 @@ class Disk:
             self.window[minute, closed.header.sequence] = (running, hashes)
         passed = closed.header.close_time_ms // MINUTE_MS
         self.window = {key: row for key, row in self.window.items() if key[0] >= passed}
+        dropped = closed.dropped_references
+        self.references = [r for r in self.references if (r[1].kind, r[1].day) not in dropped]
+        self.references += [(closed.header.sequence, row) for row in closed.reference_rows]
 
     def certify(self, certified: Certified) -> None:
         row = self.ledgers[certified.sequence]
@@ -102,7 +107,11 @@ class Disk:
         window.restore((minute, running, hashes) for (minute, _), (running, hashes) in by_sequence)
         if window.compute_root() != header.hash_window_root:
             raise CorruptDisk(f"the hash window is not that of ledger {header.sequence}")
-        state = LedgerState(self.entries)
+        references = ReferenceWindow()
+        references.restore(self.references)
+        if references.compute_root() != header.reference_window_root:
+            raise CorruptDisk(f"the reference window is not that of ledger {header.sequence}")
+        state = LedgerState(self.entries, references)
         check_everything(state)
         return Ledger(state, trie, window, header, row.header_hash)
 

@@ -12,7 +12,15 @@ from typing import Any
 from nacl.signing import SigningKey
 
 from schemas.codec import encode
-from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature, SignerData
+from schemas.generated.common import (
+    AccountID,
+    Amount,
+    Hash,
+    PublicKey,
+    Reference,
+    Signature,
+    SignerData,
+)
 from schemas.generated.consensus import ScpValue
 from schemas.generated.ledger import Certificate, LedgerRecord
 from schemas.generated.operations import (
@@ -54,6 +62,7 @@ from streams.ledger.hashes import (
     compute_transaction_hash,
 )
 from streams.ledger.membership import validate_set
+from streams.ledger.references import DAY_MS
 
 PASSPHRASE = "a network of tests"
 START_MS = 1_700_000_000_000
@@ -218,7 +227,13 @@ def create_balance(name: str, asset: str) -> ManageBalance:
 
 def issue(network: Network, name: str, asset: str, amount: int, reference: str) -> Any:
     receiver = network.get_balance_id(name, asset)
-    return CreateIssuanceRequest(asset, Amount(amount), receiver, b"", reference, None)
+    made = make_reference(network, reference)
+    return CreateIssuanceRequest(asset, Amount(amount), receiver, b"", made, None)
+
+
+def make_reference(network: Network, text: str) -> Reference:
+    """Of the day of the last ledger."""
+    return Reference(network.ledger.header.close_time_ms // DAY_MS, text)
 
 
 def pay(
@@ -228,9 +243,9 @@ def pay(
         network.get_balance_id(payer, asset),
         PaymentToBalance(network.get_balance_id(payee, asset)),
         Amount(amount),
-        FREE,
+        None,
         "",
-        reference,
+        make_reference(network, reference) if reference else None,
     )
 
 

@@ -34,7 +34,7 @@ CLOSED_S = 60
 END_S = 60
 START_S = 60
 UNBALANCED = """
-SELECT code, issued, sum(amount + locked) FROM horizon.assets
+SELECT code, issued, sum(amount + locked) FROM horizon.asset_supplies
 LEFT JOIN horizon.balances ON asset = code
 GROUP BY code, issued HAVING issued <> coalesce(sum(amount + locked), 0)"""
 HISTORY = {

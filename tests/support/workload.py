@@ -16,7 +16,7 @@ from nacl.signing import SigningKey
 
 from gateways.client.ingest import read_login
 from schemas.codec import decode, encode, frame, unframe
-from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature
+from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Reference, Signature
 from schemas.generated.ledger import LedgerBody, LedgerHeader, LedgerRecord
 from schemas.generated.operations import CreateIssuanceRequest, Payment, PaymentToBalance
 from schemas.generated.transactions import (
@@ -30,6 +30,7 @@ from schemas.settings import KafkaSettings
 from schemas.strkey import decode_seed
 from schemas.topics import INGEST_TOPIC, MESSAGE_BYTES_MAX
 from streams.ledger.hashes import compute_balance_id, compute_transaction_hash
+from streams.ledger.references import DAY_MS
 from tests.support import network as made
 from tests.support.network import get_account, get_key
 
@@ -194,13 +195,23 @@ def make_economy(target: Deployment, names: Sequence[str], follower: Follower) -
     issues = [
         [
             CreateIssuanceRequest(
-                ASSET, Amount(10**9), target.get_balance_id(name), b"", f"to {name}", None
+                ASSET,
+                Amount(10**9),
+                target.get_balance_id(name),
+                b"",
+                make_reference(f"to {name}"),
+                None,
             )
             for name in names[i : i + ACCOUNTS_A_LEDGER]
         ]
         for i in range(0, len(names), ACCOUNTS_A_LEDGER)
     ]
     _settle(target, follower, [target.sign(issuer, each) for each in issues])
+
+
+def make_reference(text: str) -> Reference:
+    """Of today."""
+    return Reference(time.time_ns() // 1_000_000 // DAY_MS, text)
 
 
 def _settle(target: Deployment, follower: Follower, signed: Sequence[tuple[Hash, bytes]]) -> None:
@@ -222,9 +233,9 @@ def make_payments(target: Deployment, names: Sequence[str], count: int) -> list[
             balances[payer],
             PaymentToBalance(balances[payee]),
             Amount(1),
-            made.FREE,
+            None,
             "",
-            f"{target.salt:x}",
+            make_reference(f"{target.salt:x}"),
         )
         payments.append(target.sign(keys[payer], [body]))
     return payments

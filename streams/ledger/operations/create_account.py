@@ -2,18 +2,29 @@
 
 from collections.abc import Iterable
 
-from schemas.generated.common import AccountID, SignerData
-from schemas.generated.ledger import Account, Counters, Signer
+from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX, SIGNER_DATA_DETAILS_LENGTH_MAX
+from schemas.generated.common import AccountID, Permission, SignerData
+from schemas.generated.entries import Account, Balance, Counters, Signer
 from schemas.generated.operations import CreateAccount, CreateAccountCode, CreateAccountResult
 from schemas.generated.transactions import OperationResult
+from schemas.json_text import is_json_text
 from streams.ledger.balances import add_participant, apply_new_balance
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
-from streams.ledger.state import LedgerDelta
-from streams.ledger.values import SIGNATURE_THRESHOLD, is_details
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
+from streams.ledger.state import LedgerDelta, LedgerState
+from streams.ledger.values import SIGNATURE_THRESHOLD
 
-ACCOUNT_OUTPUT_BYTES = 64 * 260 + 800  # every base asset's balance; account, counters, result
-SIGNER_OUTPUT_BYTES = 250
+PERMISSION = Permission.CREATE_ACCOUNT
+IS_SIZED_BY_STATE = True
+OUTPUT_BYTES = (
+    compute_change_bytes(Account, is_new=True)
+    + compute_change_bytes(Counters)
+    + 2 * EFFECT_BYTES
+    + compute_result_bytes(CreateAccountResult)
+)
+SIGNER_BYTES = compute_change_bytes(Signer, is_new=True) - SIGNER_DATA_DETAILS_LENGTH_MAX
+BALANCE_BYTES = compute_change_bytes(Balance, is_new=True)
 
 
 def validate(op: CreateAccount) -> CreateAccountCode | None:
@@ -24,7 +35,7 @@ def validate(op: CreateAccount) -> CreateAccountCode | None:
         return CreateAccountCode.NO_SIGNER_DATA
     if len({signer.public_key for signer in op.signers}) != len(op.signers):
         return CreateAccountCode.SIGNER_DUPLICATION
-    if not all(is_details(signer.details) for signer in op.signers):
+    if not all(is_json_text(signer.details) for signer in op.signers):
         return CreateAccountCode.INVALID_SIGNER_DATA
     if not _have_enough_weight(op.signers):
         return CreateAccountCode.INVALID_WEIGHT
@@ -34,7 +45,8 @@ def validate(op: CreateAccount) -> CreateAccountCode | None:
 def apply(
     op: CreateAccount, source: AccountID, delta: LedgerDelta, context: TransactionContext
 ) -> OperationResult:
-    """Creates the account, its signers and a balance of every base asset (TokenD 1.2)."""
+    """Creates the account, its signers and a balance of every asset that was a base asset
+    before this ledger (TokenD 1.2)."""
     if delta.get_account(op.destination) is not None:
         return refused(CreateAccountCode.ALREADY_EXISTS)
     if op.referrer is not None and delta.get_account(op.referrer) is None:
@@ -46,20 +58,24 @@ def apply(
     counters = delta.get_counters()
     sequential_id = counters.account + 1
     delta.put(Counters(sequential_id, counters.request))
-    delta.put(Account(op.destination, op.referrer, sequential_id, op.role_id))
+    keys = tuple(sorted(signer.public_key for signer in op.signers))
+    delta.put(Account(op.destination, op.referrer, sequential_id, op.role_id, keys))
     for signer in op.signers:
         delta.put(Signer(op.destination, signer))
-    for asset in delta.get_base_assets().codes:
+    for asset in context.ledger.base_assets:
         apply_new_balance(delta, context.ledger.network_id, op.destination, asset)
     add_participant(delta, source)
     add_participant(delta, op.destination)
     return succeeded(CreateAccountResult(sequential_id))
 
 
-def compute_output_bytes(op: CreateAccount) -> int:
-    """The most bytes it can add to a ledger's body beside the envelope."""
-    signers = sum(SIGNER_OUTPUT_BYTES + len(signer.details) for signer in op.signers)
-    return ACCOUNT_OUTPUT_BYTES + signers
+def compute_output_bytes(op: CreateAccount, state: LedgerState | None) -> int:
+    """The most bytes it can add to a ledger's body beside the envelope: a balance for each asset
+    that was a base asset before that ledger."""
+    most = BASE_ASSETS_CODES_ITEMS_MAX
+    base_assets = most if state is None else len(state.get_base_assets().codes)
+    signers = sum(SIGNER_BYTES + len(signer.details) for signer in op.signers)
+    return OUTPUT_BYTES + signers + base_assets * BALANCE_BYTES
 
 
 def _have_enough_weight(signers: Iterable[SignerData]) -> bool:

@@ -1,30 +1,50 @@
 """CreateIssuanceRequest: bringing an amount of one's own asset into circulation."""
 
+from msgspec.structs import replace
+
+from schemas.contract import ReferenceKind
+from schemas.generated.bounds import CREATE_ISSUANCE_REQUEST_CREATOR_DETAILS_LENGTH_MAX
 from schemas.generated.common import AccountID, Permission
-from schemas.generated.ledger import Asset, Balance, EffectKind, IssuanceRequest, Reference
+from schemas.generated.entries import Asset, AssetSupply, Balance, Counters, ReviewableRequest
 from schemas.generated.operations import (
     CreateIssuanceRequest,
     CreateIssuanceRequestCode,
     CreateIssuanceRequestResult,
 )
+from schemas.generated.requests import IssuanceRequest
 from schemas.generated.transactions import OperationResult
-from streams.ledger.balances import add_participant, apply_credit, apply_issued, is_full
+from schemas.json_text import is_json_text
+from streams.ledger.balances import add_participant, get_supply, is_full
 from streams.ledger.context import TransactionContext
-from streams.ledger.operations.outcome import refused, succeeded
+from streams.ledger.operations.outcome import (
+    compute_reference_refusal,
+    refused,
+    refused_access,
+    succeeded,
+)
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.permissions import is_account_allowed
-from streams.ledger.references import get_first_use
-from streams.ledger.requests import apply_next_request_id, apply_pending_request, get_tasks
-from streams.ledger.state import LedgerDelta
+from streams.ledger.requests import issuance
+from streams.ledger.requests.pending import apply_next_request_id, get_tasks, make_request
+from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import (
     SYSTEM_ISSUANCE_TASKS,
     AssetPolicy,
     IssuanceTask,
     is_asset_code,
-    is_details,
 )
 
-ASSET_DETAILS_MAX = 2048  # the bound of Asset.details in its schema
-OUTPUT_BYTES = 2_600 + 2 * ASSET_DETAILS_MAX
+REFERENCE_KIND = ReferenceKind.ISSUANCE
+PERMISSION = Permission.CREATE_ISSUANCE_REQUEST
+OUTPUT_BYTES = (
+    compute_change_bytes(AssetSupply)
+    + compute_change_bytes(Balance)
+    + compute_change_bytes(Counters)
+    + compute_change_bytes(ReviewableRequest, is_new=True)
+    - CREATE_ISSUANCE_REQUEST_CREATOR_DETAILS_LENGTH_MAX
+    + 2 * EFFECT_BYTES
+    + compute_result_bytes(CreateIssuanceRequestResult)
+)
 
 
 def validate(op: CreateIssuanceRequest) -> CreateIssuanceRequestCode | None:
@@ -33,9 +53,9 @@ def validate(op: CreateIssuanceRequest) -> CreateIssuanceRequestCode | None:
         return CreateIssuanceRequestCode.INVALID_ASSET
     if op.amount == 0:
         return CreateIssuanceRequestCode.INVALID_AMOUNT
-    if not op.reference:
+    if not op.reference.text:
         return CreateIssuanceRequestCode.INVALID_REFERENCE
-    if not is_details(op.creator_details):
+    if not is_json_text(op.creator_details):
         return CreateIssuanceRequestCode.INVALID_CREATOR_DETAILS
     if op.all_tasks is not None and op.all_tasks & SYSTEM_ISSUANCE_TASKS:
         return CreateIssuanceRequestCode.SYSTEM_TASKS_NOT_ALLOWED
@@ -51,28 +71,33 @@ def apply(
         return refused(CreateIssuanceRequestCode.ASSET_NOT_FOUND)
     if asset.owner != source:
         return refused(CreateIssuanceRequestCode.NOT_AUTHORIZED)
-    first = get_first_use(delta, source, op.reference)
-    if first is not None:
-        return refused(CreateIssuanceRequestCode.REFERENCE_DUPLICATION, first)
+    refusal = compute_reference_refusal(
+        CreateIssuanceRequestCode, REFERENCE_KIND, source, op.reference, delta, context
+    )
+    if refusal is not None:
+        return refusal
     receiver = delta.get_balance(op.receiver)
     if receiver is None:
         return refused(CreateIssuanceRequestCode.NO_COUNTERPARTY)
-    if not is_account_allowed(delta, receiver.account_id, Permission.RECEIVE_ISSUANCE):
-        return refused(CreateIssuanceRequestCode.COUNTERPARTY_NOT_ALLOWED)
+    account_id = receiver.account_id
+    if not is_account_allowed(delta, account_id, Permission.RECEIVE_ISSUANCE):
+        code = CreateIssuanceRequestCode.COUNTERPARTY_NOT_ALLOWED
+        return refused_access(code, account_id, Permission.RECEIVE_ISSUANCE)
     if receiver.asset != op.asset:
         return refused(CreateIssuanceRequestCode.ASSET_MISMATCHED)
     keys = (f"issuance_tasks:{op.asset}", "issuance_tasks:*")
     tasks = get_tasks(delta, op.all_tasks, *keys)
     if tasks is None:
         return refused(CreateIssuanceRequestCode.ISSUANCE_TASKS_NOT_FOUND)
-    if asset.issued + asset.pending_issuance + op.amount > asset.max_issuance_amount:
+    supply = get_supply(delta, asset.code)
+    if supply.issued + supply.pending_issuance + op.amount > asset.max_issuance_amount:
         return refused(CreateIssuanceRequestCode.EXCEEDS_MAX_ISSUANCE_AMOUNT)
     if is_full(receiver, op.amount):
         return refused(CreateIssuanceRequestCode.RECEIVER_FULL_LINE)
     return succeeded(_apply_request(op, delta, context, asset, receiver, tasks))
 
 
-def compute_output_bytes(op: CreateIssuanceRequest) -> int:
+def compute_output_bytes(op: CreateIssuanceRequest, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
     return OUTPUT_BYTES + len(op.creator_details)
 
@@ -85,27 +110,25 @@ def _apply_request(
     receiver: Balance,
     tasks: int,
 ) -> CreateIssuanceRequestResult:
-    tasks |= _compute_system_tasks(op, asset)
+    tasks |= _compute_system_tasks(op, asset, get_supply(delta, asset.code))
     request_id = apply_next_request_id(delta)
+    body = IssuanceRequest(op.asset, op.amount, op.receiver, op.creator_details)
     add_participant(delta, asset.owner)
+    # The reference stays used whatever becomes of the request.
+    delta.use_reference(REFERENCE_KIND, asset.owner, op.reference, context.ledger.sequence)
     if tasks == 0:
-        delta.put(Reference(asset.owner, op.reference, context.get_reference()))
-        apply_issued(delta, asset, op.amount)
-        apply_credit(delta, receiver, op.amount, EffectKind.ISSUED)
+        issuance.apply_fulfilment(delta, body)
     else:
-        body = IssuanceRequest(op.asset, op.amount, op.receiver, op.creator_details)
-        reserved = (asset.owner, op.reference)
-        apply_pending_request(
-            delta, context, request_id, asset.owner, body, tasks, reserved=reserved
-        )
+        request = make_request(delta, context, request_id, asset.owner, body, tasks)
+        delta.put(replace(request, reference=op.reference))
         add_participant(delta, receiver.account_id)
     return CreateIssuanceRequestResult(request_id, receiver.account_id, fulfilled=tasks == 0)
 
 
-def _compute_system_tasks(op: CreateIssuanceRequest, asset: Asset) -> int:
+def _compute_system_tasks(op: CreateIssuanceRequest, asset: Asset, supply: AssetSupply) -> int:
     tasks = 0
     if asset.policies & AssetPolicy.ISSUANCE_MANUAL_REVIEW_REQUIRED:
         tasks |= IssuanceTask.MANUAL_REVIEW_REQUIRED
-    if op.amount > asset.available_for_issuance:
+    if op.amount > supply.available_for_issuance:
         tasks |= IssuanceTask.INSUFFICIENT_AVAILABLE_FOR_ISSUANCE
     return int(tasks)

@@ -1,23 +1,45 @@
 """ManageAsset: asking for a new asset."""
 
-from schemas.generated.common import AccountID, Amount
-from schemas.generated.ledger import Asset, BaseAssets, CreateAssetRequest
+from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX
+from schemas.generated.common import AccountID, Permission
+from schemas.generated.entries import (
+    Asset,
+    AssetReservation,
+    AssetSupply,
+    BaseAssets,
+    Counters,
+    ReviewableRequest,
+)
 from schemas.generated.operations import (
-    CreateAsset,
     ManageAsset,
     ManageAssetCode,
     ManageAssetResult,
 )
+from schemas.generated.requests import CreateAssetRequest
 from schemas.generated.transactions import OperationResult
+from schemas.json_text import is_json_text
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
-from streams.ledger.requests import apply_next_request_id, apply_pending_request, get_tasks
-from streams.ledger.state import LedgerDelta
-from streams.ledger.values import KNOWN_POLICIES, AssetPolicy, is_asset_code, is_details
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
+from streams.ledger.requests import create_asset
+from streams.ledger.requests.pending import apply_next_request_id, get_tasks, make_request
+from streams.ledger.state import LedgerDelta, LedgerState
+from streams.ledger.values import KNOWN_POLICIES, AssetPolicy, is_asset_code
 
-OUTPUT_BYTES = 3_500  # base assets before and after, counters, request or asset
-MAX_BASE_ASSETS = 64
+PERMISSION = Permission.CREATE_ASSET
+OUTPUT_BYTES = (
+    compute_change_bytes(Counters)
+    + max(
+        compute_change_bytes(ReviewableRequest, is_new=True)
+        + compute_change_bytes(AssetReservation, is_new=True),
+        compute_change_bytes(Asset, is_new=True)
+        + compute_change_bytes(AssetSupply, is_new=True)
+        + compute_change_bytes(BaseAssets),
+    )
+    + EFFECT_BYTES
+    + compute_result_bytes(ManageAssetResult)
+)
 
 
 def validate(op: ManageAsset) -> ManageAssetCode | None:
@@ -31,7 +53,7 @@ def validate(op: ManageAsset) -> ManageAssetCode | None:
         return ManageAssetCode.INITIAL_PREISSUED_EXCEEDS_MAX_ISSUANCE
     if asset.policies & ~KNOWN_POLICIES:
         return ManageAssetCode.INVALID_POLICIES
-    if not is_details(asset.creator_details):
+    if not is_json_text(asset.creator_details):
         return ManageAssetCode.INVALID_CREATOR_DETAILS
     return None
 
@@ -45,57 +67,37 @@ def apply(
         return refused(_compute_replacement_refusal(op, source, delta))
     if delta.get_asset(asset.code) is not None:
         return refused(ManageAssetCode.ASSET_ALREADY_EXISTS)
-    if delta.get_request_reference(None, asset.code) is not None:
+    if delta.get_asset_reservation(asset.code) is not None:
         return refused(ManageAssetCode.REQUEST_ALREADY_EXISTS)
     tasks = get_tasks(delta, asset.all_tasks, "asset_create_tasks")
     if tasks is None:
         return refused(ManageAssetCode.ASSET_CREATE_TASKS_NOT_FOUND)
     is_base = bool(asset.policies & AssetPolicy.BASE_ASSET)
-    base_assets = delta.get_base_assets().codes
-    if is_base and len(base_assets) == MAX_BASE_ASSETS:
+    if is_base and len(delta.get_base_assets().codes) == BASE_ASSETS_CODES_ITEMS_MAX:
         return refused(ManageAssetCode.TOO_MANY_BASE_ASSETS)
     request_id = apply_next_request_id(delta)
     add_participant(delta, source)
-    if tasks != 0:
-        body = CreateAssetRequest(asset)
-        apply_pending_request(
-            delta, context, request_id, source, body, tasks, reserved=(None, asset.code)
-        )
-        return succeeded(ManageAssetResult(request_id, fulfilled=False))
-    delta.put(_get_new_asset(asset, source))
-    if is_base:
-        delta.put(BaseAssets(tuple(sorted((*base_assets, asset.code)))))
-    return succeeded(ManageAssetResult(request_id, fulfilled=True))
+    body = CreateAssetRequest(asset)
+    if tasks == 0:
+        create_asset.apply_fulfilment(delta, body, source)
+    else:
+        delta.put(make_request(delta, context, request_id, source, body, tasks))
+        delta.put(AssetReservation(asset.code, request_id))
+    return succeeded(ManageAssetResult(request_id, fulfilled=tasks == 0))
 
 
-def compute_output_bytes(op: ManageAsset) -> int:
+def compute_output_bytes(op: ManageAsset, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
-    return OUTPUT_BYTES + len(op.action.creator_details)
+    return OUTPUT_BYTES
 
 
 def _compute_replacement_refusal(
     op: ManageAsset, source: AccountID, delta: LedgerDelta
 ) -> ManageAssetCode:
     """Only rejected requests can be replaced, and reviewing is not among the operations yet."""
-    request = delta.get_request(op.request_id)
+    request = delta.get_reviewable_request(op.request_id)
     if request is None or request.requestor != source:
         return ManageAssetCode.REQUEST_NOT_FOUND
     if not isinstance(request.body, CreateAssetRequest):
         return ManageAssetCode.REQUEST_NOT_FOUND
     return ManageAssetCode.REQUEST_IS_PENDING
-
-
-def _get_new_asset(asset: CreateAsset, owner: AccountID) -> Asset:
-    return Asset(
-        code=asset.code,
-        owner=owner,
-        preissued_asset_signer=asset.preissued_asset_signer,
-        details=asset.creator_details,
-        max_issuance_amount=asset.max_issuance_amount,
-        available_for_issuance=asset.initial_preissued_amount,
-        issued=Amount(0),
-        pending_issuance=Amount(0),
-        policies=asset.policies,
-        asset_type=asset.asset_type,
-        trailing_digits=asset.trailing_digits,
-    )

@@ -1,6 +1,7 @@
 """ManageBalance: a new balance of an asset for an account."""
 
 from schemas.generated.common import AccountID, Permission
+from schemas.generated.entries import Balance
 from schemas.generated.operations import (
     ManageBalance,
     ManageBalanceAction,
@@ -11,10 +12,16 @@ from schemas.generated.transactions import OperationResult
 from streams.ledger.balances import add_participant, apply_new_balance, get_first_balance
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
-from streams.ledger.state import LedgerDelta
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
+from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import has_permission, is_asset_code
 
-OUTPUT_BYTES = 600
+PERMISSION = Permission.MANAGE_BALANCE
+OUTPUT_BYTES = (
+    compute_change_bytes(Balance, is_new=True)
+    + 2 * EFFECT_BYTES
+    + compute_result_bytes(ManageBalanceResult)
+)
 
 
 def validate(op: ManageBalance) -> ManageBalanceCode | None:
@@ -49,7 +56,7 @@ def apply(
     return succeeded(ManageBalanceResult(balance.balance_id))
 
 
-def compute_output_bytes(op: ManageBalance) -> int:  # noqa: ARG001 - every operation has this form
+def compute_output_bytes(op: ManageBalance, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
     return OUTPUT_BYTES
 

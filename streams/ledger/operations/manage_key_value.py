@@ -1,7 +1,8 @@
 """ManageKeyValue: the network's configuration, kept in the ledger."""
 
-from schemas.generated.common import AccountID
-from schemas.generated.ledger import KeyValue
+from schemas.generated.common import AccountID, Permission
+from schemas.generated.entries import KeyValue
+from schemas.generated.keys import key_value_key
 from schemas.generated.operations import (
     ManageKeyValue,
     ManageKeyValueCode,
@@ -14,12 +15,14 @@ from schemas.generated.operations import (
 from schemas.generated.transactions import OperationResult
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
-from streams.ledger.keys import key_value_key
 from streams.ledger.operations.outcome import refused, succeeded
-from streams.ledger.state import LedgerDelta
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
+from streams.ledger.state import LedgerDelta, LedgerState
 
-KEY_BYTES_MAX = 256
-OUTPUT_BYTES = 400 + 5 * KEY_BYTES_MAX
+PERMISSION = Permission.MANAGE_KEY_VALUE
+OUTPUT_BYTES = (
+    compute_change_bytes(KeyValue) + EFFECT_BYTES + compute_result_bytes(ManageKeyValueResult)
+)
 
 # The type of every key that begins so (TokenD 1.7); other keys are free.
 RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
@@ -85,7 +88,7 @@ def apply(
     return succeeded(ManageKeyValueResult())
 
 
-def compute_output_bytes(op: ManageKeyValue) -> int:  # noqa: ARG001 - every operation has this form
+def compute_output_bytes(op: ManageKeyValue, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
     return OUTPUT_BYTES
 

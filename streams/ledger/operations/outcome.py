@@ -2,14 +2,44 @@
 
 from typing import Any
 
-from schemas.generated.transactions import OperationResult, TransactionReference
+from schemas.contract import ReferenceKind
+from schemas.generated.common import AccountID, Permission, Reference
+from schemas.generated.transactions import AccessRefused, FirstUse, OperationResult, RefusalDetail
+from streams.ledger.context import TransactionContext
+from streams.ledger.references import is_in_window
+from streams.ledger.state import LedgerState
 
 
-def refused(code: Any, first: TransactionReference | None = None) -> OperationResult:
-    """A refusal by one of the operation's codes; `first` only with REFERENCE_DUPLICATION."""
-    return OperationResult(code, first)
+def refused(code: Any, detail: FirstUse | AccessRefused | None = None) -> OperationResult:
+    """A refusal by one of the operation's codes."""
+    return OperationResult(code, None if detail is None else RefusalDetail(detail))
+
+
+def refused_access(code: Any, account_id: AccountID, permission: Permission) -> OperationResult:
+    """A refusal because the role of `account_id` does not allow something."""
+    return refused(code, AccessRefused(account_id, permission))
 
 
 def succeeded(result: Any) -> OperationResult:
     """Success with the operation's payload."""
     return OperationResult(result, None)
+
+
+def compute_reference_refusal(
+    codes: Any,
+    kind: ReferenceKind,
+    source: AccountID,
+    reference: Reference,
+    state: LedgerState,
+    context: TransactionContext,
+) -> OperationResult | None:
+    """Why `source` may not use `reference` in this ledger. `codes`: the operation's enum."""
+    settings = context.ledger.settings
+    if not is_in_window(settings, kind, reference.day, context.ledger.close_time_ms):
+        return refused(codes.REFERENCE_OUT_OF_WINDOW)
+    first = state.references.get_first_use(kind, source, reference.text)
+    if first is not None:
+        return refused(codes.REFERENCE_DUPLICATION, FirstUse(first))
+    if state.references.get_count(kind, source, reference.day) >= settings.references_per_day:
+        return refused(codes.REFERENCE_QUOTA_EXCEEDED)
+    return None

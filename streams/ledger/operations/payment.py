@@ -1,11 +1,12 @@
 """Payment: moves an amount of one asset between two balances."""
 
-from schemas.generated.common import AccountID, Amount, Permission
-from schemas.generated.ledger import Asset, Balance, EffectKind, Reference
+from schemas.contract import ReferenceKind
+from schemas.generated.common import AccountID, Permission
+from schemas.generated.entries import Balance
+from schemas.generated.ledger import EffectKind
 from schemas.generated.operations import (
     Payment,
     PaymentCode,
-    PaymentFee,
     PaymentResult,
     PaymentToAccount,
 )
@@ -18,21 +19,30 @@ from streams.ledger.balances import (
     is_full,
 )
 from streams.ledger.context import TransactionContext
-from streams.ledger.operations.outcome import refused, succeeded
+from streams.ledger.operations.outcome import (
+    compute_reference_refusal,
+    refused,
+    refused_access,
+    succeeded,
+)
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.permissions import is_account_allowed
-from streams.ledger.references import get_first_use
-from streams.ledger.state import LedgerDelta
+from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
 
-OUTPUT_BYTES = 1_400
+PERMISSION = Permission.SEND_PAYMENT
+OUTPUT_BYTES = (
+    compute_change_bytes(Balance, 2) + 2 * EFFECT_BYTES + compute_result_bytes(PaymentResult)
+)
 TRANSFERABLE = int(AssetPolicy.TRANSFERABLE)  # a flag's own arithmetic costs half a microsecond
-NO_FEE = PaymentFee(Amount(0), Amount(0))
 
 
 def validate(op: Payment) -> PaymentCode | None:
     """Checks that hold whatever the ledger says."""
     if op.amount == 0:
         return PaymentCode.INVALID_AMOUNT
+    if op.reference is not None and not op.reference.text:
+        return PaymentCode.INVALID_REFERENCE
     return None
 
 
@@ -43,18 +53,19 @@ def apply(
     sender = delta.get_balance(op.source_balance)
     if sender is None or sender.account_id != source:
         return refused(PaymentCode.SOURCE_BALANCE_NOT_FOUND)
-    if op.reference:
-        first = get_first_use(delta, source, op.reference)
-        if first is not None:
-            return refused(PaymentCode.REFERENCE_DUPLICATION, first)
+    kind, reference = ReferenceKind.PAYMENT, op.reference
+    if reference is not None:
+        refusal = compute_reference_refusal(PaymentCode, kind, source, reference, delta, context)
+        if refusal is not None:
+            return refusal
     receiver = _get_or_create_receiver(op, sender.asset, delta, context)
     if isinstance(receiver, PaymentCode):
         return refused(receiver)
-    code = _compute_refusal(op, sender, receiver, delta)
-    if code is not None:
-        return refused(code)
-    if op.reference:
-        delta.put(Reference(source, op.reference, context.get_reference()))
+    refusal = _compute_refusal(op, sender, receiver, delta)
+    if refusal is not None:
+        return refusal
+    if reference is not None:
+        delta.use_reference(kind, source, reference, context.ledger.sequence)
     apply_charge(delta, sender, op.amount, EffectKind.CHARGED)
     apply_credit(delta, receiver, op.amount, EffectKind.FUNDED)
     return succeeded(
@@ -63,13 +74,13 @@ def apply(
             receiver.balance_id,
             sender.asset,
             op.amount,
-            NO_FEE,
-            NO_FEE,
+            None,
+            None,
         )
     )
 
 
-def compute_output_bytes(op: Payment) -> int:  # noqa: ARG001 - every operation has this form
+def compute_output_bytes(op: Payment, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
     return OUTPUT_BYTES
 
@@ -91,18 +102,20 @@ def _get_or_create_receiver(
 
 def _compute_refusal(
     op: Payment, sender: Balance, receiver: Balance, delta: LedgerDelta
-) -> PaymentCode | None:
+) -> OperationResult | None:
     if sender.balance_id == receiver.balance_id:
-        return PaymentCode.SELF_PAYMENT
+        return refused(PaymentCode.SELF_PAYMENT)
     if sender.asset != receiver.asset:
-        return PaymentCode.BALANCE_ASSETS_MISMATCHED
-    asset: Asset | None = delta.get_asset(sender.asset)
+        return refused(PaymentCode.BALANCE_ASSETS_MISMATCHED)
+    asset = delta.get_asset(sender.asset)
     if asset is None or not asset.policies & TRANSFERABLE:
-        return PaymentCode.NOT_ALLOWED_BY_ASSET_POLICY
-    if not is_account_allowed(delta, receiver.account_id, Permission.RECEIVE_PAYMENT):
-        return PaymentCode.COUNTERPARTY_NOT_ALLOWED
+        return refused(PaymentCode.NOT_ALLOWED_BY_ASSET_POLICY)
+    account_id = receiver.account_id
+    if not is_account_allowed(delta, account_id, Permission.RECEIVE_PAYMENT):
+        code = PaymentCode.COUNTERPARTY_NOT_ALLOWED
+        return refused_access(code, account_id, Permission.RECEIVE_PAYMENT)
     if sender.amount < op.amount:
-        return PaymentCode.UNDERFUNDED
+        return refused(PaymentCode.UNDERFUNDED)
     if is_full(receiver, op.amount):
-        return PaymentCode.LINE_FULL
+        return refused(PaymentCode.LINE_FULL)
     return None

@@ -1,44 +1,48 @@
-"""All operations: which code serves a body, and what its source's role must allow."""
+"""The code of every operation, found by the stems of the contract's table.
+
+An operation's module has `PERMISSION` (what the role of its source must allow), `validate`, `apply`
+and `compute_output_bytes`.
+"""
 
 from collections.abc import Callable
-from types import ModuleType
+from importlib import import_module
 from typing import Any, NamedTuple
 
+from schemas.assembly import get_type_name
+from schemas.contract import OPERATIONS as ROWS
 from schemas.generated import operations
 from schemas.generated.common import Permission
 from schemas.generated.transactions import OperationResult
-from streams.ledger.operations import (
-    create_account,
-    create_issuance_request,
-    manage_asset,
-    manage_balance,
-    manage_key_value,
-    manage_signer,
-    payment,
-)
+from streams.ledger.state import LedgerState
 
 
 class OperationKind(NamedTuple):
-    """What the ledger knows of one operation."""
+    """What the ledger knows of one operation.
+
+    `compute_output_bytes`: the most bytes the operation can add to a ledger's body beside its
+    envelope, given the state before that ledger; None for the state: whatever it is.
+    `is_sized_by_state`: whether that depends on the state (`IS_SIZED_BY_STATE` of the module).
+    """
 
     permission: Permission
     validate: Callable[[Any], Any]
     apply: Callable[..., OperationResult]
-    compute_output_bytes: Callable[[Any], int]
+    compute_output_bytes: Callable[[Any, LedgerState | None], int]
+    is_sized_by_state: bool
 
 
-def _kind(permission: Permission, module: ModuleType) -> OperationKind:
-    return OperationKind(permission, module.validate, module.apply, module.compute_output_bytes)
+def _load(stem: str) -> OperationKind:
+    module = import_module(f"streams.ledger.operations.{stem}")
+    return OperationKind(
+        module.PERMISSION,
+        module.validate,
+        module.apply,
+        module.compute_output_bytes,
+        getattr(module, "IS_SIZED_BY_STATE", False),
+    )
 
 
 OPERATIONS: dict[type, OperationKind] = {
-    operations.CreateAccount: _kind(Permission.CREATE_ACCOUNT, create_account),
-    operations.ManageSigner: _kind(Permission.MANAGE_SIGNER, manage_signer),
-    operations.ManageBalance: _kind(Permission.MANAGE_BALANCE, manage_balance),
-    operations.ManageKeyValue: _kind(Permission.MANAGE_KEY_VALUE, manage_key_value),
-    operations.ManageAsset: _kind(Permission.CREATE_ASSET, manage_asset),
-    operations.CreateIssuanceRequest: _kind(
-        Permission.CREATE_ISSUANCE_REQUEST, create_issuance_request
-    ),
-    operations.Payment: _kind(Permission.SEND_PAYMENT, payment),
+    getattr(operations, get_type_name(row.stem)): _load(row.stem) for row in ROWS
 }
+SIZED_BY_STATE = frozenset(body for body, kind in OPERATIONS.items() if kind.is_sized_by_state)

@@ -17,7 +17,6 @@ from gateways.client.keys import (
     get_public_key,
 )
 from gateways.client.transactions import (
-    Body,
     build_transaction,
     compute_envelope_transaction_hash,
     make_create_account,
@@ -25,14 +24,16 @@ from gateways.client.transactions import (
     make_create_balance,
     make_issuance,
     make_payment,
+    make_reference,
     sign_transaction,
     to_units,
 )
+from schemas.generated.builders import OperationBody
 from schemas.generated.common import Hash
 from schemas.strkey import encode_balance_id
 from streams.ledger.hashes import compute_balance_id
 from tests.gateways.support import Gateway
-from tests.support.network import get_key
+from tests.support.network import START_MS, get_key
 
 
 class User:
@@ -48,12 +49,12 @@ class User:
     def get_balance(self, asset: str) -> str:
         return encode_balance_id(compute_balance_id(self.network_id, self.account_id, asset, 0))
 
-    def sign(self, *bodies: Body) -> bytes:
+    def sign(self, *bodies: OperationBody) -> bytes:
         now_ms = self.client.get_network_time_ms()
         transaction = build_transaction(self.network_id, self.account_id, bodies, now_ms)
         return sign_transaction(transaction, self.key)
 
-    def do(self, *bodies: Body) -> None:
+    def do(self, *bodies: OperationBody) -> None:
         assert self.client.submit_until_final(self.sign(*bodies), 30)["status"] == "success"
 
 
@@ -74,8 +75,14 @@ def test_from_nothing_to_a_payment(network: Gateway, client: HorizonClient) -> N
     master.do(*(make_create_account(each.account_id) for each in (issuer, alice, bob)))
     issuer.do(make_create_asset(code, 6, "1000000", get_public_key(issuer.key)))
     alice.do(make_create_balance(alice.account_id, code))
-    issuer.do(make_issuance(code, to_units("100.5", 6), alice.get_balance(code), "first"))
-    payment = make_payment(alice.get_balance(code), bob.address, to_units("0.25", 6), "rent")
+    issuer.do(
+        make_issuance(
+            code, to_units("100.5", 6), alice.get_balance(code), make_reference("first", START_MS)
+        )
+    )
+    payment = make_payment(
+        alice.get_balance(code), bob.address, to_units("0.25", 6), make_reference("rent", START_MS)
+    )
     envelope = alice.sign(payment)
     first = client.submit(envelope)
     assert client.submit(envelope) == first
@@ -94,7 +101,9 @@ def test_from_nothing_to_a_payment(network: Gateway, client: HorizonClient) -> N
     ]
     assert kinds == ["charged", "issued"]
 
-    again = make_payment(alice.get_balance(code), bob.address, to_units("0.25", 6), "rent")
+    again = make_payment(
+        alice.get_balance(code), bob.address, to_units("0.25", 6), make_reference("rent", START_MS)
+    )
     with pytest.raises(ProblemError, match="REFERENCE_DUPLICATION") as caught:
         client.submit_until_final(alice.sign(again), 30)
     assert caught.value.kind == "transaction-failed"

@@ -10,16 +10,11 @@ from gateways.client.errors import ProofError
 from gateways.client.proofs import Anchor, get_genesis_anchor, verify_proof
 from schemas.codec import decode, encode
 from schemas.generated.common import Amount, Signature
-from schemas.generated.ledger import (
-    Balance,
-    Certificate,
-    LedgerEntry,
-    LedgerHeader,
-    StateProof,
-)
+from schemas.generated.entries import Balance
+from schemas.generated.keys import KeyBytes, balance_key
+from schemas.generated.ledger import Certificate, LedgerEntry, LedgerHeader, StateProof
 from streams.ledger import state_trie
 from streams.ledger.hashes import compute_hash
-from streams.ledger.keys import KeyBytes, balance_key
 from tests.gateways.support import encode_genesis
 from tests.support.network import Network, make_economy, make_genesis
 

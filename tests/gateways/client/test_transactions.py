@@ -12,6 +12,7 @@ from gateways.client.transactions import (
     make_create_asset,
     make_issuance,
     make_payment,
+    make_reference,
     sign_transaction,
     to_units,
 )
@@ -25,7 +26,7 @@ BALANCE = encode_balance_id(bytes(32))
 def test_a_built_transaction_is_admitted() -> None:
     network = Network()
     alice, bob = get_key("alice"), get_key("bob")
-    body = make_payment(BALANCE, get_address(bob), Amount(5), "r")
+    body = make_payment(BALANCE, get_address(bob), Amount(5), make_reference("r", 1_000))
     transaction = build_transaction(network.network_id, get_account("alice"), [body], 1_000)
     envelope = sign_transaction(transaction, alice)
     both = add_signatures(envelope, network.network_id, bob)
@@ -59,7 +60,7 @@ def test_mistakes_are_told_in_words() -> None:
     with pytest.raises(ClientError, match="comes from a balance"):
         make_payment(account, account, Amount(1))
     with pytest.raises(ClientError, match="goes to a balance"):
-        make_issuance("EUR", Amount(1), account, "r")
+        make_issuance("EUR", Amount(1), account, make_reference("r", 1_000))
     with pytest.raises(ClientError, match="no envelope"):
         decode_envelope(b"\x00\x00\x00")
     asset = make_create_asset("E" * 300, 2, "1", PublicKey(bytes(32)))

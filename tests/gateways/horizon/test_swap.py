@@ -28,7 +28,7 @@ def rebuild_and_swap(world: World) -> None:
         store.commit(batch, is_live=False)
     lock_swap(world.connection)
     try:
-        old = swap(world.connection, schema)
+        old = swap(world.connection, schema, is_outdated=False)
     finally:
         unlock_swap(world.connection)
     drop_schema(world.connection, old)

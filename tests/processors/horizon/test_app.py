@@ -169,15 +169,42 @@ def test_a_processor_that_slept_longer_than_its_session_goes_on(
     assert views.is_right()
 
 
-def test_without_its_schema_it_says_what_to_do(
+def test_views_are_made_where_there_are_none(
     servers: Servers, tmp_path: Path, varied: Network
 ) -> None:
     views = Views(servers, tmp_path, varied)
     with views.connect() as connection:
         connection.execute("DROP SCHEMA horizon CASCADE")
+    views.log.publish(*varied.records)
     with views.run() as processor:
-        assert processor.wait_for_end() == 1
-        assert "run `tokend migrate`" in processor.read_log()
+        processor.wait_until(lambda: "views_created" in processor.read_log())
+        processor.wait_for(len(varied.records))
+    assert views.is_right()
+
+
+@pytest.mark.parametrize(
+    "age",
+    [
+        "UPDATE horizon.version SET version = 0",
+        "DROP TABLE horizon.version; DROP TABLE horizon.progress; CREATE TABLE horizon.progress ()",
+    ],
+    ids=["another version", "a version that knew of none"],
+)
+def test_views_of_another_version_are_rebuilt(
+    servers: Servers, tmp_path: Path, varied: Network, age: str
+) -> None:
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records)
+    before = views.get_rows()
+    with views.connect() as connection:
+        connection.execute("UPDATE horizon.balances SET amount = amount + 1")
+        connection.execute(age.encode())
+    with views.run() as processor:
+        processor.wait_until(lambda: "views_rebuilt" in processor.read_log())
+        processor.wait_for(len(varied.records))
+    assert views.get_rows() == before
+    states = [each["state"] for each in processor.get_events() if "state" in each]
+    assert {"replaying", "done"} <= set(states)
 
 
 def test_views_of_another_network_are_refused(

@@ -179,7 +179,7 @@ def test_a_replay_of_another_kind_starts_anew(
         assert rebuild.open_replay(connection, 2) == "horizon_replay_2"
         connection.execute("UPDATE horizon_replay_2.replay SET state = 'failed'")
         assert rebuild.open_replay(connection, 2) == "horizon_replay_3"
-        connection.execute("UPDATE horizon_replay_3.replay SET migrations = 0")
+        connection.execute("UPDATE horizon_replay_3.replay SET version = 0")
         assert rebuild.open_replay(connection, 2) == "horizon_replay_4"
         connection.execute("CREATE SCHEMA horizon_old_7")
         rebuild.open_replay(connection, 2)
@@ -206,7 +206,7 @@ def test_views_that_do_not_add_up_are_not_swapped_in(
         return audit(connection, schema)
 
     monkeypatch.setattr(replay, "audit", damage)
-    with pytest.raises(ReplayError, match="state root"):
+    with pytest.raises(ReplayError, match="rebuilt views' roots"):
         run(views.get_settings())
     assert views.get_rows() == before
     monkeypatch.undo()
@@ -247,7 +247,7 @@ class Reader(threading.Thread):
         assert row is not None
         self.sequences.append(row[0])
         held = reader.execute("SELECT sum(amount + locked) FROM horizon.balances").fetchone()
-        issued = reader.execute("SELECT sum(issued) FROM horizon.assets").fetchone()
+        issued = reader.execute("SELECT sum(issued) FROM horizon.asset_supplies").fetchone()
         assert held is not None
         assert held == issued
         query = "SELECT count(*) FROM horizon.transactions WHERE ledger_sequence <= %s"

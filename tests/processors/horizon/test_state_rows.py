@@ -7,17 +7,19 @@ from processors.horizon.fold import fold_ledger
 from processors.horizon.state_rows import compute_state_changes, encode_state_row
 from schemas.codec import encode
 from schemas.generated.common import AccountID, Amount, BalanceID, PublicKey, SignerData
-from schemas.generated.ledger import (
+from schemas.generated.entries import (
     Account,
     Asset,
+    AssetReservation,
+    AssetSupply,
     Balance,
     Counters,
     KeyValue,
-    LedgerEntry,
     Signer,
 )
+from schemas.generated.keys import Entry, get_key
+from schemas.generated.ledger import LedgerEntry
 from schemas.generated.operations import StringValue, U32Value, U64Value
-from streams.ledger.keys import Entry, get_key
 from tests.processors.economies import make_varied_network
 from tests.processors.horizon.test_fold import verify
 
@@ -33,15 +35,23 @@ TEXT = st.text(max_size=16)
 DETAILS = st.binary(max_size=50)
 VALUES = st.one_of(U32.map(U32Value), U64.map(U64Value), TEXT.map(StringValue))
 SIGNER_DATA = st.builds(SignerData, KEY_BYTES, SMALL, st.integers(0, 1000), U32, DETAILS)
+SIGNERS = st.lists(KEY_BYTES, max_size=3).map(tuple)
 CODES = st.text("ABCabc019", min_size=1, max_size=16)
 ENTRIES: st.SearchStrategy[Entry] = st.one_of(
-    st.builds(Account, ACCOUNTS, st.none() | ACCOUNTS, SMALL, SMALL),
+    st.builds(
+        Account,
+        ACCOUNTS,
+        st.none() | ACCOUNTS,
+        U64,
+        U64,
+        SIGNERS,
+    ),
     st.builds(Signer, ACCOUNTS, SIGNER_DATA),
     st.builds(Balance, KEYS.map(BalanceID), ACCOUNTS, CODES, AMOUNTS, AMOUNTS),
     st.builds(KeyValue, TEXT, VALUES),
-    st.builds(
-        Asset, CODES, ACCOUNTS, KEY_BYTES, DETAILS, *[AMOUNTS] * 4, U32, U64, st.integers(0, 18)
-    ),
+    st.builds(Asset, CODES, ACCOUNTS, KEY_BYTES, DETAILS, AMOUNTS, U32, U64, st.integers(0, 18)),
+    st.builds(AssetSupply, CODES, AMOUNTS, AMOUNTS, AMOUNTS),
+    st.builds(AssetReservation, CODES, U64),
     st.builds(Counters, U64, U64),
 )
 

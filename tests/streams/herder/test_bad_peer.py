@@ -75,7 +75,7 @@ def test_the_state_told_to_a_peer_fits_into_messages_and_begins_with_the_open_sl
 
 def test_a_set_larger_than_a_ledger_is_not_kept() -> None:
     node = Node()
-    settings = node.network.ledger.state.get_settings()
+    settings = node.network.ledger.state.get_network_settings()
     count = settings.max_set_transactions + 1
     hashes = tuple(sorted(make_hash(i) for i in range(count)))
     outputs = node.receive(TransactionSet(node.network.ledger.header_hash, hashes))

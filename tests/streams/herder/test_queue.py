@@ -39,7 +39,7 @@ def get_sources(choice: Choice) -> list[bytes]:
 def test_it_takes_turns_among_sources() -> None:
     network = make_economy()
     queue = fill(network, *prepare(network, "alice", 10), *prepare(network, "bob", 2))
-    settings = network.ledger.state.get_settings()
+    settings = network.ledger.state.get_network_settings()
     put(network, replace(settings, max_set_transactions=4))
     alice, bob = get_account("alice"), get_account("bob")
     assert get_sources(choose(queue, network)) == [alice, bob, alice, bob]
@@ -48,7 +48,7 @@ def test_it_takes_turns_among_sources() -> None:
 def test_who_came_first_comes_last_the_next_time() -> None:
     network = make_economy()
     queue = fill(network, *prepare(network, "alice", 2), *prepare(network, "bob", 2))
-    settings = network.ledger.state.get_settings()
+    settings = network.ledger.state.get_network_settings()
     put(network, replace(settings, max_set_transactions=1))
     first = get_sources(choose(queue, network))
     assert get_sources(choose(queue, network)) != first
@@ -59,7 +59,7 @@ def test_output_bytes_bound_a_set_and_smaller_ones_go_in_between() -> None:
     [small] = prepare(network, "alice", 1)
     bodies = [pay(network, "bob", "alice", "EUR", 1) for _ in range(5)]
     large = network.prepare("bob", *bodies)
-    settings = network.ledger.state.get_settings()
+    settings = network.ledger.state.get_network_settings()
     put(network, replace(settings, max_set_output_bytes=large.output_bytes))
     assert choose(fill(network, small, large), network).candidates == [small]
     assert choose(fill(network, large), network).candidates == [large]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from schemas.codec import decode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import ScpValue
-from schemas.generated.ledger import Asset, Balance, LedgerBody, LedgerHeader
+from schemas.generated.entries import AssetSupply, Balance
+from schemas.generated.ledger import LedgerBody, LedgerHeader
 from streams.ledger.admission import Candidate
 from streams.ledger.close import Ledger, close_ledger
 from streams.ledger.errors import InvariantViolation
@@ -64,7 +65,7 @@ def get_total(ledger: Ledger) -> tuple[int, int]:
     """What all balances hold, and what was issued."""
     entries = [ledger.state.get(key) for key in ledger.state.encoded]
     held = sum(e.amount + e.locked for e in entries if isinstance(e, Balance))
-    return held, sum(e.issued for e in entries if isinstance(e, Asset))
+    return held, sum(e.issued for e in entries if isinstance(e, AssetSupply))
 
 
 def close_in_order(network: Network, candidates: list[Candidate]) -> Hash:

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.generated.common import Permission
+from schemas.generated.entries import AccountRole, SignerRole
 from schemas.generated.events import RejectionCode
-from schemas.generated.ledger import AccountRole, SignerRole
 from schemas.generated.operations import CreateSigner, ManageSigner, RemoveSigner
 from schemas.generated.transactions import Operation, Transaction
 from streams.ledger.admission import Candidate
@@ -185,7 +185,7 @@ def test_what_entered_a_ledger_is_a_duplicate_for_as_long_as_it_could_be_valid()
 
 def test_a_transaction_larger_than_a_ledger_is_refused() -> None:
     network = make_economy()
-    settings = network.ledger.state.get_settings()
+    settings = network.ledger.state.get_network_settings()
     candidate = network.prepare("alice", pay(network, "alice", "bob", "EUR", 1))
     put(network, replace(settings, max_set_output_bytes=candidate.output_bytes))
     assert judge(network, candidate) is None
@@ -195,7 +195,7 @@ def test_a_transaction_larger_than_a_ledger_is_refused() -> None:
 
 def test_a_set_is_bounded_and_has_each_transaction_once() -> None:
     network = make_economy()
-    settings, ledger = network.ledger.state.get_settings(), network.ledger
+    settings, ledger = network.ledger.state.get_network_settings(), network.ledger
     first = network.prepare("alice", pay(network, "alice", "bob", "EUR", 1))
     second = network.prepare("bob", pay(network, "bob", "alice", "EUR", 1))
     at_ms = ledger.header.close_time_ms + NEXT_MS

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from schemas.generated.common import AccountID, Amount
-from schemas.generated.ledger import Asset, BaseAssets
+from schemas.generated.entries import AssetSupply, BaseAssets
 from schemas.generated.operations import (
     CreateSigner,
     ManageKeyValue,
@@ -53,12 +53,9 @@ def make_wide_economy() -> Network:
     asset = network.ledger.state.get_asset("EUR")
     assert asset is not None
     codes = tuple(f"BASE{number:012}" for number in range(63))
-    put(network, BaseAssets(codes), *(_get_base(asset, code) for code in codes))
+    supplies = (AssetSupply(code, Amount(0), Amount(0), Amount(0)) for code in codes)
+    put(network, BaseAssets(codes), *(replace(asset, code=code) for code in codes), *supplies)
     return network
-
-
-def _get_base(asset: Asset, code: str) -> Asset:
-    return replace(asset, code=code, issued=Amount(0))
 
 
 def with_details(made: Any) -> Any:

@@ -2,15 +2,17 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from schemas.codec import decode
-from schemas.generated.ledger import KeyValue, LedgerEntry
+from schemas.generated.entries import KeyValue
+from schemas.generated.keys import key_value_key
+from schemas.generated.ledger import LedgerEntry
 from schemas.generated.operations import U32Value
 from streams.ledger.invariants import check_everything
-from streams.ledger.keys import SELDOM_READ, key_value_key
 from streams.ledger.state import LedgerDelta, LedgerState
 from tests.support.network import get_account, get_public_key, make_economy, pay
 
@@ -68,7 +70,7 @@ def test_every_getter_finds_its_kind_of_entry() -> None:
     state = network.ledger.state
     alice = get_account("alice")
     found: list[Any] = [
-        state.get_settings(),
+        state.get_network_settings(),
         state.get_counters(),
         state.get_base_assets(),
         state.get_validators(),
@@ -79,7 +81,7 @@ def test_every_getter_finds_its_kind_of_entry() -> None:
         state.get_key_value("issuance_tasks:*"),
         state.get_asset("EUR"),
         state.get_balance(network.get_balance_id("alice", "EUR")),
-        state.get_reference(get_account("issuer"), "to alice"),
+        state.get_asset_supply("EUR"),
     ]
     assert [type(each).__name__ for each in found] == [
         "NetworkSettings",
@@ -93,10 +95,10 @@ def test_every_getter_finds_its_kind_of_entry() -> None:
         "KeyValue",
         "Asset",
         "Balance",
-        "Reference",
+        "AssetSupply",
     ]
-    assert state.get_request(1) is None
-    assert state.get_request_reference(alice, "none") is None
+    assert state.get_reviewable_request(1) is None
+    assert state.get_asset_reservation("EUR") is None
 
 
 def test_what_is_cached_is_what_is_encoded() -> None:
@@ -107,12 +109,15 @@ def test_what_is_cached_is_what_is_encoded() -> None:
     assert replace(state.get_counters()) == LedgerState(state.encoded).get_counters()
 
 
-def test_references_do_not_stay_decoded() -> None:
+def test_the_cache_of_decoded_entries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.ledger.state.DECODED_MAX", 3)
     network = make_economy()
-    network.apply("alice", pay(network, "alice", "bob", "EUR", 1, "an invoice"))
-    state = network.ledger.state
-    assert not [key for key in state.decoded if key[0] in SELDOM_READ]
-    assert state.get_reference(get_account("alice"), "an invoice") is not None
-    started = LedgerState(state.encoded)
-    check_everything(started)  # reads every entry, as a node does when it starts
-    assert not [key for key in started.decoded if key[0] in SELDOM_READ]
+    network.apply("alice", pay(network, "alice", "bob", "EUR", 1))
+    assert len(network.ledger.state.decoded) <= 3
+    assert network.get_amount("bob", "EUR") == 1_000_001
+
+
+def test_a_full_check_keeps_nothing_decoded() -> None:
+    started = LedgerState(make_economy().ledger.state.encoded)
+    check_everything(started)
+    assert len(started.decoded) <= 2  # the one asset and its supply

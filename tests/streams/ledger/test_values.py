@@ -2,7 +2,8 @@
 
 import pytest
 
-from streams.ledger.values import is_asset_code, is_details
+from schemas.json_text import is_json_text
+from streams.ledger.values import is_asset_code
 
 NESTED = b"[" * 32 + b"]" * 32
 
@@ -13,7 +14,7 @@ NESTED = b"[" * 32 + b"]" * 32
     ids=repr,
 )
 def test_details_are_any_json_value_or_nothing(details: bytes) -> None:
-    assert is_details(details)
+    assert is_json_text(details)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_details_are_any_json_value_or_nothing(details: bytes) -> None:
     ids=lambda details: repr(details[:16]),
 )
 def test_nothing_else_is(details: bytes) -> None:
-    assert not is_details(details)
+    assert not is_json_text(details)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.codec import decode
+from schemas.generated.keys import Entry
 from schemas.generated.ledger import LedgerEntry
 from schemas.generated.transactions import OperationResult, TransactionCode
-from streams.ledger.keys import Entry
 from streams.ledger.state import LedgerDelta
 from tests.support.network import Network, make_economy
 

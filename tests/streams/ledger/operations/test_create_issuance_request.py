@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import Amount, BalanceID, Permission
-from schemas.generated.ledger import Account, AccountRole
+from schemas.generated.common import U64, Amount, BalanceID, Permission, Reference
+from schemas.generated.entries import AccountRole
 from schemas.generated.operations import (
     CreateIssuanceRequest,
     CreateIssuanceRequestCode,
@@ -14,10 +14,17 @@ from schemas.generated.operations import (
     ManageKeyValue,
     RemoveKeyValue,
 )
-from schemas.generated.transactions import OperationResult
+from schemas.generated.transactions import FirstUse, OperationResult, RefusalDetail
 from streams.ledger.values import AMOUNT_MAX, AssetPolicy
 from tests.streams.ledger.operations.cases import Case, put, run_case
-from tests.support.network import Network, create_asset, create_balance, get_account, issue
+from tests.support.network import (
+    Network,
+    create_asset,
+    create_balance,
+    get_account,
+    issue,
+    make_reference,
+)
 
 Code = CreateIssuanceRequestCode
 
@@ -25,6 +32,15 @@ Code = CreateIssuanceRequestCode
 def issue_to_alice(network: Network, **changes: Any) -> CreateIssuanceRequest:
     made: CreateIssuanceRequest = issue(network, "alice", "EUR", 10, "salary")
     return replace(made, **changes)
+
+
+def of_day(network: Network, difference: int) -> Reference:
+    today = make_reference(network, "of a day")
+    return replace(today, day=today.day + difference)
+
+
+def allow_two_references(network: Network) -> None:
+    put(network, replace(network.ledger.state.get_network_settings(), references_per_day=2))
 
 
 def issue_once(network: Network) -> None:
@@ -42,7 +58,7 @@ def make_alice_deaf(network: Network) -> None:
     put(
         network,
         AccountRole(9, "mute", (Permission.SEND_TRANSACTION,)),
-        Account(alice.account_id, alice.referrer, alice.sequential_id, 9),
+        replace(alice, role_id=U64(9)),
     )
 
 
@@ -52,9 +68,11 @@ def make_second_asset(network: Network) -> None:
 
 
 def change_asset(network: Network, **changes: Any) -> None:
-    asset = network.ledger.state.get_asset("EUR")
-    assert asset is not None
-    put(network, replace(asset, **changes))
+    state = network.ledger.state
+    for entry in (state.get_asset("EUR"), state.get_asset_supply("EUR")):
+        assert entry is not None
+        fields = {name: value for name, value in changes.items() if hasattr(entry, name)}
+        put(network, replace(entry, **fields))
 
 
 def fill_alice(network: Network) -> None:
@@ -77,7 +95,7 @@ def check_pending(tasks: int) -> Any:
         assert network.get_amount("alice", "EUR") == 1_000_000
         assert isinstance(result.outcome, CreateIssuanceRequestResult)
         assert not result.outcome.fulfilled
-        request = network.ledger.state.get_request(4)
+        request = network.ledger.state.get_reviewable_request(4)
         assert request is not None
         assert request.pending_tasks == tasks
 
@@ -85,12 +103,11 @@ def check_pending(tasks: int) -> Any:
 
 
 def check_first_use(network: Network, result: OperationResult) -> None:
-    assert result.first is not None
-    assert result.first.ledger_sequence == network.ledger.header.sequence - 1
+    assert result.detail == RefusalDetail(FirstUse(U64(network.ledger.header.sequence - 1)))
 
 
-AT_ONCE = ("Asset changed", "Balance changed", "Counters changed", "Reference made")
-LATER = ("ReviewableRequest made", "RequestReference made", "Counters changed")
+AT_ONCE = ("AssetSupply changed", "Balance changed", "Counters changed")
+LATER = ("ReviewableRequest made", "Counters changed")
 
 CASES = (
     Case("issued at once", "issuer", issue_to_alice, changes=AT_ONCE, check=check_issued),
@@ -127,8 +144,27 @@ CASES = (
     Case(
         "without a reference",
         "issuer",
-        lambda n: issue_to_alice(n, reference=""),
+        lambda n: issue_to_alice(n, reference=make_reference(n, "")),
         Code.INVALID_REFERENCE,
+    ),
+    Case(
+        "a reference of a day that has left the window",
+        "issuer",
+        lambda n: issue_to_alice(n, reference=of_day(n, -401)),
+        Code.REFERENCE_OUT_OF_WINDOW,
+    ),
+    Case(
+        "a reference of the oldest day of the window",
+        "issuer",
+        lambda n: issue_to_alice(n, reference=of_day(n, -400)),
+        changes=AT_ONCE,
+    ),
+    Case(
+        "more references than an account may use a day",
+        "issuer",
+        issue_to_alice,
+        Code.REFERENCE_QUOTA_EXCEEDED,
+        given=allow_two_references,  # which make_economy has used
     ),
     Case(
         "details that are not JSON",

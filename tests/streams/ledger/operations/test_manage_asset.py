@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.generated.common import Amount
-from schemas.generated.ledger import BaseAssets
+from schemas.generated.entries import BaseAssets
 from schemas.generated.operations import (
     ManageAsset,
     ManageAssetCode,
@@ -49,15 +49,15 @@ def fill_base_assets(network: Network) -> None:
 
 def check_fulfilled(network: Network, result: OperationResult) -> None:
     assert result.outcome == ManageAssetResult(4, fulfilled=True)
-    asset = network.ledger.state.get_asset("USD")
-    assert asset is not None
-    assert (asset.issued, asset.available_for_issuance) == (0, 100)
+    supply = network.ledger.state.get_asset_supply("USD")
+    assert supply is not None
+    assert (supply.issued, supply.available_for_issuance) == (0, 100)
 
 
 def check_pending(network: Network, result: OperationResult) -> None:
     assert result.outcome == ManageAssetResult(4, fulfilled=False)
     assert network.ledger.state.get_asset("USD") is None
-    request = network.ledger.state.get_request(4)
+    request = network.ledger.state.get_reviewable_request(4)
     assert request is not None
     assert request.pending_tasks == 5
 
@@ -67,20 +67,20 @@ CASES = (
         "made at once",
         "issuer",
         lambda _: with_asset(initial_preissued_amount=Amount(100)),
-        changes=("Asset made", "Counters changed"),
+        changes=("Asset made", "AssetSupply made", "Counters changed"),
         check=check_fulfilled,
     ),
     Case(
         "a base asset",
         "issuer",
         lambda _: with_asset(policies=3),
-        changes=("Asset made", "BaseAssets changed", "Counters changed"),
+        changes=("Asset made", "AssetSupply made", "BaseAssets changed", "Counters changed"),
     ),
     Case(
         "asked for",
         "issuer",
         lambda _: with_asset(all_tasks=5),
-        changes=("ReviewableRequest made", "RequestReference made", "Counters changed"),
+        changes=("ReviewableRequest made", "AssetReservation made", "Counters changed"),
         check=check_pending,
     ),
     Case(

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.generated.common import Amount
-from schemas.generated.ledger import Balance
+from schemas.generated.entries import Balance
 from schemas.generated.operations import (
     ManageBalance,
     ManageBalanceAction,

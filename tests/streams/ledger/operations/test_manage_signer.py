@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from schemas.generated.bounds import ACCOUNT_SIGNERS_ITEMS_MAX
 from schemas.generated.operations import (
     CreateSigner,
     ManageSigner,
@@ -23,6 +24,11 @@ def add_spare(network: Network) -> None:
     network.apply("alice", create_signer("spare"))
 
 
+def add_most(network: Network) -> None:
+    most = [create_signer(f"spare {number}") for number in range(ACCOUNT_SIGNERS_ITEMS_MAX - 1)]
+    network.apply("alice", *most)
+
+
 def check_weight(network: Network, _: OperationResult) -> None:
     signer = network.ledger.state.get_signer(get_account("alice"), get_public_key("spare"))
     assert signer is not None
@@ -35,7 +41,12 @@ def check_gone(network: Network, _: OperationResult) -> None:
 
 
 CASES = (
-    Case("added", "alice", lambda _: create_signer("spare"), changes=("Signer made",)),
+    Case(
+        "added",
+        "alice",
+        lambda _: create_signer("spare"),
+        changes=("Signer made", "Account changed"),
+    ),
     Case(
         "changed",
         "alice",
@@ -49,7 +60,7 @@ CASES = (
         "alice",
         lambda _: ManageSigner(RemoveSigner(get_public_key("spare"))),
         given=add_spare,
-        changes=("Signer removed",),
+        changes=("Signer removed", "Account changed"),
         check=check_gone,
     ),
     Case(
@@ -88,6 +99,20 @@ CASES = (
         "alice",
         lambda _: ManageSigner(CreateSigner(replace(get_owner("spare"), role_id=77))),
         ManageSignerCode.NO_SUCH_ROLE,
+    ),
+    Case(
+        "one more than there may be",
+        "alice",
+        lambda _: create_signer("spare"),
+        ManageSignerCode.TOO_MANY_SIGNERS,
+        given=add_most,
+    ),
+    Case(
+        "one in another's place",
+        "alice",
+        lambda _: ManageSigner(UpdateSigner(get_owner("spare 3", 5))),
+        given=add_most,
+        changes=("Signer changed",),
     ),
 )
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import Amount, BalanceID, Permission
-from schemas.generated.ledger import Account, AccountRole
+from schemas.generated.common import U64, Amount, BalanceID, Permission, Reference
+from schemas.generated.entries import AccountRole
 from schemas.generated.operations import (
     Payment,
     PaymentCode,
@@ -14,7 +14,7 @@ from schemas.generated.operations import (
     PaymentToAccount,
     PaymentToBalance,
 )
-from schemas.generated.transactions import OperationResult
+from schemas.generated.transactions import FirstUse, OperationResult, RefusalDetail
 from streams.ledger.values import AMOUNT_MAX
 from tests.streams.ledger.operations.cases import Case, put, run_case
 from tests.support.network import (
@@ -24,6 +24,7 @@ from tests.support.network import (
     create_balance,
     get_account,
     issue,
+    make_reference,
     pay,
 )
 
@@ -49,7 +50,7 @@ def make_bob_deaf(network: Network) -> None:
     put(
         network,
         AccountRole(MUTE_ROLE, "mute", (Permission.SEND_TRANSACTION,)),
-        Account(bob.account_id, bob.referrer, bob.sequential_id, MUTE_ROLE),
+        replace(bob, role_id=U64(MUTE_ROLE)),
     )
 
 
@@ -82,12 +83,25 @@ def check_paid(network: Network, result: OperationResult) -> None:
 
 
 def check_first_use(network: Network, result: OperationResult) -> None:
-    assert result.first is not None
-    assert result.first.ledger_sequence == network.ledger.header.sequence - 1
+    assert result.detail == RefusalDetail(FirstUse(U64(network.ledger.header.sequence - 1)))
 
 
 def pay_once(network: Network) -> None:
     network.apply("alice", pay(network, "alice", "bob", "EUR", 1, "rent"))
+
+
+def with_reference(network: Network, reference: Reference) -> Payment:
+    return replace(pay(network, "alice", "bob", "EUR", 7), reference=reference)
+
+
+def of_day(network: Network, difference: int) -> Reference:
+    today = make_reference(network, "of a day")
+    return replace(today, day=today.day + difference)
+
+
+def pay_all_of_the_day(network: Network) -> None:
+    put(network, replace(network.ledger.state.get_network_settings(), references_per_day=1))
+    pay_once(network)
 
 
 CASES = (
@@ -102,7 +116,7 @@ CASES = (
         "with a reference",
         "alice",
         lambda n: pay(n, "alice", "bob", "EUR", 7, "rent"),
-        changes=("Balance changed", "Balance changed", "Reference made"),
+        changes=("Balance changed", "Balance changed"),
         check=check_paid,
     ),
     Case(
@@ -130,13 +144,58 @@ CASES = (
         "bob",
         lambda n: pay(n, "bob", "alice", "EUR", 7, "rent"),
         given=pay_once,
-        changes=("Balance changed", "Balance changed", "Reference made"),
+        changes=("Balance changed", "Balance changed"),
     ),
     Case(
         "nothing",
         "alice",
         lambda n: pay(n, "alice", "bob", "EUR", 0),
         PaymentCode.INVALID_AMOUNT,
+    ),
+    Case(
+        "a reference without a text",
+        "alice",
+        lambda n: with_reference(n, Reference(make_reference(n, "").day, "")),
+        PaymentCode.INVALID_REFERENCE,
+    ),
+    Case(
+        "a reference of the oldest day of the window",
+        "alice",
+        lambda n: with_reference(n, of_day(n, -30)),
+        changes=("Balance changed", "Balance changed"),
+    ),
+    Case(
+        "a reference of tomorrow",
+        "alice",
+        lambda n: with_reference(n, of_day(n, 1)),
+        changes=("Balance changed", "Balance changed"),
+    ),
+    Case(
+        "a reference of a day that has left the window",
+        "alice",
+        lambda n: with_reference(n, of_day(n, -31)),
+        PaymentCode.REFERENCE_OUT_OF_WINDOW,
+    ),
+    Case(
+        "a reference of the day after tomorrow",
+        "alice",
+        lambda n: with_reference(n, of_day(n, 2)),
+        PaymentCode.REFERENCE_OUT_OF_WINDOW,
+    ),
+    Case(
+        "a reference again, of another day",
+        "alice",
+        lambda n: with_reference(n, replace(of_day(n, 1), text="rent")),
+        PaymentCode.REFERENCE_DUPLICATION,
+        given=pay_once,
+        check=check_first_use,
+    ),
+    Case(
+        "more references than an account may use a day",
+        "alice",
+        lambda n: pay(n, "alice", "bob", "EUR", 2, "other"),
+        PaymentCode.REFERENCE_QUOTA_EXCEEDED,
+        given=pay_all_of_the_day,
     ),
     Case(
         "from no balance",

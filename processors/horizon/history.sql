@@ -1,5 +1,6 @@
--- Horizon's views in one schema. `replay` makes another from the same files, with the schema's
--- name replaced wherever it stands as a word; so every name below is qualified by it.
+-- Horizon's views in one schema: progress, history, rejections. The tables of current state are made
+-- from the contract (state_rows.py). A replay makes another schema from the same text, with the
+-- schema's name replaced wherever it stands as a word; so every name below is qualified by it.
 --
 -- Ids order as the network did, and hold the ledger in their high bits:
 --   transaction = ledger sequence << 32 | 1-based place in the ledger << 12
@@ -25,6 +26,12 @@ CREATE TABLE horizon.progress (
     kafka_topic   text COLLATE "C" NOT NULL,  -- the topic that was followed,
     kafka_offset  bigint NOT NULL,   -- and the offset after that ledger's record: a hint
     writer_epoch  bigint NOT NULL    -- grows with every start of a writer; an older one is fenced
+);
+
+-- Which version of the views these are; a processor of another version rebuilds them.
+CREATE TABLE horizon.version (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    version  integer NOT NULL
 );
 
 CREATE TABLE horizon.ledgers (
@@ -93,72 +100,15 @@ CREATE INDEX movements_account ON horizon.movements (account_id, id);
 CREATE INDEX movements_balance ON horizon.movements (balance_id, id);
 CREATE INDEX movements_asset ON horizon.movements (asset, id);
 
--- Current state: one row an entry, `changed_in` the ledger of its last change.
-
-CREATE TABLE horizon.accounts (
-    account_id    bytea  PRIMARY KEY,
-    referrer      bytea,
-    sequential_id bigint NOT NULL,
-    role_id       bigint NOT NULL,
-    changed_in    bigint NOT NULL
-);
-CREATE INDEX accounts_sequential_id ON horizon.accounts (sequential_id);
-
-CREATE TABLE horizon.signers (
-    account_id bytea   NOT NULL,
-    public_key bytea   NOT NULL,
-    role_id    bigint  NOT NULL,
-    weight     integer NOT NULL,
-    identity   bigint  NOT NULL,
-    details    bytea   NOT NULL,
-    changed_in bigint  NOT NULL,
-    PRIMARY KEY (account_id, public_key)
-);
-CREATE INDEX signers_public_key ON horizon.signers (public_key);
-
--- Room in every page and no index on what payments change keep updates in place.
-CREATE TABLE horizon.balances (
-    balance_id bytea       PRIMARY KEY,
-    account_id bytea       NOT NULL,
-    asset      text COLLATE "C" NOT NULL,
-    amount     numeric(39) NOT NULL,
-    locked     numeric(39) NOT NULL,
-    changed_in bigint      NOT NULL
-) WITH (fillfactor = 60);
-CREATE INDEX balances_account ON horizon.balances (account_id, asset, balance_id);
-CREATE INDEX balances_asset ON horizon.balances (asset, balance_id);
-
-CREATE TABLE horizon.assets (
-    code                   text COLLATE "C" PRIMARY KEY,
-    owner                  bytea       NOT NULL,
-    preissued_asset_signer bytea       NOT NULL,
-    details                bytea       NOT NULL,
-    max_issuance_amount    numeric(39) NOT NULL,
-    available_for_issuance numeric(39) NOT NULL,
-    issued                 numeric(39) NOT NULL,
-    pending_issuance       numeric(39) NOT NULL,
-    policies               bigint      NOT NULL,
-    asset_type             numeric(20) NOT NULL,
-    trailing_digits        integer     NOT NULL,
-    changed_in             bigint      NOT NULL
-) WITH (fillfactor = 60);
-CREATE INDEX assets_owner ON horizon.assets (owner, code);
-
-CREATE TABLE horizon.key_values (
-    key        bytea  PRIMARY KEY,
-    kind       text COLLATE "C" NOT NULL CHECK (kind IN ('u32', 'u64', 'string')),
-    number     numeric(20),  -- of u32 and u64
-    string     bytea,        -- of string
-    changed_in bigint NOT NULL
-);
-
--- Every other kind of entry, as bytes. The first byte of a key tells the kind (twice the index of
--- its branch in LedgerKey), so that a kind is a range of keys.
-CREATE TABLE horizon.entries (
-    key        bytea  PRIMARY KEY,  -- LedgerKey
-    entry      bytea  NOT NULL,     -- LedgerEntry
-    changed_in bigint NOT NULL
-);
+-- Which references the windows of the network hold: a partition per kind and day, dropped whole when
+-- the day leaves the window. `bucket` is kind << 32 | day.
+CREATE TABLE horizon.used_references (
+    bucket       bigint NOT NULL,
+    account_id   bytea  NOT NULL,
+    reference    bytea  NOT NULL,  -- the text, UTF-8
+    operation_id bigint NOT NULL
+) PARTITION BY RANGE (bucket);
+CREATE INDEX used_references_account ON horizon.used_references (account_id, reference);
 
 -- What nodes refused at their doors within the last hour; provisional: other nodes may have taken them.
 CREATE TABLE horizon.rejections (

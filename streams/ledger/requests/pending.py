@@ -1,15 +1,10 @@
-"""Reviewable requests: ids, tasks, and what a pending one reserves (TokenD 2.2)."""
+"""Reviewable requests in general: numbers, tasks, and the entry of a pending one (TokenD 2.2)."""
 
 from schemas.codec import encode
 from schemas.generated.common import AccountID
-from schemas.generated.ledger import (
-    Counters,
-    CreateAssetRequest,
-    IssuanceRequest,
-    RequestReference,
-    ReviewableRequest,
-)
+from schemas.generated.entries import Counters, ReviewableRequest
 from schemas.generated.operations import U32Value
+from schemas.generated.requests import CreateAssetRequest, IssuanceRequest
 from streams.ledger.context import TransactionContext
 from streams.ledger.hashes import compute_hash
 from streams.ledger.state import LedgerDelta
@@ -34,30 +29,24 @@ def apply_next_request_id(delta: LedgerDelta) -> int:
     return request_id
 
 
-def apply_pending_request(
+def make_request(
     delta: LedgerDelta,
     context: TransactionContext,
     request_id: int,
     requestor: AccountID,
     body: CreateAssetRequest | IssuanceRequest,
     tasks: int,
-    *,
-    reserved: tuple[AccountID | None, str],
-) -> None:
-    """Keeps a request with tasks left; `reserved`: the (sender, reference) it keeps to itself."""
-    owner, reference = reserved
-    delta.put(
-        ReviewableRequest(
-            request_id=request_id,
-            body_hash=compute_hash(encode(body)),
-            requestor=requestor,
-            reviewer=context.ledger.settings.master_account,
-            reject_reason="",
-            reference=None if owner is None else reference,
-            created_at_ms=context.ledger.close_time_ms,
-            all_tasks=tasks,
-            pending_tasks=tasks,
-            body=body,
-        )
+) -> ReviewableRequest:
+    """The entry of a request with tasks left."""
+    return ReviewableRequest(
+        request_id=request_id,
+        body_hash=compute_hash(encode(body)),
+        requestor=requestor,
+        reviewer=delta.get_network_settings().master_account,
+        reject_reason="",
+        reference=None,
+        created_at_ms=context.ledger.close_time_ms,
+        all_tasks=tasks,
+        pending_tasks=tasks,
+        body=body,
     )
-    delta.put(RequestReference(owner, reference, request_id, context.get_reference()))

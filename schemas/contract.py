@@ -1,0 +1,65 @@
+"""The contract's table: every operation, kind of request and kind of entry, with its number.
+
+A number is permanent: it is the index of the union branch that carries the member, and so part of
+every hash. New members are appended; none is ever moved or removed. From this table and the `.avsc`
+file that each stem names, the generator makes the unions, keys, getters and builders
+(`schemas.assembly`). What else a member needs is checked by `schemas.completeness`.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One member: its union index and the stem of its files."""
+
+    number: int
+    stem: str
+
+
+# schemas/operations/STEM.avsc holds the body, the code enum and the result.
+OPERATIONS = (
+    Row(0, "create_account"),
+    Row(1, "manage_signer"),
+    Row(2, "manage_balance"),
+    Row(3, "manage_key_value"),
+    Row(4, "manage_asset"),
+    Row(5, "create_issuance_request"),
+    Row(6, "payment"),
+)
+
+# schemas/requests/STEM.avsc holds the body of a reviewable request.
+REQUESTS = (
+    Row(0, "create_asset"),
+    Row(1, "issuance"),
+)
+
+# schemas/entries/STEM.avsc holds a kind of ledger entry; its attribute `key` names it.
+ENTRIES = (
+    Row(0, "network_settings"),
+    Row(1, "counters"),
+    Row(2, "base_assets"),
+    Row(3, "validators"),
+    Row(4, "account_role"),
+    Row(5, "signer_role"),
+    Row(6, "account"),
+    Row(7, "signer"),
+    Row(8, "key_value"),
+    Row(9, "asset"),
+    Row(10, "asset_supply"),
+    Row(11, "balance"),
+    Row(12, "reviewable_request"),
+    Row(13, "asset_reservation"),
+)
+
+# The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).
+ENTRIES_MAX = 128
+
+
+class ReferenceKind(IntEnum):
+    """Each kind of reference has a window of its own; its length is the network setting
+    KIND_reference_days. A field of an operation names its kind with the attribute `reference_kind`.
+    """
+
+    PAYMENT = 0
+    ISSUANCE = 1

@@ -1,0 +1,7 @@
+"""Versions of what services leave to each other in databases.
+
+A processor that finds views of another version rebuilds them; a gateway serves no other version.
+"""
+
+HORIZON_VIEWS = 1
+"""Raised whenever processors/horizon changes a table of its views (a test notices)."""

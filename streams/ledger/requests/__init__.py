@@ -1,0 +1,1 @@
+"""Reviewable requests: what all kinds share, and one module per kind."""

@@ -1,0 +1,16 @@
+"""The views' version follows their definition."""
+
+from hashlib import sha256
+
+from processors.horizon.schema import get_views_definition
+from schemas.versions import HORIZON_VIEWS
+
+# The definition's hash by version. Changed tables need a new version, here and in schemas/versions.
+DEFINITIONS = {1: "c671205cb35c001d"}
+
+
+def test_another_definition_is_another_version() -> None:
+    found = sha256(get_views_definition().encode()).hexdigest()[:16]
+    assert found == DEFINITIONS[HORIZON_VIEWS], (
+        f"the views changed: raise HORIZON_VIEWS and note its definition {found} here"
+    )
