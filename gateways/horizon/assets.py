@@ -24,7 +24,7 @@ COLUMNS = (
     " a.asset_type, a.trailing_digits, s.available_for_issuance, s.issued, s.pending_issuance,"
     " greatest(a.changed_in, s.changed_in) as changed_in"
 )
-ASSET = PointQuery(f"select a.code as key, {COLUMNS} from {TABLES} where a.code = any(%s)")
+ASSET = PointQuery(f"select a.code as key, {COLUMNS} from {TABLES} where a.code = any(%s)")  # noqa: S608
 
 
 class Flag(msgspec.Struct, frozen=True):
