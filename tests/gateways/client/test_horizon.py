@@ -108,7 +108,7 @@ def test_from_nothing_to_a_payment(network: Gateway, client: HorizonClient) -> N
         client.submit_until_final(alice.sign(again), 30)
     assert caught.value.kind == "transaction-failed"
     operation = next(client.walk("/v3/operations", {"filter[account]": alice.address}))
-    assert operation["attributes"]["first"]["transaction_hash"] == first["hash"]
+    assert operation["attributes"]["detail"] == {"ledger_sequence": first["ledger_sequence"]}
 
 
 def test_producing_to_the_topic_is_as_good_as_posting(

@@ -8,12 +8,15 @@ import psycopg
 import pytest
 
 from infra.local.migrations import apply_migrations
+from schemas.contract import ReferenceKind
 from schemas.generated.common import Hash, Signature
 from schemas.generated.ledger import Certificate, HeaderSignature
 from streams.herder.outputs import Commit, Persist, SetRow, StatementRow
 from streams.ledger.close import ClosedLedger
 from streams.ledger.genesis import open_genesis
 from streams.ledger.hash_window import MINUTE_MS
+from streams.ledger.hashes import ZERO_HASH
+from streams.ledger.references import DAY_MS
 from streams.node import store
 from streams.node.store import CorruptStore, Store
 from tests.support.network import (
@@ -21,6 +24,7 @@ from tests.support.network import (
     create_account,
     create_asset,
     create_balance,
+    get_account,
     get_public_key,
     issue,
     make_genesis,
@@ -83,17 +87,44 @@ def test_what_was_committed_is_loaded_again(node: Node) -> None:
     assert node.reopen().load_offsets() == {0: 4}
 
 
-def test_references_are_kept_apart_and_loaded_with_the_rest(node: Node) -> None:
+def get_reference_partitions(node: Node) -> int:
+    with psycopg.connect(node.url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_inherits WHERE inhparent = 'reference_window'::regclass"
+        ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def test_references_are_loaded_again_and_dropped_with_their_day(node: Node) -> None:
     issuer, alice = "issuer", "alice"
     node.close(alice, 1_000)
     node.close(issuer, 1_000)
     node.apply(issuer, create_asset("EUR"))
     node.apply(alice, create_balance(alice, "EUR"))
-    node.apply(issuer, *(issue(node.network, alice, "EUR", 1, f"to alice {n}") for n in range(3)))
+    issuances = (issue(node.network, alice, "EUR", 1, f"to alice {n}") for n in range(3))
+    node.apply(issuer, *issuances)
+    node.apply(issuer, issue(node.network, alice, "EUR", 1, "another ledger"))
+    assert get_reference_partitions(node) == 1
+    loaded = node.reopen().load_ledger()
+    assert loaded.header.reference_window_root == loaded.state.references.compute_root()
+    used = get_account(issuer), "to alice 2"
+    first = node.network.ledger.state.references.get_first_use(ReferenceKind.ISSUANCE, *used)
+    assert first is not None
+    assert loaded.state.references.get_first_use(ReferenceKind.ISSUANCE, *used) == first
+    days = node.network.ledger.state.get_network_settings().issuance_reference_days
+    node.close("bob", (days + 1) * DAY_MS)
+    assert get_reference_partitions(node) == 0
+    assert node.reopen().load_ledger().header.reference_window_root == ZERO_HASH
+
+
+def test_a_lost_row_of_the_reference_window_is_found_at_the_start(node: Node) -> None:
+    node.close("issuer", 1_000)
+    node.apply("issuer", create_asset("EUR"), create_balance("issuer", "EUR"))
+    node.apply("issuer", issue(node.network, "issuer", "EUR", 1, "lost"))
     with psycopg.connect(node.url) as connection:
-        (apart,) = connection.execute("SELECT count(*) FROM used_references").fetchone() or (0,)
-    assert apart == 3
-    assert node.reopen().load_ledger().state.encoded == node.network.ledger.state.encoded
+        connection.execute("DELETE FROM reference_window")
+    with pytest.raises(CorruptStore, match="reference window"):
+        node.reopen().load_ledger()
 
 
 def test_the_hash_window_forgets_what_the_ledger_forgot(node: Node) -> None:
