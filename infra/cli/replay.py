@@ -61,7 +61,7 @@ def replay(
         print_json(found)
     else:
         for name, value in found.items():
-            print_text(f"{name:<13} {value}")
+            print_text(f"{name:<21} {value}")
     if not outcome.audit.is_equal or outcome.differences:
         raise typer.Exit(output.FAILED)
 

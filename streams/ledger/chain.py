@@ -11,7 +11,13 @@ from schemas.codec import Malformed, decode, encode
 from schemas.generated.common import Hash, PublicKey, Signature
 from schemas.generated.consensus import QuorumSet
 from schemas.generated.entries import Validators, ValidatorsKey
-from schemas.generated.ledger import Certificate, HeaderSignature, LedgerBody, LedgerHeader, LedgerRecord
+from schemas.generated.ledger import (
+    Certificate,
+    HeaderSignature,
+    LedgerBody,
+    LedgerHeader,
+    LedgerRecord,
+)
 from streams.consensus.quorum import Electorate, is_slice
 from streams.consensus.quorum_set import get_nodes
 from streams.ledger.hashes import ZERO_HASH, compute_hash, compute_header_payload

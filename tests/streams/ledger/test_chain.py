@@ -9,7 +9,16 @@ from schemas.codec import decode, encode
 from schemas.generated.common import Hash, Signature
 from schemas.generated.consensus import QuorumSet
 from schemas.generated.entries import Validators, ValidatorsKey
-from schemas.generated.ledger import Certificate, EntryChange, HeaderSignature, LedgerBody, LedgerEntry, LedgerHeader, LedgerKey, LedgerRecord
+from schemas.generated.ledger import (
+    Certificate,
+    EntryChange,
+    HeaderSignature,
+    LedgerBody,
+    LedgerEntry,
+    LedgerHeader,
+    LedgerKey,
+    LedgerRecord,
+)
 from streams.ledger.chain import (
     ChainPosition,
     ForgedLedger,
