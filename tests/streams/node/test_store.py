@@ -112,7 +112,7 @@ def test_references_are_loaded_again_and_dropped_with_their_day(node: Node) -> N
     assert first is not None
     assert loaded.state.references.get_first_use(ReferenceKind.ISSUANCE, *used) == first
     days = node.network.ledger.state.get_network_settings().issuance_reference_days
-    node.close("bob", (days + 1) * DAY_MS)
+    node.commit(node.network.close(interval_ms=(days + 1) * DAY_MS), None)
     assert get_reference_partitions(node) == 0
     assert node.reopen().load_ledger().header.reference_window_root == ZERO_HASH
 
