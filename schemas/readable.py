@@ -6,65 +6,42 @@ numbers decimal strings, enums their symbols, opaque JSON itself, amounts decima
 unknown members, wrong types and values outside of the bounds are refused with their path.
 """
 
-import base64
-import binascii
-import json
-import re
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, NamedTuple
-
-import msgspec
 
 from schemas.assembly import get_stem
 from schemas.description import get_class, get_schema, resolve
-from schemas.json_text import is_json_text
-from schemas.strkey import (
-    StrkeyError,
-    decode_account_id,
-    decode_balance_id,
-    encode_account_id,
-    encode_balance_id,
+from schemas.readable_scalars import (
+    Converter,
+    Scales,
+    Unreadable,
+    describe,
+    join,
+    make_bytes_converter,
+    make_fixed_converter,
+    read_boolean,
+    read_integer,
+    read_text,
+    show_account,
+    show_balance,
+    show_json_text,
+    show_same,
 )
-from schemas.values import format_amount, parse_amount
 
-# A page names the same few again and again, and base32 costs more than all else in a row.
-TEXTS_KEPT = 50_000
-show_account = lru_cache(TEXTS_KEPT)(encode_account_id)
-show_balance = lru_cache(TEXTS_KEPT)(encode_balance_id)
+__all__ = [
+    "Scales",
+    "Unreadable",
+    "find_balances",
+    "read_value",
+    "show_account",
+    "show_balance",
+    "show_json_text",
+    "show_value",
+]
 
-UNSIGNED = re.compile(r"0|[1-9][0-9]*")
-
-
-class Unreadable(ValueError):
-    """The JSON is no value of its type; the message begins with the path of what is wrong."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}" if path else problem)
-        self.path = path
-        self.problem = problem
-
-
-@dataclass(slots=True)
-class Scales:
-    """Decimals by asset code and asset codes by balance: immutable facts, so they may be kept."""
-
-    digits: dict[str, int] = field(default_factory=dict)
-    assets: dict[bytes, str] = field(default_factory=dict)
-
-
-Show = Callable[[Any, Scales, int | None], Any]
-Read = Callable[[Any, str, Scales, int | None], Any]
 Rule = Callable[[Any, Scales], int | None]
-
-
-class Converter(NamedTuple):
-    """Of one type: both directions. The number is the decimals of amounts inside, if known."""
-
-    show: Show
-    read: Read
 
 
 class _Field(NamedTuple):
@@ -86,20 +63,6 @@ def read_value(
 ) -> Any:
     """The value of type `kind` that decoded JSON says. Raises `Unreadable`."""
     return _get_converter(kind).read(document, path, scales, digits)
-
-
-def show_json_text(text: bytes) -> Any:
-    """The JSON in `text`, null if it is empty; bytes that are none (of a refused operation) in
-    base64."""
-    if not text:
-        return None
-    if is_json_text(text):
-        try:
-            msgspec.json.decode(text)
-            return msgspec.Raw(text)
-        except ValueError:
-            pass
-    return {"base64": base64.b64encode(text).decode()}
 
 
 def find_balances(value: Any) -> list[bytes]:
@@ -139,15 +102,13 @@ def _make_record_converter(kind: Any, schema: Mapping[str, Any]) -> Converter:
 
     def read(document: Any, path: str, scales: Scales, digits: int | None) -> Any:
         if not isinstance(document, dict):
-            raise Unreadable(path, f"expected an object, got {_describe(document)}")
+            raise Unreadable(path, f"expected an object, got {describe(document)}")
         for name in document:
             if name not in names:
-                raise Unreadable(
-                    _join(path, name), f"unknown; known are {', '.join(sorted(names))}"
-                )
+                raise Unreadable(join(path, name), f"unknown; known are {', '.join(sorted(names))}")
         values: dict[str, Any] = {}
         for each in order:
-            where = _join(path, each.name)
+            where = join(path, each.name)
             if each.name not in document:
                 if not each.has_default:
                     raise Unreadable(where, "is missing")
@@ -210,16 +171,16 @@ def _make_converter(avro: Any, bounds: Mapping[str, Any], folder: str) -> Conver
     if avro in ("int", "long"):
         bits = 31 if avro == "int" else 63
         low, high = bounds.get("minimum", -(1 << bits)), bounds.get("maximum", (1 << bits) - 1)
-        return Converter(_show_same, lambda d, path, *_: _read_integer(d, path, low, high))
+        return Converter(show_same, lambda d, path, *_: read_integer(d, path, low, high))
     if avro == "boolean":
-        return Converter(_show_same, _read_boolean)
+        return Converter(show_same, read_boolean)
     if avro == "string":
-        return Converter(_show_same, lambda d, path, *_: _read_text(d, path, bounds["maxLength"]))
+        return Converter(show_same, lambda d, path, *_: read_text(d, path, bounds["maxLength"]))
     if avro == "bytes":
-        return _make_bytes_converter(bounds["maxLength"], is_json=bool(bounds.get("json")))
+        return make_bytes_converter(bounds["maxLength"], is_json=bool(bounds.get("json")))
     full_name, schema = resolve(avro, folder)
     if schema["type"] == "fixed":
-        return _make_fixed_converter(full_name, schema)
+        return make_fixed_converter(full_name, schema)
     # By its name: a type may hold itself.
     kind = get_class(full_name)
     return Converter(
@@ -252,13 +213,13 @@ def _make_union_converter(full_names: list[str]) -> Converter:
     def read(document: Any, path: str, scales: Scales, digits: int | None) -> Any:
         name = document.get("type") if isinstance(document, dict) else None
         if not isinstance(name, str) or name not in kinds:
-            raise Unreadable(_join(path, "type"), f"expected one of {', '.join(kinds)}")
+            raise Unreadable(join(path, "type"), f"expected one of {', '.join(kinds)}")
         kind = kinds[name]
         rest = {key: value for key, value in document.items() if key != "type"}
         if issubclass(kind, Enum):
             if list(rest) != ["code"]:
                 raise Unreadable(path, "expected the members type and code")
-            return _get_converter(kind).read(rest["code"], _join(path, "code"), scales, digits)
+            return _get_converter(kind).read(rest["code"], join(path, "code"), scales, digits)
         return _get_converter(kind).read(rest, path, scales, digits)
 
     return Converter(show, read)
@@ -274,7 +235,7 @@ def _make_optional_converter(inner: Converter) -> Converter:
 def _make_array_converter(item: Converter, items_max: int) -> Converter:
     def read(document: Any, path: str, scales: Scales, digits: int | None) -> Any:
         if not isinstance(document, list):
-            raise Unreadable(path, f"expected an array, got {_describe(document)}")
+            raise Unreadable(path, f"expected an array, got {describe(document)}")
         if len(document) > items_max:
             raise Unreadable(path, f"has {len(document)} items, at most {items_max} are allowed")
         return tuple(
@@ -285,127 +246,3 @@ def _make_array_converter(item: Converter, items_max: int) -> Converter:
     return Converter(
         lambda values, scales, digits: [item.show(each, scales, digits) for each in values], read
     )
-
-
-def _make_bytes_converter(length_max: int, *, is_json: bool) -> Converter:
-    def read_json(document: Any, path: str, *_: Any) -> bytes:
-        text = b"" if document is None else _encode_json(document)
-        return _check_length(text, path, length_max)
-
-    def read(document: Any, path: str, *_: Any) -> bytes:
-        try:
-            raw = base64.b64decode(_expect_text(document, path), validate=True)
-        except (binascii.Error, ValueError):
-            raise Unreadable(path, "expected base64") from None
-        return _check_length(raw, path, length_max)
-
-    if is_json:
-        return Converter(lambda value, *_: show_json_text(value), read_json)
-    return Converter(lambda value, *_: base64.b64encode(value).decode(), read)
-
-
-def _make_fixed_converter(full_name: str, schema: Mapping[str, Any]) -> Converter:
-    name, size = full_name.partition(".")[2], int(schema["size"])
-    if name in ("AccountID", "PublicKey"):
-        return Converter(
-            lambda value, *_: show_account(value), _make_strkey_reader(decode_account_id, "G...")
-        )
-    if name == "BalanceID":
-        return Converter(
-            lambda value, *_: show_balance(value), _make_strkey_reader(decode_balance_id, "B...")
-        )
-    if name == "Amount":
-        return Converter(_show_amount, _read_amount)
-    if schema.get("integer"):
-        return Converter(
-            lambda value, *_: str(value), lambda d, path, *_: _read_unsigned(d, path, size)
-        )
-    return Converter(lambda value, *_: value.hex(), lambda d, path, *_: _read_hex(d, path, size))
-
-
-def _show_same(value: Any, *_: Any) -> Any:
-    return value
-
-
-def _show_amount(value: int, _: Scales, digits: int | None) -> str | None:
-    return None if digits is None else format_amount(value, digits)
-
-
-def _read_amount(document: Any, path: str, _: Scales, digits: int | None) -> int:
-    text = _expect_text(document, path)
-    if digits is None:
-        raise Unreadable(path, "the asset is not known, so neither are its decimals")
-    try:
-        return parse_amount(text, digits)
-    except ValueError as error:
-        raise Unreadable(path, str(error)) from None
-
-
-def _make_strkey_reader(decode: Callable[[str], Any], example: str) -> Read:
-    def read(document: Any, path: str, *_: Any) -> Any:
-        try:
-            return decode(_expect_text(document, path))
-        except StrkeyError as error:
-            raise Unreadable(path, f"expected {example}: {error}") from None
-
-    return read
-
-
-def _read_hex(document: Any, path: str, size: int) -> bytes:
-    text = _expect_text(document, path)
-    if not re.fullmatch(f"[0-9a-f]{{{2 * size}}}", text):
-        raise Unreadable(path, f"expected {2 * size} lower-case hexadecimal digits")
-    return bytes.fromhex(text)
-
-
-def _read_unsigned(document: Any, path: str, size: int) -> int:
-    text = _expect_text(document, path)
-    if UNSIGNED.fullmatch(text) is None or len(text) > 20 or int(text) >> 8 * size:
-        raise Unreadable(path, f"expected an unsigned {8 * size}-bit number in a string")
-    return int(text)
-
-
-def _read_integer(document: Any, path: str, low: int, high: int) -> int:
-    if type(document) is not int or not low <= document <= high:
-        raise Unreadable(path, f"expected an integer in {low}..{high}")
-    return document
-
-
-def _read_boolean(document: Any, path: str, *_: Any) -> bool:
-    if not isinstance(document, bool):
-        raise Unreadable(path, f"expected true or false, got {_describe(document)}")
-    return document
-
-
-def _read_text(document: Any, path: str, length_max: int) -> str:
-    text = _expect_text(document, path)
-    try:
-        _check_length(text.encode(), path, length_max)
-    except UnicodeEncodeError:
-        raise Unreadable(path, "the text holds half a character") from None
-    return text
-
-
-def _expect_text(document: Any, path: str) -> str:
-    if not isinstance(document, str):
-        raise Unreadable(path, f"expected a string, got {_describe(document)}")
-    return document
-
-
-def _encode_json(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _check_length(raw: bytes, path: str, length_max: int) -> bytes:
-    if len(raw) > length_max:
-        raise Unreadable(path, f"has {len(raw)} bytes, at most {length_max} are allowed")
-    return raw
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def _describe(document: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
-    return "null" if document is None else names.get(type(document), "a number")
