@@ -89,7 +89,6 @@ def make_consumer_settings(
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
-        "fetch.wait.max.ms": 50,
     }
 
 

@@ -19,7 +19,8 @@ from streams.herder.passage import Passage
 from streams.node.broker import AWAY, BrokerWatch, make_consumer_settings
 
 BATCH_MAX = 500
-POLL_S = 0.02
+WAIT_S = 0.25  # for a first message; one that comes is not kept waiting
+GATHER_S = 0.02  # for more of them
 REFRESH_S = 3.0
 ASK_S = 1.0
 TRIES_MAX = 3
@@ -107,9 +108,12 @@ class TopicReader:
         try:
             while not self._is_stopping.is_set() and not self.watch.is_lost:
                 self._find_partitions(consumer)
-                read = self._sort(consumer, consumer.consume(BATCH_MAX, timeout=POLL_S))
-                if read:
-                    self._give(read)
+                first = consumer.poll(WAIT_S)
+                if first is not None:
+                    more = consumer.consume(BATCH_MAX - 1, timeout=GATHER_S)
+                    read = self._sort(consumer, [first, *more])
+                    if read:
+                        self._give(read)
         finally:
             consumer.close()
 

@@ -14,6 +14,7 @@ from tests.bench.figures import Calibration, Figure, tell, write
 from tests.bench.footprint import measure_footprint
 from tests.bench.horizon import measure_horizon
 from tests.bench.nodes import measure_four_nodes, measure_one_node
+from tests.bench.paced import measure_paced
 from tests.bench.reads import measure_reads
 
 SECONDS, ONE_NODE_SECONDS, LOGGED = 60, 20, 40_000
@@ -21,6 +22,7 @@ SECONDS, ONE_NODE_SECONDS, LOGGED = 60, 20, 40_000
 Measurement = Callable[[Calibration, argparse.Namespace], list[Figure]]
 MEASUREMENTS: dict[str, Measurement] = {
     "nodes": lambda calibration, given: measure_four_nodes(calibration, given.seconds),
+    "paced": lambda calibration, _: measure_paced(calibration),
     "one-node": lambda calibration, _: measure_one_node(calibration, ONE_NODE_SECONDS),
     "horizon": lambda calibration, given: measure_horizon(calibration, given.logged),
     "reads": lambda calibration, _: measure_reads(calibration),

@@ -30,7 +30,7 @@ def measure_horizon(calibration: Calibration, payments: int) -> list[Figure]:
         load = Load(running, NAMES, network.CORES)
         wait_until_level(running)
         calibration.measure()
-        latencies = _measure_visibility(load)
+        latencies = measure_visibility(load, VISIBLE_RATE, VISIBLE_S)
         cuts = statistics.quantiles(latencies, n=100)
         tell(f"visible after {cuts[49]:.0f} ms (median), {cuts[98]:.0f} ms (99 of 100)")
         load.run(load.sign(payments))
@@ -74,9 +74,10 @@ def wait_until_level(running: RunningDeployment) -> None:
             time.sleep(0.1)
 
 
-def _measure_visibility(load: Load) -> list[float]:
-    """Milliseconds from producing a payment to its event on the gateway's stream."""
-    signed = make_payments(load.target, load.names, VISIBLE_RATE * VISIBLE_S)
+def measure_visibility(load: Load, rate: float, seconds: float) -> list[float]:
+    """Milliseconds from producing a payment, `rate` a second, to its event on the gateway's
+    stream."""
+    signed = make_payments(load.target, load.names, int(rate * seconds))
     sent = dict.fromkeys((each.hex() for each, _ in signed), 0.0)
     seen: dict[str, float] = {}
     is_open = threading.Event()  # anything came: what is sent now is seen
@@ -101,7 +102,7 @@ def _measure_visibility(load: Load) -> list[float]:
             sent[transaction_hash.hex()] = time.perf_counter()
             yield envelope
 
-    load.target.produce(note_sent(), VISIBLE_RATE)
+    load.target.produce(note_sent(), rate)
     following.join(30)
     missing = sent.keys() - seen.keys()
     if missing:

@@ -1,7 +1,8 @@
-"""`make profile`: where a payment's microseconds go in a core node, as a table.
+"""`make profile`: where the microseconds of a payment, and of a ledger, go in a core node.
 
 A sampling profiler looks at core1 while four nodes close payments; each sample counts for the
 outermost stage on its stack. The other processes of a node are measured by their processor time.
+What a ledger costs whatever is in it is seen where each holds but one payment or two.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,14 +19,16 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.local import network
+from infra.local.launch import RunningDeployment
 from infra.local.table import TABLE
 from tests.bench.figures import tell
-from tests.bench.load import Load, cpu_used
+from tests.bench.load import Load, cpu_used, get_node_status
 from tests.bench.nodes import NAMES, WARM_UP
 from tests.support.deployments import start_deployment
 
 RATE = 250  # samples a second
 SHARE_SHOWN = 0.004
+FEW_RATE, FEW_S = 8, 20  # payments a second: a ledger each, or nearly
 
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ingest: take from Kafka", ("Ingest._open", "Ingest._poll")),
@@ -63,26 +66,55 @@ def _get_stage(stack: str) -> str:
     return next(name for name, marks in STAGES if any(mark in stack for mark in marks))
 
 
-def profile(payments: int, stacks: Path | None = None) -> list[tuple[str, float]]:
-    """(what, microseconds a payment): first the stages of a node's own process, then the others'
-    processes, each a fourth of the four nodes'."""
+Rows = list[tuple[str, float]]
+
+
+def profile(payments: int, stacks: Path | None = None) -> tuple[Rows, Rows]:
+    """(what, microseconds), first of a payment in full ledgers, then of a ledger that holds next to
+    nothing: the stages of a node's own process, then the others' processes, each a fourth of the
+    four nodes'."""
     with start_deployment(TABLE, "core") as running, tempfile.TemporaryDirectory() as folder:
         load = Load(running, NAMES, network.CORES)
         load.run(load.sign(WARM_UP))
         signed = load.sign(payments)
+        few = load.sign(int(FEW_RATE * FEW_S))
         output = stacks or Path(folder, "stacks")
-        process_id = running.control.get_state(network.CORES[0]).process_id
-        used: list[dict[str, float]] = []
-        with _recording(process_id, output), cpu_used(running, used):
+
+        def run_full() -> int:
             load.run(signed)
-        stages = count_stages(output.read_text().splitlines())
+            return payments
+
+        def run_few() -> int:
+            before = _get_sequence(running)
+            load.run(few, FEW_RATE)
+            return _get_sequence(running) - before
+
+        return (
+            _measure(running, output, run_full),
+            _measure(running, Path(folder, "stacks of ledgers"), run_few),
+        )
+
+
+def _measure(running: RunningDeployment, output: Path, act: Callable[[], int]) -> Rows:
+    """The microseconds of one of the units that `act` counts."""
+    process_id = running.control.get_state(network.CORES[0]).process_id
+    used: list[dict[str, float]] = []
+    with _recording(process_id, output), cpu_used(running, used):
+        units = act()
+    stages = count_stages(output.read_text().splitlines())
     spent = {
-        kind: seconds / payments / len(network.CORES) * 1_000_000
-        for kind, seconds in used[0].items()
+        kind: seconds / units / len(network.CORES) * 1_000_000 for kind, seconds in used[0].items()
     }
     total, node_us = sum(stages.values()), spent.pop("core nodes")
     rows = [(name, stages[name] / total * node_us) for name, _ in STAGES]
     return [*rows, *((kind, microseconds) for kind, microseconds in sorted(spent.items()))]
+
+
+def _get_sequence(running: RunningDeployment) -> int:
+    status = get_node_status(running, network.CORES[0])
+    if status is None:
+        raise RuntimeError(f"{network.CORES[0]} does not say where it is")
+    return int(status["sequence"])
 
 
 @contextmanager
@@ -112,18 +144,24 @@ def main() -> None:
     parser.add_argument("--payments", type=int, default=40_000)
     parser.add_argument("--stacks", type=Path, help="where to keep the samples")
     given = parser.parse_args()
-    tell("a deployment is started, loaded and sampled: this takes about a minute")
-    rows = profile(given.payments, given.stacks)
+    tell("a deployment is started, loaded and sampled: this takes two minutes")
+    payment, ledger = profile(given.payments, given.stacks)
+    console = Console()
+    console.print(_make_table("One payment in one of four nodes", payment))
+    console.print(_make_table("One ledger of a payment or two, in one of four nodes", ledger))
+
+
+def _make_table(title: str, rows: Rows) -> Table:
     total = sum(microseconds for _, microseconds in rows)
-    table = Table(title="One payment in one of four nodes")
+    table = Table(title=title)
     table.add_column("where")
     table.add_column("us", justify="right")
     table.add_column("%", justify="right")
     for name, microseconds in rows:
         if microseconds / total >= SHARE_SHOWN:
-            table.add_row(name, f"{microseconds:.1f}", f"{microseconds / total * 100:.0f}")
-    table.add_row("together", f"{total:.1f}", "100")
-    Console().print(table)
+            table.add_row(name, f"{microseconds:,.1f}", f"{microseconds / total * 100:.0f}")
+    table.add_row("together", f"{total:,.1f}", "100")
+    return table
 
 
 if __name__ == "__main__":

@@ -129,7 +129,6 @@ def get_reader_settings(kafka: KafkaSettings) -> dict[str, Any]:
         "group.id": f"{kafka.user}.workload.{time.time_ns()}",
         "enable.auto.commit": False,
         "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
-        "fetch.wait.max.ms": 20,
         "log_level": 0,
     }
 

@@ -164,8 +164,14 @@ def test_a_reader_whose_client_is_replaced_goes_on_where_it_was(own_servers: Ser
     ("config", "faults"),
     [
         ({"message_timestamp_type": "LogAppendTime", "compression_type": "uncompressed"}, []),
-        ({"compression_type": "uncompressed"}, ["message.timestamp.type"]),
-        ({}, ["message.timestamp.type", "compression.type"]),
+        (
+            {"message_timestamp_type": "CreateTime", "compression_type": "uncompressed"},
+            ["message.timestamp.type"],
+        ),
+        (
+            {"message_timestamp_type": "CreateTime"},
+            ["message.timestamp.type", "compression.type"],
+        ),
     ],
 )
 def test_a_topic_that_is_not_set_as_it_should_be_is_told_of(
