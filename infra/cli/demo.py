@@ -1,4 +1,4 @@
-"""The verb `demo`: a fresh deployment, the scenario on it, and nothing left of either."""
+"""The verb `demo`: runs the scenario on a new deployment and removes it afterwards."""
 
 import contextlib
 import tempfile
@@ -23,7 +23,7 @@ KeepOption = Annotated[
 
 
 def demo(keep: KeepOption = False) -> None:
-    """Start everything from nothing, run the demo scenario, stop and forget everything."""
+    """Start a new network, run the demo scenario, stop and delete everything."""
     import asyncio
 
     root = Path(tempfile.mkdtemp(prefix="tokend-demo-"))

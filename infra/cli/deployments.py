@@ -74,7 +74,7 @@ async def _run_deployment(root: Path, profile: str, *, is_detached: bool, as_jso
     with contextlib.suppress(OSError):  # nobody reads them, which is no reason to stop
         _print_endpoints(running, as_json=as_json)
     report("Ctrl-C stops it")
-    # Cancelled now, it was asked to stop and has done what it was asked: that is a good end.
+    # Cancelled now means asked to stop, which it did: exit code 0.
     with contextlib.suppress(asyncio.CancelledError):
         try:
             await launch.watch_deployment(running, report)
@@ -85,8 +85,8 @@ async def _run_deployment(root: Path, profile: str, *, is_detached: bool, as_jso
 def cancel_on_signals() -> None:
     """Ctrl-C, a plain kill and a closed terminal cancel the running task, once.
 
-    What it does then must not be interrupted by impatience. A signal that our caller has us ignore
-    (nohup does) stays ignored.
+    Further signals do not interrupt the clean-up. A signal that our caller ignores (nohup) stays
+    ignored.
     """
     import asyncio
 

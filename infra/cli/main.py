@@ -54,10 +54,10 @@ app.add_typer(config, name="config")
 
 
 def main() -> None:
-    """Runs a verb. What goes wrong is told in one line (and the end of a log), never a traceback.
+    """Runs a verb. Errors are one line (and the end of a log), never a traceback.
 
-    Except by `tokend --debug VERB`, and in a service that `tokend run` has started: its log is
-    where a traceback belongs.
+    The exceptions are `tokend --debug VERB` and a service under `tokend run`, whose log is the
+    right place for a traceback.
     """
     streams.prepare_streams()
     forget_postgres(os.environ)

@@ -1,6 +1,6 @@
-"""How the verbs speak: results on standard output, progress and errors on standard error.
+"""The output of the verbs: results on standard output, progress and errors on standard error.
 
-With --json a result is one JSON object on standard output, an error too.
+With --json results and errors are one JSON object on standard output.
 """
 
 import contextlib
@@ -29,10 +29,10 @@ def print_text(text: str) -> None:
 
 
 def report(line: str) -> None:
-    """A line of progress. It keeps quiet when nobody is left to read it."""
+    """A line of progress. It is dropped if standard error is closed."""
     try:
         print(f"tokend: {line}", file=sys.stderr, flush=True)
-    except OSError:  # the terminal was closed; what we do must still come to its end
+    except OSError:  # the terminal was closed; the work must still be completed
         return
 
 

@@ -1,4 +1,4 @@
-"""Verbs about one service: run, config check, migrate; and doctor, about the machine."""
+"""Verbs about one service (run, config check, migrate), and doctor."""
 
 import importlib
 import os

@@ -1,6 +1,6 @@
 """The administrator's job in containers: topics, users, roles, databases, migrations.
 
-It runs once at every start, within the containers' network, sees all secrets, and ends. The others
+It runs once at every start in the containers' network, sees all secrets, and ends. The services
 wait for it.
 """
 
@@ -18,7 +18,7 @@ READY_S = 120.0
 
 
 def administer(root: Path, table: Table, report: Report) -> None:
-    """`root`: what `prepare` wrote. Again is harmless. Raises LocalError."""
+    """`root`: what `prepare` wrote. May be repeated. Raises LocalError."""
     place = ContainerPlace(DataFolder(root), table)
     services = table.get_services("all")
     for server in table.get_servers("all"):

@@ -1,4 +1,4 @@
-"""The demo's story told against containers: how a node among them is asked, killed and started."""
+"""The demo on containers: how a node is asked, killed and started there."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The demo's story, told by the means a user has: the client library, the ingest topic, the APIs.
+"""The demo's scenario. It uses what users have: the client library, the ingest topic, the APIs.
 
 It runs in a thread of its own against a running deployment. Asked to stop, it does so between two
 looks at the network.

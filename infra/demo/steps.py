@@ -1,4 +1,4 @@
-"""How the demo talks: numbered steps, and a look now and then whether it shall stop."""
+"""The demo's output: numbered steps, and a check whether it was asked to stop."""
 
 import threading
 
@@ -10,7 +10,7 @@ class Interrupted(Exception):
 
 
 class Steps:
-    """Numbers what is told."""
+    """Prints numbered steps."""
 
     def __init__(self, console: Console, is_stopping: threading.Event) -> None:
         self._console = console

@@ -1,7 +1,6 @@
-"""The network that the demo's story is told against: where it is, and what is done to it.
+"""The network on which the demo runs: its addresses, and how to kill and start its nodes.
 
-Where it is stands in its endpoints.json, however it runs; how a node is killed and started depends
-on what runs it.
+The addresses are in its endpoints.json; killing and starting depends on what runs the nodes.
 """
 
 import contextlib
@@ -64,13 +63,13 @@ class Target(ABC):
         return Path(self.endpoints["master_seed_file"]).read_text().strip()
 
     def get_status(self, core: str) -> dict[str, Any] | None:
-        """What the node says of itself on its private port."""
+        """The status that the node reports on its private port."""
         token = Path(self.endpoints["cores"][core]["token_file"]).read_text().strip()
         return get_status(self.get_address(core), "/status", token)
 
     @abstractmethod
     def get_address(self, core: str) -> str:
-        """HOST:PORT of its private port, for who stands beside the network."""
+        """HOST:PORT of its private port, as the demo reaches it."""
 
     @abstractmethod
     def kill(self, name: str) -> None:
@@ -103,7 +102,7 @@ class LocalTarget(Target):
         os.kill(self._running.control.get_state(name).process_id, signal.SIGKILL)
 
     def is_down(self, name: str) -> bool:
-        """Has the supervisor leave it down. It refuses while it has not yet noticed the death."""
+        """Tells the supervisor not to restart it; refused until it has noticed the death."""
         with contextlib.suppress(LocalError):
             self._running.control.stop(name)
         return self._running.control.get_state(name).state == "STOPPED"

@@ -14,7 +14,7 @@ NAME = "tokend"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user as the kernel sees him. `prefix` makes a command run as him."""
+    """A user as the kernel sees it. `prefix` makes a command run as that user."""
 
     user_id: int
     group_id: int
@@ -29,21 +29,21 @@ class Account:
         )
 
     def can_pass_to(self, path: Path) -> bool:
-        """Whether this user may go as far as `path`, a folder, and into it.
+        """Whether this user may enter the folder `path`.
 
-        Asked of the kernel, because modes, access lists and mounts all have a say.
+        The kernel is asked, because modes, access lists and mounts all matter.
         """
         command = (*self.prefix, "test", "-x", str(path))
         return subprocess.run(command, cwd="/", check=False).returncode == 0
 
     def give(self, path: Path, mode: int) -> None:
-        """Makes `path` this user's own."""
+        """Makes this user the owner of `path`."""
         path.chmod(mode)
         os.chown(path, self.user_id, self.group_id)
 
 
 def get_server_account() -> Account | None:
-    """The user for servers that refuse root, made on first need; None where we are not root."""
+    """The user for servers that refuse root, created when first needed; None if we are not root."""
     if os.geteuid() != 0:
         _require_name(os.geteuid())
         return None
@@ -76,7 +76,7 @@ def _create() -> None:
         "--shell", "/usr/sbin/nologin", NAME,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    # Another `tokend up` may have created it at the same moment: then it is there, and all is well.
+    # Exit code 9: another `tokend up` created the user at the same moment.
     if done.returncode not in (0, 9):
         raise LocalError(
             f"cannot create the system user {NAME!r} ({done.stderr.strip()}): "

@@ -1,4 +1,4 @@
-"""Tools (initdb, a formatter, ...) run to their end without outliving us."""
+"""Runs tools such as initdb to their end; none of them outlives us."""
 
 import asyncio
 import os
@@ -9,8 +9,8 @@ from infra.local.accounts import Account
 from infra.local.environment import make_environment
 from infra.local.errors import LocalError
 
-# Dies with the thread that started it, so that not even a kill -9 of us leaves anything behind.
-# A change of user takes that bond away again: it must come first.
+# The tool dies with the thread that started it, so that even a kill -9 of us leaves nothing behind.
+# A change of user removes that bond, so it must come first.
 DIES_WITH_PARENT = ("setpriv", "--pdeathsig=KILL")
 
 

@@ -1,8 +1,8 @@
-"""The one error of this package that a user sees."""
+"""The errors of this package that a user sees."""
 
 
 class LocalError(Exception):
-    """Something on this machine stands in the way; the text is for the user and says what to do.
+    """Something on this machine prevents the work; the text tells the user what to do.
 
     `details` are further lines, such as the end of a log.
     """

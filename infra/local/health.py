@@ -1,4 +1,4 @@
-"""Asks a service of this machine how it is, over HTTP."""
+"""Asks services on this machine for their health and status, over HTTP."""
 
 import http.client
 import json

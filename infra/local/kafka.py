@@ -161,13 +161,13 @@ def _escape(value: str) -> str:
 
 
 def get_administrator(place: Place) -> dict[str, Any]:
-    """How `tokend up` logs in: settings of a librdkafka client. They hold the password."""
+    """The librdkafka settings with which `tokend up` logs in. They contain the password."""
     password = place.get_secret(f"kafka.{ADMINISTRATOR}")
     return encode_administrator(place.get_address("kafka.broker"), password)
 
 
 def encode_administrator(address: str, password: str) -> dict[str, Any]:
-    """The same for a broker whose listener for itself is at `address`."""
+    """The same for a broker whose own listener is at `address`."""
     return {
         **LIBRDKAFKA_SETTINGS,
         "bootstrap.servers": address,
@@ -184,9 +184,7 @@ def get_settings_file(place: Place) -> Path:
 
 
 async def make_storage(place: Place) -> None:
-    """Writes the broker's settings; formats the empty log folder, unless that was done, whole or
-    not at all.
-    """
+    """Writes the broker's settings. Formats the log folder once, completely or not at all."""
     folder = place.folder.kafka
     _write_settings(place, get_settings_file(place), folder)
     if (folder / "meta.properties").exists():
@@ -221,7 +219,7 @@ def _write_settings(place: Place, file: Path, log_folder: Path) -> None:
 
 
 def get_command(place: Place) -> tuple[str, ...]:
-    """The broker's command line; it stops cleanly when its supervisor is killed."""
+    """The broker's command line. The broker stops cleanly when its supervisor is killed."""
     return (
         "setpriv",
         "--pdeathsig=TERM",

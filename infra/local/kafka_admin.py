@@ -1,6 +1,6 @@
 """What `tokend up` does at a broker as its administrator: topics, users, access lists.
 
-A client is told by its librdkafka settings. Knows nothing of what the topics carry.
+Clients are described by their librdkafka settings. Knows nothing about the content of topics.
 """
 
 import time
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ANSWER_S = 60.0
 
-# The passwords are 256 bits of chance: more rounds would only cost time at every log-in.
+# Passwords have 256 random bits: more rounds would only make log-ins slower.
 SCRAM_ROUNDS = 4096
 
 
@@ -36,9 +36,9 @@ def prepare(
     roles: Mapping[str, Role],
     logins: Sequence[KafkaSettings],
 ) -> None:
-    """Topics, users (`logins`) and what these may do by their `roles`; returns when all can log in.
+    """Creates topics and users (`logins`) with the rights of `roles`; returns when all can log in.
 
-    Blocks. Again is harmless. Raises LocalError.
+    Blocks. May be repeated. Raises LocalError.
     """
     create_topics(administrator, topics)
     set_grants(administrator, roles, get_grants(roles))
@@ -59,7 +59,7 @@ def is_ready(client: Mapping[str, Any], timeout_s: float) -> bool:
 
 
 def create_topics(administrator: Mapping[str, Any], topics: Sequence[Topic]) -> None:
-    """Creates those that are not there; blocks until they are. Existing ones are left as they are.
+    """Creates missing topics and blocks until they exist. Existing ones are not changed.
 
     Raises LocalError.
     """
@@ -95,7 +95,7 @@ def set_grants(
     try:
         found = admin.describe_acls(get_filter()).result(timeout=ANSWER_S)
         there = {acl for acl in found if acl.principal in principals}
-        # The library refuses to do nothing.
+        # The library refuses an empty list.
         new, old = sorted(wanted - there), [get_filter(acl) for acl in sorted(there - wanted)]
         changes = [
             *(admin.create_acls(new).values() if new else ()),
@@ -138,7 +138,7 @@ def _get_acl(grant: Grant) -> "AclBinding":
 
 
 def get_filter(acl: "AclBinding | None" = None) -> Any:
-    """For exactly this one, or for all there are."""
+    """A filter for exactly this access list, or for all."""
     from confluent_kafka.admin import (
         AclBindingFilter,
         AclOperation,
@@ -170,7 +170,7 @@ def get_filter(acl: "AclBinding | None" = None) -> Any:
 
 
 def set_passwords(administrator: Mapping[str, Any], logins: Sequence[KafkaSettings]) -> None:
-    """Makes users, or changes their passwords; returns when they can log in. Raises LocalError."""
+    """Creates users or changes their passwords; returns when they can log in. Raises LocalError."""
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import (
         AdminClient,
@@ -197,7 +197,7 @@ def set_passwords(administrator: Mapping[str, Any], logins: Sequence[KafkaSettin
 
 
 def _wait_until_known(login: KafkaSettings) -> None:
-    """A broker learns of users a moment after they were made. Raises LocalError."""
+    """A broker learns of new users a moment later. Raises LocalError."""
     deadline = time.monotonic() + ANSWER_S
     while not is_ready(login.get_client_settings(), 2.0):
         if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
 """Prepares Kafka's quick start: `python -m infra.local.kafka_archive`, once per clone, by make.
 
 A broker runs once in a temporary folder while the JVM writes down the classes it loaded, linked
-(the AOT cache of JEP 514). With it the broker starts in about half the time. Without it everything
-works all the same, so a failure here is told and forgiven.
+(the AOT cache of JEP 514). With it the broker starts in about half the time. Everything works
+without it, so a failure is only reported.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ async def make_archive() -> None:
 
 
 async def _train(place: Place) -> None:
-    """Lets the broker do what it will do, so that those classes are loaded."""
+    """Has the broker do its later work, so that the classes for it are loaded."""
     administrator, login = kafka.get_administrator(place), place.get_kafka_login(USERS)
     async with asyncio.timeout(READY_S):
         while not await asyncio.to_thread(kafka_admin.is_ready, administrator, 1.0):

@@ -1,7 +1,7 @@
 """At most one running deployment per data folder.
 
-The lock is the kernel's (flock): it lasts as long as any process holds the descriptor, so it
-outlives a `tokend up --detach` in its supervisor and never goes stale, whatever was killed.
+The lock is the kernel's (flock): it lasts as long as any process holds the descriptor, so the
+supervisor keeps it after `tokend up --detach`, and it never goes stale.
 """
 
 import fcntl
@@ -19,19 +19,19 @@ class Lock:
         self.descriptor = descriptor
 
     def name_holder(self, process_id: int) -> None:
-        """Writes who to blame (and to signal) into the lock file."""
+        """Writes into the lock file which process to name in messages, and to signal."""
         os.ftruncate(self.descriptor, 0)
         os.pwrite(self.descriptor, f"{process_id}\n".encode(), 0)
 
     def release(self) -> None:
-        """Lets go of this process' hold; a child that has the descriptor keeps its own."""
+        """Releases this process' hold; a child that has the descriptor keeps its own."""
         os.close(self.descriptor)
 
 
 def take_lock(file: Path) -> Lock:
     """Takes the lock and names this process as its holder. Raises AlreadyRunning."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    # More than once, because whoever asks `is_locked` holds it for a moment himself.
+    # More than once, because `is_locked` holds the lock for a moment.
     if not any(_try_lock(descriptor) for _ in range(10)):
         os.close(descriptor)
         raise AlreadyRunning(

@@ -1,4 +1,4 @@
-"""What `tokend doctor` looks at: does this machine have what a deployment needs?"""
+"""The checks of `tokend doctor`: whether this machine has what a deployment needs."""
 
 import importlib.metadata
 import os
@@ -46,7 +46,7 @@ def _check_python() -> Check:
 
 
 def _check_packages() -> Check:
-    """Whether the installed packages are those of the lock, as far as it speaks of them."""
+    """Whether the installed packages have the versions of the lock file."""
     from infra.local.folders import PROJECT
 
     lock = PROJECT / "requirements.lock"

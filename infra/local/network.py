@@ -1,6 +1,6 @@
-"""What makes a deployment a tokend network: keys, the genesis file, each service's settings.
+"""The tokend network of a deployment: keys, genesis file, and each service's settings.
 
-Knows where things are (`Place`) and what the services want; starts nothing.
+Knows addresses (`Place`) and the services' settings; starts nothing.
 """
 
 import json
@@ -29,7 +29,7 @@ from schemas.topics import (
 CORE, HORIZON, GATEWAYS = "core", "horizon", "gateways"
 CORES = tuple(f"core{number}" for number in range(1, 5))
 PAIRS = {"1": "core1", "2": "core2"}  # Horizon pairs, each behind a node of its own
-THRESHOLD = 3  # of four: one may fail, or lie
+THRESHOLD = 3  # of four: one node may fail, or lie
 
 PROGRAMS = {
     "core": Program(
@@ -53,7 +53,7 @@ PROGRAMS = {
 
 
 def prepare(place: Place) -> None:
-    """Makes keys and genesis, once; later starts find them."""
+    """Makes keys and genesis at the first start."""
     for name in ("master", *CORES):
         _get_seed_file(place, name)
     for core in CORES:

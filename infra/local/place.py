@@ -1,4 +1,4 @@
-"""What the service table's rows may know of the deployment they run in: addresses and secrets."""
+"""What the rows of the table may know about their deployment: addresses and secrets."""
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from schemas.settings import KafkaSettings, Secret
 class Place:
     """One deployment's addresses and secrets. Both are made when they are first asked for.
 
-    `moved_ports` tells which remembered ports somebody else had taken, as name: (old, new).
+    `moved_ports`: remembered ports that another program had taken, as name: (old, new).
     """
 
     def __init__(self, folder: DataFolder, state: State | None = None) -> None:
@@ -21,7 +21,7 @@ class Place:
         self.moved_ports: dict[str, tuple[int, int]] = {}
 
     def replace_taken_ports(self, names: Collection[str]) -> None:
-        """Chooses anew the ports of servers about to start that others have taken since."""
+        """Replaces remembered ports of `names` that other programs have taken since."""
         for name in names:
             old = self.state.ports.get(name)
             if old is not None and not ports.is_free(old):
@@ -82,7 +82,7 @@ class Place:
         return self.folder.config / f"{service}.toml"
 
     def get_service_folder(self, service: str) -> Path:
-        """A folder of the service's own, for caches that it may lose."""
+        """The service's own folder, for caches that it may lose."""
         folder = self.folder.services / service
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder

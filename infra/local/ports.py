@@ -1,4 +1,4 @@
-"""Free TCP ports on 127.0.0.1, chosen once and kept for as long as nobody else takes them."""
+"""Free TCP ports on 127.0.0.1, chosen once and kept until another program takes them."""
 
 import random
 import socket
@@ -14,7 +14,7 @@ CHOICE = range(18000, 32000)
 def is_free(port: int) -> bool:
     """Whether a server could listen on `port` now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do, so that connections that are still closing do not count as taken.
+        # As servers do: connections that are still closing do not make a port taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

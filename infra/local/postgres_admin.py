@@ -1,8 +1,8 @@
 """What `tokend up` does in PostgreSQL as its superuser: roles, databases, who may read another's.
 
-Every service has one role, and a database of its own if it stores anything. Nobody may do anything
-in a database that is not his, but for readers: they see what its owner makes, and change nothing.
-Knows nothing of what the databases hold.
+Every service has one role, and a database of its own if it stores anything. Only the owner may use
+a database, except for readers, who see everything and change nothing. Knows nothing about the
+content of databases.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from psycopg.conninfo import make_conninfo
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-# What everybody may execute unless told otherwise, and a reader has no business with: large
-# objects are storage, and advisory locks are how the owner's processes wait for each other.
+# PostgreSQL lets everybody execute these. Readers must not: large objects are storage, and the
+# owner's processes use advisory locks to wait for each other.
 OWNERS_FUNCTIONS = """
 SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
 AND proname ~ '^(lo_|lo(read|write)|pg_(try_)?advisory_)' ORDER BY oid"""
@@ -27,9 +27,9 @@ READERS_LIMITS = {
 
 
 def create_databases(superuser_url: str, passwords: Mapping[str, str]) -> None:
-    """One role and one database of the same name each, closed to the others; again is harmless.
+    """Creates a role and a database of the same name each, closed to others. May be repeated.
 
-    The password goes to the server as a SCRAM verifier, so no log of it can hold the password.
+    The password is sent as a SCRAM verifier, so that no log of the server can contain it.
     """
     with _connect(superuser_url, "postgres") as connection:
         for name in ("postgres", "template1"):
@@ -51,8 +51,8 @@ def create_databases(superuser_url: str, passwords: Mapping[str, str]) -> None:
 
 
 def let_read(superuser_url: str, database: str, reader: str) -> None:
-    """`reader` sees all that the owner of `database`, the role of its name, makes there, from now
-    on or before, in schemas of his own: also what takes the place of something else.
+    """Lets `reader` see everything that the owner of `database` has made or will make there in its
+    own schemas, including what replaces something else.
     """
     names = {"database": sql.Identifier(database), "reader": sql.Identifier(reader)}
     default = "ALTER DEFAULT PRIVILEGES FOR ROLE {database} GRANT"
@@ -92,7 +92,7 @@ def _get_names(connection: Connection, query: str) -> list[str]:
 
 
 def _create_role(connection: Connection, name: str, password: str) -> None:
-    """A role without any attribute but that it may log in."""
+    """A role whose only attribute is that it may log in."""
     verifier = connection.pgconn.encrypt_password(
         password.encode(), name.encode(), b"scram-sha-256"
     )
@@ -104,6 +104,6 @@ def _create_role(connection: Connection, name: str, password: str) -> None:
 
 
 def _close(connection: Connection, database: str) -> None:
-    """Who is not its owner cannot even connect."""
+    """Only the owner may connect."""
     statement = sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC")
     connection.execute(statement.format(sql.Identifier(database)))

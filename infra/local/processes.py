@@ -14,7 +14,7 @@ from pathlib import Path
 
 from infra.local.folders import DataFolder
 
-# Outside the prefix TOKEND_, under which every variable is a setting.
+# Without the prefix TOKEND_, which marks settings.
 MARK, PATH_MARK = "_TOKEND_DEPLOYMENT", "_TOKEND_DATA_FOLDER"
 
 
@@ -74,8 +74,8 @@ def end_processes(root: Path, seconds: float = 15.0) -> list[int]:
 
 
 def send_signal(process_id: int, sent: signal.Signals) -> None:
-    """Signals a process; one that has ended already is no error. Ids up to 0 are groups of
-    processes, our own among them, and never meant: raises ValueError.
+    """Signals a process; it is no error if it has ended. Raises ValueError for ids up to 0, which
+    name groups of processes, our own among them.
     """
     if process_id <= 0:
         raise ValueError(f"{process_id} is not the id of a process")
@@ -87,7 +87,7 @@ def send_signal(process_id: int, sent: signal.Signals) -> None:
 
 @contextlib.contextmanager
 def ignored_signals(*wanted: signal.Signals) -> Iterator[None]:
-    """Ignores signals for a while; only a main thread can."""
+    """Ignores signals in the context, if this is the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Stops and deletes deployments, whoever started them."""
+"""Stops and deletes deployments, no matter which process started them."""
 
 import shutil
 import signal
@@ -20,7 +20,7 @@ STOP_S = 120.0
 def stop_processes(place: Place, child: "subprocess.Popen[bytes] | None", report: Report) -> None:
     """Ends every process of the deployment: in order if its supervisor lives, at once otherwise.
 
-    It is bounded in time and must not be left half-way: signals to this process are ignored.
+    It is bounded in time and must complete: signals to this process are ignored.
     """
     root = place.folder.root
     with processes.ignored_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -85,7 +85,7 @@ def stop_deployment(place: Place, report: Report) -> None:
     try:
         Control(place).get_process_id()
     except LocalError:
-        # Its `tokend up` has come no further than preparing folders: it stops by itself.
+        # Its `tokend up` is still preparing folders, and stops by itself on a signal.
         if holder is not None and is_locked(lock_file):
             processes.send_signal(holder, signal.SIGTERM)
             wait_until_free(lock_file, STOP_S)

@@ -1,7 +1,7 @@
 """The supervisor (supervisord, from PyPI) that keeps the processes of a deployment alive.
 
-Writes its settings, starts it, and talks to it over its unix socket. Which processes there are and
-in which order they start is decided elsewhere.
+Writes its settings, starts it and talks to it over its unix socket. The caller decides which
+processes there are and in which order they start.
 """
 
 import http.client
@@ -52,7 +52,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """What the supervisor knows of a process. `state`: RUNNING, STOPPED, BACKOFF, FATAL, ..."""
+    """What the supervisor knows about a process. `state`: RUNNING, STOPPED, BACKOFF, FATAL, ..."""
 
     name: str
     tier: str
@@ -134,7 +134,7 @@ def _encode_program(program: Program, logs: Path) -> dict[str, object]:
         "exitcodes": EXIT_NOT_TRUE,
         "startsecs": 1,
         # The pause before a try is as many seconds as there were tries: 8 minutes for the first
-        # 30. What cannot start, on a full disk say, must go on by itself whenever it can again.
+        # 30. A process that cannot start (on a full disk) must resume by itself once it can.
         "startretries": 10_000,
         "stopsignal": program.stop_signal,
         "stopwaitsecs": STOP_S,
@@ -184,7 +184,7 @@ def start(
             stderr=log,
             cwd="/",
             env=get_environment(place, os.environ),
-            umask=0o077,  # what the servers and services write is for their user alone
+            umask=0o077,  # only their user may read what servers and services write
             pass_fds=(lock,),
             start_new_session=True,
         )

@@ -1,4 +1,4 @@
-"""Writes settings as TOML, which Python can only read."""
+"""Encodes settings as TOML: the standard library only reads it."""
 
 import json
 from collections.abc import Mapping
