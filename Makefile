@@ -29,6 +29,7 @@ check: setup  ## Style, types, imports, generated files.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
+	$(BIN)/python -m schemas.completeness
 	$(BIN)/python -m gateways.client.generate --check
 	$(BIN)/python -m infra.containers.generate --check
 	$(BIN)/python -m schemas.compatibility

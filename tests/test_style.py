@@ -54,15 +54,3 @@ def test_nothing_tells_of_the_machine_it_was_made_on() -> None:
     texts += [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), ROOT / "requirements.lock"]
     assert [str(path) for path in texts if str(ROOT) in path.read_text()] == []
     assert "://" not in (ROOT / "requirements.lock").read_text()
-
-
-def test_an_operation_has_one_name_everywhere() -> None:
-    schemas = {path.stem for path in (ROOT / "schemas/operations").glob("*.avsc")}
-    folder = ROOT / "streams/ledger/operations"
-    code = {path.stem for path in folder.glob("*.py")} - {"__init__", "outcome", "table"}
-    tests = {
-        path.stem.removeprefix("test_")
-        for path in (ROOT / "tests/streams/ledger/operations").glob("test_*.py")
-    }
-    assert schemas == code
-    assert schemas <= tests
