@@ -1,1 +1,1 @@
-"""What users build with: keys, transactions, a client, proofs, the verbs of the CLI."""
+"""The client library: keys, transactions, clients over HTTP and Kafka, proofs."""

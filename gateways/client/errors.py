@@ -1,5 +1,6 @@
 """Errors of the client library, in one line each."""
 
+from enum import Enum
 from typing import Any
 
 
@@ -31,8 +32,26 @@ class ProblemError(ClientError):
         return get_kind(self.problem)
 
 
+class ProofFault(Enum):
+    """Why a proof is not accepted."""
+
+    UNREADABLE = "unreadable"
+    WRONG_GENESIS = "wrong-genesis"
+    WRONG_NETWORK = "wrong-network"
+    WRONG_LEDGER = "wrong-ledger"
+    WRONG_ENTRY = "wrong-entry"
+    BAD_CERTIFICATE = "bad-certificate"
+    BAD_SIGNATURE = "bad-signature"
+    BAD_PATH = "bad-path"
+    QUORUM_SET_CHANGED = "quorum-set-changed"
+
+
 class ProofError(ClientError):
     """A proof does not prove what it should: its source is wrong, or lies."""
+
+    def __init__(self, fault: ProofFault, text: str) -> None:
+        super().__init__(text)
+        self.fault = fault
 
 
 def get_kind(problem: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Makes the synchronous client from the asynchronous one: `python -m gateways.client.generate`.
 
-One source, so that they cannot differ. With --check it only compares.
+There is one source, so that the two cannot differ. With --check it only compares.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 # Made from asynchronous/horizon.py by `python -m gateways.client.generate`.
-"""An synchronous client of Horizon's API. It returns the API's own JSON.
+"""A client of Horizon's API, synchronous. It returns the API's own JSON.
 
 It trusts the gateway that it uses; `gateways.client.proofs` verifies without trust.
 """

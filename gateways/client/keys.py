@@ -1,4 +1,4 @@
-"""Keys of users: seeds `S...`, addresses `G...`. A seed is a secret and never shown by accident."""
+"""Keys of users: seeds `S...`, addresses `G...`. A seed is secret and never shown by accident."""
 
 from nacl.signing import SigningKey
 
@@ -40,5 +40,5 @@ def get_public_key(key: SigningKey) -> PublicKey:
 
 
 def get_address(key: SigningKey) -> str:
-    """`G...`: of the key, and of the account that bears its name."""
+    """`G...`: the address of the key, and of the account that it names."""
     return encode_account_id(bytes(key.verify_key))

@@ -1,4 +1,4 @@
-"""Following a node's ledgers topic and believing only what the network's validators signed.
+"""Follows a node's ledgers topic, and accepts only what the network's validators signed.
 
 For integrators with Kafka: the log itself, verified from the genesis on, ledger after ledger.
 """
@@ -23,7 +23,8 @@ REMEMBERED = 4_096  # ledgers, to know a repeat: one comes within moments of the
 
 class LedgerFollower:
     """Ledgers of `topic` in order, each once. `genesis`: the content of the network's genesis file,
-    which is all that is trusted."""
+    which is all that it trusts.
+    """
 
     def __init__(self, kafka: KafkaSettings, topic: str, genesis: bytes) -> None:
         try:
@@ -51,7 +52,8 @@ class LedgerFollower:
 
     def follow(self, wait_seconds: float) -> Iterator[VerifiedLedger]:
         """Ends when nothing came for `wait_seconds`; may be called again. Raises ClientError for a
-        record that is not true, or if ledgers are missing."""
+        forged record, or if ledgers are missing.
+        """
         while (message := self._consumer.poll(wait_seconds)) is not None:
             error = message.error()
             if error is not None:

@@ -1,6 +1,6 @@
-"""Signs requests to a gateway as they leave: an httpx2 Auth, for clients of either kind.
+"""Signs requests to a gateway: an httpx2 Auth, for synchronous and asynchronous clients.
 
-The signature's form is `gateways.http.signatures`'. What it adds is a clock and chance.
+The profile is that of `gateways.http.signatures`. This module adds a clock and random nonces.
 """
 
 import secrets
@@ -15,15 +15,15 @@ from gateways.client.keys import SigningKey
 from gateways.http.signatures import Message, get_authority, sign_message
 
 NONCE_BYTES = 18
-SKEW_SECONDS = 5  # beyond it a refusal is taken for our clock's fault
+SKEW_SECONDS = 5  # a refusal with a larger difference is blamed on our clock
 
 
 class RequestSigner(httpx2.Auth):
-    """`httpx2.Client(auth=RequestSigner(key))` signs whatever it sends.
+    """`httpx2.Client(auth=RequestSigner(key))` signs every request.
 
-    `public_url`: the gateway's own, where it is reached by another address (inside a cluster, say):
-    signatures are made for that. If the gateway refuses and its clock (the header `Date`) is
-    another than ours, the request is signed once more by the gateway's, and so are the following.
+    `public_url`: the gateway's own, if it is reached by another address (inside a cluster, say):
+    signatures are made for that. If the gateway refuses, and its clock (the header `Date`) differs
+    from ours, the request is signed again by the gateway's clock, and so are the following ones.
     """
 
     requires_request_body = True
@@ -49,7 +49,7 @@ class RequestSigner(httpx2.Auth):
             yield request
 
     def sign_request(self, method: str, url: str, content: bytes = b"") -> dict[str, str]:
-        """The headers to add, for other HTTP clients. `url`: as it is sent, whole."""
+        """The headers to add, for other HTTP clients. `url`: the whole address, as it is sent."""
         parts, public = urlsplit(url), self._public_url
         prefix = "" if public is None else urlsplit(public).path.rstrip("/")
         path = prefix + (parts.path or "/")
@@ -62,7 +62,7 @@ class RequestSigner(httpx2.Auth):
         request.headers.update(headers)
 
     def _adopt_clock(self, response: httpx2.Response) -> bool:
-        """Whether the gateway's clock differs from the one that was signed by."""
+        """Whether the gateway's clock differs from the one that the signature used."""
         try:
             there = parsedate_to_datetime(response.headers.get("date", ""))
         except ValueError:

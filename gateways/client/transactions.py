@@ -1,7 +1,7 @@
-"""Building and signing transactions, offline. Amounts are decimals here and units on the wire.
+"""Builds and signs transactions, offline. Amounts are decimals here and units on the wire.
 
-Operations are those of `schemas.generated.operations`; the makers below fill in what most leave
-alone. It asks nobody: the network's id and the time come from the caller (`/v3/info` has both).
+Operations are those of `schemas.generated.operations`; the makers below fill in the usual values.
+Nothing is requested: the caller brings the network's id and time (`/v3/info` has both).
 """
 
 import secrets
@@ -57,7 +57,7 @@ def build_transaction(
     memo: str = "",
     lifetime_ms: int = LIFETIME_MS,
 ) -> Transaction:
-    """`now_ms`: the network's time, which is a ledger's close time. The salt is random."""
+    """`now_ms`: the network's time, a ledger's close time. The salt is random."""
     operations = [each if isinstance(each, Operation) else Operation(None, each) for each in bodies]
     return Transaction(
         network_id=network_id,
@@ -80,7 +80,7 @@ def sign_transaction(transaction: Transaction, *keys: SigningKey) -> bytes:
 
 
 def add_signatures(envelope: bytes, network_id: Hash, *keys: SigningKey) -> bytes:
-    """The envelope with further signatures; one of the same signer is replaced."""
+    """The envelope with more signatures. One of the same signer is replaced."""
     outer = decode_envelope(envelope)
     transaction_hash = compute_transaction_hash(network_id, outer.transaction)
     signatures = {each.signer: each for each in outer.signatures}
@@ -97,7 +97,7 @@ def decode_envelope(envelope: bytes) -> TransactionEnvelope:
     try:
         return decode(TransactionEnvelope, envelope)
     except Malformed as error:
-        raise ClientError(f"this is no envelope: {error}") from None
+        raise ClientError(f"this is not an envelope: {error}") from None
 
 
 def decode_transaction(envelope: bytes) -> Transaction:
@@ -109,20 +109,20 @@ def decode_transaction(envelope: bytes) -> Transaction:
 
 
 def compute_envelope_transaction_hash(envelope: bytes) -> Hash:
-    """The name of the transaction in it, on the network that it is meant for."""
+    """The hash of its transaction, on the network that it is meant for."""
     network_id = decode_transaction(envelope).network_id
     return compute_transaction_hash(network_id, decode_envelope(envelope).transaction)
 
 
 def make_owner(public_key: PublicKey) -> SignerData:
-    """A signer that alone may do everything for its account."""
+    """A signer that may do everything for its account, alone."""
     return SignerData(public_key, OWNER_ROLE, SIGNATURE_THRESHOLD, 0, b"")
 
 
 def make_create_account(
     account_id: AccountID, signers: Sequence[SignerData] = (), role_id: int = GENERAL_ROLE
 ) -> CreateAccount:
-    """Unless told otherwise the key that names the account owns it."""
+    """By default the key that names the account owns it."""
     given = tuple(signers) or (make_owner(PublicKey(bytes(account_id))),)
     return CreateAccount(account_id, None, role_id, given)
 
@@ -140,7 +140,7 @@ def make_create_asset(
     policies: AssetPolicy = AssetPolicy.TRANSFERABLE,
     details: bytes = b"",
 ) -> ManageAsset:
-    """`issuance_max` is a decimal; all of it is pre-issued at once. Raises ClientError."""
+    """`issuance_max` is a decimal, and pre-issued as a whole. Raises ClientError."""
     most = to_units(issuance_max, digits)
     action = CreateAsset(
         code=code,
@@ -188,7 +188,7 @@ def make_reference(text: str, close_time_ms: int) -> Reference:
 
 
 def to_units(amount: str, digits: int) -> Amount:
-    """A decimal as units of an asset with so many decimals. Raises ClientError."""
+    """A decimal in units of an asset with `digits` decimals. Raises ClientError."""
     try:
         return Amount(parse_amount(amount, digits))
     except ValueError as error:

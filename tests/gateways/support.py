@@ -86,7 +86,7 @@ def wait_until(condition: Any, seconds: float = 20) -> None:
 
 @dataclass
 class World:
-    """A network, Horizon's views of it, and the means to go on."""
+    """A network and Horizon's views of it. Tests close ledgers with it."""
 
     database_url: str
     genesis_file: Path

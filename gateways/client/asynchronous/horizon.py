@@ -1,4 +1,4 @@
-"""An asynchronous client of Horizon's API. It returns the API's own JSON.
+"""A client of Horizon's API, asynchronous. It returns the API's own JSON.
 
 It trusts the gateway that it uses; `gateways.client.proofs` verifies without trust.
 """

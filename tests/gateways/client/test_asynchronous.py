@@ -53,13 +53,13 @@ def test_transactions_go_in_and_come_out_of_a_stream(network: Gateway) -> None:
     asyncio.run(scenario())
 
 
-def test_problems_and_silence(network: Gateway) -> None:
+def test_problems_and_unreachable_gateways(network: Gateway) -> None:
     async def scenario() -> None:
         async with AsyncHorizonClient(network.url, get_key("master")) as client:
-            with pytest.raises(ProblemError, match="no such account"):
+            with pytest.raises(ProblemError):
                 await client.get_account(get_address(generate_key()))
         async with AsyncHorizonClient("http://127.0.0.1:1") as nobody:
-            with pytest.raises(HorizonUnavailable, match="is the gateway running"):
+            with pytest.raises(HorizonUnavailable):
                 await nobody.get_info()
 
     asyncio.run(scenario())

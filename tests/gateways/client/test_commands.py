@@ -1,4 +1,4 @@
-"""The verbs as a user runs them: in a process of their own, mounted as the CLI mounts them."""
+"""The verbs as a user runs them, in processes of their own."""
 
 import json
 import os
@@ -139,7 +139,7 @@ def test_errors_are_one_line(arguments: tuple[str, ...], words: str) -> None:
     assert words in json.loads(as_json.stdout)["error"]
 
 
-def test_a_bad_seed_is_refused_without_being_told() -> None:
+def test_a_bad_seed_is_refused_and_not_shown() -> None:
     seed = get_seed(get_key("alice"))
     done = run("keys", "show", TOKEND_SEED=seed[:-2] + "AA")
     assert done.returncode == 1

@@ -104,14 +104,15 @@ def test_from_nothing_to_a_payment(network: Gateway, client: HorizonClient) -> N
     again = make_payment(
         alice.get_balance(code), bob.address, to_units("0.25", 6), make_reference("rent", START_MS)
     )
-    with pytest.raises(ProblemError, match="REFERENCE_DUPLICATION") as caught:
+    with pytest.raises(ProblemError) as caught:
         client.submit_until_final(alice.sign(again), 30)
     assert caught.value.kind == "transaction-failed"
+    assert caught.value.problem["operations"][0]["code"] == "REFERENCE_DUPLICATION"
     operation = next(client.walk("/v3/operations", {"filter[account]": alice.address}))
     assert operation["attributes"]["detail"] == {"ledger_sequence": first["ledger_sequence"]}
 
 
-def test_producing_to_the_topic_is_as_good_as_posting(
+def test_producing_to_the_topic_is_equivalent_to_posting(
     network: Gateway, client: HorizonClient
 ) -> None:
     master = User(client, get_key("master"))
@@ -127,7 +128,7 @@ def test_producing_to_the_topic_is_as_good_as_posting(
         assert client.get_account(each.address)["data"]["id"] == each.address
 
 
-def test_a_broker_that_is_not_there_is_told(network: Gateway) -> None:
+def test_an_unreachable_broker_fails_the_future(network: Gateway) -> None:
     nowhere = msgspec.structs.replace(network.servers.kafka, bootstrap_servers="127.0.0.1:1")
     producer = IngestProducer(nowhere, "nothing")
     with pytest.raises(IngestError):
@@ -135,15 +136,15 @@ def test_a_broker_that_is_not_there_is_told(network: Gateway) -> None:
     producer.close()
 
 
-def test_problems_and_silence(network: Gateway, client: HorizonClient) -> None:
-    with pytest.raises(ProblemError, match="no such account") as caught:
+def test_problems_and_unreachable_gateways(network: Gateway, client: HorizonClient) -> None:
+    with pytest.raises(ProblemError) as caught:
         client.get_account(get_address(generate_key()))
     assert caught.value.kind == "not-found"
     nobody = HorizonClient("http://127.0.0.1:1")
-    with nobody, pytest.raises(HorizonUnavailable, match="is the gateway running"):
+    with nobody, pytest.raises(HorizonUnavailable):
         nobody.get_info()
 
 
-def test_what_is_no_gateway_is_told(client: HorizonClient) -> None:
-    with pytest.raises(HorizonUnavailable, match="no JSON"):
+def test_an_answer_that_is_not_json_is_unavailable(client: HorizonClient) -> None:
+    with pytest.raises(HorizonUnavailable):
         client.get("/docs")

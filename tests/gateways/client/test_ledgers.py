@@ -1,4 +1,4 @@
-"""A ledgers topic that lies to a client who follows it: he believes nothing of it."""
+"""A ledgers topic that lies to a client that follows it: the client accepts none of it."""
 
 import random
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def follow(servers: Servers, told: Sequence[Value]) -> tuple[list[int], str | No
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_what_is_forged_is_refused_by_name(servers: Servers, name: str) -> None:
+def test_a_forged_record_is_refused(servers: Servers, name: str) -> None:
     lie, reason = LIES[name]
     chance = random.Random(name)
     place = chance.randrange(COMMON + 1, len(RECORDS))
@@ -46,14 +46,14 @@ def test_what_is_forged_is_refused_by_name(servers: Servers, name: str) -> None:
     assert reason in why
 
 
-def test_another_history_is_refused_by_name(servers: Servers) -> None:
+def test_another_history_is_refused(servers: Servers) -> None:
     believed, why = follow(servers, [*RECORDS[:-1], OTHER.records[COMMON]])
     assert len(believed) == len(RECORDS) - 1
     assert why is not None
     assert "the chain forked" in why
 
 
-def test_missing_and_reordered_ledgers_are_named(servers: Servers) -> None:
+def test_missing_and_reordered_ledgers_are_reported(servers: Servers) -> None:
     for told in ((*RECORDS[:4], *RECORDS[5:]), (*RECORDS[:4], RECORDS[5], RECORDS[4])):
         believed, why = follow(servers, told)
         assert believed == [1, 2, 3, 4]
@@ -61,7 +61,7 @@ def test_missing_and_reordered_ledgers_are_named(servers: Servers) -> None:
         assert "lacks ledgers 5 to 5" in why
 
 
-def test_repeats_are_passed_over(servers: Servers) -> None:
+def test_repeated_records_are_skipped(servers: Servers) -> None:
     believed, why = follow(servers, [*RECORDS[:6], *RECORDS[2:6], RECORDS[5], *RECORDS[6:]])
     assert believed == [*range(1, len(RECORDS) + 1)]
     assert why is None

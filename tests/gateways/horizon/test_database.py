@@ -1,4 +1,4 @@
-"""Coalesced reads: everybody gets his own, nobody is left waiting."""
+"""Coalesced reads: every reader gets its own rows, and none is left waiting."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,7 +28,7 @@ async def read_own(database: Database, reads: int, readers: int) -> None:
 
 
 class Held(Database):
-    """Its answers come when the test lets them, all at once: the moment is what matters."""
+    """Its answers come at once, when the test releases them."""
 
     def __init__(self) -> None:
         super().__init__("", PROGRESS)
@@ -54,7 +54,7 @@ def run_with(servers: Servers, use: Callable[[Database], Awaitable[None]]) -> No
     asyncio.run(run())
 
 
-def test_everybody_gets_his_own(servers: Servers) -> None:
+def test_every_reader_gets_its_own_rows(servers: Servers) -> None:
     run_with(servers, lambda database: read_own(database, reads=50, readers=24))
 
 

@@ -1,4 +1,4 @@
-"""Health follows progress; logs and metrics name no one."""
+"""Health follows progress; logs and metrics have no personal data."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def test_a_stall_is_three_heartbeats() -> None:
         assert watch.stall_seconds == stall
 
 
-def test_a_view_that_stands_still_is_red(
+def test_a_stalled_view_is_red(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "STALL_HEARTBEATS", 0)
@@ -44,14 +44,17 @@ def check_health(gateway: Gateway) -> None:
     wait_until(lambda: gateway.client.get("/health").status_code == 503)
     answer = gateway.client.get("/health").json()
     assert answer["status"] == "red"
-    assert "no ledger has come" in answer["problem"]
+    assert answer["stalled_seconds"] >= 1.5
+    assert answer["problem"] is not None
     assert gateway.client.get("/ready").status_code == 200
     world.apply("alice", pay(world.network, "alice", "bob", "EUR", 1))
     wait_until(lambda: gateway.client.get("/health").status_code == 200)
     assert gateway.get("/health")["latest_ledger"] == str(world.network.ledger.header.sequence)
 
 
-def test_the_service_runs_alone_and_its_logs_name_no_one(gateway: Gateway, tmp_path: Path) -> None:
+def test_the_service_runs_alone_and_its_logs_have_no_personal_data(
+    gateway: Gateway, tmp_path: Path
+) -> None:
     port = choose_port([])
     config, token = tmp_path / "gateway.toml", tmp_path / "token"
     token.write_text(TOKEN)
@@ -81,7 +84,7 @@ def test_the_service_runs_alone_and_its_logs_name_no_one(gateway: Gateway, tmp_p
         wait_until(lambda: _answers(gateway, f"{url}/ready"))
         info = gateway.get(f"{url}/v3/info")["data"]["attributes"]
         assert info["core"] is None
-        assert "no answer" in info["core_problem"]
+        assert info["core_problem"] is not None
         gateway.get(f"{url}/v3/history", {"filter[account]": address})
         assert gateway.client.get(f"{url}/v3/accounts/{address}x").status_code == 400
         proof = gateway.client.get(f"{url}/v3/balances/{'B' * 56}/proof")

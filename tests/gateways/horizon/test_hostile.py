@@ -1,4 +1,4 @@
-"""Whatever is sent is answered in words: never by a failure of the gateway's own."""
+"""Hostile input is answered with a problem, never with an internal error."""
 
 import base64
 import json
@@ -92,7 +92,7 @@ def test_envelopes_with_any_byte_changed(gateway: Gateway) -> None:
         assert "code" in response.json()
 
 
-def test_what_people_write_is_shown_as_it_is(gateway: Gateway) -> None:
+def test_free_text_is_shown_unchanged(gateway: Gateway) -> None:
     """NUL, line breaks and scripts in memos, subjects and details; also through a stream."""
     world, network = gateway.world, gateway.world.network
     memo = "a\0b\n</script>\u2028é"

@@ -1,4 +1,4 @@
-"""What one client may ask for, and how long anything may take."""
+"""Limits: how often one client may send requests, and how long anything may take."""
 
 import socket
 import threading
@@ -25,7 +25,7 @@ STREAM = {"accept": "text/event-stream"}
 
 @pytest.fixture(scope="module")
 def strict(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway behind a proxy on this machine, which tells who asks."""
+    """A gateway behind a proxy on this machine, which names the client."""
     limits = HorizonLimits(
         reads=f"{READS}/{WINDOW} seconds",
         submissions=f"{SUBMISSIONS}/{WINDOW} seconds",
@@ -44,7 +44,7 @@ def strict(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def hasty(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway that waits for nobody."""
+    """A gateway with short time limits."""
     limits = HorizonLimits(
         reads=MANY,
         submissions=MANY,
@@ -87,8 +87,8 @@ def test_submissions_are_counted_apart(strict: Gateway) -> None:
     assert strict.stranger.get("/v3/assets", headers=headers).status_code == 200
 
 
-def test_nobody_is_believed_to_be_a_proxy(gateway: Gateway) -> None:
-    """Without proxies in the settings the header is anybody's word."""
+def test_nobody_is_trusted_as_a_proxy_by_default(gateway: Gateway) -> None:
+    """Without proxies in the settings, the header may come from anybody."""
     left = [
         gateway.stranger.get("/v3/assets", headers=as_client(address)).headers["ratelimit"]
         for address in ("10.0.0.1", "10.0.0.2")
@@ -97,7 +97,7 @@ def test_nobody_is_believed_to_be_a_proxy(gateway: Gateway) -> None:
     assert remaining[1] == remaining[0] - 1
 
 
-def test_limits_that_mean_nothing_are_refused(tmp_path: Path) -> None:
+def test_invalid_limits_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "limits.toml"
     for line in ('reads = "many"', 'reads = "0/1 seconds"', "answer_seconds = 0", "reads = 5"):
         file.write_text(line + "\n")
@@ -128,7 +128,7 @@ HEAD = b"POST /v3/transactions HTTP/1.1\r\nhost: x\r\ncontent-type: application/
     [b"", b"GET /v3/led", HEAD, HEAD + b"content-length: 500\r\n\r\nabc"],
     ids=["nothing", "a line", "a head", "a body"],
 )
-def test_a_request_that_does_not_come_whole_is_ended(hasty: Gateway, beginning: bytes) -> None:
+def test_an_incomplete_request_times_out(hasty: Gateway, beginning: bytes) -> None:
     with connect(hasty) as connection:
         started = time.monotonic()
         connection.sendall(beginning)
@@ -137,8 +137,8 @@ def test_a_request_that_does_not_come_whole_is_ended(hasty: Gateway, beginning: 
     assert answer == b"" or answer.startswith(b"HTTP/1.1 408")
 
 
-def test_a_request_that_drips_is_ended(hasty: Gateway) -> None:
-    """One byte now and then does not move the deadline."""
+def test_a_dripping_request_times_out(hasty: Gateway) -> None:
+    """A byte now and then does not extend the deadline."""
     ended = threading.Event()
     with connect(hasty) as connection:
 
@@ -159,7 +159,7 @@ def test_a_request_that_drips_is_ended(hasty: Gateway) -> None:
     assert answer == b"" or answer.startswith(b"HTTP/1.1 408")
 
 
-def test_a_head_without_end_is_ended(gateway: Gateway) -> None:
+def test_an_endless_head_is_refused(gateway: Gateway) -> None:
     with connect(gateway) as connection:
         try:
             connection.sendall(b"GET /v3/ledgers HTTP/1.1\r\n")
@@ -170,7 +170,7 @@ def test_a_head_without_end_is_ended(gateway: Gateway) -> None:
         assert read_to_end(connection).startswith((b"HTTP/1.1 431", b""))
 
 
-def test_an_answer_that_takes_too_long_is_cut(hasty: Gateway) -> None:
+def test_a_slow_answer_is_cut_off(hasty: Gateway) -> None:
     envelope = make_envelope(hasty)
     response = hasty.stranger.post(
         "/v3/transactions", params={"wait": "result"}, content=envelope, headers=AVRO
@@ -179,8 +179,8 @@ def test_an_answer_that_takes_too_long_is_cut(hasty: Gateway) -> None:
     assert response.json()["type"].endswith("#problem-too-slow")
 
 
-def test_who_does_not_read_is_cut_off(hasty: Gateway) -> None:
-    """Many answers asked for and none taken: the connection goes, and with it what it held."""
+def test_a_client_that_does_not_read_is_cut_off(hasty: Gateway) -> None:
+    """It requests many answers and reads none: the connection is closed with all that it held."""
     asked = 1_000
     with connect(hasty) as connection:
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * asked)
@@ -199,7 +199,7 @@ def is_established(connection: socket.socket) -> bool:
     return False
 
 
-def test_a_stream_is_no_slow_answer(hasty: Gateway) -> None:
+def test_a_stream_does_not_time_out(hasty: Gateway) -> None:
     with hasty.stranger.stream("GET", "/v3/ledgers", headers=STREAM) as response:
         lines = response.iter_lines()
         assert next(lines).startswith("id: ")

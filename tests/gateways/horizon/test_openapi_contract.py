@@ -1,4 +1,4 @@
-"""What OpenAPI declares is what is answered: schemathesis makes requests of the document itself.
+"""Answers are what OpenAPI declares: schemathesis makes requests from the document itself.
 
 Requests that fit it and requests that do not, with and without a signature, the same ones in every
 run; ids that exist are mixed in, or there would be nothing but 404. A server error, an undeclared
@@ -123,7 +123,7 @@ def get_name(route: Route) -> str:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=get_name)
-def test_requests_that_fit(
+def test_valid_requests(
     gateway: Gateway, schema: BaseSchema, known: dict[str, list[str]], route: Route
 ) -> None:
     gateway.world.close()  # /health is red where nothing moves
@@ -144,7 +144,7 @@ def test_requests_that_fit(
 @pytest.mark.parametrize(
     "route", [r for r in ROUTES if r.parameters or r.path_parameters], ids=get_name
 )
-def test_requests_that_do_not_fit(gateway: Gateway, schema: BaseSchema, route: Route) -> None:
+def test_invalid_requests(gateway: Gateway, schema: BaseSchema, route: Route) -> None:
     session = requests.Session()
 
     def check(case: Any, data: st.DataObject) -> None:

@@ -1,4 +1,4 @@
-"""Private reads: who may, who may not, that nobody does twice, and that no cache keeps them."""
+"""Private reads: who may read, that no request is replayed, and that no cache keeps answers."""
 
 import asyncio
 import random
@@ -42,7 +42,7 @@ STREAM = {"accept": "text/event-stream"}
 
 @pytest.fixture(scope="module", autouse=True)
 def carol(gateway: Gateway) -> None:
-    """Somebody who has nothing to do with Alice's payments to Bob."""
+    """Carol has nothing to do with Alice's payments to Bob."""
     world, network = gateway.world, gateway.world.network
     world.apply("alice", pay(network, "alice", "bob", "EUR", 5))
     world.apply("master", create_account("carol"))
@@ -93,7 +93,7 @@ LISTS = [route for route in PRIVATE if "{" not in route.path and route.path != "
 
 
 @pytest.mark.parametrize("route", LISTS, ids=lambda route: str(route.path))
-def test_all_of_a_collection_is_for_the_master(gateway: Gateway, route: Route) -> None:
+def test_only_the_master_reads_a_whole_collection(gateway: Gateway, route: Route) -> None:
     assert ask(gateway, "alice", route.path).status_code == 403
     assert ask(gateway, "master", route.path).status_code == 200
     if route.streams:
@@ -101,8 +101,8 @@ def test_all_of_a_collection_is_for_the_master(gateway: Gateway, route: Route) -
         assert ask(gateway, None, route.path, headers=STREAM).status_code == 401
 
 
-def test_a_cursor_opens_nothing(gateway: Gateway) -> None:
-    """It carries its filter: Bob's cursor shows Bob's data, so it is Bob's alone."""
+def test_a_cursor_gives_no_access(gateway: Gateway) -> None:
+    """A cursor carries its filter: Bob's shows Bob's data, so only Bob may use it."""
     page = ask(gateway, "bob", "/v3/movements", {"filter[account]": BOB, "page[limit]": "1"})
     cursor = dict(httpx2.URL(page.json()["links"]["next"]).params)["page[cursor]"]
     assert ask(gateway, "bob", "/v3/movements", {"page[cursor]": cursor}).status_code == 200
@@ -122,7 +122,7 @@ def test_the_owner_of_a_balance_and_of_a_transaction(gateway: Gateway) -> None:
     assert ask(gateway, "carol", "/v3/operations", of_transaction).status_code == 403
 
 
-def test_what_is_anothers_answers_like_what_is_not_there(gateway: Gateway) -> None:
+def test_other_peoples_data_answers_like_missing_data(gateway: Gateway) -> None:
     network = gateway.world.network
     pairs = [
         (f"/v3/accounts/{BOB}", f"/v3/accounts/{encode_account_id(get_account('nobody'))}"),
@@ -150,7 +150,7 @@ def test_public_routes_need_no_signature(gateway: Gateway) -> None:
         assert response.headers["cache-control"] == "no-cache"
 
 
-def test_a_signer_that_was_taken_away_reads_no_more(gateway: Gateway) -> None:
+def test_a_removed_signer_reads_nothing(gateway: Gateway) -> None:
     world, network = gateway.world, gateway.world.network
     world.apply("alice", ManageSigner(CreateSigner(get_owner("helper", weight=1))))
     assert ask(gateway, "helper", f"/v3/accounts/{ALICE}").status_code == 200
@@ -201,8 +201,8 @@ def test_a_replayed_request_is_never_answered(gateway: Gateway) -> None:
     assert answers == [200] + [401] * 199
 
 
-def test_who_may_not_read_leaves_no_nonce(gateway: Gateway) -> None:
-    """Anybody can make a key: what he signs fills no table."""
+def test_a_refused_signer_leaves_no_nonce(gateway: Gateway) -> None:
+    """Anybody can make a key, so keys without rights must not fill a table."""
 
     def count() -> int:
         with psycopg.connect(gateway.store_url) as connection:
@@ -246,7 +246,7 @@ def store_url(gateway: Gateway) -> Iterator[str]:
     assert count
 
 
-async def identify(keeper: Authenticator, signing: Signing) -> str:
+async def identify(authenticator: Authenticator, signing: Signing) -> str:
     """What the authenticator says of a request: "in", or the problem's slug."""
 
     async def receive() -> dict[str, Any]:
@@ -261,14 +261,18 @@ async def identify(keeper: Authenticator, signing: Signing) -> str:
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
     }
     try:
-        await keeper.require_first_use(await keeper.authenticate(Request(scope, receive)))
+        await authenticator.require_first_use(
+            await authenticator.authenticate(Request(scope, receive))
+        )
     except Problem as problem:
         return problem.kind.slug
     return "in"
 
 
-async def with_keepers(url: str, count: int, use: Callable[[list[Authenticator]], Any]) -> Any:
-    """Doorkeepers as `count` processes of one gateway would have them."""
+async def with_authenticators(
+    url: str, count: int, use: Callable[[list[Authenticator]], Any]
+) -> Any:
+    """Authenticators as `count` processes of one gateway would have them."""
     stores = [Store(url) for _ in range(count)]
     for store in stores:
         await store.start()
@@ -283,43 +287,43 @@ def test_a_thousand_replays_at_all_processes(store_url: str) -> None:
     chance = random.Random(12)
     good = [make_good("gate.example", chance) for _ in range(100)]
 
-    async def replay(keepers: list[Authenticator]) -> list[str]:
-        said = [await identify(keepers[0], each) for each in good]
+    async def replay(authenticators: list[Authenticator]) -> list[str]:
+        said = [await identify(authenticators[0], each) for each in good]
         for turn in range(10):
-            again = (identify(keepers[turn % 2], each) for each in good)
+            again = (identify(authenticators[turn % 2], each) for each in good)
             said += await asyncio.gather(*again)
         return said
 
-    said = asyncio.run(with_keepers(store_url, 2, replay))
+    said = asyncio.run(with_authenticators(store_url, 2, replay))
     assert said == ["in"] * 100 + ["signature-replayed"] * 1_000
 
 
-def test_of_a_hundred_at_once_one_is_let_in(store_url: str) -> None:
+def test_of_a_hundred_at_once_one_is_accepted(store_url: str) -> None:
     good = make_good("gate.example", random.Random(13))
 
-    async def rush(keepers: list[Authenticator]) -> list[str]:
-        return await asyncio.gather(*(identify(keepers[n % 3], good) for n in range(100)))
+    async def rush(authenticators: list[Authenticator]) -> list[str]:
+        return await asyncio.gather(*(identify(authenticators[n % 3], good) for n in range(100)))
 
-    said = asyncio.run(with_keepers(store_url, 3, rush))
+    said = asyncio.run(with_authenticators(store_url, 3, rush))
     assert sorted(said) == ["in"] + ["signature-replayed"] * 99
 
 
-def test_no_tampered_request_is_let_in(store_url: str) -> None:
+def test_no_tampered_request_is_accepted(store_url: str) -> None:
     assert len(KINDS) >= 25
     chance = random.Random(14)
 
-    async def tamper(keepers: list[Authenticator]) -> set[str]:
+    async def tamper(authenticators: list[Authenticator]) -> set[str]:
         said = set()
         for kind in KINDS.values():
             for _ in range(200):
                 good = make_good("gate.example", chance)
                 bad = kind(good, chance)
                 assert bad != good
-                said.add(await identify(keepers[0], bad))
-            assert await identify(keepers[0], make_good("gate.example", chance)) == "in"
+                said.add(await identify(authenticators[0], bad))
+            assert await identify(authenticators[0], make_good("gate.example", chance)) == "in"
         return said
 
-    said = asyncio.run(with_keepers(store_url, 1, tamper))
+    said = asyncio.run(with_authenticators(store_url, 1, tamper))
     assert said == {"signature-required", "signature-invalid", "signature-expired"}
 
 
@@ -344,7 +348,9 @@ def test_old_nonces_are_forgotten(gateway: Gateway, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("offset", [-3_600, 0, 86_400])
-def test_a_client_whose_clock_goes_wrong_adopts_the_gateways(gateway: Gateway, offset: int) -> None:
+def test_a_client_with_a_wrong_clock_adopts_the_gateways_clock(
+    gateway: Gateway, offset: int
+) -> None:
     signer = RequestSigner(get_key("alice"), lambda: time.time() + offset)
     with httpx2.Client(base_url=gateway.url, auth=signer) as client:
         for _ in range(2):
@@ -360,29 +366,29 @@ def test_a_gateway_reached_by_another_address(gateway: Gateway) -> None:
     assert gateway.stranger.get(path, auth=knowing).status_code == 200
 
 
-def test_behind_a_proxy_that_takes_a_path_away(store_url: str) -> None:
+def test_behind_a_proxy_that_removes_a_path(store_url: str) -> None:
     async def ask_both() -> list[str]:
         store = Store(store_url)
         await store.start()
-        keeper = Authenticator("https://Gate.example:443/horizon/", Nonces(store))
+        authenticator = Authenticator("https://Gate.example:443/horizon/", Nonces(store))
         message = Message("GET", "gate.example", "/horizon/v3/ledgers", "")
         good = Signing(message, get_key("alice"), int(time.time()), "0123456789" * 3).sign()
         try:
             here = good.with_message(path="/v3/ledgers")
-            return [await identify(keeper, good), await identify(keeper, here)]
+            return [await identify(authenticator, good), await identify(authenticator, here)]
         finally:
             await store.stop()
 
     assert asyncio.run(ask_both()) == ["signature-invalid", "in"]
 
 
-def test_without_its_store_only_what_is_private_is_refused(gateway: Gateway) -> None:
+def test_without_its_store_signed_requests_are_unavailable(gateway: Gateway) -> None:
     async def identify_without() -> str:
         store = Store("postgresql://nobody@127.0.0.1:1/nothing")
         await store.start()
-        keeper = Authenticator("http://gate.example", Nonces(store))
+        authenticator = Authenticator("http://gate.example", Nonces(store))
         try:
-            return await identify(keeper, make_good("gate.example", random.Random(15)))
+            return await identify(authenticator, make_good("gate.example", random.Random(15)))
         finally:
             await store.stop()
 

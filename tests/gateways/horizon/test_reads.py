@@ -98,7 +98,7 @@ def test_the_docs_page_needs_nothing_else(gateway: Gateway) -> None:
     assert all(route.path in page for route in ROUTES)
 
 
-def test_an_account_with_what_is_included(gateway: Gateway) -> None:
+def test_an_account_with_included_resources(gateway: Gateway) -> None:
     document = gateway.get(f"/v3/accounts/{ALICE}", {"include": "balances,signers"})
     balances = {
         each["attributes"]["asset"]: each["attributes"]["available"]
@@ -155,7 +155,7 @@ FILTERS: list[tuple[str, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("path", "filters"), FILTERS)
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_pages_there_and_back_hold_everything_once(
+def test_pages_forward_and_back_have_everything_once(
     gateway: Gateway, path: str, filters: dict[str, str], order: str
 ) -> None:
     whole = gateway.get(path, {**filters, "order": order, "page[limit]": "200"})
@@ -261,7 +261,7 @@ def test_concurrent_point_reads_get_each_their_own(gateway: Gateway) -> None:
             assert response.json()["data"]["id"] == address
 
 
-def test_info_tells_the_network_and_the_core(gateway: Gateway) -> None:
+def test_info_describes_the_network_and_the_core(gateway: Gateway) -> None:
     info = gateway.get("/v3/info")["data"]["attributes"]
     network = gateway.world.network
     assert info["network_id"] == network.network_id.hex()
@@ -274,7 +274,7 @@ def test_info_tells_the_network_and_the_core(gateway: Gateway) -> None:
     assert info["core_problem"] is None
 
 
-def test_an_account_of_the_last_ledger_is_there_at_once(gateway: Gateway) -> None:
+def test_an_account_of_the_last_ledger_is_found_at_once(gateway: Gateway) -> None:
     gateway.world.apply("master", create_account("carol"))
     carol = encode_account_id(get_account("carol"))
     response = gateway.client.get(f"/v3/accounts/{carol}")

@@ -1,4 +1,4 @@
-"""EventStreams: every row after a position, in order, once, whatever is cut."""
+"""Streams: every row after a position, in order, once, wherever the connection is cut."""
 
 import threading
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def test_a_stream_cut_again_and_again_has_everything_once(gateway: Gateway, path
     assert ids == sorted(set(ids))
 
 
-def test_without_a_position_it_begins_now(gateway: Gateway) -> None:
+def test_without_a_position_a_stream_begins_now(gateway: Gateway) -> None:
     seen: list[tuple[str, Any]] = []
     reader = threading.Thread(
         target=lambda: seen.extend(read_events(gateway, "/v3/transactions", 3))
@@ -85,7 +85,7 @@ def test_without_a_position_it_begins_now(gateway: Gateway) -> None:
     assert {one["attributes"]["ledger_sequence"] for _, one in seen} == {str(sequence - 1)}
 
 
-def test_a_filter_holds_in_streams_too(gateway: Gateway) -> None:
+def test_streams_are_filtered(gateway: Gateway) -> None:
     world = gateway.world
     world.apply("alice", pay(world.network, "alice", "bob", "EUR", 7))
     world.apply("bob", pay(world.network, "bob", "alice", "EUR", 8))
@@ -139,7 +139,7 @@ def test_a_silent_stream_has_a_heartbeat(gateway: Gateway) -> None:
 
 
 def test_the_client_goes_on_where_it_was_cut(gateway: Gateway) -> None:
-    """A gateway that ends every connection after two events: nothing lost, nothing twice."""
+    """Every connection ends after two events: nothing is lost, nothing comes twice."""
     close_ledgers(gateway, 5)
     newest = gateway.get("/v3/transactions", {"page[limit]": "9"})["data"]
     first = int(newest[-1]["attributes"]["sequential_id"])

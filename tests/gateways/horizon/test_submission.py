@@ -1,4 +1,4 @@
-"""Submitting: what reaches the topic, what is rejected and how, what is told when."""
+"""Submissions: what reaches the topic, what is rejected, and which status is answered when."""
 
 import base64
 import threading
@@ -68,7 +68,7 @@ def read_all(consumer: Consumer) -> list[Any]:
     return found
 
 
-def test_the_record_is_exactly_the_framed_envelope(gateway: Gateway, topic: Consumer) -> None:
+def test_the_record_is_the_framed_envelope(gateway: Gateway, topic: Consumer) -> None:
     envelope = make_envelope(gateway)
     response = post(gateway, envelope)
     assert response.status_code == 202
@@ -108,7 +108,7 @@ def rejected(response: httpx2.Response) -> Any:
     return problem
 
 
-def test_refusals_name_the_code_and_nothing_is_produced(gateway: Gateway, topic: Consumer) -> None:
+def test_rejections_have_a_code_and_nothing_is_produced(gateway: Gateway, topic: Consumer) -> None:
     network = gateway.world.network
     good = make_envelope(gateway)
     outer = decode(TransactionEnvelope, good)
@@ -134,7 +134,7 @@ def test_refusals_name_the_code_and_nothing_is_produced(gateway: Gateway, topic:
     assert read_all(topic) == []
 
 
-def test_invalid_operations_are_told_one_by_one(gateway: Gateway, topic: Consumer) -> None:
+def test_invalid_operations_are_listed(gateway: Gateway, topic: Consumer) -> None:
     network = gateway.world.network
     good, bad = (pay(network, "alice", "bob", "EUR", amount) for amount in (1, 0))
     response = post(gateway, network.sign(network.build("alice", good, bad, good), "alice"))
@@ -182,7 +182,7 @@ def test_a_body_without_length_is_bounded_too(gateway: Gateway) -> None:
     assert packed.status_code == 415
 
 
-def test_the_result_is_waited_for_and_told_again(gateway: Gateway, topic: Consumer) -> None:
+def test_the_result_is_awaited_and_repeated(gateway: Gateway, topic: Consumer) -> None:
     envelope = make_envelope(gateway)
     candidate = gateway.world.network.admit(envelope)
     answers: list[httpx2.Response] = []
@@ -228,13 +228,13 @@ def test_a_failure_is_a_problem_with_codes(gateway: Gateway) -> None:
     assert problem["provisional"] is False
 
 
-def test_what_stays_pending_is_told_so(gateway: Gateway) -> None:
+def test_a_pending_transaction_is_202(gateway: Gateway) -> None:
     response = post(gateway, make_envelope(gateway), "result")
     assert response.status_code == 202
     assert response.json()["data"]["attributes"]["status"] == "pending"
 
 
-def test_refusals_of_most_nodes_are_provisional(gateway: Gateway) -> None:
+def test_rejections_of_most_nodes_are_provisional(gateway: Gateway) -> None:
     envelope = make_envelope(gateway)
     location = post(gateway, envelope).headers["location"]
     gateway.world.reject(envelope, "QUEUE_FULL", "core1", "core2")
@@ -250,7 +250,7 @@ def test_refusals_of_most_nodes_are_provisional(gateway: Gateway) -> None:
     assert gateway.get(location)["data"]["attributes"]["status"] == "success"
 
 
-def test_a_refusal_ends_the_wait(gateway: Gateway) -> None:
+def test_a_rejection_ends_the_wait(gateway: Gateway) -> None:
     envelope = make_envelope(gateway)
     gateway.world.reject(envelope, "BAD_AUTH", "core1", "core2", "core3")
     response = post(gateway, envelope, "result")
@@ -260,7 +260,7 @@ def test_a_refusal_ends_the_wait(gateway: Gateway) -> None:
     assert response.headers["location"].startswith(f"{gateway.url}/v3/transactions/")
 
 
-def test_refusals_of_a_copy_say_nothing_of_the_original(gateway: Gateway) -> None:
+def test_rejections_of_a_copy_do_not_concern_the_original(gateway: Gateway) -> None:
     """Anybody can copy a transaction with a bad signature; only its own envelope counts."""
     envelope = make_envelope(gateway)
     location = post(gateway, envelope).headers["location"]
@@ -270,7 +270,7 @@ def test_refusals_of_a_copy_say_nothing_of_the_original(gateway: Gateway) -> Non
     assert gateway.get(location)["data"]["attributes"]["status"] == "pending"
 
 
-def test_expired_is_final_once_a_ledger_has_passed_it(gateway: Gateway) -> None:
+def test_expired_is_final_once_a_ledger_is_later(gateway: Gateway) -> None:
     now = gateway.world.network.ledger.header.close_time_ms
     envelope = make_envelope(gateway, max_time_ms=now + 1_000)
     location = post(gateway, envelope).headers["location"]
@@ -297,7 +297,9 @@ def test_without_a_broker_nothing_is_accepted(own_servers: Servers, tmp_path: Pa
         wait_until(lambda: post(gateway, envelope).status_code == 202, 30)
 
 
-def test_without_a_database_it_says_so_and_comes_back(own_servers: Servers, tmp_path: Path) -> None:
+def test_without_a_database_it_is_unavailable_and_recovers(
+    own_servers: Servers, tmp_path: Path
+) -> None:
     with run_gateway(own_servers, tmp_path) as gateway:
         own_servers.stop("postgres")
         wait_until(lambda: gateway.client.get("/ready").status_code == 503)

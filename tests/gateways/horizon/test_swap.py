@@ -1,4 +1,4 @@
-"""A replay's views are swapped in under readers, who notice nothing."""
+"""A replay's views replace the live ones while clients read, and no client notices."""
 
 import threading
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def read_until(stop: threading.Event, read: Callable[[], None], problems: list[A
             return
 
 
-def test_readers_notice_no_swap(gateway: Gateway) -> None:
+def test_readers_do_not_notice_a_swap(gateway: Gateway) -> None:
     world = gateway.world
 
     def read_ledgers() -> None:

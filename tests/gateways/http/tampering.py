@@ -1,4 +1,4 @@
-"""Ways to harm a signed request: each takes a good one and gives one that must not pass.
+"""Ways to tamper with a signed request: each takes a good one and gives one that must not pass.
 
 Some change what was signed, some sign less or otherwise than the profile wants, by the true key.
 """
@@ -18,7 +18,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(frozen=True)
 class Signing:
-    """A request as it goes over the wire, and what a cheat who owns the key needs to sign again."""
+    """A request as it is sent, and what an attacker who has the key needs to sign again."""
 
     message: Message
     key: SigningKey

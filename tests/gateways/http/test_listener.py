@@ -1,4 +1,4 @@
-"""Bells: no ring is lost between looking and waiting."""
+"""Notifications: none is lost between reading and waiting."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ import time
 from gateways.http.listener import Channel
 
 
-def test_a_ring_before_the_wait_is_not_lost() -> None:
+def test_a_notification_before_the_wait_is_not_lost() -> None:
     async def run() -> float:
         channel = Channel()
         seen = channel.count
@@ -18,7 +18,7 @@ def test_a_ring_before_the_wait_is_not_lost() -> None:
     assert asyncio.run(run()) < 1
 
 
-def test_every_waiter_is_woken_and_time_passes_without_a_ring() -> None:
+def test_every_waiter_is_woken_and_a_wait_times_out() -> None:
     async def run() -> int:
         channel = Channel()
         waiters = [asyncio.create_task(channel.wait(channel.count, 5)) for _ in range(10)]

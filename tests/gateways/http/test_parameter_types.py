@@ -38,13 +38,13 @@ BAD: list[tuple[ParameterType, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text"), GOOD)
-def test_good_text_fits_the_schema(kind: ParameterType, text: str) -> None:
-    kind.parse(text)
-    assert re.search(kind.schema["pattern"], text)
+@pytest.mark.parametrize(("type_", "text"), GOOD)
+def test_good_text_fits_the_schema(type_: ParameterType, text: str) -> None:
+    type_.parse(text)
+    assert re.search(type_.schema["pattern"], text)
 
 
-@pytest.mark.parametrize(("kind", "text"), BAD)
-def test_bad_text_is_refused_in_words(kind: ParameterType, text: str) -> None:
+@pytest.mark.parametrize(("type_", "text"), BAD)
+def test_bad_text_is_refused(type_: ParameterType, text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|has|made|checksum"):
-        kind.parse(text)
+        type_.parse(text)

@@ -18,6 +18,6 @@ def test_a_problem_says_what_to_do() -> None:
     assert problem.headers == {"Retry-After": "1"}
 
 
-def test_types_are_told_apart() -> None:
+def test_problem_types_are_distinct() -> None:
     assert len({each.slug for each in PROBLEM_TYPES}) == len(PROBLEM_TYPES)
     assert all(each.title and each.remedy.endswith(".") for each in PROBLEM_TYPES)

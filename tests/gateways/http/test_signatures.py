@@ -1,4 +1,4 @@
-"""The signature profile: our own round trip, another's implementation, and what must not pass."""
+"""The signature profile: round trips, another implementation, and what must not pass."""
 
 import base64
 import datetime
@@ -100,12 +100,13 @@ def test_the_window_is_exact(created: int, passes: bool) -> None:
         verify(MESSAGE, headers)
 
 
-def test_no_signature_is_told_from_a_false_one() -> None:
-    with pytest.raises(SignatureMissing, match="signature-input"):
+def test_a_missing_signature_is_not_an_invalid_one() -> None:
+    with pytest.raises(SignatureMissing):
         verify(MESSAGE, {})
     headers = sign_message(MESSAGE, get_key("alice"), NOW, NONCE)
-    with pytest.raises(SignatureError, match=r"request to gate\.example"):
+    with pytest.raises(SignatureError) as refused:
         verify(replace(MESSAGE, path="/v3/other"), headers)
+    assert not isinstance(refused.value, SignatureMissing)
 
 
 @pytest.mark.parametrize("kind", KINDS)
