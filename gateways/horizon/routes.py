@@ -6,6 +6,7 @@ from gateways.horizon import (
     balances,
     history,
     info,
+    key_values,
     ledgers,
     movements,
     operations,
@@ -29,5 +30,6 @@ ROUTES: tuple[Route, ...] = (
     *assets.ROUTES,
     *history.ROUTES,
     *movements.ROUTES,
+    *key_values.ROUTES,
     *make_system_routes(ViewHealth),
 )

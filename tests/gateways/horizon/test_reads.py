@@ -11,6 +11,13 @@ import pytest
 from gateways.horizon.routes import ROUTES
 from gateways.http import rendered
 from gateways.http.routes import Route
+from schemas.generated.operations import (
+    ManageKeyValue,
+    PutKeyValue,
+    StringValue,
+    U32Value,
+    U64Value,
+)
 from schemas.strkey import encode_account_id, encode_balance_id
 from tests.gateways.support import Gateway
 from tests.support.network import (
@@ -21,6 +28,11 @@ from tests.support.network import (
     pay,
 )
 
+KEY_VALUES: dict[str, U32Value | U64Value | StringValue] = {
+    "payment_tasks:*": U32Value(0),
+    "account_role:test": U64Value((1 << 64) - 1),
+    "free:key%?": StringValue("text \0 é"),
+}
 GETS = [route for route in ROUTES if route.method == "GET"]
 ALICE, BOB = encode_account_id(get_account("alice")), encode_account_id(get_account("bob"))
 
@@ -35,6 +47,7 @@ def history(gateway: Gateway) -> None:
     world.apply("bob", pay(network, "bob", "alice", "EUR", 7))
     world.apply("issuer", create_asset("WEI", maximum=10**30, digits=18))
     world.apply("alice", create_balance("alice", "WEI"))
+    world.apply("master", *(ManageKeyValue(key, PutKeyValue(v)) for key, v in KEY_VALUES.items()))
 
 
 def get_keys(gateway: Gateway) -> dict[str, str]:
@@ -43,6 +56,7 @@ def get_keys(gateway: Gateway) -> dict[str, str]:
         "{hash}": page["attributes"]["transaction_hash"],
         "{sequence}": "3",
         "{code}": "EUR",
+        "{key}": "payment_tasks:*",
         "/operations/{id}": f"/operations/{page['id']}",
         "/accounts/{id}": f"/accounts/{ALICE}",
         "/balances/{id}": f"/balances/{get_balance(gateway, 'alice')}",
@@ -150,6 +164,7 @@ FILTERS: list[tuple[str, dict[str, str]]] = [
     ("/v3/movements", {"filter[asset]": "EUR", "filter[account]": ALICE}),
     ("/v3/balances", {"filter[asset]": "EUR"}),
     ("/v3/assets", {}),
+    ("/v3/key-values", {}),
 ]
 
 
@@ -205,6 +220,8 @@ REFUSED: list[tuple[str, int, str]] = [
     (f"/v3/accounts/{ALICE}?include=secrets", 400, "bad-request"),
     ("/v3/balances/" + encode_balance_id(bytes(32)), 404, "not-found"),
     ("/v3/assets/USD", 404, "not-found"),
+    ("/v3/key-values/none", 404, "not-found"),
+    ("/v3/key-values/" + "k" * 257, 400, "bad-request"),
     ("/v3/history", 400, "bad-request"),
     ("/v3/ledgers?page[limit]=0", 400, "bad-request"),
     ("/v3/ledgers?page[limit]=1&page[limit]=2", 400, "bad-request"),
@@ -224,6 +241,14 @@ def test_refusals_are_problem_details(gateway: Gateway, path: str, status: int, 
     assert problem["type"] == f"{gateway.url}/docs#problem-{slug}"
     assert problem["status"] == status
     assert problem["instance"] == f"urn:request:{response.headers['x-request-id']}"
+
+
+def test_key_values_are_public(gateway: Gateway) -> None:
+    page = gateway.stranger.get("/v3/key-values", params={"order": "asc"}).json()["data"]
+    shown = {each["id"]: each["attributes"]["value"] for each in page}
+    assert shown.items() >= {key: str(each.value) for key, each in KEY_VALUES.items()}.items()
+    one = gateway.stranger.get("/v3/key-values/account_role:test").json()["data"]["attributes"]
+    assert (one["kind"], one["value"]) == ("u64", str((1 << 64) - 1))
 
 
 def test_limits_of_headers_and_methods(gateway: Gateway) -> None:
