@@ -13,9 +13,11 @@ from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource
 from gateways.http.parameter_types import ParameterType
 from gateways.http.routes import Call, Parameter
-from streams.ledger.operations.manage_key_value import KEY_BYTES_MAX, is_key
+from streams.ledger.operations.manage_key_value import is_key
 
 KEY_VALUE = PointQuery("select * from horizon.key_values where key = any(%s)")
+
+KEY_BYTES_MAX = 256  # of a key (schemas/operations/manage_key_value.avsc)
 
 
 def _parse_key(text: str) -> bytes:
