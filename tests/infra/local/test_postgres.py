@@ -92,7 +92,7 @@ def test_databases_go_where_postgresql_s_user_can_reach_them(tmp_path: Path) -> 
     assert account is not None
     assert account.can_pass_to(chosen.parent)
     assert not account.can_pass_to(folder.root)
-    chosen.parent.rmdir()
+    shutil.rmtree(chosen.parent)
 
 
 def test_databases_of_a_version_that_is_gone_are_refused(tmp_path: Path) -> None:
