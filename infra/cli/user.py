@@ -68,10 +68,13 @@ def show_key(seed_file: SeedOption = None, as_json: JsonOption = False) -> None:
 
 @tx.command("build")
 def build(
-    source: Annotated[str, typer.Option("--from", help="The paying account, G...")],
-    to: Annotated[str, typer.Option("--to", help="An account G... or a balance B...")],
-    amount: Annotated[str, typer.Option(help="Like 12.34")],
-    asset: Annotated[str, typer.Option(help="The asset's code.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A transaction in readable JSON; else a payment is built.")
+    ] = None,
+    source: Annotated[str, typer.Option("--from", help="The paying account, G...")] = "",
+    to: Annotated[str, typer.Option("--to", help="An account G... or a balance B...")] = "",
+    amount: Annotated[str, typer.Option(help="Like 12.34")] = "",
+    asset: Annotated[str, typer.Option(help="The asset's code.")] = "",
     reference: Annotated[str, typer.Option(help="Unique for the payer; random if absent.")] = "",
     subject: Annotated[str, typer.Option(help="What it is for.")] = "",
     memo: MemoOption = "",
@@ -79,10 +82,30 @@ def build(
     endpoints: EndpointsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a payment without signing it."""
+    """Build a transaction without signing it: any from a file, or a payment from options."""
+    payment = (source, to, amount, asset)
+    if file is None and not all(payment):
+        raise typer.BadParameter("give a FILE, or --from, --to, --amount and --asset")
+    if file is not None and any((*payment, reference, subject, memo)):
+        raise typer.BadParameter("a FILE says it all: give no other description of a transaction")
     with user_io.connect(url, endpoints) as client:
-        envelope = _build_payment(client, source, to, amount, asset, reference, subject, memo)
+        if file is None:
+            envelope = _build_payment(client, *payment, reference, subject, memo)
+        else:
+            envelope = _build_from_file(client, file)
     user_io.show_envelope(envelope, as_json=as_json)
+
+
+def _build_from_file(client: "HorizonClient", file: Path) -> bytes:
+    from gateways.client.documents import read_transaction
+    from gateways.client.transactions import sign_transaction
+    from schemas.generated.common import Hash
+
+    document = user_io.read_json(file)
+    info = client.get_info()
+    network_id = Hash(bytes.fromhex(info["network_id"]))
+    now_ms = int(info["latest_ledger_close_time_ms"])
+    return sign_transaction(read_transaction(document, network_id, now_ms, client))
 
 
 @tx.command("sign")

@@ -82,6 +82,13 @@ def read_file(path: Path) -> bytes:
         raise LocalError(f"{path}: {error.strerror}") from None
 
 
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(read_file(path))
+    except ValueError as error:
+        raise LocalError(f"{path}: not JSON: {error}") from None
+
+
 def read_key(seed_file: Path | None) -> "SigningKey":
     from gateways.client.keys import read_seed
     from schemas.strkey import StrkeyError

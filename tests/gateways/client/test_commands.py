@@ -81,6 +81,26 @@ def test_a_payment_at_once_and_step_by_step(network: Gateway, seed_file: str) ->
     assert "MALFORMED" in unsigned.stderr
 
 
+def test_a_transaction_from_a_file(network: Gateway, tmp_path: Path, seed_file: str) -> None:
+    file, url = tmp_path / "payment.json", ("--url", network.url)
+    body = {
+        "type": "payment",
+        "source_balance": encode_balance_id(network.world.network.get_balance_id("alice", "EUR")),
+        "destination": {"type": "payment_to_account", "account_id": BOB},
+        "amount": "0.25",
+    }
+    file.write_text(json.dumps({"source_account": ALICE, "operations": [{"body": body}]}))
+    built = run_json("tx", "build", str(file), *url)
+    signed = run_json("tx", "sign", built["envelope"], "--seed-file", seed_file)
+    assert run_json("tx", "submit", signed["envelope"], *url)["status"] == "success"
+    file.write_text(json.dumps({"source_account": ALICE, "operations": [{"body": {}}]}))
+    wrong = run("tx", "build", str(file), *url)
+    assert wrong.returncode == 1
+    assert "operations[0].body.type" in wrong.stderr
+    assert run("tx", "build", str(file), "--asset", "EUR", *url).returncode == 2
+    assert run("tx", "build", "--asset", "EUR", *url).returncode == 2
+
+
 def test_account_and_history(network: Gateway, tmp_path: Path, seed_file: str) -> None:
     endpoints = tmp_path / "endpoints.json"
     endpoints.write_text(json.dumps({"horizon": [network.url]}))
