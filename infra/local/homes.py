@@ -19,7 +19,7 @@ OWNER_FILE = "owner.json"
 def claim(place: Place) -> None:
     """Makes the data folder the deployment's home. Raises LocalError if it is a copy."""
     root, state = place.folder.root, place.state
-    original = _find_original(place.folder, state)
+    original = _find_original(place.folder, state.identity, state.home)
     if original is not None:
         raise LocalError(
             f"{root} is a copy of the deployment in {original}, which is still there and has the "
@@ -50,21 +50,25 @@ def get_owner(outside: Path) -> Home | None:
 def owns(outside: Path, place: Place) -> bool:
     """Whether `outside` provably belongs to this very data folder, moved or not."""
     owner = get_owner(outside)
-    return owner is not None and owner.inode == place.folder.root.stat().st_ino
+    if owner is None or owner.inode != place.folder.root.stat().st_ino:
+        return False
+    # On another disk a copy may have the same inode by chance.
+    return _find_original(place.folder, place.state.identity, owner) is None
 
 
 def _describe(folder: DataFolder) -> Home:
     return Home(path=str(folder.root), inode=folder.root.stat().st_ino)
 
 
-def _find_original(folder: DataFolder, state: State) -> Path | None:
-    if state.home is None or state.home.path == str(folder.root):
+def _find_original(folder: DataFolder, identity: str, home: Home | None) -> Path | None:
+    """The folder at `home`, if it is another one than `folder` with the same identity."""
+    if home is None or home.path == str(folder.root):
         return None
-    before = DataFolder(Path(state.home.path))
+    before = DataFolder(Path(home.path))
     try:
         if before.root.samefile(folder.root):
             return None
         theirs = msgspec.json.decode(before.state_file.read_bytes(), type=State)
     except (OSError, msgspec.MsgspecError):
         return None
-    return before.root if theirs.identity == state.identity else None
+    return before.root if theirs.identity == identity else None

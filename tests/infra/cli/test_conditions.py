@@ -75,9 +75,9 @@ def test_the_environment_does_not_reach_what_runs(root: Path) -> None:
         assert names & HOSTILE.keys() == set()
 
 
-def test_out_of_inodes_is_a_full_disk(tmp_path: Path) -> None:
-    root = tmp_path / "data"
-    script = f"mount -t tmpfs -o nr_inodes=60 tmpfs {tmp_path} && exec {TOKEND} up --data {root}"
+def test_out_of_inodes_is_a_full_disk(root: Path) -> None:
+    data = root / "data"
+    script = f"mount -t tmpfs -o nr_inodes=60 tmpfs {root} && exec {TOKEND} up --data {data}"
     command = [*get_namespace_command(), "sh", "-c", f"{script} --profile servers"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == output.FAILED
