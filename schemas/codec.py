@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from schemas.binary import Malformed, Unencodable
 from schemas.generated import FINGERPRINTS, READERS, WRITERS
 
-__all__ = ["Malformed", "Unencodable", "decode", "encode", "frame", "unframe"]
+__all__ = ["Malformed", "Unencodable", "decode", "encode", "frame", "strip_frame", "unframe"]
 
 T = TypeVar("T")
 
@@ -51,6 +51,16 @@ def decode(kind: type[T], data: bytes) -> T:
 def frame(value: Any) -> bytes:
     """`value` under Avro's single-object encoding; only for the framed types."""
     return FRAME_MARKER + FINGERPRINTS[type(value)] + encode(value)
+
+
+def strip_frame(kind: type[Any], data: bytes) -> bytes:
+    """The bytes of a `kind` that came framed or not, as its writer liked. They are not read.
+
+    Only for kinds that begin with bytes: no length is encoded as the marker, so that the two forms
+    cannot be confused.
+    """
+    head = FRAME_MARKER + FINGERPRINTS[kind]
+    return data[FRAME_BYTES:] if data.startswith(head) else data
 
 
 def unframe(kind: type[T], data: bytes) -> T:

@@ -37,7 +37,9 @@ from gateways.http.problems import (
 )
 from gateways.http.routes import UNCACHED, Call, Parameter, Route
 from gateways.ingest import IngestError
+from schemas.codec import strip_frame
 from schemas.generated.events import RejectionCode
+from schemas.generated.transactions import TransactionEnvelope
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.signatures import is_valid_signature
@@ -48,7 +50,7 @@ LOOK_SECONDS = 2.0
 
 
 class SubmissionAttributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`envelope`: TransactionEnvelope bytes in base64."""
+    """`envelope`: TransactionEnvelope bytes in base64, framed or not."""
 
     envelope: str
 
@@ -98,11 +100,13 @@ async def _submit(call: Call, horizon: Horizon) -> Response:
 
 
 async def _read_envelope(call: Call) -> bytes:
+    """Unframed, whichever form was sent."""
     body = await read_body(call)
     if isinstance(body, bytes):
-        return body
+        return strip_frame(TransactionEnvelope, body)
     try:
-        return base64.b64decode(body.data.attributes.envelope, validate=True)
+        envelope = base64.b64decode(body.data.attributes.envelope, validate=True)
+        return strip_frame(TransactionEnvelope, envelope)
     except (binascii.Error, ValueError):
         raise Problem(BAD_REQUEST, "the body: `envelope` is not base64") from None
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from schemas.codec import FRAME_BYTES, FRAME_MARKER
-from schemas.generated import FINGERPRINTS
+from schemas.codec import strip_frame
 from schemas.generated.common import Hash
 from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import TransactionEnvelope
@@ -31,7 +30,6 @@ from streams.node.topic_check import find_faults
 from streams.node.topic_reader import BATCH_MAX, Passed, Read, TopicReader
 from streams.node.verification import VerificationPool
 
-HEAD = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
 BATCHES_MAX = 8  # on their way at once: the workers go on while the herder closes a ledger
 ON_THE_WAY_MAX = BATCH_MAX * BATCHES_MAX
 ROOM_POLL_S = 0.02
@@ -155,24 +153,16 @@ class Ingest:
             await self.offer(envelopes)
 
     def _open(self, read: Sequence[Read]) -> list[tuple[Hash, bytes]]:
-        """The envelopes in the frames; notes the offsets; rejects what is no frame."""
+        """The envelopes, framed or not; notes their offsets."""
         envelopes = []
         for each in read:
             if isinstance(each, Passed):
                 self._note_passed(each)
                 continue
-            value: bytes = each.value() or b""
-            partition, offset = each.partition() or 0, each.offset() or 0
-            envelope = value[FRAME_BYTES:]
+            envelope = strip_frame(TransactionEnvelope, each.value() or b"")
             envelope_hash = compute_hash(envelope)
-            if value[:FRAME_BYTES] != HEAD:
-                self._offsets.skip(partition, offset)
-                detail = "not a framed TransactionEnvelope"
-                reason = RejectionReason(RejectionCode.MALFORMED, detail)
-                self._rejections.reject(Reject(envelope_hash, reason))
-            else:
-                self._offsets.add(partition, offset, envelope_hash)
-                envelopes.append((envelope_hash, envelope))
+            self._offsets.add(each.partition() or 0, each.offset() or 0, envelope_hash)
+            envelopes.append((envelope_hash, envelope))
         return envelopes
 
     def _note_passed(self, passed: Passed) -> None:

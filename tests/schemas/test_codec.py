@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import codec
-from schemas.codec import Malformed, Unencodable, decode, encode, frame, unframe
+from schemas.codec import Malformed, Unencodable, decode, encode, frame, strip_frame, unframe
 from schemas.generate import FRAMED, inline, load_schemas
 from schemas.generated import WRITERS
 from schemas.generated.common import Amount, Hash, PublicKey, SignerData
@@ -157,6 +157,13 @@ def test_frames_name_their_schema(name: str, data: st.DataObject) -> None:
         broken[at] ^= 1
         with pytest.raises(Malformed):
             unframe(kind, bytes(broken))
+
+
+@settings(max_examples=20, deadline=None)
+@given(get_values("transactions.TransactionEnvelope"))
+def test_an_envelope_comes_framed_or_not(envelope: TransactionEnvelope) -> None:
+    for sent in (frame(envelope), encode(envelope)):
+        assert strip_frame(TransactionEnvelope, sent) == encode(envelope)
 
 
 def test_a_message_of_another_kind_is_refused() -> None:

@@ -97,6 +97,15 @@ def test_json_bodies_are_read_too(gateway: Gateway, topic: Consumer) -> None:
     assert [m.value()[10:] for m in read_all(topic)] == [envelope, envelope]
 
 
+def test_framed_envelopes_are_read_too(gateway: Gateway, topic: Consumer) -> None:
+    framed = frame(decode(TransactionEnvelope, make_envelope(gateway)))
+    assert post(gateway, framed).status_code == 202
+    attributes = {"envelope": base64.b64encode(framed).decode()}
+    body = {"data": {"type": "transactions", "attributes": attributes}}
+    assert gateway.client.post("/v3/transactions", json=body).status_code == 202
+    assert [m.value() for m in read_all(topic)] == [framed, framed]
+
+
 def rejected(response: httpx2.Response) -> Any:
     """The problem. A rejection is final, unless the body could not even be decoded."""
     assert response.status_code == 400, response.text
