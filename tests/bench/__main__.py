@@ -16,6 +16,7 @@ from tests.bench.horizon import measure_horizon
 from tests.bench.nodes import measure_four_nodes, measure_one_node
 from tests.bench.paced import measure_paced
 from tests.bench.reads import measure_reads
+from tests.bench.state import measure_state
 
 SECONDS, ONE_NODE_SECONDS, LOGGED = 60, 20, 40_000
 
@@ -27,6 +28,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "horizon": lambda calibration, given: measure_horizon(calibration, given.logged),
     "reads": lambda calibration, _: measure_reads(calibration),
     "footprint": lambda _, __: measure_footprint(),
+    "state": lambda _, __: measure_state(),
 }
 
 
