@@ -4,55 +4,36 @@ The composition root of the process `tokend run horizon-processor`. The views de
 begins; whatever cannot be verified ends it, with the views as they were.
 """
 
-import os
 from contextlib import ExitStack
 
-import psycopg
 import structlog
 
 from processors.horizon import rejections, replay
-from processors.horizon.config import HorizonSettings, Network, load_network
+from processors.horizon.config import HorizonSettings
 from processors.horizon.rebuild import ReplayProgress
 from processors.horizon.schema import LIVE, create_schema, get_version
 from processors.horizon.store import LedgerStore, open_connection
 from processors.horizon.writer import LedgerWriter, get_feed
-from processors.ledger_feed.feed import UnfilledGap
-from processors.ledger_feed.logs import configure_logs
-from processors.ledger_feed.stream import Stream, run_streams
+from processors.ledger_feed.network import Network
+from processors.ledger_feed.process import run_processor
+from processors.ledger_feed.stream import Stream
 from processors.ledger_feed.topic import open_topic
-from schemas.settings import EXIT_NOT_TRUE
 from schemas.versions import HORIZON_VIEWS
-from streams.kill_points import kill_points
-from streams.ledger.chain import ForgedLedger
 
 log = structlog.get_logger()
 
 
 def main(settings: HorizonSettings) -> None:
-    """Runs until SIGTERM or SIGINT. Ends by SystemExit `EXIT_NOT_TRUE` when a record is not of the
-    chain, or ledgers are missing everywhere, and by 1 when PostgreSQL fails; raises `ConfigError`,
-    `SchemaMissing` and `Fenced`.
-    """
-    kill_points.arm(os.environ)
-    configure_logs()
-    network = load_network(settings.genesis_file)
-    try:
+    """See `run_processor`; it also raises `Fenced`."""
+
+    def make_streams(stack: ExitStack, network: Network) -> list[Stream]:
         _prepare_views(settings)
-        with ExitStack() as stack:
-            run_streams(
-                settings.name,
-                settings.kafka,
-                [
-                    _get_ledgers(stack, settings, network),
-                    *(_get_rejections(stack, settings, t) for t in settings.rejections_topics),
-                ],
-            )
-    except (ForgedLedger, UnfilledGap) as error:
-        log.critical("processor_stopped", alarm=True, reason=str(error))
-        raise SystemExit(EXIT_NOT_TRUE) from error
-    except psycopg.Error as error:
-        log.critical("database_fails", reason=str(error))
-        raise SystemExit(1) from error
+        return [
+            _make_ledger_stream(stack, settings, network),
+            *(_make_rejection_stream(stack, settings, t) for t in settings.rejections_topics),
+        ]
+
+    run_processor(settings, make_streams)
 
 
 def _prepare_views(settings: HorizonSettings) -> None:
@@ -79,7 +60,7 @@ def _report_rebuild(progress: ReplayProgress) -> None:
     )
 
 
-def _get_ledgers(stack: ExitStack, settings: HorizonSettings, network: Network) -> Stream:
+def _make_ledger_stream(stack: ExitStack, settings: HorizonSettings, network: Network) -> Stream:
     connection = stack.enter_context(open_connection(settings.database.url.reveal()))
     store = LedgerStore(connection, network.genesis_hash)
     progress = store.take_over()
@@ -99,6 +80,6 @@ def _get_ledgers(stack: ExitStack, settings: HorizonSettings, network: Network) 
     return Stream([settings.ledgers_topic], writer.write, lambda: writer.next_offset)
 
 
-def _get_rejections(stack: ExitStack, settings: HorizonSettings, topic: str) -> Stream:
+def _make_rejection_stream(stack: ExitStack, settings: HorizonSettings, topic: str) -> Stream:
     connection = stack.enter_context(open_connection(settings.database.url.reveal()))
     return Stream([topic], rejections.get_writer(connection, topic))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from psycopg import IsolationLevel
 
 from processors.horizon.audit import Audit, audit
-from processors.horizon.config import HorizonSettings, load_network
+from processors.horizon.config import HorizonSettings
 from processors.horizon.indexes import make_indexes
 from processors.horizon.rebuild import (
     Difference,
@@ -32,6 +32,7 @@ from processors.horizon.rebuild import (
 from processors.horizon.schema import Connection, check_schema, drop_schema
 from processors.horizon.store import LedgerStore, open_connection, read_progress
 from processors.horizon.writer import LedgerWriter, get_feed
+from processors.ledger_feed.network import load_network
 from processors.ledger_feed.topic import Message, TopicReader, open_topic
 
 RECORDS_AT_ONCE = 100

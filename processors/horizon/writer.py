@@ -6,11 +6,12 @@ It knows neither Faust nor where records come from.
 from collections.abc import Iterable
 from concurrent.futures import Executor, Future
 
-from processors.horizon.config import HorizonSettings, Network
+from processors.horizon.config import HorizonSettings
 from processors.horizon.fold import LedgerRows, fold_ledger
 from processors.horizon.schema import Connection
 from processors.horizon.store import Batch, LedgerStore, Progress, read_header_hash
 from processors.ledger_feed.feed import LedgerFeed, UnfilledGap
+from processors.ledger_feed.network import Network
 from processors.ledger_feed.topic import Message
 from schemas.settings import ConfigError
 from streams.kill_points import kill_points

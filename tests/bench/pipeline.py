@@ -12,11 +12,12 @@ from typing import Any
 import fastavro
 from psycopg import sql
 
-from processors.horizon.config import HorizonSettings, load_network
+from processors.horizon.config import HorizonSettings
 from processors.horizon.fold import LedgerRows, Row, fold_ledger
 from processors.horizon.schema import Connection, create_partition, create_schema, drop_schema
 from processors.horizon.state_rows import compute_state_changes
 from processors.horizon.store import HISTORY_TABLES, open_connection
+from processors.ledger_feed.network import load_network
 from processors.ledger_feed.topic import TopicReader, open_topic
 from schemas.codec import FRAME_BYTES, unframe
 from schemas.generate import inline, load_schemas

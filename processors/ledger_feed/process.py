@@ -1,0 +1,44 @@
+"""A processor's process: kill points, logs, the network, streams until a signal, exit codes.
+
+What is particular to a processor comes as the function that makes its streams.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import psycopg
+import structlog
+
+from processors.ledger_feed.feed import UnfilledGap
+from processors.ledger_feed.logs import configure_logs
+from processors.ledger_feed.network import Network, load_network
+from processors.ledger_feed.settings import FeedSettings
+from processors.ledger_feed.stream import Stream, run_streams
+from schemas.settings import EXIT_NOT_TRUE
+from streams.kill_points import kill_points
+from streams.ledger.chain import ForgedLedger
+
+log = structlog.get_logger()
+
+
+def run_processor(
+    settings: FeedSettings, make_streams: Callable[[ExitStack, Network], list[Stream]]
+) -> None:
+    """Runs until SIGTERM or SIGINT. `make_streams`: what it opens it leaves to the stack.
+
+    Ends by SystemExit `EXIT_NOT_TRUE` when a record is not of the chain, or ledgers are missing
+    everywhere, and by 1 when PostgreSQL fails. Raises `ConfigError` and what `make_streams` raises.
+    """
+    kill_points.arm(os.environ)
+    configure_logs()
+    network = load_network(settings.genesis_file)
+    try:
+        with ExitStack() as stack:
+            run_streams(settings.name, settings.kafka, make_streams(stack, network))
+    except (ForgedLedger, UnfilledGap) as error:
+        log.critical("processor_stopped", alarm=True, reason=str(error))
+        raise SystemExit(EXIT_NOT_TRUE) from error
+    except psycopg.Error as error:
+        log.critical("database_fails", reason=str(error))
+        raise SystemExit(1) from error
