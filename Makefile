@@ -1,9 +1,11 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo check test test-faults test-containers test-newest simulate bench profile clean
+.PHONY: help setup demo check test-quick test test-faults test-containers test-newest simulate bench profile clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests without servers share nothing, so they run on two cores.
+PURE := -n 2 --dist worksteal
 
 # A moved clone: its scripts name a folder that is gone, so set-up must run again.
 $(shell grep -qsF '$(CURDIR)/' .venv/bin/pip || rm -f .venv/setup.stamp)
@@ -34,8 +36,12 @@ check: setup  ## Style, types, imports, generated files.
 	$(BIN)/python -m infra.containers.generate --check
 	$(BIN)/python -m schemas.compatibility
 
-test: setup  ## All tests, with real servers.
-	$(BIN)/pytest
+test-quick: setup  ## Tests without servers and long campaigns (a minute and a half).
+	$(BIN)/pytest $(PURE) -m "not (servers or faults or slow)"
+
+test: setup  ## All tests: first those without servers, then those with real ones (12 minutes).
+	$(BIN)/pytest $(PURE) -m "not (servers or faults)" --durations 20
+	$(BIN)/pytest -m "servers or faults" --durations 20
 
 test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour).
 	$(BIN)/pytest -m faults --faults $(or $(FAULTS),10) -v

@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.servers import NATIVE, PROVIDERS, own_servers, servers
 
@@ -10,10 +11,14 @@ __all__ = ["own_servers", "servers"]
 
 ROUNDS = "fault_round", "later_round"
 
+# How long an example takes depends on what else the machine does.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--faults", type=int, default=2, help="how often each fault runs (kill points: half)"
+        "--faults", type=int, default=1, help="how often each fault runs (kill points: half)"
     )
     parser.addoption(
         "--servers", choices=PROVIDERS, default=NATIVE, help="where Kafka and PostgreSQL come from"
@@ -40,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what asks for servers, so that `-m "not servers"` is the quick run, and faults."""
+    """Marks tests by the fixtures they ask for: `servers` and `faults`."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if {"servers", "own_servers", "whole_deployment"} & names:

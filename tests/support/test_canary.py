@@ -26,18 +26,21 @@ def canaries(tmp_path: Path) -> Canaries:
     return Canaries.read(folder)
 
 
-@pytest.mark.parametrize(
-    "planted",
-    [
-        SEED.encode(),
-        RAW,
-        RAW.hex().encode(),
-        RAW.hex().upper().encode(),
-        SEED.encode().hex().encode(),
-        *(base64.b64encode(b"user:"[:length] + RAW) for length in range(5)),
-        *(base64.urlsafe_b64encode(b"user:"[:length] + SEED.encode()) for length in range(5)),
-    ],
-)
+FORMS = {
+    "as it is": SEED.encode(),
+    "raw": RAW,
+    "hex": RAW.hex().encode(),
+    "HEX": RAW.hex().upper().encode(),
+    "text in hex": SEED.encode().hex().encode(),
+    **{f"base64 from byte {n}": base64.b64encode(b"user:"[:n] + RAW) for n in range(5)},
+    **{
+        f"text in base64 from byte {n}": base64.urlsafe_b64encode(b"user:"[:n] + SEED.encode())
+        for n in range(5)
+    },
+}
+
+
+@pytest.mark.parametrize("planted", FORMS.values(), ids=FORMS)
 def test_every_form_is_found(canaries: Canaries, planted: bytes) -> None:
     assert canaries.find(b"before " + planted + b" after") == {"seed"}
     assert canaries.find(os.urandom(10_000)) == set()

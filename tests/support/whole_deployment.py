@@ -20,6 +20,7 @@ from infra.local.table import TABLE
 from processors.horizon import replay
 from processors.horizon.audit import audit
 from processors.horizon.config import HorizonSettings
+from processors.horizon.schema import Connection
 from processors.horizon.store import open_connection
 from schemas.generated.common import Hash
 from schemas.settings import KafkaSettings, load_config
@@ -170,8 +171,9 @@ class WholeDeployment(NativeServers):
 
     def check(self, acknowledged: Collection[Hash] = ()) -> None:
         """Equal hashes, every transaction that was ever acknowledged in the ledger exactly once,
-        conservation per asset, Horizon equal to a fresh replay: one pair in turn, and the other
-        equal to it in all that came since the check before, when it was the one replayed."""
+        conservation per asset, Horizon equal to a fresh replay: the current state and the history
+        since the last check of one pair, in turn. The other pair has the same history since then,
+        and its state has the root that the header says."""
         self.acknowledged |= set(acknowledged)
         # What Kafka alone has acknowledged may stand in the next ledger only.
         processes.wait_until(self._has_closed_all, CLOSED_S)
@@ -183,8 +185,11 @@ class WholeDeployment(NativeServers):
             assert lost == set(), f"{core} lost {len(lost)} transactions"
         self.turn += 1
         pairs = sorted(network.PAIRS, key=lambda pair: (int(pair) + self.turn) % len(network.PAIRS))
-        self.check_views(pairs[0], last)
-        digests = [self.get_digest(pair, self.checked + 1, last) for pair in pairs]
+        first = self.checked + 1
+        self.replay_views(pairs[0], first, last)
+        for pair in pairs[1:]:
+            self.audit_views(pair, last)
+        digests = [self.get_digest(pair, first, last) for pair in pairs]
         assert digests[1:] == digests[:-1], "the views' histories differ"
         self.checked = last
 
@@ -195,26 +200,33 @@ class WholeDeployment(NativeServers):
             reader.read_to(last)
         return all(self.acknowledged <= each.counts.keys() for each in self.readers.values())
 
-    def check_views(self, pair: str, last: int) -> None:
-        """The pair's views, at ledger `last` or later, are those of a fresh replay."""
+    def replay_views(self, pair: str, first: int, last: int) -> None:
+        """The pair's views, at ledger `last` or later, are those of a fresh replay: all of their
+        state, and their history from ledger `first` on."""
         settings = self.get_processor_settings(pair)
         self.wait_for_views(pair, last)
-        outcome = replay.run(settings, verify=True)
+        outcome = replay.run(settings, first, verify=True)
         assert outcome.audit.is_equal
         assert outcome.differences == []
 
-    def get_digest(self, pair: str, first: int, last: int) -> list[tuple[Any, ...]]:
-        """Of the pair's history from ledger `first` to `last`. Its state is that of `last`, or of
-        a later ledger: the header's state root says so."""
+    def audit_views(self, pair: str, last: int) -> None:
+        """The pair's state, at ledger `last` or later, has the root that the header says."""
         self.wait_for_views(pair, last)
-        with open_connection(self.get_processor_settings(pair).database.url.reveal()) as connection:
+        with self.open_views(pair) as connection:
             assert audit(connection).is_equal, f"horizon{pair} has another state"
+
+    def get_digest(self, pair: str, first: int, last: int) -> list[tuple[Any, ...]]:
+        """Of the pair's history from ledger `first` to `last`. Its balances add up."""
+        with self.open_views(pair) as connection:
             assert connection.execute(UNBALANCED).fetchall() == [], "value was made or lost"
             queries = [DIGEST.format(table, column) for table, column in HISTORY.items()]
             rows = [
                 connection.execute(query.encode(), (first, last)).fetchall() for query in queries
             ]
         return [row for found in rows for row in found]
+
+    def open_views(self, pair: str) -> contextlib.AbstractContextManager[Connection]:
+        return open_connection(self.get_processor_settings(pair).database.url.reveal())
 
     def get_processor_settings(self, pair: str) -> HorizonSettings:
         file = self.running.place.get_settings_file(f"horizon{pair}")
