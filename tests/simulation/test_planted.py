@@ -16,6 +16,8 @@ from tests.simulation.checks import Broken
 from tests.simulation.disk import CorruptDisk, Disk
 from tests.simulation.run import make_plan, simulate
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 200  # until the first that finds it; the rarest is found by one seed in forty
 Plant = Callable[[pytest.MonkeyPatch], None]
 

@@ -14,6 +14,7 @@ SEEDS = 64
 FIRST_CLOSE_MAX_MS = 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, SEEDS, 8))
 def test_what_must_hold_holds_in_every_run(first: int) -> None:
     for seed in range(first, first + 8):
@@ -25,6 +26,7 @@ def test_what_must_hold_holds_in_every_run(first: int) -> None:
         assert report.first_close_ms <= FIRST_CLOSE_MAX_MS, get_command(seed)
 
 
+@pytest.mark.slow
 def test_the_batch_makes_everything_go_wrong_that_it_can() -> None:
     """A simulator that injects nothing would find nothing."""
     reports: list[Report] = [simulate(make_plan(seed)) for seed in range(8)]

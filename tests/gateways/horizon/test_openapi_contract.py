@@ -34,7 +34,7 @@ from tests.gateways.horizon.test_submission import make_envelope
 from tests.gateways.support import Gateway
 from tests.support.network import get_account, get_key, pay
 
-EXAMPLES = 80
+EXAMPLES = 25
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,

@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.local.toml import encode_toml
@@ -17,6 +17,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(texts, values))
 def test_round_trip(document: dict[str, object]) -> None:
     assert tomllib.loads(encode_toml(document)) == document
