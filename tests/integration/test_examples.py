@@ -65,6 +65,7 @@ def test_node_pays_by_kafka(whole_deployment: WholeDeployment, seed_file: Path) 
     assert "verified from the genesis on" in told
 
 
+@pytest.mark.slow  # npm fetches packages
 @pytest.mark.usefixtures("node_packages")
 def test_node_holds_the_byte_vectors() -> None:
     assert "all vectors hold" in run(NODE_PROGRAM, NODE / "check_vectors.mjs")

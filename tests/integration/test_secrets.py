@@ -44,6 +44,7 @@ def run_watched_set() -> Iterator[tuple[WholeDeployment, Canaries, ProcessWatch]
         yield whole_deployment, Canaries.read(whole_deployment.running.place.folder.secrets), watch
 
 
+@pytest.mark.servers
 def test_no_secret_shows_anywhere(tmp_path: Path) -> None:
     shown: list[bytes] = []
     with run_watched_set() as (whole_deployment, canaries, watch):
