@@ -2,6 +2,8 @@
 
 import random
 
+_jitter = random.Random()  # noqa: S311 - keeps no secret; the global one belongs to the program
+
 
 def compute_pause(first_seconds: float, failures: int, seconds_max: float) -> float:
     """At least `first_seconds`; twice as long after each further failure, but not longer than
@@ -9,4 +11,4 @@ def compute_pause(first_seconds: float, failures: int, seconds_max: float) -> fl
     """
     doubled: float = first_seconds * 2 ** min(failures, 16)
     pause = max(first_seconds, min(doubled, seconds_max))
-    return pause * random.uniform(1.0, 1.5)  # noqa: S311 - spreads clients, keeps no secret
+    return pause * _jitter.uniform(1.0, 1.5)

@@ -17,6 +17,8 @@ from gateways.http.problems import Problem
 RETRY_SECONDS_MAX = 5.0
 RED_SECONDS = 15.0  # a shorter failure does not make the gateway unhealthy
 
+_jitter = random.Random()  # noqa: S311 - keeps no secret; the global one belongs to the program
+
 Step = Callable[[], Awaitable[None]]
 
 
@@ -68,7 +70,7 @@ class BackgroundTask:
 
     def _get_retry_seconds(self) -> float:
         longest: float = min(RETRY_SECONDS_MAX, 0.25 * 2 ** min(self._failures, 10))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - so that processes spread
+        return longest * _jitter.uniform(0.5, 1.0)
 
 
 class BackgroundTasks:

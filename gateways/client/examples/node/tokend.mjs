@@ -3,23 +3,17 @@
 
 import avsc from "avsc";
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 
 export const SCHEMAS = new URL("../../../../schemas/", import.meta.url).pathname;
-const FOLDERS = ["common", "operations", "transactions", "consensus", "ledger", "events"];
 const canonicalForms = new Map();
 const PRIMITIVES = new Set(["null", "boolean", "int", "long", "string", "bytes"]);
 
 // Types by their full name, as avsc types. Unions of records are wrapped: {"operations.Payment": {...}}.
-export function loadTypes(folder = SCHEMAS) {
+export function loadTypes(file = `${SCHEMAS}generated/contract.json`) {
   const definitions = new Map();
-  for (const namespace of FOLDERS) {
-    for (const file of readdirSync(join(folder, namespace)).filter((each) => each.endsWith(".avsc"))) {
-      for (const type of JSON.parse(readFileSync(join(folder, namespace, file), "utf8"))) {
-        definitions.set(`${namespace}.${type.name}`, { ...type, namespace });
-      }
-    }
+  for (const [name, type] of Object.entries(JSON.parse(readFileSync(file, "utf8")))) {
+    definitions.set(name, { ...type, namespace: name.split(".")[0] });
   }
   const inline = (schema, namespace, seen) => {
     if (Array.isArray(schema)) return schema.map((each) => inline(each, namespace, seen));
