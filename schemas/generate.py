@@ -56,11 +56,13 @@ OUTERMOST = (
     "transactions.TransactionResult",
     "consensus.QuorumSet",
     "consensus.ScpValue",
+    "consensus.Statement",
     "ledger.LedgerHeader",
     "ledger.LedgerBody",
     "ledger.LedgerEntry",
     "ledger.LedgerKey",
     "ledger.StateProof",
+    "ledger.Certificate",
 )
 
 

@@ -629,7 +629,7 @@ where a child is empty.
 
 class StateProof(Record, frozen=True):
     """Shows against a header's state root which entry lies under a trie key, or that none does
-    (wire.md, State).
+    (PROTOCOL.md, State).
     """
 
     entries: tuple[StateProofEntry, ...]

@@ -1,4 +1,4 @@
-"""Every hash and signing payload of the ledger, in one place (source: wire.md). Pure arithmetic."""
+"""Every hash and signing payload of the ledger (schemas/PROTOCOL.md). Pure arithmetic."""
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256

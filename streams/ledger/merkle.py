@@ -1,6 +1,6 @@
 """The Merkle tree of RFC 6962 section 2.1, for lists that a header commits to (receipts).
 
-It knows leaves as bytes. A receipt's leaf is transaction hash || result bytes (wire.md, "Header").
+It knows leaves as bytes. A receipt's leaf is transaction hash || result bytes (PROTOCOL.md).
 """
 
 from collections.abc import Sequence

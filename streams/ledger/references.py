@@ -4,7 +4,7 @@ A reference is unique per kind, sender and text within the window of its kind: t
 the network setting gives, today and tomorrow, by the ledger's close time. Any other day is refused,
 so what is dropped with its day can never be used again. Like the hash window, the windows live
 beside the state trie: buckets by kind and day, a running hash each, their root in the header. What
-they hold follows from the transactions, so ledgers' bodies do not repeat it (wire.md).
+they hold follows from the transactions, so ledgers' bodies do not repeat it (schemas/PROTOCOL.md).
 """
 
 from collections.abc import Iterable

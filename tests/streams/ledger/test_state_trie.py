@@ -1,4 +1,4 @@
-"""The state trie against a naive recursive reading of wire.md, and its proofs against tampering."""
+"""The state trie against a naive reading of PROTOCOL.md, and its proofs against tampering."""
 
 from collections.abc import Callable
 from hashlib import sha256
