@@ -68,6 +68,15 @@ def get_genesis_anchor(genesis: bytes, pinned_hash: bytes | None = None) -> Anch
     )
 
 
+def get_proof_attributes(document: Any) -> Mapping[str, Any]:
+    """Of a gateway's whole answer, or of its attributes alone. Raises ProofError."""
+    if isinstance(document, dict) and isinstance(document.get("data"), dict):
+        document = document["data"].get("attributes")
+    if not isinstance(document, dict):
+        raise ProofError(ProofFault.UNREADABLE, "this is no proof: save the gateway's answer")
+    return document
+
+
 def verify_proof(attributes: Mapping[str, Any], anchor: Anchor, key: bytes) -> ProvedEntry:
     """`attributes`: header, certificate, entry, proof as Horizon answers them (bytes in hex).
 

@@ -93,7 +93,29 @@ def _get_limits(horizon: Horizon) -> dict[str, int]:
     }
 
 
+class GenesisAttributes(msgspec.Struct, frozen=True):
+    """The content of the genesis file. Whoever pins `genesis_hash` needs to trust nobody for it."""
+
+    genesis: dict[str, Any]
+    genesis_hash: str
+
+
+async def get_genesis(call: Call) -> Response:
+    """The hash says whether it is the right one."""
+    horizon: Horizon = call.service
+    snapshot = await horizon.database.get_points()
+    content = msgspec.to_builtins(horizon.genesis)
+    attributes = GenesisAttributes(content, horizon.genesis_hash.hex())
+    return respond_one(call, Resource("genesis", "1", attributes), snapshot)
+
+
 ROUTES = (
+    one_route(
+        "/v3/genesis",
+        get_genesis,
+        GenesisAttributes,
+        "The genesis file, from which ledger 1 and its hash follow.",
+    ),
     one_route(
         "/v3/info",
         get_info,

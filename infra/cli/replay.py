@@ -75,6 +75,7 @@ def _describe(outcome: "ReplayOutcome") -> dict[str, Any]:
         "reference_window_root": outcome.audit.computed[1].hex(),
         "is_audited": outcome.audit.is_equal,
         "is_live": outcome.is_live,
+        "left_for_later": list(outcome.left),
         "differences": None
         if outcome.differences is None
         else [str(each) for each in outcome.differences],

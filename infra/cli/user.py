@@ -246,9 +246,15 @@ def history(
 def verify(
     balance: Annotated[str, typer.Argument(help="B...")],
     genesis: Annotated[
-        Path | None, typer.Option(help="The genesis file that you trust; else endpoints.json's.")
+        Path | None,
+        typer.Option(help="The genesis file that you trust; else endpoints.json's."),
     ] = None,
-    pinned: Annotated[str | None, typer.Option("--genesis-hash", help="Its hash in hex.")] = None,
+    pinned: Annotated[
+        str | None,
+        typer.Option(
+            "--genesis-hash", help="Its ledger's hash in hex; then the gateway's copy will do."
+        ),
+    ] = None,
     proof: Annotated[
         Path | None, typer.Option("--proof", help="A saved proof; else Horizon is asked.")
     ] = None,
@@ -261,9 +267,7 @@ def verify(
 
     Horizon gives the proof to a signer of the balance's owner, or of the master account.
     """
-    import json
-
-    from gateways.client.proofs import get_genesis_anchor, verify_proof
+    from gateways.client.proofs import get_genesis_anchor, get_proof_attributes, verify_proof
     from schemas.generated.keys import balance_key
     from schemas.strkey import decode_balance_id
     from schemas.values import format_time
@@ -271,9 +275,10 @@ def verify(
     with user_io.errors():
         key = balance_key(decode_balance_id(balance))
         pinned_hash = None if pinned is None else bytes.fromhex(pinned)
-        anchor = get_genesis_anchor(user_io.read_genesis(genesis, endpoints), pinned_hash)
+        given = user_io.read_genesis(genesis, endpoints, url if pinned_hash else None)
+        anchor = get_genesis_anchor(given, pinned_hash)
         if proof is not None:
-            attributes = json.loads(user_io.read_file(proof))
+            attributes = get_proof_attributes(user_io.read_json(proof))
         else:
             with user_io.connect_signed(url, endpoints, seed_file) as client:
                 attributes = client.get_proof(balance)

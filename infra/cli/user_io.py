@@ -68,11 +68,18 @@ def read_endpoints(endpoints: Path | None) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def read_genesis(genesis: Path | None, endpoints: Path | None) -> bytes:
+def read_genesis(genesis: Path | None, endpoints: Path | None, url: str | None = None) -> bytes:
+    """`url`: of a gateway that may be asked for it, where its hash is pinned."""
     path = genesis or read_endpoints(endpoints).get("genesis_file")
-    if path is None:
-        raise LocalError("which network do you trust? give --genesis or --endpoints")
-    return read_file(Path(path))
+    if path is not None:
+        return read_file(Path(path))
+    if url is None:
+        raise LocalError(
+            "which network do you trust?"
+            " give --genesis or --endpoints, or --genesis-hash with --url"
+        )
+    with connect(url, None) as client:
+        return json.dumps(client.get("/v3/genesis")["data"]["attributes"]["genesis"]).encode()
 
 
 def read_file(path: Path) -> bytes:

@@ -47,7 +47,8 @@ def _prepare_views(settings: HorizonSettings) -> None:
         return
     log.warning("views_outdated", found=version, wanted=HORIZON_VIEWS)
     outcome = replay.run(settings, report=_report_rebuild, is_outdated=True)
-    log.info("views_rebuilt", sequence=outcome.sequence, seconds=round(outcome.seconds, 1))
+    seconds = round(outcome.seconds, 1)
+    log.info("views_rebuilt", sequence=outcome.sequence, seconds=seconds, left=outcome.left)
 
 
 def _report_rebuild(progress: ReplayProgress) -> None:

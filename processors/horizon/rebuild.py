@@ -17,7 +17,7 @@ from processors.horizon.schema import (
     SWAP_LOCK,
     Connection,
     create_schema,
-    drop_schema,
+    try_drop_schema,
 )
 from processors.horizon.state_rows import STATE_TABLES
 from processors.horizon.store import HISTORY_TABLES, LEDGER_CHANNEL, read_progress
@@ -90,11 +90,11 @@ def open_replay(connection: Connection, from_sequence: int) -> str:
     for name in _get_schemas(connection):
         match = REPLAY.fullmatch(name)
         if REPLAYED_OUT.fullmatch(name):
-            drop_schema(connection, name)
+            try_drop_schema(connection, name)
         elif match is not None and found is None and _can_resume(connection, name, from_sequence):
             found = name
         elif match is not None:
-            drop_schema(connection, name)
+            try_drop_schema(connection, name)
         if match is not None:
             numbers.append(int(match[1]))
     return found or _create_replay(connection, f"{LIVE}_replay_{max(numbers) + 1}", from_sequence)

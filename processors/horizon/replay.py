@@ -29,7 +29,7 @@ from processors.horizon.rebuild import (
     unlock_swap,
     write_replay_progress,
 )
-from processors.horizon.schema import Connection, check_schema, drop_schema
+from processors.horizon.schema import Connection, check_schema, try_drop_schema
 from processors.horizon.store import LedgerStore, open_connection, read_progress
 from processors.horizon.writer import LedgerWriter, get_feed
 from processors.ledger_feed.network import load_network
@@ -48,7 +48,8 @@ class ReplayError(Exception):
 @dataclass(slots=True, frozen=True)
 class ReplayOutcome:
     """`seconds`: until all was written and indexed. `differences`: None unless asked to verify.
-    `is_live`: the rebuilt views serve now.
+    `is_live`: the rebuilt views serve now. `left`: schemas that are no longer needed and that a
+    reader held; the next replay drops them.
     """
 
     sequence: int
@@ -57,6 +58,7 @@ class ReplayOutcome:
     audit: Audit
     differences: list[Difference] | None
     is_live: bool
+    left: tuple[str, ...] = ()
 
 
 def run(
@@ -138,6 +140,7 @@ class _Replay:
         self.started_s = time.monotonic()
         self.reported_s = 0.0
         self.target = 0
+        self.left: list[str] = []
 
     def run(self, database_url: str, *, is_swap: bool) -> ReplayOutcome:
         self._catch_up()
@@ -158,6 +161,7 @@ class _Replay:
             result,
             differences,
             is_swap,
+            tuple(self.left),
         )
 
     def _catch_up(self) -> None:
@@ -220,7 +224,8 @@ class _Replay:
             old = swap(self.connection, self.schema, is_outdated=self.is_outdated)
         finally:
             unlock_swap(self.connection)
-        drop_schema(self.connection, old)
+        if not try_drop_schema(self.connection, old):
+            self.left.append(old)
         self.report(self._get_progress("done"))
 
     def _compare(self, database_url: str) -> list[Difference]:
@@ -236,8 +241,8 @@ class _Replay:
             finally:
                 unlock_swap(self.connection)
             differences = compare(snapshot, self.schema, self.from_sequence)
-        if not differences:
-            drop_schema(self.connection, self.schema)
+        if not differences and not try_drop_schema(self.connection, self.schema):
+            self.left.append(self.schema)
         self.report(self._get_progress("done"))
         return differences
 

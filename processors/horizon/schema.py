@@ -25,6 +25,8 @@ LEDGER_SHIFT = 32
 # written into a schema that has just lost its name.
 SWAP_LOCK = 0x686F72697A6F6E
 
+DROP_WAIT_S = 5
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -73,6 +75,18 @@ def get_version(connection: Connection, schema: str = LIVE) -> int | None:
     except psycopg.errors.UndefinedTable:
         return 0
     return 0 if row is None else int(row[0])
+
+
+def try_drop_schema(connection: Connection, schema: str) -> bool:
+    """False if a reader held it for longer than `DROP_WAIT_S`: drop what is left later."""
+    connection.execute(sql.SQL("SET lock_timeout = {}").format(f"{DROP_WAIT_S}s"))
+    try:
+        drop_schema(connection, schema)
+    except psycopg.errors.LockNotAvailable:
+        return False
+    finally:
+        connection.execute("RESET lock_timeout")
+    return True
 
 
 def drop_schema(connection: Connection, schema: str) -> None:

@@ -128,6 +128,17 @@ def test_a_balance_is_proved(network: Gateway, tmp_path: Path, seed_file: str) -
     saved = tmp_path / "proof.json"
     attributes = network.get(f"/v3/balances/{balance}/proof")["data"]["attributes"]
     saved.write_text(json.dumps(attributes))
+    whole = tmp_path / "answer.json"
+    whole.write_text(json.dumps(network.get(f"/v3/balances/{balance}/proof")))
+    assert run_json("verify-proof", balance, *genesis, "--proof", str(whole))["exists"]
+    pinned = ("--genesis-hash", network.world.network.genesis_hash.hex())
+    assert run_json("verify-proof", balance, *pinned, "--proof", str(saved), "--url", network.url)
+    alone = run("verify-proof", balance, *pinned, "--proof", str(saved))
+    assert (alone.returncode, "--url" in alone.stderr) == (1, True)
+    false = ("--genesis-hash", "00" * 32)
+    assert run("verify-proof", balance, *false, "--url", network.url).returncode == 1
+    no_proof = run("verify-proof", balance, *genesis, "--proof", str(network.world.genesis_file))
+    assert no_proof.returncode == 1
     offline = run_json("verify-proof", balance, *genesis, "--proof", str(saved))
     assert offline["header_hash"] == proved["header_hash"]
     saved.write_text(json.dumps({**attributes, "entry": None}))

@@ -305,3 +305,19 @@ def test_the_row_replay_tells_machines_how_far_it_is(
     last = len(varied.records)
     transactions = views.query("SELECT count(*) FROM horizon.transactions")[0][0]
     assert seen == [("auditing", last, last, transactions)]
+
+
+def test_a_reader_that_does_nothing_holds_no_replay_up(
+    servers: Servers, tmp_path: Path, varied: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("processors.horizon.schema.DROP_WAIT_S", 1)
+    views = Views(servers, tmp_path, varied)
+    views.fold(varied.records)
+    with psycopg.connect(views.url) as reader:  # idle in a transaction, as a forgotten shell is
+        reader.execute("SELECT count(*) FROM horizon.balances")
+        outcome = run(views.get_settings())
+        assert outcome.is_live
+        assert outcome.left == ("horizon_old_1",)
+    again = run(views.get_settings())
+    assert again.left == ()
+    assert views.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'horizon_old%%'") == []
