@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo check test-quick test test-faults test-containers test-newest simulate bench profile clean
+.PHONY: help setup demo schemas check test-quick test test-faults test-containers test-newest simulate bench profile clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -24,6 +24,10 @@ setup: .cache/kafka/setup.stamp  ## Get Python packages and Kafka (done by the o
 
 demo: setup  ## Run a whole network through one scenario (KEEP=1 leaves it running).
 	@$(BIN)/tokend demo $(if $(KEEP),--keep)
+
+schemas: setup  ## Generate schemas/generated and the synchronous client after a change of a schema.
+	$(BIN)/python -m schemas.generate
+	$(BIN)/python -m gateways.client.generate
 
 check: setup  ## Style, types, imports, generated files.
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from infra.cli.output import JsonOption, print_json, print_text
 
 if TYPE_CHECKING:
     from gateways.client.horizon import HorizonClient
+    from gateways.client.proofs import ProvedEntry
 
 app = typer.Typer(help="Verbs for users of a network.")
 keys = typer.Typer(help="Keys: seeds and addresses.")
@@ -270,7 +271,6 @@ def verify(
     from gateways.client.proofs import get_genesis_anchor, get_proof_attributes, verify_proof
     from schemas.generated.keys import balance_key
     from schemas.strkey import decode_balance_id
-    from schemas.values import format_time
 
     with user_io.errors():
         key = balance_key(decode_balance_id(balance))
@@ -283,19 +283,22 @@ def verify(
             with user_io.connect_signed(url, endpoints, seed_file) as client:
                 attributes = client.get_proof(balance)
         proved = verify_proof(attributes, anchor, key)
-    user_io.show(
-        {
-            "balance": balance,
-            "exists": proved.entry is not None,
-            **_describe_balance(proved.entry),
-            "ledger": str(proved.sequence),
-            "closed_at": format_time(proved.close_time_ms),
-            "header_hash": proved.header_hash.hex(),
-            "state_root": proved.state_root.hex(),
-            "validators_signed": proved.signed_by,
-        },
-        as_json=as_json,
-    )
+    user_io.show(_describe_proved(balance, proved), as_json=as_json)
+
+
+def _describe_proved(balance: str, proved: "ProvedEntry") -> dict[str, Any]:
+    from schemas.values import format_time
+
+    return {
+        "balance": balance,
+        "exists": proved.entry is not None,
+        **_describe_balance(proved.entry),
+        "ledger": str(proved.sequence),
+        "closed_at": format_time(proved.close_time_ms),
+        "header_hash": proved.header_hash.hex(),
+        "state_root": proved.state_root.hex(),
+        "validators_signed": proved.signed_by,
+    }
 
 
 def _describe_balance(entry: Any) -> dict[str, Any]:
