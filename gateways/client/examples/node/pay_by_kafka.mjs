@@ -12,12 +12,11 @@ const endpoints = JSON.parse(readFileSync(endpointsFile, "utf8"));
 const networkId = Buffer.from(endpoints.network_id, "hex");
 const key = new tokend.Key(tokend.decodeStrkey("S", readFileSync(seedFile, "utf8").trim()));
 
-const nothing = { fixed: tokend.toAmount(0), percent: tokend.toAmount(0) };
 const payment = {
   source_balance: tokend.computeBalanceId(networkId, key.public, asset),
   destination: { "tokend.operations.PaymentToAccount": { account_id: tokend.decodeStrkey("G", to) } },
   amount: tokend.toAmount(units),
-  fee_data: { source_fee: nothing, destination_fee: nothing, source_pays_for_destination: false },
+  fee_data: null,
   subject: "",
   reference: null,
 };
