@@ -40,6 +40,7 @@ def test_the_batch_makes_everything_go_wrong_that_it_can() -> None:
     assert {report.plan.has_twins for report in reports} == {False, True}
 
 
+@pytest.mark.slow
 def test_a_seed_is_a_run_under_every_hash_seed() -> None:
     command = [sys.executable, "-m", "tests.simulation.run", "--seed", "3", "--hash-only"]
     hashes = {

@@ -121,6 +121,7 @@ def test_of_two_halves_neither_goes_on() -> None:
     assert world.run_for(HEARTBEAT_MS, lambda: world.get_sequence() > halted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_busy", [True, False])
 def test_a_wiped_node_catches_up_from_its_peers(is_busy: bool) -> None:
     world = make_world()
@@ -136,6 +137,7 @@ def test_a_wiped_node_catches_up_from_its_peers(is_busy: bool) -> None:
     assert node.sequence > 30
 
 
+@pytest.mark.slow
 def test_catching_up_asks_about_once_for_each_batch() -> None:
     """Each answer brings many ledgers; asking after each would bring them many times over."""
     world = make_world()

@@ -51,6 +51,7 @@ def test_all_decide_the_same(name: str, seed: int) -> None:
     network.run_fair()
 
 
+@pytest.mark.slow
 @RUNS
 @given(size=st.sampled_from([4, 5, 7]), seed=SEEDS)
 def test_faulty_nodes_within_the_bound_neither_split_nor_stop_the_others(
@@ -63,6 +64,7 @@ def test_faulty_nodes_within_the_bound_neither_split_nor_stop_the_others(
     network.run_fair()
 
 
+@pytest.mark.slow
 @RUNS
 @given(size=st.sampled_from([4, 7]), has_faulty=st.booleans(), seed=SEEDS)
 def test_nodes_that_combine_candidates_differently_do_not_split(
