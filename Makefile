@@ -4,8 +4,6 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests without servers share nothing, so they run on two cores.
-PURE := -n 2 --dist worksteal
 
 # A moved clone: its scripts name a folder that is gone, so set-up must run again.
 $(shell grep -qsF '$(CURDIR)/' .venv/bin/pip || rm -f .venv/setup.stamp)
@@ -41,11 +39,12 @@ check: setup  ## Style, types, imports, generated files.
 	$(BIN)/python -m schemas.compatibility
 
 test-quick: setup  ## Tests without servers and long campaigns (a minute and a half).
-	$(BIN)/pytest $(PURE) -m "not (servers or faults or slow)"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not (servers or faults or slow)"
 
-test: setup  ## All tests: first those without servers, then those with real ones (12 minutes).
-	$(BIN)/pytest $(PURE) -m "not (servers or faults)" --durations 20
-	$(BIN)/pytest -m "servers or faults" --durations 20
+# Two processes, each with servers of its own; then one for the tests that share a whole deployment.
+test: setup  ## All tests, with real servers; prints the slowest twenty.
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/integration --durations 20
+	$(BIN)/pytest tests/integration --durations 20
 
 test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour).
 	$(BIN)/pytest -m faults --faults $(or $(FAULTS),10) -v
