@@ -14,6 +14,8 @@ from schemas.contract import Row
 
 Schema = Any
 Named = dict[str, dict[str, Schema]]
+SMALL = 64  # an index or a length below is one byte, twice itself
+INDEXES_MAX = 8_192  # of two bytes
 PRIMITIVES = ("null", "boolean", "int", "long", "string", "bytes")
 
 
@@ -139,3 +141,11 @@ def _qualify(avro: Schema, folder: str) -> Schema:
     if isinstance(avro, list):
         return [_qualify(branch, folder) for branch in avro]
     return avro if avro in PRIMITIVES else get_full_name(avro, folder)
+
+
+def encode_index(index: int) -> bytes:
+    """A union branch as it is written: one byte, or two from the 65th member on."""
+    if index >= INDEXES_MAX:
+        raise SchemaError(f"a union has more than {INDEXES_MAX} members")
+    value = 2 * index
+    return bytes([value]) if index < SMALL else bytes([value & 0x7F | 0x80, value >> 7])

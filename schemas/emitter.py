@@ -6,10 +6,15 @@ primitives, an enum an Enum whose values are the symbols' indexes, a fixed a New
 
 import textwrap
 
-from schemas.assembly import PRIMITIVES, Schema, SchemaError, get_full_name
+from schemas.assembly import (
+    PRIMITIVES,
+    SMALL,
+    Schema,
+    SchemaError,
+    encode_index,
+    get_full_name,
+)
 
-SMALL = 64  # an index or a length below is one byte, twice itself
-INDEXES_MAX = 8_192  # of two bytes
 DEFAULT_BOUNDS = {"int": (-(1 << 31), (1 << 31) - 1), "long": (-(1 << 63), (1 << 63) - 1)}
 
 
@@ -317,14 +322,6 @@ def read_index_lines(target: str, count: int) -> list[str]:
         f"if {target} & 1 or {target} > {2 * count - 2}:",
         f"    read_bounded(data, at, 0, {count - 1})  # raises",
     ]
-
-
-def encode_index(index: int) -> bytes:
-    """A union branch as it is written: one byte, or two from the 65th member on."""
-    if index >= INDEXES_MAX:
-        raise SchemaError(f"a union has more than {INDEXES_MAX} members")
-    value = 2 * index
-    return bytes([value]) if index < SMALL else bytes([value & 0x7F | 0x80, value >> 7])
 
 
 def read_text_lines(avro: str, maximum: int, target: str) -> list[str]:

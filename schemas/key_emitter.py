@@ -11,12 +11,13 @@ from schemas.assembly import (
     Named,
     Schema,
     SchemaError,
+    encode_index,
     get_entries,
     get_full_name,
     get_operations,
     get_stem,
 )
-from schemas.emitter import Generator, doc_string, encode_index
+from schemas.emitter import Generator, doc_string
 
 SIMPLE = {"null": "None", "boolean": "bool", "int": "int", "long": "int"}
 SIMPLE |= {"string": "str", "bytes": "bytes"}

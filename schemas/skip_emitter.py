@@ -8,8 +8,8 @@ A field with the attribute `reference_kind` also gets a function that finds wher
 
 from dataclasses import dataclass, field
 
-from schemas.assembly import Named, Schema, SchemaError, get_full_name
-from schemas.emitter import SMALL, indent
+from schemas.assembly import SMALL, Named, Schema, SchemaError, get_full_name
+from schemas.emitter import indent
 
 ROOTS = ("ledger.LedgerBody", "transactions.Operation", "transactions.TransactionEnvelope")
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.assembly import SchemaError, assemble
+from schemas.assembly import SchemaError, assemble, encode_index
 from schemas.binary import Malformed, Unencodable
 from schemas.codec import encode
-from schemas.emitter import Generator, encode_index
+from schemas.emitter import Generator
 from schemas.generate import load_schemas
 from schemas.generated import skips
 from schemas.sizes import compute_bytes_max
