@@ -1,5 +1,7 @@
 """The examples for integrators, as those would run them, against a whole network."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,11 +30,29 @@ def run(*command: object, folder: Path | None = None) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def require(*programs: str) -> None:
+    """A toolchain that a user's machine may lack: what is not run is listed, and CI must run it."""
+    missing = [each for each in programs if shutil.which(each) is None]
+    if missing and os.environ.get("CI") != "true":
+        pytest.skip(f"not run, for want of {' and '.join(missing)}")
+    assert missing == []
+
+
+@pytest.fixture
+def go() -> None:
+    require("go")
+
+
+@pytest.fixture
+def java() -> None:
+    require("mvn", "javac")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +99,7 @@ def test_node_holds_the_byte_vectors() -> None:
 
 
 @pytest.mark.servers
+@pytest.mark.usefixtures("go")
 def test_go_pays_by_post(whole_deployment: WholeDeployment, seed_file: Path) -> None:
     endpoints = whole_deployment.running.place.folder.root / "endpoints.json"
     payee = encode_account_id(get_account(PAYEE))
@@ -87,12 +108,15 @@ def test_go_pays_by_post(whole_deployment: WholeDeployment, seed_file: Path) -> 
     assert "verified from the genesis on" in told
 
 
+@pytest.mark.slow  # the compiler, and modules that it fetches
+@pytest.mark.usefixtures("go")
 def test_go_holds_the_byte_vectors() -> None:
     run("go", "vet", ".", folder=GO)
     assert run("go", "test", "-count=1", ".", folder=GO).startswith("ok")
 
 
 @pytest.mark.servers
+@pytest.mark.usefixtures("java")
 def test_java_pays_by_post(whole_deployment: WholeDeployment, seed_file: Path) -> None:
     endpoints = whole_deployment.running.place.folder.root / "endpoints.json"
     payee = encode_account_id(get_account(PAYEE))
@@ -101,5 +125,7 @@ def test_java_pays_by_post(whole_deployment: WholeDeployment, seed_file: Path) -
     assert "verified from the genesis on" in told
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("java")
 def test_java_holds_the_byte_vectors() -> None:
     assert "all vectors hold" in run_java("CheckVectors")
