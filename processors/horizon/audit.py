@@ -12,18 +12,16 @@ from operator import itemgetter
 
 from psycopg import IsolationLevel, sql
 
-from processors.horizon.fold import BUCKET_SHIFT
 from processors.horizon.schema import LEDGER_SHIFT, LIVE, Connection, check_schema
 from processors.horizon.state_rows import STATE_TABLES, encode_state_row
 from processors.horizon.store import read_progress
 from processors.ledger_feed.flat import StateTable
 from schemas.codec import Unencodable, decode
-from schemas.contract import ReferenceKind
 from schemas.generated.common import AccountID, Reference
 from schemas.generated.ledger import LedgerHeader
 from streams.ledger import state_trie
 from streams.ledger.hashes import compute_hash
-from streams.ledger.references import ReferenceWindow
+from streams.ledger.references import ReferenceWindow, get_bucket
 
 ROWS_AT_ONCE = 5_000
 
@@ -97,8 +95,8 @@ def _compute_references_root(connection: Connection, schema: str) -> bytes:
         cursor.execute(query)
         for sequence, rows in groupby(cursor, key=itemgetter(0)):
             for _, bucket, account_id, text in rows:
-                kind = ReferenceKind(bucket >> BUCKET_SHIFT)
-                reference = Reference(bucket & (1 << BUCKET_SHIFT) - 1, text.decode())
+                kind, day = get_bucket(bucket)
+                reference = Reference(day, text.decode())
                 window.use(kind, AccountID(account_id), reference, sequence)
             window.seal()
     return window.compute_root()

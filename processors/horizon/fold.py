@@ -23,6 +23,7 @@ from schemas.generated.common import read_Reference
 from schemas.generated.transactions import TransactionCode
 from streams.ledger.chain import VerifiedLedger
 from streams.ledger.hashes import compute_hash
+from streams.ledger.references import compute_bucket_number
 
 LEDGER_SHIFT = 32
 TRANSACTION_SHIFT = 12
@@ -60,7 +61,6 @@ def _find_reference_fields() -> dict[str, _ReferenceField]:
 
 
 REFERENCE_FIELDS = _find_reference_fields()
-BUCKET_SHIFT = 32  # of a bucket's number: kind << BUCKET_SHIFT | day
 
 
 class LedgerRows(NamedTuple):
@@ -168,7 +168,7 @@ def _fold_reference(rows: LedgerRows, operation: _OperationSlice, operation_id: 
             return
         at += 1
     reference, _ = read_Reference(body, at)
-    bucket = field.kind << BUCKET_SHIFT | reference.day
+    bucket = compute_bucket_number((field.kind, reference.day))
     rows.references.append((bucket, operation.source, reference.text.encode(), operation_id))
 
 

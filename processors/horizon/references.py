@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from psycopg import sql
 
-from processors.horizon.fold import BUCKET_SHIFT, LedgerRows, Row
+from processors.horizon.fold import LedgerRows, Row
 from processors.horizon.schema import Connection, create_bucket, drop_bucket, read_buckets
 from schemas.codec import decode
-from schemas.contract import ReferenceKind
 from schemas.generated import keys
 from schemas.generated.entries import NetworkSettings
 from schemas.generated.ledger import LedgerEntry
-from streams.ledger.references import DAY_MS, get_window_days
+from streams.ledger.references import DAY_MS, get_bucket, get_window_days
 
 USED_REFERENCES = {
     "bucket": "int8",
@@ -72,7 +71,7 @@ class ReferenceStore:
             return []
         today, passed = close_time_ms // DAY_MS, []
         for bucket in sorted(self._buckets):
-            kind, day = ReferenceKind(bucket >> BUCKET_SHIFT), bucket & (1 << BUCKET_SHIFT) - 1
+            kind, day = get_bucket(bucket)
             if day < today - get_window_days(self._settings, kind):
                 passed.append(bucket)
         return passed

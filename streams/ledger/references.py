@@ -19,6 +19,8 @@ DAY_MS = 86_400_000
 DIGEST_BYTES = 16  # in memory a shorter hash will do: only a sender can make his own texts collide
 ACCOUNT_BYTES, USE_BYTES = 32, 64
 
+KIND_SHIFT = 32  # a bucket's number in databases is its kind << KIND_SHIFT | its day
+
 Bucket = tuple[ReferenceKind, int]  # kind and day
 
 
@@ -36,6 +38,17 @@ class ReferenceRow(NamedTuple):
 def compute_use_hash(account_id: AccountID, text: str) -> Hash:
     """What the running hash of a bucket takes of one reference."""
     return compute_hash(account_id + text.encode())
+
+
+def compute_bucket_number(bucket: Bucket) -> int:
+    """What names a bucket in databases; it fits 64 bits."""
+    kind, day = bucket
+    return kind << KIND_SHIFT | day
+
+
+def get_bucket(number: int) -> Bucket:
+    """The inverse of `compute_bucket_number`."""
+    return ReferenceKind(number >> KIND_SHIFT), number & (1 << KIND_SHIFT) - 1
 
 
 def get_window_days(settings: NetworkSettings, kind: ReferenceKind) -> int:

@@ -9,14 +9,18 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from schemas.contract import ReferenceKind
 from schemas.generated.common import Hash
 from streams.ledger.close import ClosedLedger
 from streams.ledger.hash_window import MINUTE_MS, HashWindow
-from streams.ledger.references import Bucket, ReferenceRow, ReferenceWindow
+from streams.ledger.references import (
+    Bucket,
+    ReferenceRow,
+    ReferenceWindow,
+    compute_bucket_number,
+    get_bucket,
+)
 
 HASH_BYTES = 32
-KIND_SHIFT = 32  # a bucket's number is its kind << KIND_SHIFT | its day
 
 WRITE_HASHES = "INSERT INTO hash_window (sequence, minute, running, hashes) VALUES (%b, %b, %b, %b)"
 WRITE_REFERENCES = """
@@ -44,7 +48,7 @@ def load_reference_window(connection: Connection) -> ReferenceWindow:
             "SELECT sequence, bucket, running, uses FROM reference_window ORDER BY sequence"
         )
         window.restore(
-            (sequence, ReferenceRow(*_split_bucket(bucket), Hash(running), uses))
+            (sequence, ReferenceRow(*get_bucket(bucket), Hash(running), uses))
             for sequence, bucket, running, uses in cursor
         )
     return window
@@ -63,12 +67,12 @@ def write_windows(cursor: psycopg.Cursor[Any], closed: ClosedLedger) -> None:
         bucket = (row.kind, row.day)
         if row.is_first:
             _create_partition(cursor, bucket)
-        values = (sequence, _get_number(bucket), row.running, row.uses)
+        values = (sequence, compute_bucket_number(bucket), row.running, row.uses)
         cursor.execute(WRITE_REFERENCES, values, binary=True)
 
 
 def _create_partition(cursor: psycopg.Cursor[Any], bucket: Bucket) -> None:
-    number = _get_number(bucket)
+    number = compute_bucket_number(bucket)
     cursor.execute(
         sql.SQL(
             "CREATE TABLE {} PARTITION OF reference_window FOR VALUES FROM ({}) TO ({})"
@@ -79,15 +83,6 @@ def _create_partition(cursor: psycopg.Cursor[Any], bucket: Bucket) -> None:
 def _get_partition(bucket: Bucket) -> sql.Identifier:
     kind, day = bucket
     return sql.Identifier(f"reference_window_{kind.name.lower()}_{day}")
-
-
-def _get_number(bucket: Bucket) -> int:
-    kind, day = bucket
-    return kind << KIND_SHIFT | day
-
-
-def _split_bucket(number: int) -> Bucket:
-    return ReferenceKind(number >> KIND_SHIFT), number & (1 << KIND_SHIFT) - 1
 
 
 def _split_hashes(raw: bytes) -> tuple[Hash, ...]:
