@@ -16,7 +16,18 @@ ANSWER_S = 5.0
 TELL_S = 10.0
 STATISTICS_MS = 1_000
 LOST_S, LOST_MAX_S = 5.0, 60.0
-AWAY = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT)
+AGAIN_S = 0.2
+# Nobody answers, or who answers does not lead the partition yet: so it is for a moment after a
+# topic was created or a broker started.
+AWAY = (
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
+    KafkaError.BROKER_NOT_AVAILABLE,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+)
 
 T = TypeVar("T")
 
@@ -101,4 +112,5 @@ def ask_until_answered(ask: Callable[[float], T], is_stopping: threading.Event) 
         except KafkaException as error:
             if error.args[0].code() not in AWAY:
                 raise
+        is_stopping.wait(AGAIN_S)
     return None

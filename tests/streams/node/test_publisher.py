@@ -55,19 +55,22 @@ def test_a_client_that_is_replaced_loses_nothing(own_servers: Servers) -> None:
         records = network.records[first - 1 :]
         return [StoredRecord(first + index, each) for index, each in enumerate(records)]
 
+    def is_done(publisher: Publisher) -> bool:
+        return publisher.published == len(network.records) and publisher.is_idle
+
     async def publish() -> None:
         publisher = Publisher(own_servers.kafka, node, load)
         running = asyncio.create_task(publisher.run())
-        await until(lambda: publisher.published == len(network.records) and publisher.is_idle)
+        await until(running, lambda: is_done(publisher))
         await asyncio.to_thread(own_servers.stop, "kafka")
         for number in range(3):
             network.close()
             publisher.add(len(network.records), network.records[-1] if number else None)
         for each in hashes:
             publisher.tell(make_rejection(each, REASON, 1, 0))
-        await until(lambda: publisher.watch.rebuilds > 0)
+        await until(running, lambda: publisher.watch.rebuilds > 0)
         await asyncio.to_thread(own_servers.start, "kafka")
-        await until(lambda: publisher.published == len(network.records) and publisher.is_idle)
+        await until(running, lambda: is_done(publisher))
         running.cancel()
 
     asyncio.run(publish())
@@ -77,8 +80,11 @@ def test_a_client_that_is_replaced_loses_nothing(own_servers: Servers) -> None:
     assert {each.envelope_hash for each in rejections} == hashes
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def until(running: asyncio.Task[None], condition: Callable[[], object]) -> None:
+    """Raises what ended `running`."""
     while not condition():
+        if running.done():
+            running.result()
         await asyncio.sleep(0.02)
 
 
