@@ -5,20 +5,19 @@ For integrators with Kafka: the log itself, verified from the genesis on, ledger
 
 from collections.abc import Iterator
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-
 from gateways.client.errors import ClientError
 from processors.ledger_feed.follow import Gap, Repeat, follow
+from processors.ledger_feed.topic import TopicReader, TopicUnavailable
 from schemas.codec import decode
 from schemas.generated.common import Hash
 from schemas.generated.ledger import AppliedTransaction, LedgerBody
 from schemas.settings import KafkaSettings
-from schemas.topics import MESSAGE_BYTES_MAX
 from streams.ledger.chain import ForgedLedger, VerifiedLedger, get_genesis_position
 from streams.ledger.errors import GenesisError
 from streams.ledger.genesis import decode_genesis, open_genesis
 
 REMEMBERED = 4_096  # ledgers, to know a repeat: one comes within moments of the first
+FETCH_WAIT_MS = 500
 
 
 class LedgerFollower:
@@ -35,33 +34,19 @@ class LedgerFollower:
         self._genesis_hash = opened.closed.header_hash
         self._hashes: dict[int, Hash] = {}
         self._topic = topic
-        self._consumer = Consumer(
-            {
-                **kafka.get_client_settings(),
-                "group.id": f"{kafka.user}.followers",  # commits nothing: a name must be given
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
-                "log_level": 0,
-            }
-        )
-        self._consumer.assign([TopicPartition(topic, 0, 0)])
+        self._reader = TopicReader(kafka, topic, FETCH_WAIT_MS)
+        self._offset = 0
 
     def close(self) -> None:
-        self._consumer.close()
+        self._reader.close()
 
     def follow(self, wait_seconds: float) -> Iterator[VerifiedLedger]:
         """Ends when nothing came for `wait_seconds`; may be called again. Raises ClientError for a
-        forged record, or if ledgers are missing.
+        forged record, if ledgers are missing, or if the topic cannot be read.
         """
-        while (message := self._consumer.poll(wait_seconds)) is not None:
-            error = message.error()
-            if error is not None:
-                raise ClientError(f"{self._topic}: {error.str()}") from KafkaException(error)
+        while (record := self._read(wait_seconds)) is not None:
             try:
-                found = follow(
-                    self.position, message.value() or b"", self._genesis_hash, self._hashes.get
-                )
+                found = follow(self.position, record, self._genesis_hash, self._hashes.get)
             except ForgedLedger as forged:
                 raise ClientError(f"{self._topic} is not true: {forged}") from None
             if isinstance(found, Gap):
@@ -71,6 +56,16 @@ class LedgerFollower:
                 self._hashes[found.header.sequence] = found.header_hash
                 self._hashes.pop(found.header.sequence - REMEMBERED, None)
                 yield found
+
+    def _read(self, wait_seconds: float) -> bytes | None:
+        try:
+            messages = self._reader.read(self._offset, 1, wait_seconds)
+        except TopicUnavailable as error:
+            raise ClientError(str(error)) from None
+        if not messages:
+            return None
+        self._offset = messages[0].offset + 1
+        return messages[0].value
 
 
 def get_transactions(ledger: VerifiedLedger) -> tuple[AppliedTransaction, ...]:

@@ -40,7 +40,7 @@ class LedgerFeed:
 
     def receive(self, data: bytes) -> Iterator[VerifiedLedger]:
         """The ledgers that the record `data` lets go on with: none if it is a repeat, several if
-        a gap was filled before it. Raises `ForgedLedger` and `UnfilledGap`.
+        a gap was filled before it. Raises `ForgedLedger`, `UnfilledGap` and `TopicUnavailable`.
         """
         found = self._follow(data)
         while isinstance(found, Gap):
@@ -64,15 +64,20 @@ class LedgerFeed:
     def _fill(self, gap: Gap) -> Iterator[VerifiedLedger]:
         """All of `gap`, from as many peers as it takes."""
         log.warning("ledgers_missing", first=gap.first, last=gap.last)
+        unavailable: TopicUnavailable | None = None
         for topic in self.peer_topics:
             try:
                 with open_topic(self.kafka, topic) as reader:
                     yield from self._read_peer(reader, gap.last)
             except (ForgedLedger, TopicUnavailable) as error:
                 log.error("peer_topic_unusable", topic=topic, reason=str(error))  # noqa: TRY400
+                if isinstance(error, TopicUnavailable):
+                    unavailable = error
             if self.position.sequence == gap.last:
                 log.info("ledgers_filled", first=gap.first, last=gap.last, topic=topic)
                 return
+        if unavailable is not None:
+            raise unavailable  # it may have them: whoever starts again will see
         raise UnfilledGap(
             f"ledgers {self.position.sequence + 1} to {gap.last} are missing, also on the topics"
             f" of other nodes ({', '.join(self.peer_topics) or 'none configured'}):"

@@ -15,6 +15,7 @@ from processors.ledger_feed.logs import configure_logs
 from processors.ledger_feed.network import Network, load_network
 from processors.ledger_feed.settings import FeedSettings
 from processors.ledger_feed.stream import Stream, run_streams
+from processors.ledger_feed.topic import TopicUnavailable
 from schemas.settings import EXIT_NOT_TRUE
 from streams.kill_points import kill_points
 from streams.ledger.chain import ForgedLedger
@@ -28,7 +29,8 @@ def run_processor(
     """Runs until SIGTERM or SIGINT. `make_streams`: what it opens it leaves to the stack.
 
     Ends by SystemExit `EXIT_NOT_TRUE` when a record is not of the chain, or ledgers are missing
-    everywhere, and by 1 when PostgreSQL fails. Raises `ConfigError` and what `make_streams` raises.
+    everywhere, and by 1 when PostgreSQL or Kafka fails. Raises `ConfigError` and what
+    `make_streams` raises.
     """
     kill_points.arm(os.environ)
     configure_logs()
@@ -41,4 +43,7 @@ def run_processor(
         raise SystemExit(EXIT_NOT_TRUE) from error
     except psycopg.Error as error:
         log.critical("database_fails", reason=str(error))
+        raise SystemExit(1) from error
+    except TopicUnavailable as error:
+        log.critical("topic_unavailable", reason=str(error))
         raise SystemExit(1) from error

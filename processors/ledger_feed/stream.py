@@ -16,8 +16,9 @@ from typing import Any
 import faust
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 
-from processors.ledger_feed.topic import MESSAGE_BYTES_MAX, PARTITION, Message
+from processors.ledger_feed.topic import PARTITION, Message
 from schemas.settings import KafkaSettings
+from schemas.topics import MESSAGE_BYTES_MAX
 
 STOP_S = 10.0
 SESSION_S = 10.0

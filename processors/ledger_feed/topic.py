@@ -6,6 +6,7 @@ were no repeats: that is where looking for it begins.
 """
 
 import contextlib
+import time
 import uuid
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,9 +15,18 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from processors.ledger_feed.follow import get_sequence
 from schemas.settings import KafkaSettings
+from schemas.topics import MESSAGE_BYTES_MAX
+from streams.broker import (
+    AGAIN_S,
+    ANSWER_S,
+    AWAY,
+    BrokerWatch,
+    is_passing,
+    make_consumer_settings,
+)
 
-MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 WAIT_S = 30.0
+LOOK_S = 1.0  # how often a reader that waits looks whether its client is lost
 PARTITION = 0
 
 
@@ -32,55 +42,79 @@ class Message(NamedTuple):
 
 
 class TopicReader:
-    """Reads one topic without a group: nothing is committed to Kafka."""
+    """Reads one topic without a group: nothing is committed to Kafka.
 
-    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
+    A broker that is away is waited for, up to `WAIT_S`; a client that lost its brokers is replaced.
+    `fetch_wait_ms`: how long the broker may hold a fetch for which there is nothing.
+    """
+
+    def __init__(self, kafka: KafkaSettings, topic: str, fetch_wait_ms: int = 20) -> None:
         self.topic = topic
-        self.consumer = Consumer(
-            {
-                **kafka.get_client_settings(),
-                "group.id": f"{kafka.user}.{uuid.uuid4()}",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
-                "receive.message.max.bytes": 4 * MESSAGE_BYTES_MAX,
-                "queued.max.messages.kbytes": 4 * MESSAGE_BYTES_MAX // 1024,
-                # A read elsewhere waits for the fetch that is under way.
-                "fetch.wait.max.ms": 20,
-                "log_level": 0,
-            }
-        )
-        self.assigned: int | None = None  # the next offset to come, where reading goes on
+        self.watch = BrokerWatch(f"reader of {topic}")
+        self._settings = {
+            **make_consumer_settings(kafka, str(uuid.uuid4()), self.watch),
+            "receive.message.max.bytes": 4 * MESSAGE_BYTES_MAX,
+            "queued.max.messages.kbytes": 4 * MESSAGE_BYTES_MAX // 1024,
+            # A read elsewhere waits for the fetch that is under way.
+            "fetch.wait.max.ms": fetch_wait_ms,
+        }
+        self._consumer = Consumer(self._settings)
+        self._assigned: int | None = None  # the next offset to come, where reading goes on
 
     def close(self) -> None:
-        self.consumer.close()
+        self._consumer.close()
+
+    def _replace_client(self) -> None:
+        self._consumer.close()
+        self._consumer = Consumer(self._settings)
+        self._assigned = None
 
     def get_range(self) -> tuple[int, int]:
         """The first offset there is and the one after the last. Raises `TopicUnavailable`."""
-        partition = TopicPartition(self.topic, PARTITION)
-        try:
-            low, high = self.consumer.get_watermark_offsets(partition, timeout=WAIT_S)
-        except KafkaException as error:
-            reason = error.args[0]
-            known = isinstance(reason, KafkaError)
-            text = reason.str() if known else str(error)
-            raise TopicUnavailable(
-                f"topic {self.topic}: {text}: check its name and that Kafka is running"
-            ) from None
-        return low, high
+        place = TopicPartition(self.topic, PARTITION)
+        since = time.monotonic()
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(place, timeout=ANSWER_S)
+                return low, high
+            except KafkaException as error:
+                reason: KafkaError = error.args[0]
+            if not is_passing(reason, since) or time.monotonic() - since > WAIT_S:
+                raise TopicUnavailable(
+                    f"topic {self.topic}: {reason.str()}: check its name and that Kafka is running"
+                )
+            self._replace_client()  # this one may have lost its brokers
+            time.sleep(AGAIN_S)
 
     def read(self, offset: int, count: int, wait_s: float = WAIT_S) -> list[Message]:
-        """Up to `count` records from `offset` on; fewer, or none, if they do not come in time."""
-        if self.assigned != offset:
-            self.consumer.assign([TopicPartition(self.topic, PARTITION, offset)])
-        messages = []
-        for message in self.consumer.consume(count, timeout=wait_s):
+        """Up to `count` records from `offset` on; fewer, or none, if they do not come in time.
+        Raises `TopicUnavailable`."""
+        messages: list[Message] = []
+        deadline = time.monotonic() + wait_s
+        while True:
+            left_s = max(0.0, deadline - time.monotonic())
+            messages += self._consume(offset, count - len(messages), min(left_s, LOOK_S))
+            if len(messages) == count or not left_s:
+                return messages
+            offset = messages[-1].offset + 1 if messages else offset
+
+    def _consume(self, offset: int, count: int, wait_s: float) -> list[Message]:
+        if self.watch.is_lost:
+            self._replace_client()
+            self.watch.note_rebuilt()
+        if self._assigned != offset:
+            self._consumer.assign([TopicPartition(self.topic, PARTITION, offset)])
+            self._assigned = offset
+        messages: list[Message] = []
+        for message in self._consumer.consume(count, timeout=wait_s):
             problem, value, at = message.error(), message.value(), message.offset()
-            if problem is not None:
-                self.assigned = None
+            if problem is None:
+                messages.append(Message(at if at is not None else offset, value or b""))
+            elif problem.code() not in AWAY:
+                self._assigned = None
                 raise TopicUnavailable(f"topic {self.topic}: {problem.str()}")
-            messages.append(Message(at if at is not None else offset, value or b""))
-        self.assigned = messages[-1].offset + 1 if messages else offset
+        if messages:
+            self._assigned = messages[-1].offset + 1
         return messages
 
     def locate(self, sequence: int) -> int:

@@ -16,13 +16,13 @@ from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import TransactionEnvelope
 from schemas.settings import KafkaSettings
 from schemas.topics import INGEST_TOPIC
+from streams.broker import BrokerWatch
 from streams.herder.herder import Herder
 from streams.herder.offsets import Offsets
 from streams.herder.outputs import Reject
 from streams.herder.signature_work import SignatureJob, make_job
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.hashes import compute_hash
-from streams.node.broker import BrokerWatch
 from streams.node.inbox import Inbox
 from streams.node.metrics import Metrics
 from streams.node.rejections import Rejections

@@ -15,21 +15,21 @@ from schemas.generated.events import Rejection
 from schemas.generated.ledger import LedgerHeader, LedgerRecord
 from schemas.settings import KafkaSettings
 from schemas.topics import MESSAGE_BYTES_MAX, get_ledgers_topic, get_rejections_topic
-from streams.kill_points import kill_points
-from streams.node.broker import (
+from streams.broker import (
+    PURGED,
     BrokerWatch,
     ask_until_answered,
+    end_producer,
     make_client_settings,
     make_consumer_settings,
 )
+from streams.kill_points import kill_points
 from streams.node.store import StoredRecord
 
 IN_FLIGHT_MAX = 16
 BATCH_BYTES = 4 * 1024 * 1024
 REJECTIONS_WAITING_MAX = 10_000  # a tenth of what the producer holds: the rest is for ledgers
 POLL_S = 0.01
-PURGE_S = 1.0
-PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # the client was ended, not refused
 Load = Callable[[int, int], Awaitable[list[StoredRecord]]]
 
 
@@ -118,7 +118,7 @@ class Publisher:
         lost = [self._producer]
         self._producer = self._make_producer()
         self._generation += 1
-        await asyncio.to_thread(_end, lost)
+        await asyncio.to_thread(end_producer, lost)
         self.watch.note_rebuilt()
         self._in_flight = 0
         self._recent.clear()
@@ -199,10 +199,3 @@ class Publisher:
 
     def flush(self) -> None:
         self._producer.flush(5)
-
-
-def _end(lost: list[Producer]) -> None:
-    """Ends the client in the list, which must be the last reference to it. Takes a while."""
-    lost[0].purge(blocking=False)
-    lost[0].flush(PURGE_S)
-    lost.clear()

@@ -3,8 +3,8 @@
 from typing import Any
 
 from schemas.strkey import encode_account_id
+from streams.broker import BrokerWatch
 from streams.herder.herder import Herder
-from streams.node.broker import BrokerWatch
 from streams.node.ingest import Ingest
 from streams.node.peers import Peers
 from streams.node.performer import Performer

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from schemas.settings import KafkaSettings
 from schemas.topics import TOPIC_SETTINGS
-from streams.node.broker import ask_until_answered, make_client_settings
+from streams.broker import ask_until_answered, make_client_settings
 
 WHY: Mapping[str, str] = {
     "message.timestamp.type": "producers' clocks decide how long a record is kept",

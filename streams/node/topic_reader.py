@@ -15,8 +15,8 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.settings import KafkaSettings
+from streams.broker import AWAY, BrokerWatch, make_consumer_settings
 from streams.herder.passage import Passage
-from streams.node.broker import AWAY, BrokerWatch, make_consumer_settings
 
 BATCH_MAX = 500
 WAIT_S = 0.25  # for a first message; one that comes is not kept waiting

@@ -55,6 +55,19 @@ def test_views_are_complete_after_servers_were_killed(own_servers: Servers, tmp_
     assert movements == [(3 + 2 * 5 * 150,) * 2]
 
 
+def test_a_processor_that_starts_before_its_broker_waits(
+    own_servers: Servers, tmp_path: Path
+) -> None:
+    network = make_busy_network(5, payments=1)
+    views = Views(own_servers, tmp_path, network)
+    views.log.publish(*network.records)
+    own_servers.stop("kafka")
+    with views.run() as processor:
+        assert not wait_until(lambda: processor.process.poll() is not None, 8)
+        own_servers.start("kafka")
+        processor.wait_for(len(network.records))
+
+
 def publish(views: Views) -> None:
     """Waits for a broker that is away; an idempotent producer neither loses nor repeats."""
     pause = threading.Event()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from processors.ledger_feed.feed import LedgerFeed, UnfilledGap
+from processors.ledger_feed.topic import TopicUnavailable
 from schemas.codec import frame
 from schemas.generated.ledger import LedgerRecord
 from streams.ledger.chain import ForgedLedger, get_genesis_position
@@ -67,6 +68,15 @@ def test_a_gap_that_no_peer_fills_is_an_end_after_what_could_be_filled(servers: 
     found: list[int] = []
     with pytest.raises(UnfilledGap, match="ledgers 10 to 20"):
         found.extend(each.header.sequence for each in feed.receive(frame(RECORDS[20])))
+    assert feed.position.sequence == 9
+
+
+def test_a_gap_is_no_end_while_a_peer_cannot_be_asked(servers: Servers) -> None:
+    """It may have the ledgers: the processor has to be started again, not looked at."""
+    feed = make_feed(servers, [RECORDS[:9]])
+    feed.peer_topics = (f"{servers.get_prefix('feed')}none.ledgers", *feed.peer_topics)
+    with pytest.raises(TopicUnavailable):
+        list(feed.receive(frame(RECORDS[20])))
     assert feed.position.sequence == 9
 
 

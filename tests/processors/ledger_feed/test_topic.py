@@ -1,11 +1,14 @@
 """Finding ledgers on a real topic, whatever repeats lie before them."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from infra.local.processes import wait_until
+from processors.ledger_feed.follow import get_sequence
 from processors.ledger_feed.topic import TopicReader, TopicUnavailable, open_topic
 from tests.processors.economies import make_busy_network
 from tests.processors.support import Log
@@ -65,6 +68,31 @@ def test_an_empty_topic_and_one_that_does_not_exist(servers: Servers) -> None:
         pytest.raises(TopicUnavailable, match="check its name"),
     ):
         reader.get_range()
+
+
+@pytest.mark.timeout(120)
+def test_a_broker_that_is_away_is_waited_for(own_servers: Servers) -> None:
+    """Also by a reader whose client sees no broker for so long that it is replaced."""
+    log = Log(own_servers, f"{own_servers.get_prefix('topic')}node.ledgers")
+    log.publish(*RECORDS[:5])
+    with open_topic(own_servers.kafka, log.topic) as reader, ThreadPoolExecutor(1) as other:
+        assert len(reader.read(0, 5)) == 5
+        own_servers.stop("kafka")
+
+        def go_on() -> None:
+            assert wait_until(lambda: reader.watch.rebuilds > 0, 30)
+            own_servers.start("kafka")
+            log.publish(*RECORDS[5:])
+
+        going_on = other.submit(go_on)
+        messages = reader.read(5, len(RECORDS) - 5, wait_s=60)
+        going_on.result(30)
+        assert [get_sequence(each.value) for each in messages] == [*range(6, len(RECORDS) + 1)]
+
+        own_servers.stop("kafka")
+        starting = other.submit(own_servers.start, "kafka")
+        assert reader.get_range() == (0, len(RECORDS))
+        starting.result(30)
 
 
 def test_records_come_in_order_with_their_offsets(reader: TopicReader) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from streams.broker import AWAY, LOST_S, UNKNOWN, BrokerWatch, ask_until_answered
 from streams.herder.herder import Herder
 from streams.herder.offsets import Offsets
-from streams.node.broker import AWAY, LOST_S, BrokerWatch, ask_until_answered
 from streams.node.inbox import Inbox
 from streams.node.ingest import Ingest
 from streams.node.metrics import Metrics
@@ -41,6 +41,21 @@ def test_any_other_error_is_raised() -> None:
 
     with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
         ask_until_answered(ask, threading.Event())
+
+
+@pytest.mark.parametrize("code", UNKNOWN)
+def test_a_topic_that_is_unknown_may_be_new(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.broker.NEWS_S", 0.5)
+    asked = []
+
+    def ask(_: float) -> int:
+        asked.append(time.monotonic())
+        raise KafkaException(KafkaError(code))
+
+    with pytest.raises(KafkaException):
+        ask_until_answered(ask, threading.Event())
+    assert len(asked) > 1
+    assert asked[-1] - asked[0] < 5
 
 
 def test_nothing_is_asked_of_a_node_that_stops() -> None:

@@ -1,4 +1,7 @@
-"""What a node's clients of Kafka share: settings, patience, and an eye on the broker. Shell."""
+"""What clients of Kafka share: settings, patience, and an eye on the broker. Shell.
+
+Nodes, processors, gateways and the client library use it. It knows no topic.
+"""
 
 import json
 import threading
@@ -7,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from schemas.settings import KafkaSettings
 from schemas.topics import MESSAGE_BYTES_MAX
@@ -28,10 +31,25 @@ AWAY = (
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
 )
+# Whoever asks may be faster than the news of a topic.
+UNKNOWN = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+)
+NEWS_S = 3.0
+PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # the client was ended, not refused
+PURGE_S = 1.0
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
+
+
+def _warn(event: str, **fields: Any) -> None:
+    """In a process that keeps logs. In a user's own, structlog would print to standard output."""
+    if structlog.is_configured():
+        log.warning(event, **fields)
 
 
 class BrokerWatch:
@@ -65,7 +83,7 @@ class BrokerWatch:
         self.rebuilds += 1
         self.is_lost, self._tried_since = False, time.monotonic()
         self._patience_s = min(2 * self._patience_s, LOST_MAX_S)
-        log.warning("no broker is connected: the Kafka client is replaced", client=self.purpose)
+        _warn("no broker is connected: the Kafka client is replaced", client=self.purpose)
 
     def get_away_s(self) -> float:
         """For how long there has been no broker, as far as was heard."""
@@ -75,14 +93,14 @@ class BrokerWatch:
 def make_client_settings(
     kafka: KafkaSettings, purpose: str, watch: BrokerWatch | None = None
 ) -> dict[str, Any]:
-    """Problems go to the node's log, not to its error output, and not at the pace of tries."""
+    """Problems go to the process' log, not to its error output, and not at the pace of tries."""
     told_at = -TELL_S
 
     def tell(error: KafkaError) -> None:
         nonlocal told_at
         if time.monotonic() - told_at >= TELL_S:
             told_at = time.monotonic()
-            log.warning("Kafka cannot be used now", client=purpose, reason=error.str())
+            _warn("Kafka cannot be used now", client=purpose, reason=error.str())
 
     settings = {**kafka.get_client_settings(), "log_level": 0, "error_cb": tell}
     if watch is not None:
@@ -103,14 +121,30 @@ def make_consumer_settings(
     }
 
 
+def is_passing(error: KafkaError, since: float) -> bool:
+    """Whether it is worth asking again what was first asked at `since`, by the monotonic clock."""
+    if error.code() in UNKNOWN:
+        return time.monotonic() - since < NEWS_S
+    return error.code() in AWAY
+
+
 def ask_until_answered(ask: Callable[[float], T], is_stopping: threading.Event) -> T | None:
     """What `ask`, given seconds to wait, returns: a broker that is away is waited for. None when
     the node stops first. Raises KafkaException for anything else."""
+    since = time.monotonic()
     while not is_stopping.is_set():
         try:
             return ask(ANSWER_S)
         except KafkaException as error:
-            if error.args[0].code() not in AWAY:
+            if not is_passing(error.args[0], since):
                 raise
         is_stopping.wait(AGAIN_S)
     return None
+
+
+def end_producer(last: list[Producer]) -> None:
+    """Ends the client in the list, which must be the last reference to it. Takes a while; what it
+    has not delivered is told as `PURGED`."""
+    last[0].purge(blocking=False)
+    last[0].flush(PURGE_S)
+    last.clear()
