@@ -26,6 +26,7 @@ OPERATIONS = (
     Row(4, "manage_asset"),
     Row(5, "create_issuance_request"),
     Row(6, "payment"),
+    Row(7, "review_request"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.

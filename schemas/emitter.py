@@ -121,15 +121,24 @@ class Generator:
                 "if branch:",
                 *(f"    {line}" for line in inner),
             ]
+        is_optional = avro[0] == "null"
         names = [self.use(self.resolve(branch), "read_") for branch in avro if branch != "null"]
-        if "null" in avro:
-            raise SchemaError(f"{self.folder}: a union is either null-or-one or records and enums")
+        if len(names) + is_optional != len(avro):
+            raise SchemaError(f"{self.folder}: null is not the first branch of a union")
         table = f"READERS_{len(self.constants)}"
         annotation = self.annotation(avro)
         lines = "".join(f"    {name},\n" for name in names)
         self.constants.append(
             f"{table}: tuple[Callable[[Any, int], tuple[{annotation}, int]], ...] = (\n{lines})"
         )
+        if is_optional:
+            return [
+                f"{target}: {annotation} = None",
+                *read_index_lines("branch", len(avro)),
+                "at += 1",
+                "if branch:",
+                f"    {target}, at = {table}[(branch >> 1) - 1](data, at)",
+            ]
         if len(names) > SMALL:
             return [
                 f"branch, at = read_index(data, at, {len(names)})",
@@ -182,16 +191,25 @@ class Generator:
         self, avro: list[Schema], bounds: dict[str, Schema], source: str
     ) -> list[str]:
         if avro[0] == "null":
+            if len(avro) == 2:
+                inner = ["out.append(2)", *self.write_lines(avro[1], bounds, source)]
+            else:
+                inner = self.write_branch_lines(avro, source)
             return [
                 f"if {source} is None:",
                 "    out.append(0)",
                 "else:",
-                "    out.append(2)",
-                *(f"    {line}" for line in self.write_lines(avro[1], bounds, source)),
+                *(f"    {line}" for line in inner),
             ]
+        return self.write_branch_lines(avro, source)
+
+    def write_branch_lines(self, avro: list[Schema], source: str) -> list[str]:
+        """Writes a value that is not None by the table of its union's branches."""
         table = f"WRITERS_{len(self.constants)}"
         lines = ""
         for index, branch in enumerate(avro):
+            if branch == "null":
+                continue
             schema = self.resolve(branch)
             prefix = encode_index(index)
             lines += f"    {self.use(schema)}: ({prefix!r}, {self.use(schema, 'write_')}),\n"

@@ -59,7 +59,8 @@ def _describe_type(
 ) -> Schema:
     if isinstance(avro, list):
         if avro[0] == "null":
-            inner = _describe_type(avro[1], bounds, folder, definitions)
+            branches = avro[1] if len(avro) == 2 else avro[1:]
+            inner = _describe_type(branches, bounds, folder, definitions)
             return {"anyOf": [inner, {"type": "null"}]}
         return {"oneOf": [_describe_branch(branch, folder, definitions) for branch in avro]}
     if isinstance(avro, dict):

@@ -163,7 +163,8 @@ def _make_rule(each: Mapping[str, Any], schema: Mapping[str, Any]) -> Rule | Non
 def _make_converter(avro: Any, bounds: Mapping[str, Any], folder: str) -> Converter:
     if isinstance(avro, list):
         if avro[0] == "null":
-            return _make_optional_converter(_make_converter(avro[1], bounds, folder))
+            inner = avro[1] if len(avro) == 2 else avro[1:]
+            return _make_optional_converter(_make_converter(inner, bounds, folder))
         return _make_union_converter([resolve(branch, folder)[0] for branch in avro])
     if isinstance(avro, dict):
         items_max = bounds.get("maxItems", 1 << 20)

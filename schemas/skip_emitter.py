@@ -140,23 +140,32 @@ from schemas.binary import read_array_end, read_count, read_index, read_long
 
     def _skip_union(self, avro: list[Schema], bounds: Schema, folder: str) -> list[str]:
         if avro[0] == "null":
-            size = self._get_size(avro[1], folder)
-            inner = [f"at += {size}"] if size is not None else self._skip(avro[1], bounds, folder)
+            if len(avro) > 2:
+                table = self._add_table(avro[1:], folder)
+                inner = [f"at = {table}[(data[at - 1] >> 1) - 1](data, at)"]
+            else:
+                size = self._get_size(avro[1], folder)
+                inner = self._skip(avro[1], bounds, folder) if size is None else [f"at += {size}"]
             return [
                 "at += 1",
                 "if data[at - 1]:",
                 *(f"    {line}" for line in inner),
             ]
-        names = [self._use_branch(get_full_name(each, folder)) for each in avro]
-        table = f"SKIPS_{len(self.tables)}"
-        lines = "".join(f"    {name},\n" for name in names)
-        self.tables.append(f"{table}: tuple[Callable[[Any, int], int], ...] = (\n{lines})")
+        table = self._add_table(avro, folder)
         if len(avro) > SMALL:
             return [
                 f"branch, at = read_index(data, at, {len(avro)})",
                 f"at = {table}[branch](data, at)",
             ]
         return [f"at = {table}[data[at] >> 1](data, at + 1)"]
+
+    def _add_table(self, branches: list[Schema], folder: str) -> str:
+        """The name of a new table of the functions that skip these branches of a union."""
+        names = [self._use_branch(get_full_name(each, folder)) for each in branches]
+        table = f"SKIPS_{len(self.tables)}"
+        lines = "".join(f"    {name},\n" for name in names)
+        self.tables.append(f"{table}: tuple[Callable[[Any, int], int], ...] = (\n{lines})")
+        return table
 
     def _use_branch(self, full_name: str) -> str:
         schema = self.named[full_name]

@@ -20,6 +20,7 @@ from schemas.generated.bounds import (
     TRANSACTION_OPERATIONS_ITEMS_MAX,
 )
 from schemas.generated.common import read_Reference
+from schemas.generated.ledger import BalanceMovement
 from schemas.generated.transactions import TransactionCode
 from streams.ledger.chain import VerifiedLedger
 from streams.ledger.hashes import compute_hash
@@ -182,8 +183,8 @@ def _fold_effects(
     """`participants` (by operation, in order, once each) grows by whom effects name."""
     for effect in applied.effects:
         participants[effect.operation_index][effect.account_id] = None
-        movement = effect.movement
-        if movement is None:
+        movement = effect.detail
+        if not isinstance(movement, BalanceMovement):
             continue
         rows.movements.append(
             (

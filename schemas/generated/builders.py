@@ -8,6 +8,8 @@ from typing import TypeAlias
 from schemas.generated.common import AccountID
 from schemas.generated.common import Amount
 from schemas.generated.common import BalanceID
+from schemas.generated.common import ExternalDetail
+from schemas.generated.common import Hash
 from schemas.generated.common import Reference
 from schemas.generated.common import SignerData
 from schemas.generated.common import U64
@@ -27,9 +29,11 @@ from schemas.generated.operations import PaymentToBalance
 from schemas.generated.operations import PutKeyValue
 from schemas.generated.operations import RemoveKeyValue
 from schemas.generated.operations import RemoveSigner
+from schemas.generated.operations import ReviewAction
+from schemas.generated.operations import ReviewRequest
 from schemas.generated.operations import UpdateSigner
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest
 """Whatever an operation may do."""
 
 
@@ -104,3 +108,20 @@ def make_payment(
 ) -> Payment:
     """Moves an amount of one asset between two balances (TokenD operation 23)."""
     return Payment(source_balance, destination, amount, fee_data, subject, reference)
+
+
+def make_review_request(
+    *,
+    request_id: U64,
+    sequence_number: U64,
+    request_hash: Hash,
+    action: ReviewAction,
+    reason: str = '',
+    tasks_to_add: int = 0,
+    tasks_to_remove: int = 0,
+    external_details: tuple[ExternalDetail, ...],
+) -> ReviewRequest:
+    """Decides about a reviewable request (TokenD operation 18). It names what the reviewer saw: a
+    request that was edited meanwhile is not reviewed.
+    """
+    return ReviewRequest(request_id, sequence_number, request_hash, action, reason, tasks_to_add, tasks_to_remove, external_details)

@@ -138,6 +138,8 @@ class Permission(Enum):
     """Pay."""
     RECEIVE_PAYMENT = 10
     """Be paid."""
+    REVIEW_REQUEST = 11
+    """Approve and reject requests."""
 
 
 ALL_Permission = tuple(Permission)
@@ -145,8 +147,8 @@ ALL_Permission = tuple(Permission)
 
 def read_Permission(data: Any, at: int) -> tuple[Permission, int]:
     index = data[at]
-    if index & 1 or index > 20:
-        read_bounded(data, at, 0, 10)  # raises
+    if index & 1 or index > 22:
+        read_bounded(data, at, 0, 11)  # raises
     return ALL_Permission[index >> 1], at + 1
 
 
@@ -156,16 +158,46 @@ def write_Permission(value: Permission, out: bytearray) -> None:
     out.append(2 * value.value)
 
 
+class ExternalDetail(Record, frozen=True):
+    """What a reviewer found or did outside the ledger, for programs."""
+
+    code: str
+    """What it is, agreed between services: 1 to 32 printable ASCII characters without spaces, e.g.
+    eth_tx_hash.
+    """
+    text: str
+    """Its value, e.g. a hash. Never personal data."""
+
+
+def read_ExternalDetail(data: Any, at: int) -> tuple[ExternalDetail, int]:
+    f_code, at = read_string(data, at, 32)
+    length = data[at]
+    if length & 0x81:
+        f_text, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_text = data[at + 1 : end].decode()
+        at = end
+    return ExternalDetail(f_code, f_text), at
+
+
+def write_ExternalDetail(value: ExternalDetail, out: bytearray) -> None:
+    write_string(value.code, out, 32)
+    write_string(value.text, out, 256)
+
+
 
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Reference: read_Reference,
     SignerData: read_SignerData,
     Permission: read_Permission,
+    ExternalDetail: read_ExternalDetail,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Reference: write_Reference,
     SignerData: write_SignerData,
     Permission: write_Permission,
+    ExternalDetail: write_ExternalDetail,
 }

@@ -14,15 +14,18 @@ from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
+from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import Hash as Hash
 from schemas.generated.common import Permission as Permission
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_Permission as read_Permission
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_Permission as write_Permission
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
@@ -447,19 +450,55 @@ def write_NetworkSettings(value: NetworkSettings, out: bytearray) -> None:
     write_bounded(value.references_per_day, out, 1, 1000000000)
 
 
+class RequestContent(Record, frozen=True):
+    """What a reviewer decides about. The SHA-256 of its bytes is the request's hash."""
+
+    request_id: U64
+    """The request's number."""
+    sequence_number: U64
+    """1, and one more with every edit."""
+    body: CreateAssetRequest | IssuanceRequest
+    """What is asked for."""
+
+
+def read_RequestContent(data: Any, at: int) -> tuple[RequestContent, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_sequence_number = from_bytes(data[at : at + 8])
+    at += 8
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_body, at = READERS_2[branch >> 1](data, at + 1)
+    return RequestContent(f_request_id, f_sequence_number, f_body), at
+
+
+def write_RequestContent(value: RequestContent, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_unsigned(value.sequence_number, out, 8)
+    try:
+        branch, write = WRITERS_3[type(value.body)]
+    except KeyError:
+        raise get_branch_error(value.body) from None
+    out += branch
+    write(value.body, out)
+
+
 class ReviewableRequest(Record, frozen=True):
     """Something that waits for its tasks to be done."""
 
     request_id: U64
     """Its number in the network, from 1."""
-    body_hash: Hash
-    """SHA-256 of the body's bytes: a reviewer names what he saw."""
+    sequence_number: U64
+    """1, and one more with every edit."""
+    request_hash: Hash
+    """SHA-256 of its RequestContent: a reviewer names what he saw."""
     requestor: AccountID
     """Who asked."""
     reviewer: AccountID
     """Who decides."""
     reject_reason: str
-    """Empty while it is pending."""
+    """Empty unless it is rejected and waits for its requestor to edit it."""
     reference: None | Reference
     """The reference it used, if its kind has one."""
     created_at_ms: U64
@@ -468,6 +507,8 @@ class ReviewableRequest(Record, frozen=True):
     """All tasks it ever had."""
     pending_tasks: int
     """Those left."""
+    external_details: tuple[ExternalDetail, ...]
+    """What reviewers noted, in order; only ever added to."""
     body: CreateAssetRequest | IssuanceRequest
     """What is asked for."""
 
@@ -475,7 +516,9 @@ class ReviewableRequest(Record, frozen=True):
 def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
     f_request_id = from_bytes(data[at : at + 8])
     at += 8
-    f_body_hash = data[at : at + 32]
+    f_sequence_number = from_bytes(data[at : at + 8])
+    at += 8
+    f_request_hash = data[at : at + 32]
     at += 32
     f_requestor = data[at : at + 32]
     at += 32
@@ -499,18 +542,27 @@ def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
     at += 8
     f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
     f_pending_tasks, at = read_bounded(data, at, 0, 4294967295)
+    count, at = read_count(data, at, 16)
+    f_external_details_list = []
+    if count:
+        for _ in range(count):  # f_external_details
+            f_external_details_item, at = read_ExternalDetail(data, at)
+            f_external_details_list.append(f_external_details_item)
+        at = read_array_end(data, at)
+    f_external_details = tuple(f_external_details_list)
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_body, at = READERS_2[branch >> 1](data, at + 1)
-    return ReviewableRequest(f_request_id, f_body_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_body), at
+    f_body, at = READERS_4[branch >> 1](data, at + 1)
+    return ReviewableRequest(f_request_id, f_sequence_number, f_request_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_external_details, f_body), at
 
 
 def write_ReviewableRequest(value: ReviewableRequest, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
-    if type(value.body_hash) is not bytes or len(value.body_hash) != 32:
+    write_unsigned(value.sequence_number, out, 8)
+    if type(value.request_hash) is not bytes or len(value.request_hash) != 32:
         raise Unencodable("expected 32 bytes")
-    out += value.body_hash
+    out += value.request_hash
     if type(value.requestor) is not bytes or len(value.requestor) != 32:
         raise Unencodable("expected 32 bytes")
     out += value.requestor
@@ -526,8 +578,13 @@ def write_ReviewableRequest(value: ReviewableRequest, out: bytearray) -> None:
     write_unsigned(value.created_at_ms, out, 8)
     write_bounded(value.all_tasks, out, 0, 4294967295)
     write_bounded(value.pending_tasks, out, 0, 4294967295)
+    write_count(len(value.external_details), out, 16)
+    if value.external_details:
+        for f_external_details_item in value.external_details:
+            write_ExternalDetail(f_external_details_item, out)
+        out.append(0)
     try:
-        branch, write = WRITERS_3[type(value.body)]
+        branch, write = WRITERS_5[type(value.body)]
     except KeyError:
         raise get_branch_error(value.body) from None
     out += branch
@@ -874,6 +931,16 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     IssuanceRequest: (b'\x02', write_IssuanceRequest),
 }
 
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest, int]], ...] = (
+    read_CreateAssetRequest,
+    read_IssuanceRequest,
+)
+
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateAssetRequest: (b'\x00', write_CreateAssetRequest),
+    IssuanceRequest: (b'\x02', write_IssuanceRequest),
+}
+
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Account: read_Account,
     AccountRole: read_AccountRole,
@@ -885,6 +952,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Counters: read_Counters,
     KeyValue: read_KeyValue,
     NetworkSettings: read_NetworkSettings,
+    RequestContent: read_RequestContent,
     ReviewableRequest: read_ReviewableRequest,
     Signer: read_Signer,
     SignerRole: read_SignerRole,
@@ -916,6 +984,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Counters: write_Counters,
     KeyValue: write_KeyValue,
     NetworkSettings: write_NetworkSettings,
+    RequestContent: write_RequestContent,
     ReviewableRequest: write_ReviewableRequest,
     Signer: write_Signer,
     SignerRole: write_SignerRole,

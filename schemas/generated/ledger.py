@@ -362,6 +362,8 @@ class EffectKind(Enum):
     """A balance gave to another."""
     ISSUED = 3
     """A balance received a newly issued amount."""
+    REQUEST_CHANGED = 4
+    """A request of its own was created, changed or ended."""
 
 
 ALL_EffectKind = tuple(EffectKind)
@@ -369,8 +371,8 @@ ALL_EffectKind = tuple(EffectKind)
 
 def read_EffectKind(data: Any, at: int) -> tuple[EffectKind, int]:
     index = data[at]
-    if index & 1 or index > 6:
-        read_bounded(data, at, 0, 3)  # raises
+    if index & 1 or index > 8:
+        read_bounded(data, at, 0, 4)  # raises
     return ALL_EffectKind[index >> 1], at + 1
 
 
@@ -413,6 +415,70 @@ def write_BalanceMovement(value: BalanceMovement, out: bytearray) -> None:
     write_unsigned(value.fee, out, 16)
 
 
+class RequestEvent(Enum):
+    """What happened to a reviewable request."""
+
+    CREATED = 0
+    """It was made. One whose tasks are 0 is fulfilled by the same operation."""
+    EDITED = 1
+    """Its requestor changed it; its sequence number rose."""
+    TASKS_CHANGED = 2
+    """A reviewer approved it, and tasks are left."""
+    FULFILLED = 3
+    """It took effect and ended."""
+    REJECTED = 4
+    """It waits for its requestor to edit it."""
+    PERMANENTLY_REJECTED = 5
+    """A reviewer ended it without effect."""
+    CANCELLED = 6
+    """Its requestor ended it without effect."""
+
+
+ALL_RequestEvent = tuple(RequestEvent)
+
+
+def read_RequestEvent(data: Any, at: int) -> tuple[RequestEvent, int]:
+    index = data[at]
+    if index & 1 or index > 12:
+        read_bounded(data, at, 0, 6)  # raises
+    return ALL_RequestEvent[index >> 1], at + 1
+
+
+def write_RequestEvent(value: RequestEvent, out: bytearray) -> None:
+    if type(value) is not RequestEvent:
+        raise Unencodable(f"{value!r} is not a RequestEvent")
+    out.append(2 * value.value)
+
+
+class RequestChange(Record, frozen=True):
+    """What happened to a request."""
+
+    request_id: U64
+    """The request."""
+    kind: str
+    """What it asks for, e.g. issuance: the stem of the kind's schema."""
+    event: RequestEvent
+    """What happened."""
+    pending_tasks: int
+    """The tasks left."""
+
+
+def read_RequestChange(data: Any, at: int) -> tuple[RequestChange, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_kind, at = read_string(data, at, 32)
+    f_event, at = read_RequestEvent(data, at)
+    f_pending_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return RequestChange(f_request_id, f_kind, f_event, f_pending_tasks), at
+
+
+def write_RequestChange(value: RequestChange, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_string(value.kind, out, 32)
+    write_RequestEvent(value.event, out)
+    write_bounded(value.pending_tasks, out, 0, 4294967295)
+
+
 class ParticipantEffect(Record, frozen=True):
     """What an operation meant to one account."""
 
@@ -422,7 +488,7 @@ class ParticipantEffect(Record, frozen=True):
     """The participant."""
     kind: EffectKind
     """What happened."""
-    movement: None | BalanceMovement
+    detail: None | BalanceMovement | RequestChange
     """Absent with PARTICIPATED."""
 
 
@@ -431,14 +497,14 @@ def read_ParticipantEffect(data: Any, at: int) -> tuple[ParticipantEffect, int]:
     f_account_id = data[at : at + 32]
     at += 32
     f_kind, at = read_EffectKind(data, at)
-    f_movement: None | BalanceMovement = None
+    f_detail: None | BalanceMovement | RequestChange = None
     branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
     at += 1
     if branch:
-        f_movement, at = read_BalanceMovement(data, at)
-    return ParticipantEffect(f_operation_index, f_account_id, f_kind, f_movement), at
+        f_detail, at = READERS_4[(branch >> 1) - 1](data, at)
+    return ParticipantEffect(f_operation_index, f_account_id, f_kind, f_detail), at
 
 
 def write_ParticipantEffect(value: ParticipantEffect, out: bytearray) -> None:
@@ -447,11 +513,15 @@ def write_ParticipantEffect(value: ParticipantEffect, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.account_id
     write_EffectKind(value.kind, out)
-    if value.movement is None:
+    if value.detail is None:
         out.append(0)
     else:
-        out.append(2)
-        write_BalanceMovement(value.movement, out)
+        try:
+            branch, write = WRITERS_5[type(value.detail)]
+        except KeyError:
+            raise get_branch_error(value.detail) from None
+        out += branch
+        write(value.detail, out)
 
 
 class AppliedTransaction(Record, frozen=True):
@@ -733,6 +803,16 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AssetReservationKey: (b'\x1a', write_AssetReservationKey),
 }
 
+READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange, int]], ...] = (
+    read_BalanceMovement,
+    read_RequestChange,
+)
+
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    BalanceMovement: (b'\x02', write_BalanceMovement),
+    RequestChange: (b'\x04', write_RequestChange),
+}
+
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     LedgerHeader: read_LedgerHeader,
     HeaderSignature: read_HeaderSignature,
@@ -742,6 +822,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     EntryChange: read_EntryChange,
     EffectKind: read_EffectKind,
     BalanceMovement: read_BalanceMovement,
+    RequestEvent: read_RequestEvent,
+    RequestChange: read_RequestChange,
     ParticipantEffect: read_ParticipantEffect,
     AppliedTransaction: read_AppliedTransaction,
     LedgerBody: read_LedgerBody,
@@ -759,6 +841,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     EntryChange: write_EntryChange,
     EffectKind: write_EffectKind,
     BalanceMovement: write_BalanceMovement,
+    RequestEvent: write_RequestEvent,
+    RequestChange: write_RequestChange,
     ParticipantEffect: write_ParticipantEffect,
     AppliedTransaction: write_AppliedTransaction,
     LedgerBody: write_LedgerBody,

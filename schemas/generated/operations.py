@@ -14,12 +14,16 @@ from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
+from schemas.generated.common import ExternalDetail as ExternalDetail
+from schemas.generated.common import Hash as Hash
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
 
@@ -355,7 +359,7 @@ class ManageAsset(Record, frozen=True):
     """Asks for a new asset, or changes one (TokenD operation 11)."""
 
     request_id: U64
-    """0 for a new request, otherwise the rejected request that this one replaces."""
+    """0 for a new request, otherwise the rejected request that is edited so."""
     action: CreateAsset
     """What to do."""
 
@@ -393,17 +397,23 @@ class ManageAssetCode(Enum):
     """The policies have unknown bits."""
     INVALID_CREATOR_DETAILS = 4
     """The details are not JSON. Give a JSON value or leave them empty."""
-    REQUEST_NOT_FOUND = 5
+    SYSTEM_TASKS_NOT_ALLOWED = 5
+    """The task bits 1, 2 and 4 are set by the system alone."""
+    NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE = 6
+    """An edited request keeps its tasks. Leave all_tasks out."""
+    REQUEST_NOT_FOUND = 7
     """There is no such request of the source to create an asset."""
-    REQUEST_IS_PENDING = 6
-    """Only a rejected request can be replaced; this one awaits its reviewer."""
-    ASSET_ALREADY_EXISTS = 7
-    """An asset of this code exists already."""
-    REQUEST_ALREADY_EXISTS = 8
-    """A request for an asset of this code awaits its reviewer."""
-    ASSET_CREATE_TASKS_NOT_FOUND = 9
+    REQUEST_IS_PENDING = 8
+    """Only a rejected request can be edited; this one awaits its reviewer."""
+    REQUEST_ASSET_MISMATCHED = 9
+    """An edited request keeps its asset code."""
+    ASSET_CREATE_TASKS_NOT_FOUND = 10
     """No tasks are given and the key-value asset_create_tasks is not set."""
-    TOO_MANY_BASE_ASSETS = 10
+    ASSET_ALREADY_EXISTS = 11
+    """An asset of this code exists already."""
+    REQUEST_ALREADY_EXISTS = 12
+    """A request for an asset of this code awaits its reviewer."""
+    TOO_MANY_BASE_ASSETS = 13
     """There are 64 base assets, the most there may be."""
 
 
@@ -412,8 +422,8 @@ ALL_ManageAssetCode = tuple(ManageAssetCode)
 
 def read_ManageAssetCode(data: Any, at: int) -> tuple[ManageAssetCode, int]:
     index = data[at]
-    if index & 1 or index > 20:
-        read_bounded(data, at, 0, 10)  # raises
+    if index & 1 or index > 26:
+        read_bounded(data, at, 0, 13)  # raises
     return ALL_ManageAssetCode[index >> 1], at + 1
 
 
@@ -1115,6 +1125,170 @@ def write_PaymentResult(value: PaymentResult, out: bytearray) -> None:
         write_PaymentFee(value.destination_fee, out)
 
 
+class ReviewAction(Enum):
+    """What a reviewer decides."""
+
+    APPROVE = 0
+    """Add and remove tasks; the request is fulfilled once none is left."""
+    REJECT = 1
+    """Give it back to the requestor, who may edit it."""
+    PERMANENT_REJECT = 2
+    """End it without fulfilling it."""
+
+
+ALL_ReviewAction = tuple(ReviewAction)
+
+
+def read_ReviewAction(data: Any, at: int) -> tuple[ReviewAction, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_ReviewAction[index >> 1], at + 1
+
+
+def write_ReviewAction(value: ReviewAction, out: bytearray) -> None:
+    if type(value) is not ReviewAction:
+        raise Unencodable(f"{value!r} is not a ReviewAction")
+    out.append(2 * value.value)
+
+
+class ReviewRequest(Record, frozen=True):
+    """Decides about a reviewable request (TokenD operation 18). It names what the reviewer saw: a
+    request that was edited meanwhile is not reviewed.
+    """
+
+    request_id: U64
+    """The request."""
+    sequence_number: U64
+    """Its sequence number."""
+    request_hash: Hash
+    """Its hash."""
+    action: ReviewAction
+    """What is decided."""
+    reason: str
+    """Why it is rejected; empty with an approval."""
+    tasks_to_add: int
+    """Bits that are to be done as well."""
+    tasks_to_remove: int
+    """Bits that are done."""
+    external_details: tuple[ExternalDetail, ...]
+    """Added to the request's."""
+
+
+def read_ReviewRequest(data: Any, at: int) -> tuple[ReviewRequest, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_sequence_number = from_bytes(data[at : at + 8])
+    at += 8
+    f_request_hash = data[at : at + 32]
+    at += 32
+    f_action, at = read_ReviewAction(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_reason, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_reason = data[at + 1 : end].decode()
+        at = end
+    f_tasks_to_add, at = read_bounded(data, at, 0, 4294967295)
+    f_tasks_to_remove, at = read_bounded(data, at, 0, 4294967295)
+    count, at = read_count(data, at, 4)
+    f_external_details_list = []
+    if count:
+        for _ in range(count):  # f_external_details
+            f_external_details_item, at = read_ExternalDetail(data, at)
+            f_external_details_list.append(f_external_details_item)
+        at = read_array_end(data, at)
+    f_external_details = tuple(f_external_details_list)
+    return ReviewRequest(f_request_id, f_sequence_number, f_request_hash, f_action, f_reason, f_tasks_to_add, f_tasks_to_remove, f_external_details), at
+
+
+def write_ReviewRequest(value: ReviewRequest, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_unsigned(value.sequence_number, out, 8)
+    if type(value.request_hash) is not bytes or len(value.request_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.request_hash
+    write_ReviewAction(value.action, out)
+    write_string(value.reason, out, 256)
+    write_bounded(value.tasks_to_add, out, 0, 4294967295)
+    write_bounded(value.tasks_to_remove, out, 0, 4294967295)
+    write_count(len(value.external_details), out, 4)
+    if value.external_details:
+        for f_external_details_item in value.external_details:
+            write_ExternalDetail(f_external_details_item, out)
+        out.append(0)
+
+
+class ReviewRequestCode(Enum):
+    """Why the request was not reviewed."""
+
+    INVALID_REASON = 0
+    """A rejection needs a reason; an approval has none."""
+    INVALID_TASKS = 1
+    """A task is added and removed at once, or a rejection names tasks."""
+    SYSTEM_TASKS_NOT_ALLOWED = 2
+    """System bits cannot be added, and of them only 2 (manual review) can be removed."""
+    INVALID_EXTERNAL_DETAILS = 3
+    """The code of a detail is 1 to 32 printable ASCII characters without spaces."""
+    NOT_FOUND = 4
+    """The source reviews no request of this number. It may have been fulfilled, rejected or
+    cancelled.
+    """
+    SEQUENCE_NUMBER_MISMATCHED = 5
+    """The request was edited since; look at it again."""
+    HASH_MISMATCHED = 6
+    """The hash is not that of the request; look at it again."""
+    REJECT_NOT_ALLOWED = 7
+    """Requests of this kind cannot be edited. Reject it for good."""
+    REQUEST_IS_REJECTED = 8
+    """It waits for its requestor to edit it; until then it can only be rejected for good."""
+    REMOVING_NOT_SET_TASKS = 9
+    """A task to remove is not pending."""
+    TOO_MANY_EXTERNAL_DETAILS = 10
+    """The request has 16 external details, the most there may be."""
+    FULFILMENT_REFUSED = 11
+    """No task is left, but the request cannot be fulfilled now; the detail says why. Nothing was
+    changed.
+    """
+
+
+ALL_ReviewRequestCode = tuple(ReviewRequestCode)
+
+
+def read_ReviewRequestCode(data: Any, at: int) -> tuple[ReviewRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 22:
+        read_bounded(data, at, 0, 11)  # raises
+    return ALL_ReviewRequestCode[index >> 1], at + 1
+
+
+def write_ReviewRequestCode(value: ReviewRequestCode, out: bytearray) -> None:
+    if type(value) is not ReviewRequestCode:
+        raise Unencodable(f"{value!r} is not a ReviewRequestCode")
+    out.append(2 * value.value)
+
+
+class ReviewRequestResult(Record, frozen=True):
+    """The decision took effect."""
+
+    fulfilled: bool
+    """True: no task was left and the request took effect."""
+    pending_tasks: int
+    """The tasks left."""
+
+
+def read_ReviewRequestResult(data: Any, at: int) -> tuple[ReviewRequestResult, int]:
+    f_fulfilled, at = read_boolean(data, at)
+    f_pending_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return ReviewRequestResult(f_fulfilled, f_pending_tasks), at
+
+
+def write_ReviewRequestResult(value: ReviewRequestResult, out: bytearray) -> None:
+    write_boolean(value.fulfilled, out)
+    write_bounded(value.pending_tasks, out, 0, 4294967295)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[CreateAsset, int]], ...] = (
     read_CreateAsset,
 )
@@ -1203,6 +1377,10 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Payment: read_Payment,
     PaymentCode: read_PaymentCode,
     PaymentResult: read_PaymentResult,
+    ReviewAction: read_ReviewAction,
+    ReviewRequest: read_ReviewRequest,
+    ReviewRequestCode: read_ReviewRequestCode,
+    ReviewRequestResult: read_ReviewRequestResult,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -1241,4 +1419,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Payment: write_Payment,
     PaymentCode: write_PaymentCode,
     PaymentResult: write_PaymentResult,
+    ReviewAction: write_ReviewAction,
+    ReviewRequest: write_ReviewRequest,
+    ReviewRequestCode: write_ReviewRequestCode,
+    ReviewRequestResult: write_ReviewRequestResult,
 }

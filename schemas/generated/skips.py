@@ -147,6 +147,19 @@ def skip_PaymentCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_ReviewRequestResult(data: Any, at: int) -> int:
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_ReviewRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
     at = SKIPS_1[data[at] >> 1](data, at + 1)
     return at
@@ -159,6 +172,11 @@ def skip_FirstUse(data: Any, at: int) -> int:
 
 def skip_AccessRefused(data: Any, at: int) -> int:
     at += 33
+    return at
+
+
+def skip_FulfilmentRefused(data: Any, at: int) -> int:
+    at += 1
     return at
 
 
@@ -462,7 +480,7 @@ def skip_Balance(data: Any, at: int) -> int:
 
 
 def skip_ReviewableRequest(data: Any, at: int) -> int:
-    at += 104
+    at += 112
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -478,6 +496,11 @@ def skip_ReviewableRequest(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
+    count, at = read_count(data, at, 16)
+    if count:
+        for _ in range(count):
+            at = skip_ExternalDetail(data, at)
+        at = read_array_end(data, at)
     at = SKIPS_4[data[at] >> 1](data, at + 1)
     return at
 
@@ -486,6 +509,20 @@ def skip_Reference(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_ExternalDetail(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -558,7 +595,7 @@ def skip_ParticipantEffect(data: Any, at: int) -> int:
     at += 33
     at += 1
     if data[at - 1]:
-        at = skip_BalanceMovement(data, at)
+        at = SKIPS_6[(data[at - 1] >> 1) - 1](data, at)
     return at
 
 
@@ -573,11 +610,25 @@ def skip_BalanceMovement(data: Any, at: int) -> int:
     return at
 
 
+def skip_RequestChange(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
 def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_11[data[at] >> 1](data, at + 1)
+    at = SKIPS_12[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -596,7 +647,7 @@ def skip_CreateAccount(data: Any, at: int) -> int:
 
 
 def skip_ManageSigner(data: Any, at: int) -> int:
-    at = SKIPS_6[data[at] >> 1](data, at + 1)
+    at = SKIPS_7[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -631,12 +682,12 @@ def skip_ManageKeyValue(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_8[data[at] >> 1](data, at + 1)
+    at = SKIPS_9[data[at] >> 1](data, at + 1)
     return at
 
 
 def skip_PutKeyValue(data: Any, at: int) -> int:
-    at = SKIPS_7[data[at] >> 1](data, at + 1)
+    at = SKIPS_8[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -646,7 +697,7 @@ def skip_RemoveKeyValue(data: Any, at: int) -> int:
 
 def skip_ManageAsset(data: Any, at: int) -> int:
     at += 8
-    at = SKIPS_9[data[at] >> 1](data, at + 1)
+    at = SKIPS_10[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -673,7 +724,7 @@ def skip_CreateIssuanceRequest(data: Any, at: int) -> int:
 
 def skip_Payment(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_10[data[at] >> 1](data, at + 1)
+    at = SKIPS_11[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -696,6 +747,27 @@ def skip_PaymentToAccount(data: Any, at: int) -> int:
 
 def skip_PaymentToBalance(data: Any, at: int) -> int:
     at += 32
+    return at
+
+
+def skip_ReviewRequest(data: Any, at: int) -> int:
+    at += 49
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    count, at = read_count(data, at, 4)
+    if count:
+        for _ in range(count):
+            at = skip_ExternalDetail(data, at)
+        at = read_array_end(data, at)
     return at
 
 
@@ -728,7 +800,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
 
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_12[data[at] >> 1](data, at + 1)
+    at = SKIPS_13[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -757,11 +829,14 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateIssuanceRequestCode,
     skip_PaymentResult,
     skip_PaymentCode,
+    skip_ReviewRequestResult,
+    skip_ReviewRequestCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
     skip_FirstUse,
     skip_AccessRefused,
+    skip_FulfilmentRefused,
 )
 
 SKIPS_2: tuple[Callable[[Any, int], int], ...] = (
@@ -810,32 +885,37 @@ SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
 )
 
 SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
+    skip_BalanceMovement,
+    skip_RequestChange,
+)
+
+SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSigner,
     skip_UpdateSigner,
     skip_RemoveSigner,
 )
 
-SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
 )
 
-SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
     skip_PutKeyValue,
     skip_RemoveKeyValue,
 )
 
-SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAsset,
 )
 
-SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -843,9 +923,10 @@ SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageAsset,
     skip_CreateIssuanceRequest,
     skip_Payment,
+    skip_ReviewRequest,
 )
 
-SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

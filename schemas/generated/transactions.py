@@ -40,6 +40,9 @@ from schemas.generated.operations import ManageSignerResult as ManageSignerResul
 from schemas.generated.operations import Payment as Payment
 from schemas.generated.operations import PaymentCode as PaymentCode
 from schemas.generated.operations import PaymentResult as PaymentResult
+from schemas.generated.operations import ReviewRequest as ReviewRequest
+from schemas.generated.operations import ReviewRequestCode as ReviewRequestCode
+from schemas.generated.operations import ReviewRequestResult as ReviewRequestResult
 from schemas.generated.operations import read_CreateAccount as read_CreateAccount
 from schemas.generated.operations import read_CreateAccountCode as read_CreateAccountCode
 from schemas.generated.operations import read_CreateAccountResult as read_CreateAccountResult
@@ -61,6 +64,9 @@ from schemas.generated.operations import read_ManageSignerResult as read_ManageS
 from schemas.generated.operations import read_Payment as read_Payment
 from schemas.generated.operations import read_PaymentCode as read_PaymentCode
 from schemas.generated.operations import read_PaymentResult as read_PaymentResult
+from schemas.generated.operations import read_ReviewRequest as read_ReviewRequest
+from schemas.generated.operations import read_ReviewRequestCode as read_ReviewRequestCode
+from schemas.generated.operations import read_ReviewRequestResult as read_ReviewRequestResult
 from schemas.generated.operations import write_CreateAccount as write_CreateAccount
 from schemas.generated.operations import write_CreateAccountCode as write_CreateAccountCode
 from schemas.generated.operations import write_CreateAccountResult as write_CreateAccountResult
@@ -82,6 +88,9 @@ from schemas.generated.operations import write_ManageSignerResult as write_Manag
 from schemas.generated.operations import write_Payment as write_Payment
 from schemas.generated.operations import write_PaymentCode as write_PaymentCode
 from schemas.generated.operations import write_PaymentResult as write_PaymentResult
+from schemas.generated.operations import write_ReviewRequest as write_ReviewRequest
+from schemas.generated.operations import write_ReviewRequestCode as write_ReviewRequestCode
+from schemas.generated.operations import write_ReviewRequestResult as write_ReviewRequestResult
 
 
 class Operation(Record, frozen=True):
@@ -89,7 +98,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest
     """What to do."""
 
 
@@ -103,8 +112,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 12:
-        read_bounded(data, at, 0, 6)  # raises
+    if branch & 1 or branch > 14:
+        read_bounded(data, at, 0, 7)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -323,17 +332,66 @@ def write_AccessRefused(value: AccessRefused, out: bytearray) -> None:
     write_Permission(value.permission, out)
 
 
+class FulfilmentCode(Enum):
+    """Why a request cannot be fulfilled or held."""
+
+    ASSET_ALREADY_EXISTS = 0
+    """An asset of this code exists already."""
+    REQUEST_ALREADY_EXISTS = 1
+    """Another request holds what this one needs."""
+    TOO_MANY_BASE_ASSETS = 2
+    """There are 64 base assets, the most there may be."""
+    EXCEEDS_MAX_ISSUANCE_AMOUNT = 3
+    """More would be issued than the asset allows for ever."""
+    COUNTERPARTY_NOT_ALLOWED = 4
+    """The role of the receiving account does not allow it to receive this."""
+    RECEIVER_FULL_LINE = 5
+    """The balance would exceed 128 bits."""
+
+
+ALL_FulfilmentCode = tuple(FulfilmentCode)
+
+
+def read_FulfilmentCode(data: Any, at: int) -> tuple[FulfilmentCode, int]:
+    index = data[at]
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
+    return ALL_FulfilmentCode[index >> 1], at + 1
+
+
+def write_FulfilmentCode(value: FulfilmentCode, out: bytearray) -> None:
+    if type(value) is not FulfilmentCode:
+        raise Unencodable(f"{value!r} is not a FulfilmentCode")
+    out.append(2 * value.value)
+
+
+class FulfilmentRefused(Record, frozen=True):
+    """With FULFILMENT_REFUSED: why."""
+
+    code: FulfilmentCode
+    """Why the request cannot be fulfilled now."""
+
+
+def read_FulfilmentRefused(data: Any, at: int) -> tuple[FulfilmentRefused, int]:
+    f_code, at = read_FulfilmentCode(data, at)
+    return FulfilmentRefused(f_code), at
+
+
+def write_FulfilmentRefused(value: FulfilmentRefused, out: bytearray) -> None:
+    write_FulfilmentCode(value.code, out)
+
+
 class RefusalDetail(Record, frozen=True):
     """What a program needs to know of a refusal beside its code."""
 
-    data: FirstUse | AccessRefused
+    data: FirstUse | AccessRefused | FulfilmentRefused
     """The detail."""
 
 
 def read_RefusalDetail(data: Any, at: int) -> tuple[RefusalDetail, int]:
     branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return RefusalDetail(f_data), at
 
@@ -350,7 +408,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -362,8 +420,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 28:
-        read_bounded(data, at, 0, 14)  # raises
+    if branch & 1 or branch > 32:
+        read_bounded(data, at, 0, 16)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -447,7 +505,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -455,6 +513,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_ManageAsset,
     read_CreateIssuanceRequest,
     read_Payment,
+    read_ReviewRequest,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -465,19 +524,22 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageAsset: (b'\x08', write_ManageAsset),
     CreateIssuanceRequest: (b'\n', write_CreateIssuanceRequest),
     Payment: (b'\x0c', write_Payment),
+    ReviewRequest: (b'\x0e', write_ReviewRequest),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused, int]], ...] = (
     read_FirstUse,
     read_AccessRefused,
+    read_FulfilmentRefused,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     FirstUse: (b'\x00', write_FirstUse),
     AccessRefused: (b'\x02', write_AccessRefused),
+    FulfilmentRefused: (b'\x04', write_FulfilmentRefused),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -493,6 +555,8 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_CreateIssuanceRequestCode,
     read_PaymentResult,
     read_PaymentCode,
+    read_ReviewRequestResult,
+    read_ReviewRequestCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -511,6 +575,8 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateIssuanceRequestCode: (b'\x18', write_CreateIssuanceRequestCode),
     PaymentResult: (b'\x1a', write_PaymentResult),
     PaymentCode: (b'\x1c', write_PaymentCode),
+    ReviewRequestResult: (b'\x1e', write_ReviewRequestResult),
+    ReviewRequestCode: (b' ', write_ReviewRequestCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -521,6 +587,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     OperationCode: read_OperationCode,
     FirstUse: read_FirstUse,
     AccessRefused: read_AccessRefused,
+    FulfilmentCode: read_FulfilmentCode,
+    FulfilmentRefused: read_FulfilmentRefused,
     RefusalDetail: read_RefusalDetail,
     OperationResult: read_OperationResult,
     TransactionCode: read_TransactionCode,
@@ -535,6 +603,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     OperationCode: write_OperationCode,
     FirstUse: write_FirstUse,
     AccessRefused: write_AccessRefused,
+    FulfilmentCode: write_FulfilmentCode,
+    FulfilmentRefused: write_FulfilmentRefused,
     RefusalDetail: write_RefusalDetail,
     OperationResult: write_OperationResult,
     TransactionCode: write_TransactionCode,

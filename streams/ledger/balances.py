@@ -5,7 +5,7 @@ from schemas.generated.entries import AssetSupply, Balance
 from schemas.generated.ledger import BalanceMovement, EffectKind, ParticipantEffect
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.hashes import compute_balance_id
-from streams.ledger.state import LedgerDelta
+from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AMOUNT_MAX, MAX_BALANCES_PER_ASSET
 
 
@@ -45,9 +45,9 @@ def apply_charge(delta: LedgerDelta, balance: Balance, amount: Amount, kind: Eff
     _add_movement(delta, balance, amount, kind)
 
 
-def get_supply(delta: LedgerDelta, code: str) -> AssetSupply:
+def get_supply(state: LedgerState, code: str) -> AssetSupply:
     """The running totals of an asset that exists."""
-    supply = delta.get_asset_supply(code)
+    supply = state.get_asset_supply(code)
     if supply is None:
         raise InvariantViolation(f"the asset {code} has no supply entry")
     return supply
@@ -64,6 +64,13 @@ def apply_issued(delta: LedgerDelta, code: str, amount: Amount) -> None:
             supply.pending_issuance,
         )
     )
+
+
+def apply_promised(delta: LedgerDelta, code: str, amount: int) -> None:
+    """Adds to what is promised, or takes back a negative `amount`."""
+    supply = get_supply(delta, code)
+    promised = Amount(supply.pending_issuance + amount)
+    delta.put(AssetSupply(code, supply.available_for_issuance, supply.issued, promised))
 
 
 def add_participant(delta: LedgerDelta, account_id: AccountID) -> None:

@@ -26,17 +26,6 @@ class AssetPolicy(IntFlag):
 KNOWN_POLICIES = sum(AssetPolicy)
 
 
-class IssuanceTask(IntFlag):
-    """Task bits that the system alone sets on issuances (TokenD's numbers)."""
-
-    INSUFFICIENT_AVAILABLE_FOR_ISSUANCE = 1
-    MANUAL_REVIEW_REQUIRED = 2
-    DEPOSIT_LIMIT_EXCEEDED = 4
-
-
-SYSTEM_ISSUANCE_TASKS = sum(IssuanceTask)
-
-
 def is_asset_code(code: str) -> bool:
     """1 to 16 ASCII letters and digits."""
     return 1 <= len(code) <= 16 and code.isascii() and code.isalnum()

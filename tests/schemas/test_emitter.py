@@ -89,7 +89,13 @@ def test_numbers_must_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["ledger.LedgerEntry", "ledger.LedgerKey", "transactions.OperationResult"]
+    "name",
+    [
+        "ledger.LedgerEntry",
+        "ledger.LedgerKey",
+        "ledger.ParticipantEffect",
+        "transactions.OperationResult",
+    ],
 )
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())

@@ -85,7 +85,7 @@ def test_every_ledger_of_an_economy_can_be_shown() -> None:
     (transaction,) = shown["transactions"]
     assert transaction["result"]["code"] == "SUCCESS"
     assert transaction["effects"][0]["account_id"] == encode_account_id(get_account("alice"))
-    assert transaction["effects"][0]["movement"]["amount"] == "0.05"
+    assert transaction["effects"][0]["detail"]["amount"] == "0.05"
 
 
 def test_a_refusal_says_whose_code_it_is() -> None:

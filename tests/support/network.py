@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from msgspec.structs import replace
 from nacl.signing import SigningKey
 
 from schemas.codec import encode
@@ -34,6 +35,8 @@ from schemas.generated.operations import (
     PaymentFee,
     PaymentFeeData,
     PaymentToBalance,
+    ReviewAction,
+    ReviewRequest,
 )
 from schemas.generated.transactions import (
     DecoratedSignature,
@@ -247,6 +250,27 @@ def pay(
         "",
         make_reference(network, reference) if reference else None,
     )
+
+
+def review(
+    network: Network, request_id: int, action: ReviewAction = ReviewAction.APPROVE, **changes: Any
+) -> ReviewRequest:
+    """A review of the request as it stands; an approval clears all that is pending."""
+    request = network.ledger.state.get_reviewable_request(request_id)
+    if request is None:
+        raise AssertionError(f"there is no request {request_id}")
+    is_approval = action is ReviewAction.APPROVE
+    made = ReviewRequest(
+        request_id=request_id,
+        sequence_number=request.sequence_number,
+        request_hash=request.request_hash,
+        action=action,
+        reason="" if is_approval else "not like this",
+        tasks_to_add=0,
+        tasks_to_remove=request.pending_tasks if is_approval else 0,
+        external_details=(),
+    )
+    return replace(made, **changes)
 
 
 def make_economy(names: Sequence[str] = ("alice", "bob"), amount: int = 1_000_000) -> Network:

@@ -1,11 +1,9 @@
 """CreateIssuanceRequest: bringing an amount of one's own asset into circulation."""
 
-from msgspec.structs import replace
-
 from schemas.contract import ReferenceKind
 from schemas.generated.bounds import CREATE_ISSUANCE_REQUEST_CREATOR_DETAILS_LENGTH_MAX
 from schemas.generated.common import AccountID, Permission
-from schemas.generated.entries import Asset, AssetSupply, Balance, Counters, ReviewableRequest
+from schemas.generated.entries import Counters
 from schemas.generated.operations import (
     CreateIssuanceRequest,
     CreateIssuanceRequestCode,
@@ -14,7 +12,8 @@ from schemas.generated.operations import (
 from schemas.generated.requests import IssuanceRequest
 from schemas.generated.transactions import OperationResult
 from schemas.json_text import is_json_text
-from streams.ledger.balances import add_participant, get_supply, is_full
+from schemas.tasks import SYSTEM_TASKS
+from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import (
     compute_reference_refusal,
@@ -25,24 +24,19 @@ from streams.ledger.operations.outcome import (
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.permissions import is_account_allowed
 from streams.ledger.requests import issuance
-from streams.ledger.requests.pending import apply_next_request_id, get_tasks, make_request
+from streams.ledger.requests.pending import get_tasks, open_request
+from streams.ledger.requests.table import compute_request_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
-from streams.ledger.values import (
-    SYSTEM_ISSUANCE_TASKS,
-    AssetPolicy,
-    IssuanceTask,
-    is_asset_code,
-)
+from streams.ledger.values import is_asset_code
 
 REFERENCE_KIND = ReferenceKind.ISSUANCE
 PERMISSION = Permission.CREATE_ISSUANCE_REQUEST
 OUTPUT_BYTES = (
-    compute_change_bytes(AssetSupply)
-    + compute_change_bytes(Balance)
-    + compute_change_bytes(Counters)
-    + compute_change_bytes(ReviewableRequest, is_new=True)
+    compute_change_bytes(Counters)
+    + compute_request_change_bytes(IssuanceRequest, is_new=True)
     - CREATE_ISSUANCE_REQUEST_CREATOR_DETAILS_LENGTH_MAX
-    + 2 * EFFECT_BYTES
+    + issuance.OUTPUT_BYTES
+    + 3 * EFFECT_BYTES
     + compute_result_bytes(CreateIssuanceRequestResult)
 )
 
@@ -57,7 +51,7 @@ def validate(op: CreateIssuanceRequest) -> CreateIssuanceRequestCode | None:
         return CreateIssuanceRequestCode.INVALID_REFERENCE
     if not is_json_text(op.creator_details):
         return CreateIssuanceRequestCode.INVALID_CREATOR_DETAILS
-    if op.all_tasks is not None and op.all_tasks & SYSTEM_ISSUANCE_TASKS:
+    if op.all_tasks is not None and op.all_tasks & SYSTEM_TASKS:
         return CreateIssuanceRequestCode.SYSTEM_TASKS_NOT_ALLOWED
     return None
 
@@ -89,46 +83,19 @@ def apply(
     tasks = get_tasks(delta, op.all_tasks, *keys)
     if tasks is None:
         return refused(CreateIssuanceRequestCode.ISSUANCE_TASKS_NOT_FOUND)
-    supply = get_supply(delta, asset.code)
-    if supply.issued + supply.pending_issuance + op.amount > asset.max_issuance_amount:
-        return refused(CreateIssuanceRequestCode.EXCEEDS_MAX_ISSUANCE_AMOUNT)
-    if is_full(receiver, op.amount):
-        return refused(CreateIssuanceRequestCode.RECEIVER_FULL_LINE)
-    return succeeded(_apply_request(op, delta, context, asset, receiver, tasks))
+    # The reference stays used whatever becomes of the request.
+    delta.use_reference(REFERENCE_KIND, source, op.reference, context.ledger.sequence)
+    body = IssuanceRequest(op.asset, op.amount, op.receiver, op.creator_details)
+    opened = open_request(delta, context, source, body, tasks, op.reference)
+    if opened.refusal is not None:
+        return refused(CreateIssuanceRequestCode[opened.refusal.name])
+    if not opened.fulfilled:
+        add_participant(delta, account_id)
+    return succeeded(
+        CreateIssuanceRequestResult(opened.request_id, account_id, fulfilled=opened.fulfilled)
+    )
 
 
 def compute_output_bytes(op: CreateIssuanceRequest, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
     return OUTPUT_BYTES + len(op.creator_details)
-
-
-def _apply_request(
-    op: CreateIssuanceRequest,
-    delta: LedgerDelta,
-    context: TransactionContext,
-    asset: Asset,
-    receiver: Balance,
-    tasks: int,
-) -> CreateIssuanceRequestResult:
-    tasks |= _compute_system_tasks(op, asset, get_supply(delta, asset.code))
-    request_id = apply_next_request_id(delta)
-    body = IssuanceRequest(op.asset, op.amount, op.receiver, op.creator_details)
-    add_participant(delta, asset.owner)
-    # The reference stays used whatever becomes of the request.
-    delta.use_reference(REFERENCE_KIND, asset.owner, op.reference, context.ledger.sequence)
-    if tasks == 0:
-        issuance.apply_fulfilment(delta, body)
-    else:
-        request = make_request(delta, context, request_id, asset.owner, body, tasks)
-        delta.put(replace(request, reference=op.reference))
-        add_participant(delta, receiver.account_id)
-    return CreateIssuanceRequestResult(request_id, receiver.account_id, fulfilled=tasks == 0)
-
-
-def _compute_system_tasks(op: CreateIssuanceRequest, asset: Asset, supply: AssetSupply) -> int:
-    tasks = 0
-    if asset.policies & AssetPolicy.ISSUANCE_MANUAL_REVIEW_REQUIRED:
-        tasks |= IssuanceTask.MANUAL_REVIEW_REQUIRED
-    if op.amount > supply.available_for_issuance:
-        tasks |= IssuanceTask.INSUFFICIENT_AVAILABLE_FOR_ISSUANCE
-    return int(tasks)

@@ -1,15 +1,7 @@
 """ManageAsset: asking for a new asset."""
 
-from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX
 from schemas.generated.common import AccountID, Permission
-from schemas.generated.entries import (
-    Asset,
-    AssetReservation,
-    AssetSupply,
-    BaseAssets,
-    Counters,
-    ReviewableRequest,
-)
+from schemas.generated.entries import Counters
 from schemas.generated.operations import (
     ManageAsset,
     ManageAssetCode,
@@ -18,26 +10,22 @@ from schemas.generated.operations import (
 from schemas.generated.requests import CreateAssetRequest
 from schemas.generated.transactions import OperationResult
 from schemas.json_text import is_json_text
-from streams.ledger.balances import add_participant
+from schemas.tasks import SYSTEM_TASKS
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.requests import create_asset
-from streams.ledger.requests.pending import apply_next_request_id, get_tasks, make_request
+from streams.ledger.requests.pending import edit_request, get_tasks, open_request
+from streams.ledger.requests.table import compute_request_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
-from streams.ledger.values import KNOWN_POLICIES, AssetPolicy, is_asset_code
+from streams.ledger.values import KNOWN_POLICIES, is_asset_code
 
 PERMISSION = Permission.CREATE_ASSET
 OUTPUT_BYTES = (
     compute_change_bytes(Counters)
-    + max(
-        compute_change_bytes(ReviewableRequest, is_new=True)
-        + compute_change_bytes(AssetReservation, is_new=True),
-        compute_change_bytes(Asset, is_new=True)
-        + compute_change_bytes(AssetSupply, is_new=True)
-        + compute_change_bytes(BaseAssets),
-    )
-    + EFFECT_BYTES
+    + compute_request_change_bytes(CreateAssetRequest)
+    + create_asset.OUTPUT_BYTES
+    + 2 * EFFECT_BYTES
     + compute_result_bytes(ManageAssetResult)
 )
 
@@ -55,6 +43,10 @@ def validate(op: ManageAsset) -> ManageAssetCode | None:
         return ManageAssetCode.INVALID_POLICIES
     if not is_json_text(asset.creator_details):
         return ManageAssetCode.INVALID_CREATOR_DETAILS
+    if asset.all_tasks is not None and asset.all_tasks & SYSTEM_TASKS:
+        return ManageAssetCode.SYSTEM_TASKS_NOT_ALLOWED
+    if asset.all_tasks is not None and op.request_id != 0:
+        return ManageAssetCode.NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE
     return None
 
 
@@ -62,28 +54,16 @@ def apply(
     op: ManageAsset, source: AccountID, delta: LedgerDelta, context: TransactionContext
 ) -> OperationResult:
     """Creates the asset at once when its tasks are 0, otherwise a request for it (TokenD 1.2)."""
-    asset = op.action
     if op.request_id != 0:
-        return refused(_compute_replacement_refusal(op, source, delta))
-    if delta.get_asset(asset.code) is not None:
-        return refused(ManageAssetCode.ASSET_ALREADY_EXISTS)
-    if delta.get_asset_reservation(asset.code) is not None:
-        return refused(ManageAssetCode.REQUEST_ALREADY_EXISTS)
-    tasks = get_tasks(delta, asset.all_tasks, "asset_create_tasks")
+        return _edit(op, source, delta, context)
+    tasks = get_tasks(delta, op.action.all_tasks, "asset_create_tasks")
     if tasks is None:
         return refused(ManageAssetCode.ASSET_CREATE_TASKS_NOT_FOUND)
-    is_base = bool(asset.policies & AssetPolicy.BASE_ASSET)
-    if is_base and len(delta.get_base_assets().codes) == BASE_ASSETS_CODES_ITEMS_MAX:
-        return refused(ManageAssetCode.TOO_MANY_BASE_ASSETS)
-    request_id = apply_next_request_id(delta)
-    add_participant(delta, source)
-    body = CreateAssetRequest(asset)
-    if tasks == 0:
-        create_asset.apply_fulfilment(delta, body, source)
-    else:
-        delta.put(make_request(delta, context, request_id, source, body, tasks))
-        delta.put(AssetReservation(asset.code, request_id))
-    return succeeded(ManageAssetResult(request_id, fulfilled=tasks == 0))
+    body = CreateAssetRequest(op.action)
+    opened = open_request(delta, context, source, body, tasks)
+    if opened.refusal is not None:
+        return refused(ManageAssetCode[opened.refusal.name])
+    return succeeded(ManageAssetResult(opened.request_id, fulfilled=opened.fulfilled))
 
 
 def compute_output_bytes(op: ManageAsset, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
@@ -91,13 +71,20 @@ def compute_output_bytes(op: ManageAsset, state: LedgerState | None) -> int:  # 
     return OUTPUT_BYTES
 
 
-def _compute_replacement_refusal(
-    op: ManageAsset, source: AccountID, delta: LedgerDelta
-) -> ManageAssetCode:
-    """Only rejected requests can be replaced, and reviewing is not among the operations yet."""
+def _edit(
+    op: ManageAsset, source: AccountID, delta: LedgerDelta, context: TransactionContext
+) -> OperationResult:
+    """Asks again, after a rejection."""
     request = delta.get_reviewable_request(op.request_id)
     if request is None or request.requestor != source:
-        return ManageAssetCode.REQUEST_NOT_FOUND
+        return refused(ManageAssetCode.REQUEST_NOT_FOUND)
     if not isinstance(request.body, CreateAssetRequest):
-        return ManageAssetCode.REQUEST_NOT_FOUND
-    return ManageAssetCode.REQUEST_IS_PENDING
+        return refused(ManageAssetCode.REQUEST_NOT_FOUND)
+    if not request.reject_reason:
+        return refused(ManageAssetCode.REQUEST_IS_PENDING)
+    if request.body.asset.code != op.action.code:
+        return refused(ManageAssetCode.REQUEST_ASSET_MISMATCHED)
+    refusal = edit_request(delta, context, request, CreateAssetRequest(op.action))
+    if refusal is not None:
+        return refused(ManageAssetCode[refusal.name])
+    return succeeded(ManageAssetResult(op.request_id, fulfilled=False))

@@ -4,13 +4,21 @@ from typing import Any
 
 from schemas.contract import ReferenceKind
 from schemas.generated.common import AccountID, Permission, Reference
-from schemas.generated.transactions import AccessRefused, FirstUse, OperationResult, RefusalDetail
+from schemas.generated.transactions import (
+    AccessRefused,
+    FirstUse,
+    FulfilmentRefused,
+    OperationResult,
+    RefusalDetail,
+)
 from streams.ledger.context import TransactionContext
 from streams.ledger.references import is_in_window
 from streams.ledger.state import LedgerState
 
 
-def refused(code: Any, detail: FirstUse | AccessRefused | None = None) -> OperationResult:
+def refused(
+    code: Any, detail: FirstUse | AccessRefused | FulfilmentRefused | None = None
+) -> OperationResult:
     """A refusal by one of the operation's codes."""
     return OperationResult(code, None if detail is None else RefusalDetail(detail))
 

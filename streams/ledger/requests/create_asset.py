@@ -1,28 +1,98 @@
-"""A request for a new asset: what fulfilling it does."""
+"""A request for a new asset. While it stands, it reserves the asset's code."""
 
+from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX
 from schemas.generated.common import AccountID, Amount
-from schemas.generated.entries import Asset, AssetSupply, BaseAssets
+from schemas.generated.entries import (
+    Asset,
+    AssetReservation,
+    AssetSupply,
+    BaseAssets,
+    ReviewableRequest,
+)
+from schemas.generated.keys import asset_reservation_key
+from schemas.generated.operations import CreateAsset
 from schemas.generated.requests import CreateAssetRequest
-from streams.ledger.state import LedgerDelta
+from schemas.generated.transactions import FulfilmentCode
+from streams.ledger.context import TransactionContext
+from streams.ledger.output import compute_change_bytes
+from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
 
+IS_EDITABLE = True
+OUTPUT_BYTES = (
+    compute_change_bytes(AssetReservation)
+    + compute_change_bytes(Asset, is_new=True)
+    + compute_change_bytes(AssetSupply, is_new=True)
+    + compute_change_bytes(BaseAssets)
+)
 
-def apply_fulfilment(delta: LedgerDelta, body: CreateAssetRequest, owner: AccountID) -> None:
-    """Creates the asset; the caller has checked that the code is free."""
-    given = body.asset
+
+def get_asset(body: CreateAssetRequest, state: LedgerState) -> str:
+    del state
+    return body.asset.code
+
+
+def compute_system_tasks(
+    body: CreateAssetRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
+) -> int:
+    del body, requestor, state, context
+    return 0
+
+
+def hold(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Reserves the code."""
+    del context
+    code = _get_asked(request).code
+    if delta.get_asset(code) is not None:
+        return FulfilmentCode.ASSET_ALREADY_EXISTS
+    if delta.get_asset_reservation(code) is not None:
+        return FulfilmentCode.REQUEST_ALREADY_EXISTS
+    delta.put(AssetReservation(code, request.request_id))
+    return None
+
+
+def fulfil(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Creates the asset."""
+    del context
+    asked = _get_asked(request)
+    is_base = bool(asked.policies & AssetPolicy.BASE_ASSET)
+    codes = delta.get_base_assets().codes
+    if is_base and len(codes) == BASE_ASSETS_CODES_ITEMS_MAX:
+        return FulfilmentCode.TOO_MANY_BASE_ASSETS
+    release(delta, request)
     delta.put(
         Asset(
-            code=given.code,
-            owner=owner,
-            preissued_asset_signer=given.preissued_asset_signer,
-            details=given.creator_details,
-            max_issuance_amount=given.max_issuance_amount,
-            policies=given.policies,
-            asset_type=given.asset_type,
-            trailing_digits=given.trailing_digits,
+            code=asked.code,
+            owner=request.requestor,
+            preissued_asset_signer=asked.preissued_asset_signer,
+            details=asked.creator_details,
+            max_issuance_amount=asked.max_issuance_amount,
+            policies=asked.policies,
+            asset_type=asked.asset_type,
+            trailing_digits=asked.trailing_digits,
         )
     )
-    delta.put(AssetSupply(given.code, given.initial_preissued_amount, Amount(0), Amount(0)))
-    if given.policies & AssetPolicy.BASE_ASSET:
-        codes = delta.get_base_assets().codes
-        delta.put(BaseAssets(tuple(sorted((*codes, given.code)))))
+    delta.put(AssetSupply(asked.code, asked.initial_preissued_amount, Amount(0), Amount(0)))
+    if is_base:
+        delta.put(BaseAssets(tuple(sorted((*codes, asked.code)))))
+    return None
+
+
+def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
+    """Frees the code."""
+    delta.remove(asset_reservation_key(_get_asked(request).code))
+
+
+def compute_output_bytes(body: CreateAssetRequest | None) -> int:
+    del body
+    return OUTPUT_BYTES
+
+
+def _get_asked(request: ReviewableRequest) -> CreateAsset:
+    if not isinstance(request.body, CreateAssetRequest):
+        raise TypeError(f"the request {request.request_id} is of another kind")
+    return request.body.asset

@@ -1,16 +1,93 @@
-"""A request to issue: what fulfilling it does."""
+"""A request to issue. While it stands, its amount counts as promised."""
 
+from schemas.generated.common import AccountID, Permission
+from schemas.generated.entries import AssetSupply, Balance, ReviewableRequest
 from schemas.generated.ledger import EffectKind
 from schemas.generated.requests import IssuanceRequest
-from streams.ledger.balances import apply_credit, apply_issued
+from schemas.generated.transactions import FulfilmentCode
+from schemas.tasks import Task
+from streams.ledger.balances import (
+    apply_credit,
+    apply_issued,
+    apply_promised,
+    get_supply,
+    is_full,
+)
+from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
-from streams.ledger.state import LedgerDelta
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
+from streams.ledger.permissions import is_account_allowed
+from streams.ledger.state import LedgerDelta, LedgerState
+from streams.ledger.values import AssetPolicy
+
+IS_EDITABLE = False
+OUTPUT_BYTES = compute_change_bytes(AssetSupply) + compute_change_bytes(Balance) + EFFECT_BYTES
 
 
-def apply_fulfilment(delta: LedgerDelta, body: IssuanceRequest) -> None:
-    """Issues the amount to the receiver; the caller has checked the limits."""
+def get_asset(body: IssuanceRequest, state: LedgerState) -> str:
+    del state
+    return body.asset
+
+
+def compute_system_tasks(
+    body: IssuanceRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
+) -> int:
+    """A review that the asset's policy demands; a pre-issuance that is lacking."""
+    del requestor, context
+    tasks, asset, supply = 0, state.get_asset(body.asset), get_supply(state, body.asset)
+    if asset is not None and asset.policies & AssetPolicy.ISSUANCE_MANUAL_REVIEW_REQUIRED:
+        tasks |= Task.MANUAL_REVIEW_REQUIRED
+    if body.amount > supply.available_for_issuance:
+        tasks |= Task.INSUFFICIENT_AVAILABLE_FOR_ISSUANCE
+    return int(tasks)
+
+
+def hold(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Promises the amount."""
+    del context
+    body = _get_body(request)
+    asset, supply = delta.get_asset(body.asset), get_supply(delta, body.asset)
+    if asset is None:
+        raise InvariantViolation(f"the asset {body.asset} is gone")
+    if supply.issued + supply.pending_issuance + body.amount > asset.max_issuance_amount:
+        return FulfilmentCode.EXCEEDS_MAX_ISSUANCE_AMOUNT
+    apply_promised(delta, body.asset, body.amount)
+    return None
+
+
+def fulfil(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Issues the amount to the receiver, whose role is asked again."""
+    del context
+    body = _get_body(request)
     receiver = delta.get_balance(body.receiver)
     if receiver is None:
         raise InvariantViolation(f"the balance {body.receiver.hex()} is gone")
+    if not is_account_allowed(delta, receiver.account_id, Permission.RECEIVE_ISSUANCE):
+        return FulfilmentCode.COUNTERPARTY_NOT_ALLOWED
+    if is_full(receiver, body.amount):
+        return FulfilmentCode.RECEIVER_FULL_LINE
+    release(delta, request)
     apply_issued(delta, body.asset, body.amount)
     apply_credit(delta, receiver, body.amount, EffectKind.ISSUED)
+    return None
+
+
+def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
+    """Takes the promise back."""
+    body = _get_body(request)
+    apply_promised(delta, body.asset, -body.amount)
+
+
+def compute_output_bytes(body: IssuanceRequest | None) -> int:
+    del body
+    return OUTPUT_BYTES
+
+
+def _get_body(request: ReviewableRequest) -> IssuanceRequest:
+    if not isinstance(request.body, IssuanceRequest):
+        raise TypeError(f"the request {request.request_id} is of another kind")
+    return request.body

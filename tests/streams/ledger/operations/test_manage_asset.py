@@ -13,10 +13,13 @@ from schemas.generated.operations import (
     ManageAssetResult,
     ManageKeyValue,
     RemoveKeyValue,
+    ReviewAction,
 )
+from schemas.generated.requests import CreateAssetRequest
 from schemas.generated.transactions import OperationResult
+from streams.ledger.requests.pending import compute_request_hash
 from tests.streams.ledger.operations.cases import Case, put, run_case
-from tests.support.network import Network, create_asset, issue
+from tests.support.network import Network, create_asset, issue, review
 
 
 def with_asset(**changes: Any) -> ManageAsset:
@@ -26,17 +29,37 @@ def with_asset(**changes: Any) -> ManageAsset:
 
 def ask(network: Network) -> None:
     """A request of the issuer for USD, number 4 (EUR, and two issuances of it, came before)."""
-    network.apply("issuer", create_asset("USD", tasks=1))
+    network.apply("issuer", create_asset("USD", tasks=16))
 
 
 def issue_with_tasks(network: Network) -> None:
     """A request, also number 4, that is not for an asset."""
     made = issue(network, "alice", "EUR", 5, "later")
-    network.apply("issuer", replace(made, all_tasks=8))
+    network.apply("issuer", replace(made, all_tasks=16))
 
 
 def replace_request(request_id: int) -> ManageAsset:
     return replace(create_asset("USD"), request_id=request_id)
+
+
+def reject(network: Network) -> None:
+    ask(network)
+    network.apply("master", review(network, 4, ReviewAction.REJECT))
+
+
+def replace_with(**changes: Any) -> ManageAsset:
+    made = replace_request(4)
+    return replace(made, action=replace(made.action, **changes))
+
+
+def check_edited(network: Network, result: OperationResult) -> None:
+    assert result.outcome == ManageAssetResult(4, fulfilled=False)
+    request = network.ledger.state.get_reviewable_request(4)
+    assert request is not None
+    assert (request.sequence_number, request.pending_tasks, request.reject_reason) == (2, 16, "")
+    assert request.request_hash == compute_request_hash(4, 2, request.body)
+    assert isinstance(request.body, CreateAssetRequest)
+    assert request.body.asset.max_issuance_amount == 7
 
 
 def forget_tasks(network: Network) -> None:
@@ -59,7 +82,7 @@ def check_pending(network: Network, result: OperationResult) -> None:
     assert network.ledger.state.get_asset("USD") is None
     request = network.ledger.state.get_reviewable_request(4)
     assert request is not None
-    assert request.pending_tasks == 5
+    assert request.pending_tasks == 48
 
 
 CASES = (
@@ -79,7 +102,7 @@ CASES = (
     Case(
         "asked for",
         "issuer",
-        lambda _: with_asset(all_tasks=5),
+        lambda _: with_asset(all_tasks=48),
         changes=("ReviewableRequest made", "AssetReservation made", "Counters changed"),
         check=check_pending,
     ),
@@ -139,6 +162,34 @@ CASES = (
         lambda _: replace_request(4),
         ManageAssetCode.REQUEST_IS_PENDING,
         given=ask,
+    ),
+    Case(
+        "in place of a rejected request",
+        "issuer",
+        lambda _: replace_with(max_issuance_amount=Amount(7), initial_preissued_amount=Amount(0)),
+        changes=("ReviewableRequest changed",),
+        given=reject,
+        check=check_edited,
+    ),
+    Case(
+        "in place of a rejected request for another code",
+        "issuer",
+        lambda _: replace_with(code="USD2"),
+        ManageAssetCode.REQUEST_ASSET_MISMATCHED,
+        given=reject,
+    ),
+    Case(
+        "in place of a rejected request, with other tasks",
+        "issuer",
+        lambda _: replace_with(all_tasks=0),
+        ManageAssetCode.NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE,
+        given=reject,
+    ),
+    Case(
+        "a task bit of the system",
+        "issuer",
+        lambda _: with_asset(all_tasks=1),
+        ManageAssetCode.SYSTEM_TASKS_NOT_ALLOWED,
     ),
     Case(
         "a code in use",

@@ -1,39 +1,62 @@
-"""Fulfilling a request to issue."""
+"""A request to issue: what it promises, what fulfilling and ending it do."""
 
 import pytest
+from msgspec.structs import replace
 
-from schemas.generated.common import Amount, BalanceID
-from schemas.generated.ledger import EffectKind
-from schemas.generated.requests import IssuanceRequest
-from streams.ledger.errors import InvariantViolation
+from schemas.generated.common import U64, Permission
+from schemas.generated.entries import AccountRole
+from schemas.generated.operations import ReviewAction, ReviewRequestCode
+from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused, RefusalDetail
 from streams.ledger.invariants import check_everything
-from streams.ledger.requests import issuance
-from streams.ledger.state import LedgerDelta
-from tests.support.network import make_economy
+from tests.streams.ledger.operations.cases import put
+from tests.support.network import Network, get_account, issue, make_economy, review
+
+MAXIMUM, ISSUED = 10**30, 2_000_000
 
 
-def test_the_amount_is_issued_to_the_receiver() -> None:
+def get_supply(network: Network) -> tuple[int, int, int]:
+    """Of EUR: available, issued, promised."""
+    supply = network.ledger.state.get_asset_supply("EUR")
+    assert supply is not None
+    return supply.available_for_issuance, supply.issued, supply.pending_issuance
+
+
+def ask(tasks: int) -> Network:
+    """An economy whose fourth request would issue 5 EUR to alice."""
     network = make_economy()
-    delta = LedgerDelta(network.ledger.state)
-    before = delta.get_asset_supply("EUR")
-    receiver = network.get_balance_id("alice", "EUR")
-    issuance.apply_fulfilment(delta, IssuanceRequest("EUR", Amount(5), receiver, b""))
-    [effect] = delta.effects
-    assert effect.kind is EffectKind.ISSUED
-    delta.commit()
-    after = network.ledger.state.get_asset_supply("EUR")
-    assert before is not None
-    assert after is not None
-    assert (after.issued, after.available_for_issuance) == (
-        before.issued + 5,
-        before.available_for_issuance - 5,
-    )
+    asked = replace(issue(network, "alice", "EUR", 5, "gift"), all_tasks=tasks)
+    network.apply("issuer", asked)
+    return network
+
+
+@pytest.mark.parametrize("tasks", [0, 16])
+def test_the_amount_is_issued_to_the_receiver(tasks: int) -> None:
+    network = ask(tasks)
+    if tasks:
+        assert get_supply(network) == (MAXIMUM - ISSUED, ISSUED, 5)
+        assert network.get_amount("alice", "EUR") == 1_000_000
+        network.apply("master", review(network, 4))
+    assert get_supply(network) == (MAXIMUM - ISSUED - 5, ISSUED + 5, 0)
     assert network.get_amount("alice", "EUR") == 1_000_005
     check_everything(network.ledger.state)
 
 
-def test_a_receiver_that_is_gone_is_a_breach() -> None:
-    delta = LedgerDelta(make_economy().ledger.state)
-    body = IssuanceRequest("EUR", Amount(5), BalanceID(bytes(32)), b"")
-    with pytest.raises(InvariantViolation):
-        issuance.apply_fulfilment(delta, body)
+def test_a_rejected_request_promises_nothing() -> None:
+    network = ask(16)
+    network.apply("master", review(network, 4, ReviewAction.PERMANENT_REJECT))
+    assert get_supply(network) == (MAXIMUM - ISSUED, ISSUED, 0)
+    check_everything(network.ledger.state)
+
+
+def test_the_receiver_is_asked_again_when_it_is_fulfilled() -> None:
+    network = ask(16)
+    alice = network.ledger.state.get_account(get_account("alice"))
+    assert alice is not None
+    mute = AccountRole(U64(9), "mute", (Permission.SEND_TRANSACTION,))
+    put(network, mute, replace(alice, role_id=U64(9)))
+    [result] = network.apply("master", review(network, 4)).applied[0].result.operations
+    assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
+    assert result.detail == RefusalDetail(
+        FulfilmentRefused(FulfilmentCode.COUNTERPARTY_NOT_ALLOWED)
+    )
+    assert get_supply(network) == (MAXIMUM - ISSUED, ISSUED, 5)

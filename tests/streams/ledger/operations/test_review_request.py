@@ -1,0 +1,340 @@
+"""ReviewRequest, case by case. Request 4 is the first after those of the economy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from schemas.generated.common import U64, Amount, ExternalDetail, Hash
+from schemas.generated.ledger import (
+    BalanceMovement,
+    EffectKind,
+    ParticipantEffect,
+    RequestChange,
+    RequestEvent,
+)
+from schemas.generated.operations import (
+    CreateIssuanceRequestCode,
+    ReviewAction,
+    ReviewRequest,
+    ReviewRequestCode,
+    ReviewRequestResult,
+)
+from schemas.generated.transactions import (
+    FulfilmentCode,
+    FulfilmentRefused,
+    OperationResult,
+    RefusalDetail,
+)
+from streams.ledger.values import AMOUNT_MAX
+from tests.streams.ledger.operations.cases import Case, put, run_case
+from tests.support.network import (
+    Network,
+    create_asset,
+    get_account,
+    issue,
+    make_economy,
+    review,
+)
+
+Code = ReviewRequestCode
+TASKS = 16 | 32
+SCAN = ExternalDetail("scan", "clean")
+
+
+def ask_asset(network: Network) -> None:
+    network.apply("issuer", create_asset("USD", tasks=TASKS))
+
+
+def ask_issuance(network: Network) -> None:
+    asked = issue(network, "alice", "EUR", 10, "later")
+    network.apply("issuer", replace(asked, all_tasks=TASKS))
+
+
+def ask_more_than_is_issuable(network: Network) -> None:
+    supply = network.ledger.state.get_asset_supply("EUR")
+    assert supply is not None
+    put(network, replace(supply, available_for_issuance=Amount(9)))
+    ask_issuance(network)
+
+
+def fill_details(network: Network) -> None:
+    ask_asset(network)
+    for _ in range(4):
+        network.apply("master", approve(network, tasks_to_remove=0, external_details=(SCAN,) * 4))
+
+
+def reject(network: Network) -> None:
+    ask_asset(network)
+    network.apply("master", review(network, 4, ReviewAction.REJECT))
+
+
+def edit(network: Network) -> None:
+    reject(network)
+    network.apply("issuer", replace(create_asset("USD"), request_id=U64(4)))
+
+
+def fill_alice(network: Network) -> None:
+    ask_issuance(network)
+    balance = network.ledger.state.get_balance(network.get_balance_id("alice", "EUR"))
+    assert balance is not None
+    put(network, replace(balance, locked=Amount(AMOUNT_MAX - balance.amount)))
+
+
+def approve(network: Network, **changes: Any) -> ReviewRequest:
+    return review(network, 4, **changes)
+
+
+def reject_with(**changes: Any) -> Callable[[Network], ReviewRequest]:
+    return lambda network: review(network, 4, ReviewAction.REJECT, **changes)
+
+
+def end(network: Network) -> ReviewRequest:
+    return review(network, 4, ReviewAction.PERMANENT_REJECT)
+
+
+def check_outcome(fulfilled: bool, pending_tasks: int = 0) -> Any:
+    def check(network: Network, result: OperationResult) -> None:
+        assert result.outcome == ReviewRequestResult(fulfilled, pending_tasks)
+        request = network.ledger.state.get_reviewable_request(4)
+        assert (request is None) == (pending_tasks == 0)
+        assert request is None or request.pending_tasks == pending_tasks
+
+    return check
+
+
+def check_details(network: Network, result: OperationResult) -> None:
+    assert result.outcome == ReviewRequestResult(False, 33 | 1 << 31)
+    request = network.ledger.state.get_reviewable_request(4)
+    assert request is not None
+    assert request.external_details == (SCAN,)
+    assert request.all_tasks == 16 | 33 | 1 << 31
+
+
+def check_rejected(network: Network, _: OperationResult) -> None:
+    request = network.ledger.state.get_reviewable_request(4)
+    assert request is not None
+    assert (request.reject_reason, request.pending_tasks) == ("not like this", TASKS)
+
+
+def check_asset_freed(network: Network, _: OperationResult) -> None:
+    network.apply("alice", create_asset("USD"))
+    assert network.ledger.state.get_asset("USD") is not None
+
+
+def check_reference_kept(network: Network, _: OperationResult) -> None:
+    closed = network.apply("issuer", issue(network, "alice", "EUR", 10, "later"))
+    [again] = closed.applied[0].result.operations
+    assert again.outcome is CreateIssuanceRequestCode.REFERENCE_DUPLICATION
+
+
+def check_refused_for(code: FulfilmentCode) -> Any:
+    def check(_: Network, result: OperationResult) -> None:
+        assert result.detail == RefusalDetail(FulfilmentRefused(code))
+
+    return check
+
+
+ISSUED = ("ReviewableRequest removed", "AssetSupply changed", "Balance changed")
+CHANGED = ("ReviewableRequest changed",)
+
+CASES = (
+    Case(
+        "an asset approved",
+        "master",
+        approve,
+        changes=(
+            "ReviewableRequest removed",
+            "AssetReservation removed",
+            "Asset made",
+            "AssetSupply made",
+        ),
+        given=ask_asset,
+        check=check_outcome(True),
+    ),
+    Case(
+        "an issuance approved",
+        "master",
+        approve,
+        changes=ISSUED,
+        given=ask_issuance,
+        check=check_outcome(True),
+    ),
+    Case(
+        "one task done, another found",
+        "master",
+        lambda n: approve(n, tasks_to_remove=16, tasks_to_add=1 << 31, external_details=(SCAN,)),
+        changes=CHANGED,
+        given=ask_more_than_is_issuable,
+        check=check_details,
+    ),
+    Case(
+        "all tasks done, but too little is issuable",
+        "master",
+        lambda n: approve(n, tasks_to_remove=TASKS),
+        changes=CHANGED,
+        given=ask_more_than_is_issuable,
+        check=check_outcome(False, 1),
+    ),
+    Case(
+        "rejected", "master", reject_with(), changes=CHANGED, given=ask_asset, check=check_rejected
+    ),
+    Case(
+        "an edited request",
+        "master",
+        approve,
+        changes=(
+            "ReviewableRequest removed",
+            "AssetReservation removed",
+            "Asset made",
+            "AssetSupply made",
+        ),
+        given=edit,
+    ),
+    Case(
+        "a rejected asset rejected for good",
+        "master",
+        end,
+        changes=("ReviewableRequest removed", "AssetReservation removed"),
+        given=reject,
+        check=check_asset_freed,
+    ),
+    Case(
+        "an issuance rejected for good",
+        "master",
+        end,
+        changes=("ReviewableRequest removed", "AssetSupply changed"),
+        given=ask_issuance,
+        check=check_reference_kept,
+    ),
+    Case(
+        "an approval with a reason",
+        "master",
+        lambda n: approve(n, reason="why not"),
+        Code.INVALID_REASON,
+        given=ask_asset,
+    ),
+    Case(
+        "a rejection without a reason",
+        "master",
+        reject_with(reason=""),
+        Code.INVALID_REASON,
+        given=ask_asset,
+    ),
+    Case(
+        "a task added and removed",
+        "master",
+        lambda n: approve(n, tasks_to_add=16),
+        Code.INVALID_TASKS,
+        given=ask_asset,
+    ),
+    Case(
+        "a rejection with tasks",
+        "master",
+        reject_with(tasks_to_remove=16),
+        Code.INVALID_TASKS,
+        given=ask_asset,
+    ),
+    Case(
+        "a system task added",
+        "master",
+        lambda n: approve(n, tasks_to_add=2),
+        Code.SYSTEM_TASKS_NOT_ALLOWED,
+        given=ask_asset,
+    ),
+    Case(
+        "a judged task removed",
+        "master",
+        approve,
+        Code.SYSTEM_TASKS_NOT_ALLOWED,
+        given=ask_more_than_is_issuable,
+    ),
+    Case(
+        "a detail without a code",
+        "master",
+        lambda n: approve(n, external_details=(ExternalDetail("", "x"),)),
+        Code.INVALID_EXTERNAL_DETAILS,
+        given=ask_asset,
+    ),
+    Case(
+        "no request",
+        "master",
+        lambda n: replace(approve(n), request_id=U64(5)),
+        Code.NOT_FOUND,
+        given=ask_asset,
+    ),
+    Case(
+        "an older version of the request",
+        "master",
+        lambda n: approve(n, sequence_number=U64(1)),
+        Code.SEQUENCE_NUMBER_MISMATCHED,
+        given=edit,
+    ),
+    Case(
+        "another content",
+        "master",
+        lambda n: approve(n, request_hash=Hash(bytes(32))),
+        Code.HASH_MISMATCHED,
+        given=ask_asset,
+    ),
+    Case(
+        "an issuance to be edited",
+        "master",
+        reject_with(),
+        Code.REJECT_NOT_ALLOWED,
+        given=ask_issuance,
+    ),
+    Case("a rejected request approved", "master", approve, Code.REQUEST_IS_REJECTED, given=reject),
+    Case(
+        "a task that is not pending",
+        "master",
+        lambda n: approve(n, tasks_to_remove=64),
+        Code.REMOVING_NOT_SET_TASKS,
+        given=ask_asset,
+    ),
+    Case(
+        "one detail more than there may be",
+        "master",
+        lambda n: approve(n, external_details=(SCAN,)),
+        Code.TOO_MANY_EXTERNAL_DETAILS,
+        given=fill_details,
+    ),
+    Case(
+        "a balance that cannot take the amount",
+        "master",
+        approve,
+        Code.FULFILMENT_REFUSED,
+        given=fill_alice,
+        check=check_refused_for(FulfilmentCode.RECEIVER_FULL_LINE),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_review_request(case: Case) -> None:
+    run_case(case)
+
+
+def test_the_effects_of_a_review_are_those_of_a_request_without_tasks() -> None:
+    """After the creation: what happened to the request, and what it moved."""
+    network = make_economy()
+    direct = network.apply("issuer", issue(network, "alice", "EUR", 10, "now")).applied[0]
+    ask = replace(issue(network, "alice", "EUR", 10, "later"), all_tasks=TASKS)
+    asked = network.apply("issuer", ask).applied[0]
+    reviewed = network.apply("master", review(network, 5)).applied[0]
+    issuer, receiver = get_account("issuer"), network.get_balance_id("alice", "EUR")
+
+    def changed(request_id: int, event: RequestEvent, tasks: int) -> ParticipantEffect:
+        detail = RequestChange(U64(request_id), "issuance", event, tasks)
+        return ParticipantEffect(0, issuer, EffectKind.REQUEST_CHANGED, detail)
+
+    movement = BalanceMovement(receiver, "EUR", Amount(10), Amount(0))
+    issued = ParticipantEffect(0, get_account("alice"), EffectKind.ISSUED, movement)
+    assert direct.effects == [
+        changed(4, RequestEvent.CREATED, 0),
+        issued,
+        changed(4, RequestEvent.FULFILLED, 0),
+    ]
+    assert asked.effects[0] == changed(5, RequestEvent.CREATED, TASKS)
+    assert reviewed.effects[1:] == [issued, changed(5, RequestEvent.FULFILLED, 0)]
