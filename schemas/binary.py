@@ -127,6 +127,13 @@ def encode_text(value: str) -> bytes:
     return bytes(out) + raw
 
 
+def encode_number(value: int) -> bytes:
+    """An integer's encoding, for the keys of entries."""
+    out = bytearray()
+    write_long(value, out)
+    return bytes(out)
+
+
 def write_string(value: str, out: bytearray, maximum: int) -> None:
     if type(value) is not str:
         raise Unencodable(f"{value!r} is not a string")

@@ -27,6 +27,7 @@ OPERATIONS = (
     Row(5, "create_issuance_request"),
     Row(6, "payment"),
     Row(7, "review_request"),
+    Row(8, "set_fees"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -51,6 +52,7 @@ ENTRIES = (
     Row(11, "balance"),
     Row(12, "reviewable_request"),
     Row(13, "asset_reservation"),
+    Row(14, "fee_schedule"),
 )
 
 # The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).

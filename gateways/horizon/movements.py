@@ -14,6 +14,13 @@ from schemas.readable import Scales, show_account, show_balance
 from schemas.values import format_amount, format_time
 
 
+class FeeAttributes(msgspec.Struct, frozen=True):
+    """A fee in its two parts."""
+
+    fixed: str
+    calculated_percent: str
+
+
 class EffectAttributes(msgspec.Struct, frozen=True):
     """What happened to one balance."""
 
@@ -21,7 +28,7 @@ class EffectAttributes(msgspec.Struct, frozen=True):
     balance: str
     asset: str
     amount: str
-    fee: str
+    fee: FeeAttributes
 
 
 class MovementAttributes(msgspec.Struct, frozen=True):
@@ -32,7 +39,7 @@ class MovementAttributes(msgspec.Struct, frozen=True):
     balance: str
     asset: str
     amount: str
-    fee: str
+    fee: FeeAttributes
     ledger_sequence: str
     applied_at: str
     close_time_ms: str
@@ -45,7 +52,10 @@ def render_effect(row: Any, scales: Scales) -> EffectAttributes:
         show_balance(row.balance_id),
         row.asset,
         format_amount(int(row.amount), digits),
-        format_amount(int(row.fee), digits),
+        FeeAttributes(
+            format_amount(int(row.fee_fixed), digits),
+            format_amount(int(row.fee_percent), digits),
+        ),
     )
 
 

@@ -23,6 +23,7 @@ from schemas.generated.common import read_Reference
 from schemas.generated.ledger import BalanceMovement
 from schemas.generated.transactions import TransactionCode
 from streams.ledger.chain import VerifiedLedger
+from streams.ledger.fees import NOTHING
 from streams.ledger.hashes import compute_hash
 from streams.ledger.references import compute_bucket_number
 
@@ -186,6 +187,7 @@ def _fold_effects(
         movement = effect.detail
         if not isinstance(movement, BalanceMovement):
             continue
+        fee = movement.fee or NOTHING
         rows.movements.append(
             (
                 rows.sequence << LEDGER_SHIFT | len(rows.movements) + 1,
@@ -195,7 +197,8 @@ def _fold_effects(
                 movement.asset,
                 effect.kind.name,
                 movement.amount,
-                movement.fee,
+                fee.fixed,
+                fee.percent,
                 close_time_ms,
             )
         )

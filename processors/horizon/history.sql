@@ -91,8 +91,9 @@ CREATE TABLE horizon.movements (
     balance_id    bytea  NOT NULL,
     asset         text COLLATE "C" NOT NULL,
     kind          text COLLATE "C" NOT NULL,  -- symbol of EffectKind
-    amount        numeric(39) NOT NULL,       -- without the fee
-    fee           numeric(39) NOT NULL,
+    amount        numeric(39) NOT NULL,       -- without fees
+    fee_fixed     numeric(39) NOT NULL,
+    fee_percent   numeric(39) NOT NULL,
     close_time_ms bigint NOT NULL,
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);

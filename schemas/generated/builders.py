@@ -9,6 +9,7 @@ from schemas.generated.common import AccountID
 from schemas.generated.common import Amount
 from schemas.generated.common import BalanceID
 from schemas.generated.common import ExternalDetail
+from schemas.generated.common import FeeType
 from schemas.generated.common import Hash
 from schemas.generated.common import Reference
 from schemas.generated.common import SignerData
@@ -26,14 +27,17 @@ from schemas.generated.operations import Payment
 from schemas.generated.operations import PaymentFeeData
 from schemas.generated.operations import PaymentToAccount
 from schemas.generated.operations import PaymentToBalance
+from schemas.generated.operations import PutFeeRange
 from schemas.generated.operations import PutKeyValue
+from schemas.generated.operations import RemoveFeeRange
 from schemas.generated.operations import RemoveKeyValue
 from schemas.generated.operations import RemoveSigner
 from schemas.generated.operations import ReviewAction
 from schemas.generated.operations import ReviewRequest
+from schemas.generated.operations import SetFees
 from schemas.generated.operations import UpdateSigner
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees
 """Whatever an operation may do."""
 
 
@@ -125,3 +129,19 @@ def make_review_request(
     request that was edited meanwhile is not reviewed.
     """
     return ReviewRequest(request_id, sequence_number, request_hash, action, reason, tasks_to_add, tasks_to_remove, external_details)
+
+
+def make_set_fees(
+    *,
+    account_id: None | AccountID = None,
+    role_id: None | U64 = None,
+    asset: str,
+    fee_type: FeeType,
+    subtype: int = 0,
+    action: PutFeeRange | RemoveFeeRange,
+) -> SetFees:
+    """Changes one range of a fee schedule (TokenD operation 5). An account's own schedule goes
+    before its role's, and that before the global one; where no range holds the amount, nothing
+    is due.
+    """
+    return SetFees(account_id, role_id, asset, fee_type, subtype, action)

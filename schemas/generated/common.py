@@ -113,6 +113,88 @@ def write_SignerData(value: SignerData, out: bytearray) -> None:
     write_bytes(value.details, out, 2048)
 
 
+class Fee(Record, frozen=True):
+    """A fee in its two parts, in the asset of the amount that it is charged for."""
+
+    fixed: Amount
+    """The part that does not depend on the amount."""
+    percent: Amount
+    """The part computed from the amount, rounded up to the smallest unit."""
+
+
+def read_Fee(data: Any, at: int) -> tuple[Fee, int]:
+    f_fixed = from_bytes(data[at : at + 16])
+    at += 16
+    f_percent = from_bytes(data[at : at + 16])
+    at += 16
+    return Fee(f_fixed, f_percent), at
+
+
+def write_Fee(value: Fee, out: bytearray) -> None:
+    write_unsigned(value.fixed, out, 16)
+    write_unsigned(value.percent, out, 16)
+
+
+class FeeType(Enum):
+    """What a fee is charged for."""
+
+    PAYMENT = 0
+    """A payment. Subtype 1 (outgoing) is the sender's fee, subtype 2 (incoming) the receiver's."""
+    WITHDRAWAL = 1
+    """A withdrawal, charged besides its amount. Subtype 0."""
+    ISSUANCE = 2
+    """An issuance, taken from its amount. Subtype 0."""
+
+
+ALL_FeeType = tuple(FeeType)
+
+
+def read_FeeType(data: Any, at: int) -> tuple[FeeType, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_FeeType[index >> 1], at + 1
+
+
+def write_FeeType(value: FeeType, out: bytearray) -> None:
+    if type(value) is not FeeType:
+        raise Unencodable(f"{value!r} is not a FeeType")
+    out.append(2 * value.value)
+
+
+class FeeRange(Record, frozen=True):
+    """The fee for amounts within a range."""
+
+    lower: Amount
+    """The least amount it is charged for."""
+    upper: Amount
+    """The greatest, itself included."""
+    fixed: Amount
+    """Charged whatever the amount is."""
+    percent: int
+    """Charged of the amount, in hundred-millionths of it: 1000000 is one percent. The product is
+    rounded up to the asset's smallest unit.
+    """
+
+
+def read_FeeRange(data: Any, at: int) -> tuple[FeeRange, int]:
+    f_lower = from_bytes(data[at : at + 16])
+    at += 16
+    f_upper = from_bytes(data[at : at + 16])
+    at += 16
+    f_fixed = from_bytes(data[at : at + 16])
+    at += 16
+    f_percent, at = read_bounded(data, at, 0, 100000000)
+    return FeeRange(f_lower, f_upper, f_fixed, f_percent), at
+
+
+def write_FeeRange(value: FeeRange, out: bytearray) -> None:
+    write_unsigned(value.lower, out, 16)
+    write_unsigned(value.upper, out, 16)
+    write_unsigned(value.fixed, out, 16)
+    write_bounded(value.percent, out, 0, 100000000)
+
+
 class Permission(Enum):
     """What an account role or a signer role allows, literally."""
 
@@ -140,6 +222,8 @@ class Permission(Enum):
     """Be paid."""
     REVIEW_REQUEST = 11
     """Approve and reject requests."""
+    SET_FEES = 12
+    """Change fee schedules."""
 
 
 ALL_Permission = tuple(Permission)
@@ -147,8 +231,8 @@ ALL_Permission = tuple(Permission)
 
 def read_Permission(data: Any, at: int) -> tuple[Permission, int]:
     index = data[at]
-    if index & 1 or index > 22:
-        read_bounded(data, at, 0, 11)  # raises
+    if index & 1 or index > 24:
+        read_bounded(data, at, 0, 12)  # raises
     return ALL_Permission[index >> 1], at + 1
 
 
@@ -191,6 +275,9 @@ def write_ExternalDetail(value: ExternalDetail, out: bytearray) -> None:
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Reference: read_Reference,
     SignerData: read_SignerData,
+    Fee: read_Fee,
+    FeeType: read_FeeType,
+    FeeRange: read_FeeRange,
     Permission: read_Permission,
     ExternalDetail: read_ExternalDetail,
 }
@@ -198,6 +285,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Reference: write_Reference,
     SignerData: write_SignerData,
+    Fee: write_Fee,
+    FeeType: write_FeeType,
+    FeeRange: write_FeeRange,
     Permission: write_Permission,
     ExternalDetail: write_ExternalDetail,
 }

@@ -15,6 +15,8 @@ from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
 from schemas.generated.common import ExternalDetail as ExternalDetail
+from schemas.generated.common import FeeRange as FeeRange
+from schemas.generated.common import FeeType as FeeType
 from schemas.generated.common import Hash as Hash
 from schemas.generated.common import Permission as Permission
 from schemas.generated.common import PublicKey as PublicKey
@@ -22,10 +24,14 @@ from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
+from schemas.generated.common import read_FeeRange as read_FeeRange
+from schemas.generated.common import read_FeeType as read_FeeType
 from schemas.generated.common import read_Permission as read_Permission
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
+from schemas.generated.common import write_FeeRange as write_FeeRange
+from schemas.generated.common import write_FeeType as write_FeeType
 from schemas.generated.common import write_Permission as write_Permission
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
@@ -341,6 +347,79 @@ def read_Counters(data: Any, at: int) -> tuple[Counters, int]:
 def write_Counters(value: Counters, out: bytearray) -> None:
     write_unsigned(value.account, out, 8)
     write_unsigned(value.request, out, 8)
+
+
+class FeeSchedule(Record, frozen=True):
+    """What is due for amounts of an asset, from an account, from the accounts of a role, or from
+    all.
+    """
+
+    account_id: None | AccountID
+    """The account; absent: a role's schedule, or the global one."""
+    role_id: None | U64
+    """The account role. Never together with an account."""
+    asset: str
+    """The asset's code."""
+    fee_type: FeeType
+    """What the fee is charged for."""
+    subtype: int
+    """Which kind of it, see FeeType."""
+    ranges: tuple[FeeRange, ...]
+    """Ascending, never overlapping, at least one."""
+
+
+def read_FeeSchedule(data: Any, at: int) -> tuple[FeeSchedule, int]:
+    f_account_id: None | AccountID = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_account_id = data[at : at + 32]
+        at += 32
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    f_asset, at = read_string(data, at, 16)
+    f_fee_type, at = read_FeeType(data, at)
+    f_subtype, at = read_bounded(data, at, 0, 1000)
+    count, at = read_count(data, at, 32)
+    f_ranges_list = []
+    if count:
+        for _ in range(count):  # f_ranges
+            f_ranges_item, at = read_FeeRange(data, at)
+            f_ranges_list.append(f_ranges_item)
+        at = read_array_end(data, at)
+    f_ranges = tuple(f_ranges_list)
+    return FeeSchedule(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_ranges), at
+
+
+def write_FeeSchedule(value: FeeSchedule, out: bytearray) -> None:
+    if value.account_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.account_id) is not bytes or len(value.account_id) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.account_id
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+    write_string(value.asset, out, 16)
+    write_FeeType(value.fee_type, out)
+    write_bounded(value.subtype, out, 0, 1000)
+    write_count(len(value.ranges), out, 32)
+    if value.ranges:
+        for f_ranges_item in value.ranges:
+            write_FeeRange(f_ranges_item, out)
+        out.append(0)
 
 
 class KeyValue(Record, frozen=True):
@@ -909,6 +988,62 @@ def write_AssetReservationKey(value: AssetReservationKey, out: bytearray) -> Non
     write_string(value.code, out, 16)
 
 
+class FeeScheduleKey(Record, frozen=True):
+    """Names one FeeSchedule."""
+
+    account_id: None | AccountID
+    """The account; absent: a role's schedule, or the global one."""
+    role_id: None | U64
+    """The account role. Never together with an account."""
+    asset: str
+    """The asset's code."""
+    fee_type: FeeType
+    """What the fee is charged for."""
+    subtype: int
+    """Which kind of it, see FeeType."""
+
+
+def read_FeeScheduleKey(data: Any, at: int) -> tuple[FeeScheduleKey, int]:
+    f_account_id: None | AccountID = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_account_id = data[at : at + 32]
+        at += 32
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    f_asset, at = read_string(data, at, 16)
+    f_fee_type, at = read_FeeType(data, at)
+    f_subtype, at = read_bounded(data, at, 0, 1000)
+    return FeeScheduleKey(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype), at
+
+
+def write_FeeScheduleKey(value: FeeScheduleKey, out: bytearray) -> None:
+    if value.account_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.account_id) is not bytes or len(value.account_id) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.account_id
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+    write_string(value.asset, out, 16)
+    write_FeeType(value.fee_type, out)
+    write_bounded(value.subtype, out, 0, 1000)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
     read_U32Value,
     read_U64Value,
@@ -950,6 +1085,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Balance: read_Balance,
     BaseAssets: read_BaseAssets,
     Counters: read_Counters,
+    FeeSchedule: read_FeeSchedule,
     KeyValue: read_KeyValue,
     NetworkSettings: read_NetworkSettings,
     RequestContent: read_RequestContent,
@@ -971,6 +1107,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     BalanceKey: read_BalanceKey,
     ReviewableRequestKey: read_ReviewableRequestKey,
     AssetReservationKey: read_AssetReservationKey,
+    FeeScheduleKey: read_FeeScheduleKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -982,6 +1119,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Balance: write_Balance,
     BaseAssets: write_BaseAssets,
     Counters: write_Counters,
+    FeeSchedule: write_FeeSchedule,
     KeyValue: write_KeyValue,
     NetworkSettings: write_NetworkSettings,
     RequestContent: write_RequestContent,
@@ -1003,4 +1141,5 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     BalanceKey: write_BalanceKey,
     ReviewableRequestKey: write_ReviewableRequestKey,
     AssetReservationKey: write_AssetReservationKey,
+    FeeScheduleKey: write_FeeScheduleKey,
 }

@@ -14,10 +14,13 @@ from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
+from schemas.generated.common import Fee as Fee
 from schemas.generated.common import Hash as Hash
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_Fee as read_Fee
+from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.entries import Account as Account
 from schemas.generated.entries import AccountKey as AccountKey
 from schemas.generated.entries import AccountRole as AccountRole
@@ -34,6 +37,8 @@ from schemas.generated.entries import BaseAssets as BaseAssets
 from schemas.generated.entries import BaseAssetsKey as BaseAssetsKey
 from schemas.generated.entries import Counters as Counters
 from schemas.generated.entries import CountersKey as CountersKey
+from schemas.generated.entries import FeeSchedule as FeeSchedule
+from schemas.generated.entries import FeeScheduleKey as FeeScheduleKey
 from schemas.generated.entries import KeyValue as KeyValue
 from schemas.generated.entries import KeyValueKey as KeyValueKey
 from schemas.generated.entries import NetworkSettings as NetworkSettings
@@ -62,6 +67,8 @@ from schemas.generated.entries import read_BaseAssets as read_BaseAssets
 from schemas.generated.entries import read_BaseAssetsKey as read_BaseAssetsKey
 from schemas.generated.entries import read_Counters as read_Counters
 from schemas.generated.entries import read_CountersKey as read_CountersKey
+from schemas.generated.entries import read_FeeSchedule as read_FeeSchedule
+from schemas.generated.entries import read_FeeScheduleKey as read_FeeScheduleKey
 from schemas.generated.entries import read_KeyValue as read_KeyValue
 from schemas.generated.entries import read_KeyValueKey as read_KeyValueKey
 from schemas.generated.entries import read_NetworkSettings as read_NetworkSettings
@@ -90,6 +97,8 @@ from schemas.generated.entries import write_BaseAssets as write_BaseAssets
 from schemas.generated.entries import write_BaseAssetsKey as write_BaseAssetsKey
 from schemas.generated.entries import write_Counters as write_Counters
 from schemas.generated.entries import write_CountersKey as write_CountersKey
+from schemas.generated.entries import write_FeeSchedule as write_FeeSchedule
+from schemas.generated.entries import write_FeeScheduleKey as write_FeeScheduleKey
 from schemas.generated.entries import write_KeyValue as write_KeyValue
 from schemas.generated.entries import write_KeyValueKey as write_KeyValueKey
 from schemas.generated.entries import write_NetworkSettings as write_NetworkSettings
@@ -260,14 +269,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 26:
-        read_bounded(data, at, 0, 13)  # raises
+    if branch & 1 or branch > 28:
+        read_bounded(data, at, 0, 14)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -286,14 +295,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 26:
-        read_bounded(data, at, 0, 13)  # raises
+    if branch & 1 or branch > 28:
+        read_bounded(data, at, 0, 14)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -391,8 +400,8 @@ class BalanceMovement(Record, frozen=True):
     """Its asset."""
     amount: Amount
     """How much, without fees."""
-    fee: Amount
-    """Fees charged besides."""
+    fee: None | Fee
+    """Fees that the balance paid besides, or out of what it received; absent: none."""
 
 
 def read_BalanceMovement(data: Any, at: int) -> tuple[BalanceMovement, int]:
@@ -401,8 +410,13 @@ def read_BalanceMovement(data: Any, at: int) -> tuple[BalanceMovement, int]:
     f_asset, at = read_string(data, at, 16)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
-    f_fee = from_bytes(data[at : at + 16])
-    at += 16
+    f_fee: None | Fee = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_fee, at = read_Fee(data, at)
     return BalanceMovement(f_balance_id, f_asset, f_amount, f_fee), at
 
 
@@ -412,7 +426,11 @@ def write_BalanceMovement(value: BalanceMovement, out: bytearray) -> None:
     out += value.balance_id
     write_string(value.asset, out, 16)
     write_unsigned(value.amount, out, 16)
-    write_unsigned(value.fee, out, 16)
+    if value.fee is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_Fee(value.fee, out)
 
 
 class RequestEvent(Enum):
@@ -735,7 +753,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -750,6 +768,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_Balance,
     read_ReviewableRequest,
     read_AssetReservation,
+    read_FeeSchedule,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -767,9 +786,10 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     Balance: (b'\x16', write_Balance),
     ReviewableRequest: (b'\x18', write_ReviewableRequest),
     AssetReservation: (b'\x1a', write_AssetReservation),
+    FeeSchedule: (b'\x1c', write_FeeSchedule),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -784,6 +804,7 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_BalanceKey,
     read_ReviewableRequestKey,
     read_AssetReservationKey,
+    read_FeeScheduleKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -801,6 +822,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BalanceKey: (b'\x16', write_BalanceKey),
     ReviewableRequestKey: (b'\x18', write_ReviewableRequestKey),
     AssetReservationKey: (b'\x1a', write_AssetReservationKey),
+    FeeScheduleKey: (b'\x1c', write_FeeScheduleKey),
 }
 
 READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange, int]], ...] = (

@@ -15,15 +15,24 @@ from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
 from schemas.generated.common import ExternalDetail as ExternalDetail
+from schemas.generated.common import Fee as Fee
+from schemas.generated.common import FeeRange as FeeRange
+from schemas.generated.common import FeeType as FeeType
 from schemas.generated.common import Hash as Hash
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
+from schemas.generated.common import read_Fee as read_Fee
+from schemas.generated.common import read_FeeRange as read_FeeRange
+from schemas.generated.common import read_FeeType as read_FeeType
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
+from schemas.generated.common import write_Fee as write_Fee
+from schemas.generated.common import write_FeeRange as write_FeeRange
+from schemas.generated.common import write_FeeType as write_FeeType
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
 
@@ -693,7 +702,11 @@ class ManageKeyValueCode(Enum):
     """The key's prefix is reserved for values of another type, see the key-values page."""
     ZERO_VALUE_NOT_ALLOWED = 2
     """Withdrawals must have a task: this key may not be 0."""
-    NOT_FOUND = 3
+    BALANCE_NOT_FOUND = 3
+    """The value is no balance of the asset that the key names. Give an existing balance as B...
+    text.
+    """
+    NOT_FOUND = 4
     """There is no such key to remove."""
 
 
@@ -702,8 +715,8 @@ ALL_ManageKeyValueCode = tuple(ManageKeyValueCode)
 
 def read_ManageKeyValueCode(data: Any, at: int) -> tuple[ManageKeyValueCode, int]:
     index = data[at]
-    if index & 1 or index > 6:
-        read_bounded(data, at, 0, 3)  # raises
+    if index & 1 or index > 8:
+        read_bounded(data, at, 0, 4)  # raises
     return ALL_ManageKeyValueCode[index >> 1], at + 1
 
 
@@ -885,49 +898,29 @@ def write_PaymentToBalance(value: PaymentToBalance, out: bytearray) -> None:
     out += value.balance_id
 
 
-class PaymentFee(Record, frozen=True):
-    """A fee in its two parts, in the payment's asset."""
-
-    fixed: Amount
-    """The part that does not depend on the amount."""
-    percent: Amount
-    """The computed part."""
-
-
-def read_PaymentFee(data: Any, at: int) -> tuple[PaymentFee, int]:
-    f_fixed = from_bytes(data[at : at + 16])
-    at += 16
-    f_percent = from_bytes(data[at : at + 16])
-    at += 16
-    return PaymentFee(f_fixed, f_percent), at
-
-
-def write_PaymentFee(value: PaymentFee, out: bytearray) -> None:
-    write_unsigned(value.fixed, out, 16)
-    write_unsigned(value.percent, out, 16)
-
-
 class PaymentFeeData(Record, frozen=True):
-    """The most the payer accepts to be charged."""
+    """The most that the payer accepts, for each part of each fee. What is due is charged, not
+    this.
+    """
 
-    source_fee: PaymentFee
+    source_fee: Fee
     """The sender's fee."""
-    destination_fee: PaymentFee
+    destination_fee: Fee
     """The receiver's fee."""
     source_pays_for_destination: bool
     """True: the sender pays the receiver's fee too."""
 
 
 def read_PaymentFeeData(data: Any, at: int) -> tuple[PaymentFeeData, int]:
-    f_source_fee, at = read_PaymentFee(data, at)
-    f_destination_fee, at = read_PaymentFee(data, at)
+    f_source_fee, at = read_Fee(data, at)
+    f_destination_fee, at = read_Fee(data, at)
     f_source_pays_for_destination, at = read_boolean(data, at)
     return PaymentFeeData(f_source_fee, f_destination_fee, f_source_pays_for_destination), at
 
 
 def write_PaymentFeeData(value: PaymentFeeData, out: bytearray) -> None:
-    write_PaymentFee(value.source_fee, out)
-    write_PaymentFee(value.destination_fee, out)
+    write_Fee(value.source_fee, out)
+    write_Fee(value.destination_fee, out)
     write_boolean(value.source_pays_for_destination, out)
 
 
@@ -941,7 +934,7 @@ class Payment(Record, frozen=True):
     amount: Amount
     """How much."""
     fee_data: None | PaymentFeeData
-    """The most the payer accepts to be charged; absent: no fees."""
+    """The most the payer accepts to be charged; absent: the payment is refused if any fee is due."""
     subject: str
     """What for; free text."""
     reference: None | Reference
@@ -1040,9 +1033,17 @@ class PaymentCode(Enum):
     """The asset is not transferable."""
     COUNTERPARTY_NOT_ALLOWED = 11
     """The receiver's role does not allow it to be paid."""
-    UNDERFUNDED = 12
-    """The balance is lower than the amount."""
-    LINE_FULL = 13
+    INSUFFICIENT_FEE_AMOUNT = 12
+    """More is due than the most that the payer accepts; the detail says what. Accept it, or pay
+    another amount.
+    """
+    AMOUNT_IS_LESS_THAN_DESTINATION_FEE = 13
+    """The receiver's fee is more than the amount that it is taken from. Pay more, or pay the fee
+    for the receiver.
+    """
+    UNDERFUNDED = 14
+    """The balance is lower than the amount and the fees that the payer pays."""
+    LINE_FULL = 15
     """The receiving balance would exceed 128 bits."""
 
 
@@ -1051,8 +1052,8 @@ ALL_PaymentCode = tuple(PaymentCode)
 
 def read_PaymentCode(data: Any, at: int) -> tuple[PaymentCode, int]:
     index = data[at]
-    if index & 1 or index > 26:
-        read_bounded(data, at, 0, 13)  # raises
+    if index & 1 or index > 30:
+        read_bounded(data, at, 0, 15)  # raises
     return ALL_PaymentCode[index >> 1], at + 1
 
 
@@ -1072,11 +1073,13 @@ class PaymentResult(Record, frozen=True):
     asset: str
     """The asset."""
     source_sent: Amount
-    """What the source was charged in all."""
-    source_fee: None | PaymentFee
+    """What the source was charged in all, fees included."""
+    source_fee: None | Fee
     """The sender's fee that was charged; absent: none."""
-    destination_fee: None | PaymentFee
-    """The receiver's fee that was charged; absent: none."""
+    destination_fee: None | Fee
+    """The receiver's fee that was charged, from the receiver unless the payer pays it; absent:
+    none.
+    """
 
 
 def read_PaymentResult(data: Any, at: int) -> tuple[PaymentResult, int]:
@@ -1087,20 +1090,20 @@ def read_PaymentResult(data: Any, at: int) -> tuple[PaymentResult, int]:
     f_asset, at = read_string(data, at, 16)
     f_source_sent = from_bytes(data[at : at + 16])
     at += 16
-    f_source_fee: None | PaymentFee = None
+    f_source_fee: None | Fee = None
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
     at += 1
     if branch:
-        f_source_fee, at = read_PaymentFee(data, at)
-    f_destination_fee: None | PaymentFee = None
+        f_source_fee, at = read_Fee(data, at)
+    f_destination_fee: None | Fee = None
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
     at += 1
     if branch:
-        f_destination_fee, at = read_PaymentFee(data, at)
+        f_destination_fee, at = read_Fee(data, at)
     return PaymentResult(f_destination, f_destination_balance, f_asset, f_source_sent, f_source_fee, f_destination_fee), at
 
 
@@ -1117,12 +1120,12 @@ def write_PaymentResult(value: PaymentResult, out: bytearray) -> None:
         out.append(0)
     else:
         out.append(2)
-        write_PaymentFee(value.source_fee, out)
+        write_Fee(value.source_fee, out)
     if value.destination_fee is None:
         out.append(0)
     else:
         out.append(2)
-        write_PaymentFee(value.destination_fee, out)
+        write_Fee(value.destination_fee, out)
 
 
 class ReviewAction(Enum):
@@ -1289,6 +1292,169 @@ def write_ReviewRequestResult(value: ReviewRequestResult, out: bytearray) -> Non
     write_bounded(value.pending_tasks, out, 0, 4294967295)
 
 
+class PutFeeRange(Record, frozen=True):
+    """Adds a range, or replaces the fee of the range with the same bounds."""
+
+    range: FeeRange
+    """The range and its fee."""
+
+
+def read_PutFeeRange(data: Any, at: int) -> tuple[PutFeeRange, int]:
+    f_range, at = read_FeeRange(data, at)
+    return PutFeeRange(f_range), at
+
+
+def write_PutFeeRange(value: PutFeeRange, out: bytearray) -> None:
+    write_FeeRange(value.range, out)
+
+
+class RemoveFeeRange(Record, frozen=True):
+    """Removes a range."""
+
+    lower: Amount
+    """Its least amount."""
+    upper: Amount
+    """Its greatest amount."""
+
+
+def read_RemoveFeeRange(data: Any, at: int) -> tuple[RemoveFeeRange, int]:
+    f_lower = from_bytes(data[at : at + 16])
+    at += 16
+    f_upper = from_bytes(data[at : at + 16])
+    at += 16
+    return RemoveFeeRange(f_lower, f_upper), at
+
+
+def write_RemoveFeeRange(value: RemoveFeeRange, out: bytearray) -> None:
+    write_unsigned(value.lower, out, 16)
+    write_unsigned(value.upper, out, 16)
+
+
+class SetFees(Record, frozen=True):
+    """Changes one range of a fee schedule (TokenD operation 5). An account's own schedule goes
+    before its role's, and that before the global one; where no range holds the amount, nothing
+    is due.
+    """
+
+    account_id: None | AccountID
+    """The account that the fee is for; absent: for a role or for all."""
+    role_id: None | U64
+    """The account role that the fee is for. Without an account and a role the fee is global."""
+    asset: str
+    """The asset's code."""
+    fee_type: FeeType
+    """What the fee is charged for."""
+    subtype: int
+    """Which kind of it, see FeeType."""
+    action: PutFeeRange | RemoveFeeRange
+    """What to do."""
+
+
+def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
+    f_account_id: None | AccountID = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_account_id = data[at : at + 32]
+        at += 32
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    f_asset, at = read_string(data, at, 16)
+    f_fee_type, at = read_FeeType(data, at)
+    f_subtype, at = read_bounded(data, at, 0, 1000)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_action, at = READERS_10[branch >> 1](data, at + 1)
+    return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
+
+
+def write_SetFees(value: SetFees, out: bytearray) -> None:
+    if value.account_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.account_id) is not bytes or len(value.account_id) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.account_id
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+    write_string(value.asset, out, 16)
+    write_FeeType(value.fee_type, out)
+    write_bounded(value.subtype, out, 0, 1000)
+    try:
+        branch, write = WRITERS_11[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class SetFeesCode(Enum):
+    """Why the fees were not changed."""
+
+    INVALID_ASSET = 0
+    """An asset code is 1 to 16 letters and digits."""
+    ACCOUNT_AND_ROLE_GIVEN = 1
+    """A fee is for an account, for a role or for all. Name an account or a role, not both."""
+    SUB_TYPE_NOT_EXIST = 2
+    """The fee type has no such subtype."""
+    INVALID_RANGE = 3
+    """The range's least amount is greater than its greatest."""
+    ASSET_NOT_FOUND = 4
+    """The asset does not exist."""
+    ACCOUNT_NOT_FOUND = 5
+    """There is no such account."""
+    ROLE_NOT_FOUND = 6
+    """There is no such account role."""
+    NOT_FOUND = 7
+    """The schedule has no range with these bounds."""
+    RANGE_OVERLAP = 8
+    """The range shares amounts with another of the schedule. Bounds are inclusive."""
+    TOO_MANY_RANGES = 9
+    """The schedule has 32 ranges, the most there may be."""
+
+
+ALL_SetFeesCode = tuple(SetFeesCode)
+
+
+def read_SetFeesCode(data: Any, at: int) -> tuple[SetFeesCode, int]:
+    index = data[at]
+    if index & 1 or index > 18:
+        read_bounded(data, at, 0, 9)  # raises
+    return ALL_SetFeesCode[index >> 1], at + 1
+
+
+def write_SetFeesCode(value: SetFeesCode, out: bytearray) -> None:
+    if type(value) is not SetFeesCode:
+        raise Unencodable(f"{value!r} is not a SetFeesCode")
+    out.append(2 * value.value)
+
+
+class SetFeesResult(Record, frozen=True):
+    """The fees were changed."""
+
+
+
+def read_SetFeesResult(data: Any, at: int) -> tuple[SetFeesResult, int]:
+    return SetFeesResult(), at
+
+
+def write_SetFeesResult(value: SetFeesResult, out: bytearray) -> None:
+    del value, out
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[CreateAsset, int]], ...] = (
     read_CreateAsset,
 )
@@ -1341,6 +1507,16 @@ WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
+READERS_10: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+    read_PutFeeRange,
+    read_RemoveFeeRange,
+)
+
+WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    PutFeeRange: (b'\x00', write_PutFeeRange),
+    RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
+}
+
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateAccount: read_CreateAccount,
     CreateAccountCode: read_CreateAccountCode,
@@ -1372,7 +1548,6 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageSignerResult: read_ManageSignerResult,
     PaymentToAccount: read_PaymentToAccount,
     PaymentToBalance: read_PaymentToBalance,
-    PaymentFee: read_PaymentFee,
     PaymentFeeData: read_PaymentFeeData,
     Payment: read_Payment,
     PaymentCode: read_PaymentCode,
@@ -1381,6 +1556,11 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ReviewRequest: read_ReviewRequest,
     ReviewRequestCode: read_ReviewRequestCode,
     ReviewRequestResult: read_ReviewRequestResult,
+    PutFeeRange: read_PutFeeRange,
+    RemoveFeeRange: read_RemoveFeeRange,
+    SetFees: read_SetFees,
+    SetFeesCode: read_SetFeesCode,
+    SetFeesResult: read_SetFeesResult,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -1414,7 +1594,6 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageSignerResult: write_ManageSignerResult,
     PaymentToAccount: write_PaymentToAccount,
     PaymentToBalance: write_PaymentToBalance,
-    PaymentFee: write_PaymentFee,
     PaymentFeeData: write_PaymentFeeData,
     Payment: write_Payment,
     PaymentCode: write_PaymentCode,
@@ -1423,4 +1602,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ReviewRequest: write_ReviewRequest,
     ReviewRequestCode: write_ReviewRequestCode,
     ReviewRequestResult: write_ReviewRequestResult,
+    PutFeeRange: write_PutFeeRange,
+    RemoveFeeRange: write_RemoveFeeRange,
+    SetFees: write_SetFees,
+    SetFeesCode: write_SetFeesCode,
+    SetFeesResult: write_SetFeesResult,
 }

@@ -160,6 +160,15 @@ def skip_ReviewRequestCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_SetFeesResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_SetFeesCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
     at = SKIPS_1[data[at] >> 1](data, at + 1)
     return at
@@ -177,6 +186,16 @@ def skip_AccessRefused(data: Any, at: int) -> int:
 
 def skip_FulfilmentRefused(data: Any, at: int) -> int:
     at += 1
+    return at
+
+
+def skip_FeesDue(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 64
     return at
 
 
@@ -275,6 +294,25 @@ def skip_AssetReservationKey(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_FeeScheduleKey(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at += 1
+    if data[at - 1]:
+        at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
     return at
 
 
@@ -588,6 +626,38 @@ def skip_AssetReservation(data: Any, at: int) -> int:
     return at
 
 
+def skip_FeeSchedule(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at += 1
+    if data[at - 1]:
+        at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    count, at = read_count(data, at, 32)
+    if count:
+        for _ in range(count):
+            at = skip_FeeRange(data, at)
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_FeeRange(data: Any, at: int) -> int:
+    at += 48
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
 def skip_ParticipantEffect(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
@@ -606,7 +676,10 @@ def skip_BalanceMovement(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at += 32
+    at += 16
+    at += 1
+    if data[at - 1]:
+        at += 32
     return at
 
 
@@ -628,7 +701,7 @@ def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_12[data[at] >> 1](data, at + 1)
+    at = SKIPS_13[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -771,6 +844,36 @@ def skip_ReviewRequest(data: Any, at: int) -> int:
     return at
 
 
+def skip_SetFees(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at += 1
+    if data[at - 1]:
+        at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at = SKIPS_12[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_PutFeeRange(data: Any, at: int) -> int:
+    at = skip_FeeRange(data, at)
+    return at
+
+
+def skip_RemoveFeeRange(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -800,7 +903,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
 
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_13[data[at] >> 1](data, at + 1)
+    at = SKIPS_14[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -831,12 +934,15 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentCode,
     skip_ReviewRequestResult,
     skip_ReviewRequestCode,
+    skip_SetFeesResult,
+    skip_SetFeesCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
     skip_FirstUse,
     skip_AccessRefused,
     skip_FulfilmentRefused,
+    skip_FeesDue,
 )
 
 SKIPS_2: tuple[Callable[[Any, int], int], ...] = (
@@ -854,6 +960,7 @@ SKIPS_2: tuple[Callable[[Any, int], int], ...] = (
     skip_BalanceKey,
     skip_ReviewableRequestKey,
     skip_AssetReservationKey,
+    skip_FeeScheduleKey,
 )
 
 SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
@@ -882,6 +989,7 @@ SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
     skip_Balance,
     skip_ReviewableRequest,
     skip_AssetReservation,
+    skip_FeeSchedule,
 )
 
 SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
@@ -916,6 +1024,11 @@ SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
 )
 
 SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
+    skip_PutFeeRange,
+    skip_RemoveFeeRange,
+)
+
+SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -924,9 +1037,10 @@ SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateIssuanceRequest,
     skip_Payment,
     skip_ReviewRequest,
+    skip_SetFees,
 )
 
-SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

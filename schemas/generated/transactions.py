@@ -12,12 +12,15 @@ from typing import Any, NewType, TypeAlias
 from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccountID as AccountID
+from schemas.generated.common import Fee as Fee
 from schemas.generated.common import Hash as Hash
 from schemas.generated.common import Permission as Permission
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_Permission as read_Permission
+from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_Permission as write_Permission
 from schemas.generated.operations import CreateAccount as CreateAccount
 from schemas.generated.operations import CreateAccountCode as CreateAccountCode
@@ -43,6 +46,9 @@ from schemas.generated.operations import PaymentResult as PaymentResult
 from schemas.generated.operations import ReviewRequest as ReviewRequest
 from schemas.generated.operations import ReviewRequestCode as ReviewRequestCode
 from schemas.generated.operations import ReviewRequestResult as ReviewRequestResult
+from schemas.generated.operations import SetFees as SetFees
+from schemas.generated.operations import SetFeesCode as SetFeesCode
+from schemas.generated.operations import SetFeesResult as SetFeesResult
 from schemas.generated.operations import read_CreateAccount as read_CreateAccount
 from schemas.generated.operations import read_CreateAccountCode as read_CreateAccountCode
 from schemas.generated.operations import read_CreateAccountResult as read_CreateAccountResult
@@ -67,6 +73,9 @@ from schemas.generated.operations import read_PaymentResult as read_PaymentResul
 from schemas.generated.operations import read_ReviewRequest as read_ReviewRequest
 from schemas.generated.operations import read_ReviewRequestCode as read_ReviewRequestCode
 from schemas.generated.operations import read_ReviewRequestResult as read_ReviewRequestResult
+from schemas.generated.operations import read_SetFees as read_SetFees
+from schemas.generated.operations import read_SetFeesCode as read_SetFeesCode
+from schemas.generated.operations import read_SetFeesResult as read_SetFeesResult
 from schemas.generated.operations import write_CreateAccount as write_CreateAccount
 from schemas.generated.operations import write_CreateAccountCode as write_CreateAccountCode
 from schemas.generated.operations import write_CreateAccountResult as write_CreateAccountResult
@@ -91,6 +100,9 @@ from schemas.generated.operations import write_PaymentResult as write_PaymentRes
 from schemas.generated.operations import write_ReviewRequest as write_ReviewRequest
 from schemas.generated.operations import write_ReviewRequestCode as write_ReviewRequestCode
 from schemas.generated.operations import write_ReviewRequestResult as write_ReviewRequestResult
+from schemas.generated.operations import write_SetFees as write_SetFees
+from schemas.generated.operations import write_SetFeesCode as write_SetFeesCode
+from schemas.generated.operations import write_SetFeesResult as write_SetFeesResult
 
 
 class Operation(Record, frozen=True):
@@ -98,7 +110,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees
     """What to do."""
 
 
@@ -112,8 +124,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 14:
-        read_bounded(data, at, 0, 7)  # raises
+    if branch & 1 or branch > 16:
+        read_bounded(data, at, 0, 8)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -381,17 +393,41 @@ def write_FulfilmentRefused(value: FulfilmentRefused, out: bytearray) -> None:
     write_FulfilmentCode(value.code, out)
 
 
+class FeesDue(Record, frozen=True):
+    """With INSUFFICIENT_FEE_AMOUNT: what is due."""
+
+    asset: str
+    """The asset of the fees."""
+    source_fee: Fee
+    """The fee of who pays or asks."""
+    destination_fee: Fee
+    """The receiver's fee; zeros where there is no receiver."""
+
+
+def read_FeesDue(data: Any, at: int) -> tuple[FeesDue, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_source_fee, at = read_Fee(data, at)
+    f_destination_fee, at = read_Fee(data, at)
+    return FeesDue(f_asset, f_source_fee, f_destination_fee), at
+
+
+def write_FeesDue(value: FeesDue, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_Fee(value.source_fee, out)
+    write_Fee(value.destination_fee, out)
+
+
 class RefusalDetail(Record, frozen=True):
     """What a program needs to know of a refusal beside its code."""
 
-    data: FirstUse | AccessRefused | FulfilmentRefused
+    data: FirstUse | AccessRefused | FulfilmentRefused | FeesDue
     """The detail."""
 
 
 def read_RefusalDetail(data: Any, at: int) -> tuple[RefusalDetail, int]:
     branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return RefusalDetail(f_data), at
 
@@ -408,7 +444,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -420,8 +456,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 32:
-        read_bounded(data, at, 0, 16)  # raises
+    if branch & 1 or branch > 36:
+        read_bounded(data, at, 0, 18)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -505,7 +541,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -514,6 +550,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_CreateIssuanceRequest,
     read_Payment,
     read_ReviewRequest,
+    read_SetFees,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -525,21 +562,24 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateIssuanceRequest: (b'\n', write_CreateIssuanceRequest),
     Payment: (b'\x0c', write_Payment),
     ReviewRequest: (b'\x0e', write_ReviewRequest),
+    SetFees: (b'\x10', write_SetFees),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue, int]], ...] = (
     read_FirstUse,
     read_AccessRefused,
     read_FulfilmentRefused,
+    read_FeesDue,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     FirstUse: (b'\x00', write_FirstUse),
     AccessRefused: (b'\x02', write_AccessRefused),
     FulfilmentRefused: (b'\x04', write_FulfilmentRefused),
+    FeesDue: (b'\x06', write_FeesDue),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -557,6 +597,8 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_PaymentCode,
     read_ReviewRequestResult,
     read_ReviewRequestCode,
+    read_SetFeesResult,
+    read_SetFeesCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -577,6 +619,8 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentCode: (b'\x1c', write_PaymentCode),
     ReviewRequestResult: (b'\x1e', write_ReviewRequestResult),
     ReviewRequestCode: (b' ', write_ReviewRequestCode),
+    SetFeesResult: (b'"', write_SetFeesResult),
+    SetFeesCode: (b'$', write_SetFeesCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -589,6 +633,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AccessRefused: read_AccessRefused,
     FulfilmentCode: read_FulfilmentCode,
     FulfilmentRefused: read_FulfilmentRefused,
+    FeesDue: read_FeesDue,
     RefusalDetail: read_RefusalDetail,
     OperationResult: read_OperationResult,
     TransactionCode: read_TransactionCode,
@@ -605,6 +650,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AccessRefused: write_AccessRefused,
     FulfilmentCode: write_FulfilmentCode,
     FulfilmentRefused: write_FulfilmentRefused,
+    FeesDue: write_FeesDue,
     RefusalDetail: write_RefusalDetail,
     OperationResult: write_OperationResult,
     TransactionCode: write_TransactionCode,

@@ -1,6 +1,6 @@
 """Creating, crediting and charging balances: the only code that changes an amount."""
 
-from schemas.generated.common import AccountID, Amount, BalanceID, Hash
+from schemas.generated.common import AccountID, Amount, BalanceID, Fee, Hash
 from schemas.generated.entries import AssetSupply, Balance
 from schemas.generated.ledger import BalanceMovement, EffectKind, ParticipantEffect
 from streams.ledger.errors import InvariantViolation
@@ -33,16 +33,22 @@ def is_full(balance: Balance, amount: Amount) -> bool:
     return balance.amount + balance.locked + amount > AMOUNT_MAX
 
 
-def apply_credit(delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind) -> None:
-    """Adds to what may be spent; the caller has checked `is_full`."""
-    delta.put(_with_amount(balance, balance.amount + amount))
-    _add_movement(delta, balance, amount, kind)
+def apply_credit(
+    delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind, fee: Fee | None = None
+) -> None:
+    """Adds `amount` without `fee` to what may be spent. The caller has checked `is_full`."""
+    gain = amount if fee is None else amount - fee.fixed - fee.percent
+    delta.put(_with_amount(balance, balance.amount + gain))
+    _add_movement(delta, balance, amount, kind, fee)
 
 
-def apply_charge(delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind) -> None:
-    """Takes from what may be spent; the caller has checked that it suffices."""
-    delta.put(_with_amount(balance, balance.amount - amount))
-    _add_movement(delta, balance, amount, kind)
+def apply_charge(
+    delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind, fee: Fee | None = None
+) -> None:
+    """Takes `amount` and `fee` from what may be spent. The caller has checked that it suffices."""
+    loss = amount if fee is None else amount + fee.fixed + fee.percent
+    delta.put(_with_amount(balance, balance.amount - loss))
+    _add_movement(delta, balance, amount, kind, fee)
 
 
 def get_supply(state: LedgerState, code: str) -> AssetSupply:
@@ -79,8 +85,10 @@ def add_participant(delta: LedgerDelta, account_id: AccountID) -> None:
     delta.effects.append(effect)
 
 
-def _add_movement(delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind) -> None:
-    movement = BalanceMovement(balance.balance_id, balance.asset, amount, Amount(0))
+def _add_movement(
+    delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind, fee: Fee | None
+) -> None:
+    movement = BalanceMovement(balance.balance_id, balance.asset, amount, fee)
     effect = ParticipantEffect(delta.operation_index, balance.account_id, kind, movement)
     delta.effects.append(effect)
 

@@ -5,16 +5,20 @@ transaction, what PostgreSQL's text cannot hold, entries that go away again.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from schemas.generated.common import Amount
+from msgspec.structs import replace
+
+from schemas.generated.common import Amount, FeeRange, FeeType
 from schemas.generated.operations import (
     CreateSigner,
     ManageKeyValue,
     ManageSigner,
     Payment,
     PaymentToAccount,
+    PutFeeRange,
     PutKeyValue,
     RemoveKeyValue,
     RemoveSigner,
+    SetFees,
     StringValue,
     U32Value,
     U64Value,
@@ -24,6 +28,7 @@ from streams.ledger.admission import Candidate
 from tests.support.network import (
     FREE,
     Network,
+    accept_fees,
     create_asset,
     get_account,
     get_owner,
@@ -117,6 +122,23 @@ def _ask_for_asset(network: Network, number: int) -> Candidate:
     return network.prepare("issuer", create_asset(f"R{number}", tasks=1))
 
 
+def _set_fees(network: Network, number: int) -> Candidate:
+    """The fees that payments of carol's are charged; others' stay free."""
+    account = get_account("carol")
+    put = PutFeeRange(FeeRange(Amount(number), Amount(number), Amount(1), 100_000))
+    subtype = 1 + number % 2
+    return network.prepare("master", SetFees(account, None, "EUR", FeeType.PAYMENT, subtype, put))
+
+
+def _pay_with_fees(network: Network, number: int) -> Candidate:
+    """The fee of a range that holds this amount alone."""
+    put = PutFeeRange(FeeRange(Amount(5_000 + number), Amount(5_000 + number), Amount(2), 1))
+    fees = [SetFees(None, None, "EUR", FeeType.PAYMENT, each, put) for each in (1, 2)]
+    body = replace(pay(network, "alice", "bob", "EUR", 5_000 + number), fee_data=accept_fees(2, 2))
+    operations = (*fees, Operation(get_account("alice"), body))
+    return network.admit(network.sign(network.build("master", *operations), "master", "alice"))
+
+
 STEPS: tuple[Step, ...] = (
     _pay,
     _pay_by_long_reference,
@@ -130,6 +152,8 @@ STEPS: tuple[Step, ...] = (
     _remove_signer,
     _create_asset,
     _ask_for_asset,
+    _set_fees,
+    _pay_with_fees,
 )
 
 

@@ -13,9 +13,9 @@ from schemas import codec
 from schemas.codec import Malformed, Unencodable, decode, encode, frame, strip_frame, unframe
 from schemas.generate import FRAMED, inline, load_schemas
 from schemas.generated import WRITERS
-from schemas.generated.common import Amount, Hash, PublicKey, SignerData
+from schemas.generated.common import Amount, Fee, Hash, PublicKey, SignerData
 from schemas.generated.consensus import QuorumSet
-from schemas.generated.operations import PaymentFee, U32Value
+from schemas.generated.operations import U32Value
 from schemas.generated.overlay import AdvertTransactions
 from schemas.generated.transactions import Transaction, TransactionEnvelope
 from tests.schemas.values import NAMED, get_type, get_values
@@ -128,10 +128,10 @@ def test_nesting_is_bounded() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        PaymentFee(Amount(-1), Amount(0)),
-        PaymentFee(Amount(1 << 128), Amount(0)),
-        PaymentFee(Amount(True), Amount(0)),
-        PaymentFee(1.0, Amount(0)),  # type: ignore[arg-type]
+        Fee(Amount(-1), Amount(0)),
+        Fee(Amount(1 << 128), Amount(0)),
+        Fee(Amount(True), Amount(0)),
+        Fee(1.0, Amount(0)),  # type: ignore[arg-type]
         U32Value(1 << 32),
         AdvertTransactions((Hash(bytes(31)),)),
         AdvertTransactions(("x" * 32,)),  # type: ignore[arg-type]

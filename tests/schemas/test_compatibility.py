@@ -18,7 +18,7 @@ def add_symbol(schemas: dict[str, Any]) -> None:
 
 
 def add_branch(schemas: dict[str, Any]) -> None:
-    schemas["transactions.Operation"]["fields"][1]["type"].append("operations.PaymentFee")
+    schemas["transactions.Operation"]["fields"][1]["type"].append("operations.PaymentFeeData")
 
 
 def reword(schemas: dict[str, Any]) -> None:

@@ -16,6 +16,9 @@ from schemas.codec import encode
 from schemas.generated.common import (
     AccountID,
     Amount,
+    Fee,
+    FeeRange,
+    FeeType,
     Hash,
     PublicKey,
     Reference,
@@ -32,11 +35,12 @@ from schemas.generated.operations import (
     ManageBalance,
     ManageBalanceAction,
     Payment,
-    PaymentFee,
     PaymentFeeData,
     PaymentToBalance,
+    PutFeeRange,
     ReviewAction,
     ReviewRequest,
+    SetFees,
 )
 from schemas.generated.transactions import (
     DecoratedSignature,
@@ -66,12 +70,13 @@ from streams.ledger.hashes import (
 )
 from streams.ledger.membership import validate_set
 from streams.ledger.references import DAY_MS
+from streams.ledger.values import AMOUNT_MAX
 
 PASSPHRASE = "a network of tests"
 START_MS = 1_700_000_000_000
 FREE = PaymentFeeData(
-    PaymentFee(Amount(0), Amount(0)),
-    PaymentFee(Amount(0), Amount(0)),
+    Fee(Amount(0), Amount(0)),
+    Fee(Amount(0), Amount(0)),
     source_pays_for_destination=False,
 )
 
@@ -271,6 +276,21 @@ def review(
         external_details=(),
     )
     return replace(made, **changes)
+
+
+def accept_fees(outgoing: int, incoming: int, *, is_paid_by_sender: bool = False) -> PaymentFeeData:
+    """Up to so much in each part of the two fees."""
+    source, destination = (Fee(Amount(each), Amount(each)) for each in (outgoing, incoming))
+    return PaymentFeeData(source, destination, is_paid_by_sender)
+
+
+def set_fee(
+    asset: str, subtype: int, fixed: int, percent: int = 0, account: str | None = None
+) -> SetFees:
+    """A payment fee for all amounts: of one account, or of all."""
+    put = PutFeeRange(FeeRange(Amount(0), AMOUNT_MAX, Amount(fixed), percent))
+    whose = None if account is None else get_account(account)
+    return SetFees(whose, None, asset, FeeType.PAYMENT, subtype, put)
 
 
 def make_economy(names: Sequence[str] = ("alice", "bob"), amount: int = 1_000_000) -> Network:

@@ -15,6 +15,7 @@ from schemas.generated.operations import (
 from schemas.generated.transactions import OperationResult
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
+from streams.ledger.fees import FEE_COLLECTION_BALANCE, get_balance_of_text
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -40,7 +41,7 @@ RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
     ("create_poll_tasks:", U32Value),
     ("ext_sys_exp_period:", U32Value),
     ("external_system_type:", U32Value),
-    ("fee_collection_balance:", StringValue),
+    (FEE_COLLECTION_BALANCE, StringValue),
     ("issuance_tasks:", U32Value),
     ("kyc_recovery_enabled", U32Value),
     ("kyc_recovery_signer_role", U64Value),
@@ -79,6 +80,8 @@ def apply(
 ) -> OperationResult:
     """Puts or removes one key (TokenD 1.2)."""
     if isinstance(op.action, PutKeyValue):
+        if not _is_collecting_balance(op.key, op.action.value, delta):
+            return refused(ManageKeyValueCode.BALANCE_NOT_FOUND)
         delta.put(KeyValue(op.key, op.action.value))
     elif delta.get_key_value(op.key) is None:
         return refused(ManageKeyValueCode.NOT_FOUND)
@@ -91,6 +94,14 @@ def apply(
 def compute_output_bytes(op: ManageKeyValue, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
     return OUTPUT_BYTES
+
+
+def _is_collecting_balance(key: str, value: object, delta: LedgerDelta) -> bool:
+    """Whether a key that names where fees go names a balance of its asset; true of other keys."""
+    if not key.startswith(FEE_COLLECTION_BALANCE) or not isinstance(value, StringValue):
+        return True
+    balance = get_balance_of_text(delta, value.value)
+    return balance is not None and balance.asset == key.removeprefix(FEE_COLLECTION_BALANCE)
 
 
 def is_key(key: str) -> bool:

@@ -1,11 +1,12 @@
 """How an operation says what came of it."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from schemas.contract import ReferenceKind
 from schemas.generated.common import AccountID, Permission, Reference
 from schemas.generated.transactions import (
     AccessRefused,
+    FeesDue,
     FirstUse,
     FulfilmentRefused,
     OperationResult,
@@ -15,10 +16,10 @@ from streams.ledger.context import TransactionContext
 from streams.ledger.references import is_in_window
 from streams.ledger.state import LedgerState
 
+Detail: TypeAlias = FirstUse | AccessRefused | FulfilmentRefused | FeesDue
 
-def refused(
-    code: Any, detail: FirstUse | AccessRefused | FulfilmentRefused | None = None
-) -> OperationResult:
+
+def refused(code: Any, detail: Detail | None = None) -> OperationResult:
     """A refusal by one of the operation's codes."""
     return OperationResult(code, None if detail is None else RefusalDetail(detail))
 

@@ -1,16 +1,19 @@
 """Payment: moves an amount of one asset between two balances."""
 
+from typing import NamedTuple
+
 from schemas.contract import ReferenceKind
-from schemas.generated.common import AccountID, Permission
+from schemas.generated.common import AccountID, Amount, Fee, Permission
 from schemas.generated.entries import Balance
 from schemas.generated.ledger import EffectKind
 from schemas.generated.operations import (
     Payment,
     PaymentCode,
+    PaymentFeeData,
     PaymentResult,
     PaymentToAccount,
 )
-from schemas.generated.transactions import OperationResult
+from schemas.generated.transactions import FeesDue, OperationResult
 from streams.ledger.balances import (
     apply_charge,
     apply_credit,
@@ -19,6 +22,16 @@ from streams.ledger.balances import (
     is_full,
 )
 from streams.ledger.context import TransactionContext
+from streams.ledger.fees import (
+    NOTHING,
+    PAYMENT_INCOMING,
+    PAYMENT_OUTGOING,
+    apply_commission,
+    compute_fee,
+    compute_sum,
+    compute_total,
+    is_within,
+)
 from streams.ledger.operations.outcome import (
     compute_reference_refusal,
     refused,
@@ -34,6 +47,7 @@ PERMISSION = Permission.SEND_PAYMENT
 OUTPUT_BYTES = (
     compute_change_bytes(Balance, 2) + 2 * EFFECT_BYTES + compute_result_bytes(PaymentResult)
 )
+COMMISSION_BYTES = compute_change_bytes(Balance) + EFFECT_BYTES
 TRANSFERABLE = int(AssetPolicy.TRANSFERABLE)  # a flag's own arithmetic costs half a microsecond
 
 
@@ -61,28 +75,22 @@ def apply(
     receiver = _get_or_create_receiver(op, sender.asset, delta, context)
     if isinstance(receiver, PaymentCode):
         return refused(receiver)
-    refusal = _compute_refusal(op, sender, receiver, delta)
+    refusal = _compute_party_refusal(sender, receiver, delta)
+    if refusal is not None:
+        return refusal
+    fees = _compute_fees(op, sender, receiver, delta, context)
+    refusal = _compute_amount_refusal(op, sender, receiver, fees)
     if refusal is not None:
         return refusal
     if reference is not None:
         delta.use_reference(kind, source, reference, context.ledger.sequence)
-    apply_charge(delta, sender, op.amount, EffectKind.CHARGED)
-    apply_credit(delta, receiver, op.amount, EffectKind.FUNDED)
-    return succeeded(
-        PaymentResult(
-            receiver.account_id,
-            receiver.balance_id,
-            sender.asset,
-            op.amount,
-            None,
-            None,
-        )
-    )
+    return succeeded(_apply_movements(op, sender, receiver, fees, delta, context))
 
 
 def compute_output_bytes(op: Payment, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
-    """The most bytes it can add to a ledger's body beside the envelope."""
-    return OUTPUT_BYTES
+    """The most bytes it can add to a ledger's body beside the envelope. Who accepts no fee is
+    charged none."""
+    return OUTPUT_BYTES if op.fee_data is None else OUTPUT_BYTES + COMMISSION_BYTES
 
 
 def _get_or_create_receiver(
@@ -100,9 +108,10 @@ def _get_or_create_receiver(
     return PaymentCode.DESTINATION_BALANCE_NOT_FOUND if created is None else created
 
 
-def _compute_refusal(
-    op: Payment, sender: Balance, receiver: Balance, delta: LedgerDelta
+def _compute_party_refusal(
+    sender: Balance, receiver: Balance, delta: LedgerDelta
 ) -> OperationResult | None:
+    """Why these two may not pay each other at all."""
     if sender.balance_id == receiver.balance_id:
         return refused(PaymentCode.SELF_PAYMENT)
     if sender.asset != receiver.asset:
@@ -114,8 +123,84 @@ def _compute_refusal(
     if not is_account_allowed(delta, account_id, Permission.RECEIVE_PAYMENT):
         code = PaymentCode.COUNTERPARTY_NOT_ALLOWED
         return refused_access(code, account_id, Permission.RECEIVE_PAYMENT)
-    if sender.amount < op.amount:
+    return None
+
+
+class _Fees(NamedTuple):
+    """What is due, and what of it each side pays."""
+
+    outgoing: Fee | None
+    incoming: Fee | None
+    by_sender: Fee | None
+    by_receiver: Fee | None
+
+
+NO_FEES = _Fees(None, None, None, None)
+
+
+def _compute_fees(
+    op: Payment,
+    sender: Balance,
+    receiver: Balance,
+    delta: LedgerDelta,
+    context: TransactionContext,
+) -> _Fees:
+    """The master account's payments cost their receivers nothing (TokenD 2.1)."""
+    asset, amount = sender.asset, op.amount
+    outgoing = compute_fee(delta, sender.account_id, PAYMENT_OUTGOING, asset, amount)
+    incoming = None
+    if sender.account_id != context.ledger.settings.master_account:
+        incoming = compute_fee(delta, receiver.account_id, PAYMENT_INCOMING, asset, amount)
+    if outgoing is None and incoming is None:
+        return NO_FEES
+    if op.fee_data is not None and op.fee_data.source_pays_for_destination:
+        return _Fees(outgoing, incoming, compute_sum(outgoing, incoming), None)
+    return _Fees(outgoing, incoming, outgoing, incoming)
+
+
+def _compute_amount_refusal(
+    op: Payment, sender: Balance, receiver: Balance, fees: _Fees
+) -> OperationResult | None:
+    if fees is not NO_FEES and not _are_fees_accepted(op.fee_data, fees):
+        due = FeesDue(sender.asset, fees.outgoing or NOTHING, fees.incoming or NOTHING)
+        return refused(PaymentCode.INSUFFICIENT_FEE_AMOUNT, due)
+    if compute_total(fees.by_receiver) > op.amount:
+        return refused(PaymentCode.AMOUNT_IS_LESS_THAN_DESTINATION_FEE)
+    if sender.amount < op.amount + compute_total(fees.by_sender):
         return refused(PaymentCode.UNDERFUNDED)
     if is_full(receiver, op.amount):
         return refused(PaymentCode.LINE_FULL)
     return None
+
+
+def _are_fees_accepted(accepted: PaymentFeeData | None, fees: _Fees) -> bool:
+    return (
+        accepted is not None
+        and is_within(fees.outgoing, accepted.source_fee)
+        and is_within(fees.incoming, accepted.destination_fee)
+    )
+
+
+def _apply_movements(
+    op: Payment,
+    sender: Balance,
+    receiver: Balance,
+    fees: _Fees,
+    delta: LedgerDelta,
+    context: TransactionContext,
+) -> PaymentResult:
+    apply_charge(delta, sender, op.amount, EffectKind.CHARGED, fees.by_sender)
+    apply_credit(delta, receiver, op.amount, EffectKind.FUNDED, fees.by_receiver)
+    sent = op.amount
+    if fees is not NO_FEES:
+        commission = compute_total(fees.outgoing) + compute_total(fees.incoming)
+        apply_commission(delta, context.ledger.network_id, sender.asset, commission)
+        sent = Amount(sent + compute_total(fees.by_sender))
+    return PaymentResult(
+        receiver.account_id,
+        receiver.balance_id,
+        sender.asset,
+        sent,
+        fees.outgoing,
+        fees.incoming,
+    )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import encode
 from schemas.generated import entries, keys
-from schemas.generated.common import U64, AccountID, BalanceID, PublicKey
+from schemas.generated.common import U64, AccountID, BalanceID, FeeType, PublicKey
 from schemas.generated.ledger import LedgerKey
 
 ONE, TWO = bytes([1]) * 32, bytes([2]) * 32
@@ -30,6 +30,14 @@ CASES: list[tuple[bytes, Any]] = [
     (keys.reviewable_request_key(9), entries.ReviewableRequestKey(U64(9))),
     (keys.asset_supply_key("EUR"), entries.AssetSupplyKey("EUR")),
     (keys.asset_reservation_key("EUR"), entries.AssetReservationKey("EUR")),
+    (
+        keys.fee_schedule_key(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),
+        entries.FeeScheduleKey(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),
+    ),
+    (
+        keys.fee_schedule_key(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
+        entries.FeeScheduleKey(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
+    ),
 ]
 
 

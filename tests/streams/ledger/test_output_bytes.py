@@ -6,16 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.generated.common import AccountID, Amount
+from schemas.generated.common import AccountID, Amount, FeeRange, FeeType
 from schemas.generated.entries import AssetSupply, BaseAssets
 from schemas.generated.operations import (
     CreateSigner,
     ManageKeyValue,
     ManageSigner,
     PaymentToAccount,
+    PutFeeRange,
     PutKeyValue,
     RemoveKeyValue,
     RemoveSigner,
+    SetFees,
     StringValue,
     UpdateSigner,
 )
@@ -24,6 +26,7 @@ from streams.ledger.values import AMOUNT_MAX
 from tests.streams.ledger.operations.cases import put
 from tests.support.network import (
     Network,
+    accept_fees,
     create_account,
     create_asset,
     create_balance,
@@ -37,6 +40,7 @@ from tests.support.network import (
 
 DETAILS = b'"' + b"x" * 2046 + b'"'
 LONGEST = "Z" * 16
+DEAR = Amount(1 << 70)  # payments from here on have fees
 
 
 def make_wide_economy() -> Network:
@@ -54,6 +58,13 @@ def make_wide_economy() -> Network:
     assert asset is not None
     codes = tuple(f"BASE{number:012}" for number in range(63))
     supplies = (AssetSupply(code, Amount(0), Amount(0), Amount(0)) for code in codes)
+    fees = (make_fee(network, number).body for number in range(31))
+    network.apply("master", *fees)
+    dear = PutFeeRange(FeeRange(DEAR, AMOUNT_MAX, Amount(1 << 64), 50_000_000))
+    network.apply(
+        "master",
+        *(SetFees(None, None, LONGEST, FeeType.PAYMENT, each, dear) for each in (1, 2)),
+    )
     put(network, BaseAssets(codes), *(replace(asset, code=code) for code in codes), *supplies)
     return network
 
@@ -91,6 +102,24 @@ def make_payment(network: Network, number: int) -> Any:
     return Operation(get_account("alice"), replace(made, subject="s" * 256))
 
 
+def make_payment_with_fees(network: Network, number: int) -> Any:
+    made = make_payment(network, number)
+    payment = replace(
+        made.body,
+        amount=Amount(DEAR + number),
+        fee_data=accept_fees(AMOUNT_MAX, AMOUNT_MAX, is_paid_by_sender=bool(number & 2)),
+    )
+    return replace(made, body=payment)
+
+
+def make_fee(network: Network, number: int) -> Any:
+    """A range between 31 others of alice's."""
+    lower = AMOUNT_MAX - 64 + 2 * (number % 32)
+    put = PutFeeRange(FeeRange(Amount(lower), Amount(lower + 1), AMOUNT_MAX, 100_000_000))
+    alice = get_account("alice")
+    return Operation(None, SetFees(alice, None, LONGEST, FeeType.WITHDRAWAL, 0, put))
+
+
 def make_signer(network: Network, number: int) -> Any:
     actions = (
         UpdateSigner(replace(get_wide_signer("spare"), weight=number % 1000 + 1)),
@@ -116,6 +145,8 @@ MAKERS = (
     make_asset,
     make_issuance,
     make_payment,
+    make_payment_with_fees,
+    make_fee,
     make_signer,
     make_balance,
     make_value,

@@ -13,6 +13,7 @@ from schemas.generated.operations import (
     U64Value,
 )
 from schemas.generated.transactions import OperationResult
+from schemas.strkey import encode_balance_id
 from tests.streams.ledger.operations.cases import Case, run_case
 from tests.support.network import Network
 
@@ -21,6 +22,10 @@ Value = U32Value | U64Value | StringValue
 
 def put_value(key: str, value: Value) -> ManageKeyValue:
     return ManageKeyValue(key, PutKeyValue(value))
+
+
+def get_balance_text(network: Network, name: str, asset: str) -> StringValue:
+    return StringValue(encode_balance_id(network.get_balance_id(name, asset)))
 
 
 def check_colour(network: Network, _: OperationResult) -> None:
@@ -60,6 +65,30 @@ CASES = (
         "master",
         lambda _: put_value("issuance_tasks:*", U32Value(8)),
         changes=("KeyValue changed",),
+    ),
+    Case(
+        "where the fees of an asset go",
+        "master",
+        lambda n: put_value("fee_collection_balance:EUR", get_balance_text(n, "alice", "EUR")),
+        changes=("KeyValue made",),
+    ),
+    Case(
+        "fees to no balance",
+        "master",
+        lambda n: put_value("fee_collection_balance:EUR", get_balance_text(n, "alice", "USD")),
+        ManageKeyValueCode.BALANCE_NOT_FOUND,
+    ),
+    Case(
+        "fees to a balance of another asset",
+        "master",
+        lambda n: put_value("fee_collection_balance:USD", get_balance_text(n, "alice", "EUR")),
+        ManageKeyValueCode.BALANCE_NOT_FOUND,
+    ),
+    Case(
+        "fees to what names no balance",
+        "master",
+        lambda _: put_value("fee_collection_balance:EUR", StringValue("alice")),
+        ManageKeyValueCode.BALANCE_NOT_FOUND,
     ),
     Case(
         "removed",

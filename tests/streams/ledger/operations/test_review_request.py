@@ -329,7 +329,7 @@ def test_the_effects_of_a_review_are_those_of_a_request_without_tasks() -> None:
         detail = RequestChange(U64(request_id), "issuance", event, tasks)
         return ParticipantEffect(0, issuer, EffectKind.REQUEST_CHANGED, detail)
 
-    movement = BalanceMovement(receiver, "EUR", Amount(10), Amount(0))
+    movement = BalanceMovement(receiver, "EUR", Amount(10), None)
     issued = ParticipantEffect(0, get_account("alice"), EffectKind.ISSUED, movement)
     assert direct.effects == [
         changed(4, RequestEvent.CREATED, 0),
