@@ -12,7 +12,7 @@ from schemas.contract import ENTRIES, OPERATIONS, REQUESTS
 from schemas.description import load_contract
 
 ROOT = Path(__file__).parent.parent
-OPERATION_PARTS = ("PERMISSION", "def validate", "def apply", "def compute_output_bytes")
+OPERATION_PARTS = ("def validate", "def get_requirements", "def apply", "def compute_output_bytes")
 # Modules beside the operations', the requests' and their tests'.
 SHARED = {"__init__", "outcome", "table", "pending", "cases", "test_table", "test_pending"}
 

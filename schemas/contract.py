@@ -28,6 +28,10 @@ OPERATIONS = (
     Row(6, "payment"),
     Row(7, "review_request"),
     Row(8, "set_fees"),
+    Row(9, "manage_account_role"),
+    Row(10, "manage_account_rule"),
+    Row(11, "manage_signer_role"),
+    Row(12, "manage_signer_rule"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -53,6 +57,12 @@ ENTRIES = (
     Row(12, "reviewable_request"),
     Row(13, "asset_reservation"),
     Row(14, "fee_schedule"),
+    Row(15, "account_rule"),
+    Row(16, "signer_rule"),
+    Row(17, "default_signer_rules"),
+    Row(18, "access_counters"),
+    Row(19, "access_name"),
+    Row(20, "access_use"),
 )
 
 # The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).

@@ -40,10 +40,9 @@ from schemas.generated.transactions import (
 )
 from schemas.strkey import StrkeyError, decode_account_id, decode_balance_id
 from schemas.values import parse_amount
-from streams.ledger.genesis import GENERAL_ROLE, OWNER_ROLE
 from streams.ledger.hashes import compute_transaction_hash
 from streams.ledger.references import DAY_MS
-from streams.ledger.values import SIGNATURE_THRESHOLD, AssetPolicy
+from streams.ledger.values import GENERAL_ROLE, OWNER_SIGNER_ROLE, SIGNATURE_THRESHOLD, AssetPolicy
 
 LIFETIME_MS = 5 * 60_000
 
@@ -116,7 +115,7 @@ def compute_envelope_transaction_hash(envelope: bytes) -> Hash:
 
 def make_owner(public_key: PublicKey) -> SignerData:
     """A signer that may do everything for its account, alone."""
-    return SignerData(public_key, OWNER_ROLE, SIGNATURE_THRESHOLD, 0, b"")
+    return SignerData(public_key, OWNER_SIGNER_ROLE, SIGNATURE_THRESHOLD, 0, b"")
 
 
 def make_create_account(

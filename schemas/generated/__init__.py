@@ -11,5 +11,5 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {**common.WRITERS, **ope
 FINGERPRINTS: dict[type, bytes] = {
     transactions.TransactionEnvelope: bytes.fromhex("a630addbf13875a7"),
     ledger.LedgerRecord: bytes.fromhex("a6eceb24c6a60c60"),
-    events.Rejection: bytes.fromhex("fb05b4f7b87c10bd"),
+    events.Rejection: bytes.fromhex("02ce852b3ac381f7"),
 }

@@ -15,29 +15,45 @@ from schemas.generated.common import Reference
 from schemas.generated.common import SignerData
 from schemas.generated.common import U64
 from schemas.generated.operations import CreateAccount
+from schemas.generated.operations import CreateAccountRole
+from schemas.generated.operations import CreateAccountRule
 from schemas.generated.operations import CreateAsset
 from schemas.generated.operations import CreateIssuanceRequest
 from schemas.generated.operations import CreateSigner
+from schemas.generated.operations import CreateSignerRole
+from schemas.generated.operations import CreateSignerRule
+from schemas.generated.operations import ManageAccountRole
+from schemas.generated.operations import ManageAccountRule
 from schemas.generated.operations import ManageAsset
 from schemas.generated.operations import ManageBalance
 from schemas.generated.operations import ManageBalanceAction
 from schemas.generated.operations import ManageKeyValue
 from schemas.generated.operations import ManageSigner
+from schemas.generated.operations import ManageSignerRole
+from schemas.generated.operations import ManageSignerRule
 from schemas.generated.operations import Payment
 from schemas.generated.operations import PaymentFeeData
 from schemas.generated.operations import PaymentToAccount
 from schemas.generated.operations import PaymentToBalance
 from schemas.generated.operations import PutFeeRange
 from schemas.generated.operations import PutKeyValue
+from schemas.generated.operations import RemoveAccountRole
+from schemas.generated.operations import RemoveAccountRule
 from schemas.generated.operations import RemoveFeeRange
 from schemas.generated.operations import RemoveKeyValue
 from schemas.generated.operations import RemoveSigner
+from schemas.generated.operations import RemoveSignerRole
+from schemas.generated.operations import RemoveSignerRule
 from schemas.generated.operations import ReviewAction
 from schemas.generated.operations import ReviewRequest
 from schemas.generated.operations import SetFees
+from schemas.generated.operations import UpdateAccountRole
+from schemas.generated.operations import UpdateAccountRule
 from schemas.generated.operations import UpdateSigner
+from schemas.generated.operations import UpdateSignerRole
+from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule
 """Whatever an operation may do."""
 
 
@@ -145,3 +161,35 @@ def make_set_fees(
     is due.
     """
     return SetFees(account_id, role_id, asset, fee_type, subtype, action)
+
+
+def make_manage_account_role(
+    *,
+    action: CreateAccountRole | UpdateAccountRole | RemoveAccountRole,
+) -> ManageAccountRole:
+    """Creates, changes or removes an account role (TokenD operation 33)."""
+    return ManageAccountRole(action)
+
+
+def make_manage_account_rule(
+    *,
+    action: CreateAccountRule | UpdateAccountRule | RemoveAccountRule,
+) -> ManageAccountRule:
+    """Creates, changes or removes an account rule (TokenD operation 34)."""
+    return ManageAccountRule(action)
+
+
+def make_manage_signer_role(
+    *,
+    action: CreateSignerRole | UpdateSignerRole | RemoveSignerRole,
+) -> ManageSignerRole:
+    """Creates, changes or removes a signer role (TokenD operation 39)."""
+    return ManageSignerRole(action)
+
+
+def make_manage_signer_rule(
+    *,
+    action: CreateSignerRule | UpdateSignerRule | RemoveSignerRule,
+) -> ManageSignerRule:
+    """Creates, changes or removes a signer rule (TokenD operation 40)."""
+    return ManageSignerRule(action)

@@ -13,6 +13,706 @@ from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
 
 
+class Action(Enum):
+    """What is done to a resource."""
+
+    ANY = 0
+    """Whatever is done; in rules only."""
+    SEND = 1
+    """Send a transaction, or pay."""
+    CREATE = 2
+    """Create for oneself."""
+    CREATE_FOR_OTHER = 3
+    """Create for another account."""
+    CREATE_WITH_TASKS = 4
+    """Create a request and name its tasks."""
+    UPDATE = 5
+    """Change."""
+    REMOVE = 6
+    """Remove."""
+    RECEIVE = 7
+    """Be paid."""
+    RECEIVE_ISSUANCE = 8
+    """Receive an issued amount."""
+    RECEIVE_REDEMPTION = 9
+    """Receive a redeemed amount."""
+    WITHDRAW = 10
+    """Withdraw from the network."""
+    REVIEW = 11
+    """Approve or reject a request."""
+    EXECUTE = 12
+    """Execute an approved request after its delay."""
+    CANCEL = 13
+    """Take a request back."""
+    READ = 14
+    """Read what is private. Gateways ask for it, never the ledger."""
+    HALT = 15
+    """Halt issuances or withdrawals of an asset."""
+    RECOVER = 16
+    """Begin the recovery of an account whose keys are lost."""
+    CUSTOM = 17
+    """What the resource itself names."""
+
+
+ALL_Action = tuple(Action)
+
+
+def read_Action(data: Any, at: int) -> tuple[Action, int]:
+    index = data[at]
+    if index & 1 or index > 34:
+        read_bounded(data, at, 0, 17)  # raises
+    return ALL_Action[index >> 1], at + 1
+
+
+def write_Action(value: Action, out: bytearray) -> None:
+    if type(value) is not Action:
+        raise Unencodable(f"{value!r} is not a Action")
+    out.append(2 * value.value)
+
+
+class AnyResource(Record, frozen=True):
+    """Every resource."""
+
+
+
+def read_AnyResource(data: Any, at: int) -> tuple[AnyResource, int]:
+    return AnyResource(), at
+
+
+def write_AnyResource(value: AnyResource, out: bytearray) -> None:
+    del value, out
+
+
+class TransactionResource(Record, frozen=True):
+    """Being the source of a transaction."""
+
+
+
+def read_TransactionResource(data: Any, at: int) -> tuple[TransactionResource, int]:
+    return TransactionResource(), at
+
+
+def write_TransactionResource(value: TransactionResource, out: bytearray) -> None:
+    del value, out
+
+
+U64: TypeAlias = int
+"""An unsigned 64-bit integer: ids, sequences, milliseconds, salts."""
+
+
+class AccountResource(Record, frozen=True):
+    """Accounts of a role."""
+
+    role_id: None | U64
+    """The account role; absent: any."""
+
+
+def read_AccountResource(data: Any, at: int) -> tuple[AccountResource, int]:
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    return AccountResource(f_role_id), at
+
+
+def write_AccountResource(value: AccountResource, out: bytearray) -> None:
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+
+
+class SignerResource(Record, frozen=True):
+    """Signers of a role, of the source account."""
+
+    role_id: None | U64
+    """The signer role; absent: any."""
+
+
+def read_SignerResource(data: Any, at: int) -> tuple[SignerResource, int]:
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    return SignerResource(f_role_id), at
+
+
+def write_SignerResource(value: SignerResource, out: bytearray) -> None:
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+
+
+class BalanceResource(Record, frozen=True):
+    """Balances of an asset."""
+
+    asset: None | str
+    """The asset's code; absent: any."""
+    asset_type: None | U64
+    """The asset's type; absent: any."""
+
+
+def read_BalanceResource(data: Any, at: int) -> tuple[BalanceResource, int]:
+    f_asset: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset, at = read_string(data, at, 16)
+    f_asset_type: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset_type = from_bytes(data[at : at + 8])
+        at += 8
+    return BalanceResource(f_asset, f_asset_type), at
+
+
+def write_BalanceResource(value: BalanceResource, out: bytearray) -> None:
+    if value.asset is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.asset, out, 16)
+    if value.asset_type is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.asset_type, out, 8)
+
+
+class AssetResource(Record, frozen=True):
+    """An asset, and moving it."""
+
+    asset: None | str
+    """The asset's code; absent: any."""
+    asset_type: None | U64
+    """The asset's type; absent: any."""
+
+
+def read_AssetResource(data: Any, at: int) -> tuple[AssetResource, int]:
+    f_asset: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset, at = read_string(data, at, 16)
+    f_asset_type: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset_type = from_bytes(data[at : at + 8])
+        at += 8
+    return AssetResource(f_asset, f_asset_type), at
+
+
+def write_AssetResource(value: AssetResource, out: bytearray) -> None:
+    if value.asset is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.asset, out, 16)
+    if value.asset_type is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.asset_type, out, 8)
+
+
+class RequestResource(Record, frozen=True):
+    """Reviewable requests. Masks of tasks: an allowing rule matches when the bits asked for are a
+    subset of the mask, a forbidding one when any of them is in it.
+    """
+
+    kind: None | str
+    """The kind of request, as 'issuance'; absent: any."""
+    asset: None | str
+    """The asset's code; absent: any, also none."""
+    asset_type: None | U64
+    """The asset's type; absent: any, also none."""
+    tasks_to_add: None | int
+    """Bits that a review may add; absent: any."""
+    tasks_to_remove: None | int
+    """Bits that a review may clear; absent: any."""
+    all_tasks: None | int
+    """Bits that a creator may name; absent: any."""
+
+
+def read_RequestResource(data: Any, at: int) -> tuple[RequestResource, int]:
+    f_kind: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_kind, at = read_string(data, at, 32)
+    f_asset: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset, at = read_string(data, at, 16)
+    f_asset_type: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset_type = from_bytes(data[at : at + 8])
+        at += 8
+    f_tasks_to_add: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_tasks_to_add, at = read_bounded(data, at, 0, 4294967295)
+    f_tasks_to_remove: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_tasks_to_remove, at = read_bounded(data, at, 0, 4294967295)
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return RequestResource(f_kind, f_asset, f_asset_type, f_tasks_to_add, f_tasks_to_remove, f_all_tasks), at
+
+
+def write_RequestResource(value: RequestResource, out: bytearray) -> None:
+    if value.kind is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.kind, out, 32)
+    if value.asset is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.asset, out, 16)
+    if value.asset_type is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.asset_type, out, 8)
+    if value.tasks_to_add is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.tasks_to_add, out, 0, 4294967295)
+    if value.tasks_to_remove is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.tasks_to_remove, out, 0, 4294967295)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class KeyValueResource(Record, frozen=True):
+    """Key values whose key begins so."""
+
+    prefix: str
+    """Empty: every key. What is needed for a key names its first 64 characters."""
+
+
+def read_KeyValueResource(data: Any, at: int) -> tuple[KeyValueResource, int]:
+    length = data[at]
+    if length & 0x81:
+        f_prefix, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_prefix = data[at + 1 : end].decode()
+        at = end
+    return KeyValueResource(f_prefix), at
+
+
+def write_KeyValueResource(value: KeyValueResource, out: bytearray) -> None:
+    write_string(value.prefix, out, 64)
+
+
+class AccountRoleResource(Record, frozen=True):
+    """Account roles themselves."""
+
+    role_id: None | U64
+    """The role; absent: any."""
+
+
+def read_AccountRoleResource(data: Any, at: int) -> tuple[AccountRoleResource, int]:
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    return AccountRoleResource(f_role_id), at
+
+
+def write_AccountRoleResource(value: AccountRoleResource, out: bytearray) -> None:
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+
+
+class AccountRuleResource(Record, frozen=True):
+    """Account rules themselves."""
+
+
+
+def read_AccountRuleResource(data: Any, at: int) -> tuple[AccountRuleResource, int]:
+    return AccountRuleResource(), at
+
+
+def write_AccountRuleResource(value: AccountRuleResource, out: bytearray) -> None:
+    del value, out
+
+
+class SignerRoleResource(Record, frozen=True):
+    """Signer roles themselves."""
+
+    role_id: None | U64
+    """The role; absent: any."""
+
+
+def read_SignerRoleResource(data: Any, at: int) -> tuple[SignerRoleResource, int]:
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    return SignerRoleResource(f_role_id), at
+
+
+def write_SignerRoleResource(value: SignerRoleResource, out: bytearray) -> None:
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+
+
+class SignerRuleResource(Record, frozen=True):
+    """Signer rules themselves."""
+
+    is_default: None | bool
+    """Whether the rule applies to every role; absent: any."""
+
+
+def read_SignerRuleResource(data: Any, at: int) -> tuple[SignerRuleResource, int]:
+    f_is_default: None | bool = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_is_default, at = read_boolean(data, at)
+    return SignerRuleResource(f_is_default), at
+
+
+def write_SignerRuleResource(value: SignerRuleResource, out: bytearray) -> None:
+    if value.is_default is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_boolean(value.is_default, out)
+
+
+class FeesResource(Record, frozen=True):
+    """Fees of an asset."""
+
+    asset: None | str
+    """The asset's code; absent: any."""
+    asset_type: None | U64
+    """The asset's type; absent: any."""
+
+
+def read_FeesResource(data: Any, at: int) -> tuple[FeesResource, int]:
+    f_asset: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset, at = read_string(data, at, 16)
+    f_asset_type: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset_type = from_bytes(data[at : at + 8])
+        at += 8
+    return FeesResource(f_asset, f_asset_type), at
+
+
+def write_FeesResource(value: FeesResource, out: bytearray) -> None:
+    if value.asset is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.asset, out, 16)
+    if value.asset_type is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.asset_type, out, 8)
+
+
+class LimitsResource(Record, frozen=True):
+    """Limits of an asset."""
+
+    asset: None | str
+    """The asset's code; absent: any."""
+    asset_type: None | U64
+    """The asset's type; absent: any."""
+
+
+def read_LimitsResource(data: Any, at: int) -> tuple[LimitsResource, int]:
+    f_asset: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset, at = read_string(data, at, 16)
+    f_asset_type: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset_type = from_bytes(data[at : at + 8])
+        at += 8
+    return LimitsResource(f_asset, f_asset_type), at
+
+
+def write_LimitsResource(value: LimitsResource, out: bytearray) -> None:
+    if value.asset is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.asset, out, 16)
+    if value.asset_type is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.asset_type, out, 8)
+
+
+class AssetPairResource(Record, frozen=True):
+    """A pair of assets and its price."""
+
+    base: None | str
+    """The base asset's code; absent: any."""
+    quote: None | str
+    """The quote asset's code; absent: any."""
+
+
+def read_AssetPairResource(data: Any, at: int) -> tuple[AssetPairResource, int]:
+    f_base: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_base, at = read_string(data, at, 16)
+    f_quote: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_quote, at = read_string(data, at, 16)
+    return AssetPairResource(f_base, f_quote), at
+
+
+def write_AssetPairResource(value: AssetPairResource, out: bytearray) -> None:
+    if value.base is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.base, out, 16)
+    if value.quote is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.quote, out, 16)
+
+
+class ApprovalPolicyResource(Record, frozen=True):
+    """Approval policies."""
+
+    kind: None | str
+    """The kind of request; absent: any."""
+
+
+def read_ApprovalPolicyResource(data: Any, at: int) -> tuple[ApprovalPolicyResource, int]:
+    f_kind: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_kind, at = read_string(data, at, 32)
+    return ApprovalPolicyResource(f_kind), at
+
+
+def write_ApprovalPolicyResource(value: ApprovalPolicyResource, out: bytearray) -> None:
+    if value.kind is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.kind, out, 32)
+
+
+class CustomResource(Record, frozen=True):
+    """Something outside the ledger that a service guards by these rules."""
+
+    resource: None | str
+    """Its name, agreed with the service; absent: any."""
+    action: None | str
+    """What is done to it; absent: any."""
+
+
+def read_CustomResource(data: Any, at: int) -> tuple[CustomResource, int]:
+    f_resource: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        length = data[at]
+        if length & 0x81:
+            f_resource, at = read_string(data, at, 64)
+        else:
+            end = at + 1 + (length >> 1)
+            f_resource = data[at + 1 : end].decode()
+            at = end
+    f_action: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        length = data[at]
+        if length & 0x81:
+            f_action, at = read_string(data, at, 64)
+        else:
+            end = at + 1 + (length >> 1)
+            f_action = data[at + 1 : end].decode()
+            at = end
+    return CustomResource(f_resource, f_action), at
+
+
+def write_CustomResource(value: CustomResource, out: bytearray) -> None:
+    if value.resource is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.resource, out, 64)
+    if value.action is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.action, out, 64)
+
+
+class AccessRule(Record, frozen=True):
+    """A rule of a role: what it allows or forbids. What no rule allows is forbidden; what any rule
+    forbids is forbidden, whatever others allow.
+    """
+
+    resource: AnyResource | TransactionResource | AccountResource | SignerResource | BalanceResource | AssetResource | RequestResource | KeyValueResource | AccountRoleResource | AccountRuleResource | SignerRoleResource | SignerRuleResource | FeesResource | LimitsResource | AssetPairResource | ApprovalPolicyResource | CustomResource
+    """To what."""
+    action: Action
+    """What is done."""
+    forbids: bool
+    """True: it forbids."""
+
+
+def read_AccessRule(data: Any, at: int) -> tuple[AccessRule, int]:
+    branch = data[at]
+    if branch & 1 or branch > 32:
+        read_bounded(data, at, 0, 16)  # raises
+    f_resource, at = READERS_0[branch >> 1](data, at + 1)
+    f_action, at = read_Action(data, at)
+    f_forbids, at = read_boolean(data, at)
+    return AccessRule(f_resource, f_action, f_forbids), at
+
+
+def write_AccessRule(value: AccessRule, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_1[type(value.resource)]
+    except KeyError:
+        raise get_branch_error(value.resource) from None
+    out += branch
+    write(value.resource, out)
+    write_Action(value.action, out)
+    write_boolean(value.forbids, out)
+
+
+class AccessKind(Enum):
+    """Of what names are unique and uses are counted."""
+
+    ACCOUNT_ROLE = 0
+    """Account roles; used by accounts."""
+    ACCOUNT_RULE = 1
+    """Account rules; used by account roles."""
+    SIGNER_ROLE = 2
+    """Signer roles; used by signers."""
+    SIGNER_RULE = 3
+    """Signer rules; used by signer roles."""
+
+
+ALL_AccessKind = tuple(AccessKind)
+
+
+def read_AccessKind(data: Any, at: int) -> tuple[AccessKind, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_AccessKind[index >> 1], at + 1
+
+
+def write_AccessKind(value: AccessKind, out: bytearray) -> None:
+    if type(value) is not AccessKind:
+        raise Unencodable(f"{value!r} is not a AccessKind")
+    out.append(2 * value.value)
+
+
 Hash = NewType("Hash", bytes)
 """A SHA-256 digest."""
 
@@ -35,10 +735,6 @@ Signature = NewType("Signature", bytes)
 
 Amount = NewType("Amount", int)
 """An amount in the asset's smallest unit, unsigned 128 bits."""
-
-
-U64: TypeAlias = int
-"""An unsigned 64-bit integer: ids, sequences, milliseconds, salts."""
 
 
 class Reference(Record, frozen=True):
@@ -195,53 +891,6 @@ def write_FeeRange(value: FeeRange, out: bytearray) -> None:
     write_bounded(value.percent, out, 0, 100000000)
 
 
-class Permission(Enum):
-    """What an account role or a signer role allows, literally."""
-
-    SEND_TRANSACTION = 0
-    """Be the source of a transaction."""
-    CREATE_ACCOUNT = 1
-    """Create accounts."""
-    MANAGE_SIGNER = 2
-    """Change the account's own signers."""
-    MANAGE_BALANCE = 3
-    """Create balances of the account's own."""
-    MANAGE_BALANCE_FOR_OTHER = 4
-    """Create balances for other accounts."""
-    MANAGE_KEY_VALUE = 5
-    """Put and remove the network's key-values."""
-    CREATE_ASSET = 6
-    """Create assets."""
-    CREATE_ISSUANCE_REQUEST = 7
-    """Issue the account's own assets."""
-    RECEIVE_ISSUANCE = 8
-    """Receive issued amounts."""
-    SEND_PAYMENT = 9
-    """Pay."""
-    RECEIVE_PAYMENT = 10
-    """Be paid."""
-    REVIEW_REQUEST = 11
-    """Approve and reject requests."""
-    SET_FEES = 12
-    """Change fee schedules."""
-
-
-ALL_Permission = tuple(Permission)
-
-
-def read_Permission(data: Any, at: int) -> tuple[Permission, int]:
-    index = data[at]
-    if index & 1 or index > 24:
-        read_bounded(data, at, 0, 12)  # raises
-    return ALL_Permission[index >> 1], at + 1
-
-
-def write_Permission(value: Permission, out: bytearray) -> None:
-    if type(value) is not Permission:
-        raise Unencodable(f"{value!r} is not a Permission")
-    out.append(2 * value.value)
-
-
 class ExternalDetail(Record, frozen=True):
     """What a reviewer found or did outside the ledger, for programs."""
 
@@ -270,24 +919,100 @@ def write_ExternalDetail(value: ExternalDetail, out: bytearray) -> None:
     write_string(value.text, out, 256)
 
 
+READERS_0: tuple[Callable[[Any, int], tuple[AnyResource | TransactionResource | AccountResource | SignerResource | BalanceResource | AssetResource | RequestResource | KeyValueResource | AccountRoleResource | AccountRuleResource | SignerRoleResource | SignerRuleResource | FeesResource | LimitsResource | AssetPairResource | ApprovalPolicyResource | CustomResource, int]], ...] = (
+    read_AnyResource,
+    read_TransactionResource,
+    read_AccountResource,
+    read_SignerResource,
+    read_BalanceResource,
+    read_AssetResource,
+    read_RequestResource,
+    read_KeyValueResource,
+    read_AccountRoleResource,
+    read_AccountRuleResource,
+    read_SignerRoleResource,
+    read_SignerRuleResource,
+    read_FeesResource,
+    read_LimitsResource,
+    read_AssetPairResource,
+    read_ApprovalPolicyResource,
+    read_CustomResource,
+)
 
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    AnyResource: (b'\x00', write_AnyResource),
+    TransactionResource: (b'\x02', write_TransactionResource),
+    AccountResource: (b'\x04', write_AccountResource),
+    SignerResource: (b'\x06', write_SignerResource),
+    BalanceResource: (b'\x08', write_BalanceResource),
+    AssetResource: (b'\n', write_AssetResource),
+    RequestResource: (b'\x0c', write_RequestResource),
+    KeyValueResource: (b'\x0e', write_KeyValueResource),
+    AccountRoleResource: (b'\x10', write_AccountRoleResource),
+    AccountRuleResource: (b'\x12', write_AccountRuleResource),
+    SignerRoleResource: (b'\x14', write_SignerRoleResource),
+    SignerRuleResource: (b'\x16', write_SignerRuleResource),
+    FeesResource: (b'\x18', write_FeesResource),
+    LimitsResource: (b'\x1a', write_LimitsResource),
+    AssetPairResource: (b'\x1c', write_AssetPairResource),
+    ApprovalPolicyResource: (b'\x1e', write_ApprovalPolicyResource),
+    CustomResource: (b' ', write_CustomResource),
+}
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    Action: read_Action,
+    AnyResource: read_AnyResource,
+    TransactionResource: read_TransactionResource,
+    AccountResource: read_AccountResource,
+    SignerResource: read_SignerResource,
+    BalanceResource: read_BalanceResource,
+    AssetResource: read_AssetResource,
+    RequestResource: read_RequestResource,
+    KeyValueResource: read_KeyValueResource,
+    AccountRoleResource: read_AccountRoleResource,
+    AccountRuleResource: read_AccountRuleResource,
+    SignerRoleResource: read_SignerRoleResource,
+    SignerRuleResource: read_SignerRuleResource,
+    FeesResource: read_FeesResource,
+    LimitsResource: read_LimitsResource,
+    AssetPairResource: read_AssetPairResource,
+    ApprovalPolicyResource: read_ApprovalPolicyResource,
+    CustomResource: read_CustomResource,
+    AccessRule: read_AccessRule,
+    AccessKind: read_AccessKind,
     Reference: read_Reference,
     SignerData: read_SignerData,
     Fee: read_Fee,
     FeeType: read_FeeType,
     FeeRange: read_FeeRange,
-    Permission: read_Permission,
     ExternalDetail: read_ExternalDetail,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    Action: write_Action,
+    AnyResource: write_AnyResource,
+    TransactionResource: write_TransactionResource,
+    AccountResource: write_AccountResource,
+    SignerResource: write_SignerResource,
+    BalanceResource: write_BalanceResource,
+    AssetResource: write_AssetResource,
+    RequestResource: write_RequestResource,
+    KeyValueResource: write_KeyValueResource,
+    AccountRoleResource: write_AccountRoleResource,
+    AccountRuleResource: write_AccountRuleResource,
+    SignerRoleResource: write_SignerRoleResource,
+    SignerRuleResource: write_SignerRuleResource,
+    FeesResource: write_FeesResource,
+    LimitsResource: write_LimitsResource,
+    AssetPairResource: write_AssetPairResource,
+    ApprovalPolicyResource: write_ApprovalPolicyResource,
+    CustomResource: write_CustomResource,
+    AccessRule: write_AccessRule,
+    AccessKind: write_AccessKind,
     Reference: write_Reference,
     SignerData: write_SignerData,
     Fee: write_Fee,
     FeeType: write_FeeType,
     FeeRange: write_FeeRange,
-    Permission: write_Permission,
     ExternalDetail: write_ExternalDetail,
 }

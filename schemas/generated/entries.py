@@ -11,6 +11,8 @@ from typing import Any, NewType, TypeAlias
 
 from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
+from schemas.generated.common import AccessKind as AccessKind
+from schemas.generated.common import AccessRule as AccessRule
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
@@ -18,21 +20,22 @@ from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import FeeRange as FeeRange
 from schemas.generated.common import FeeType as FeeType
 from schemas.generated.common import Hash as Hash
-from schemas.generated.common import Permission as Permission
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_AccessKind as read_AccessKind
+from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
-from schemas.generated.common import read_Permission as read_Permission
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import write_AccessKind as write_AccessKind
+from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
-from schemas.generated.common import write_Permission as write_Permission
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
 from schemas.generated.consensus import QuorumSet as QuorumSet
@@ -53,6 +56,95 @@ from schemas.generated.requests import read_CreateAssetRequest as read_CreateAss
 from schemas.generated.requests import read_IssuanceRequest as read_IssuanceRequest
 from schemas.generated.requests import write_CreateAssetRequest as write_CreateAssetRequest
 from schemas.generated.requests import write_IssuanceRequest as write_IssuanceRequest
+
+
+class AccessCounters(Record, frozen=True):
+    """The last ids of roles and rules given out; one entry."""
+
+    account_role: U64
+    """Account roles."""
+    account_rule: U64
+    """Account rules."""
+    signer_role: U64
+    """Signer roles."""
+    signer_rule: U64
+    """Signer rules."""
+
+
+def read_AccessCounters(data: Any, at: int) -> tuple[AccessCounters, int]:
+    f_account_role = from_bytes(data[at : at + 8])
+    at += 8
+    f_account_rule = from_bytes(data[at : at + 8])
+    at += 8
+    f_signer_role = from_bytes(data[at : at + 8])
+    at += 8
+    f_signer_rule = from_bytes(data[at : at + 8])
+    at += 8
+    return AccessCounters(f_account_role, f_account_rule, f_signer_role, f_signer_rule), at
+
+
+def write_AccessCounters(value: AccessCounters, out: bytearray) -> None:
+    write_unsigned(value.account_role, out, 8)
+    write_unsigned(value.account_rule, out, 8)
+    write_unsigned(value.signer_role, out, 8)
+    write_unsigned(value.signer_rule, out, 8)
+
+
+class AccessName(Record, frozen=True):
+    """The role or rule that has a name."""
+
+    kind: AccessKind
+    """Of what."""
+    name: str
+    """The name."""
+    id: U64
+    """Its role_id or rule_id."""
+
+
+def read_AccessName(data: Any, at: int) -> tuple[AccessName, int]:
+    f_kind, at = read_AccessKind(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_id = from_bytes(data[at : at + 8])
+    at += 8
+    return AccessName(f_kind, f_name, f_id), at
+
+
+def write_AccessName(value: AccessName, out: bytearray) -> None:
+    write_AccessKind(value.kind, out)
+    write_string(value.name, out, 64)
+    write_unsigned(value.id, out, 8)
+
+
+class AccessUse(Record, frozen=True):
+    """How often a role or rule is used; absent: never."""
+
+    kind: AccessKind
+    """Of what."""
+    id: U64
+    """Its role_id or rule_id."""
+    count: U64
+    """Accounts of an account role, signers of a signer role, roles of a rule."""
+
+
+def read_AccessUse(data: Any, at: int) -> tuple[AccessUse, int]:
+    f_kind, at = read_AccessKind(data, at)
+    f_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_count = from_bytes(data[at : at + 8])
+    at += 8
+    return AccessUse(f_kind, f_id, f_count), at
+
+
+def write_AccessUse(value: AccessUse, out: bytearray) -> None:
+    write_AccessKind(value.kind, out)
+    write_unsigned(value.id, out, 8)
+    write_unsigned(value.count, out, 8)
 
 
 class Account(Record, frozen=True):
@@ -109,14 +201,20 @@ def write_Account(value: Account, out: bytearray) -> None:
 
 
 class AccountRole(Record, frozen=True):
-    """What the accounts of a role may do."""
+    """What the accounts of a role may do: what its rules allow and none forbids."""
 
     role_id: U64
     """1 is master, 2 is general."""
     name: str
-    """For people."""
-    permissions: tuple[Permission, ...]
-    """Ascending by symbol index."""
+    """Unique among account roles."""
+    rule_ids: tuple[U64, ...]
+    """Its account rules, ascending."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on it allows nothing; absent: it has no end."""
+    is_read_only: bool
+    """Nobody may change or remove it."""
 
 
 def read_AccountRole(data: Any, at: int) -> tuple[AccountRole, int]:
@@ -129,25 +227,94 @@ def read_AccountRole(data: Any, at: int) -> tuple[AccountRole, int]:
         end = at + 1 + (length >> 1)
         f_name = data[at + 1 : end].decode()
         at = end
-    count, at = read_count(data, at, 64)
-    f_permissions_list = []
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
     if count:
-        for _ in range(count):  # f_permissions
-            f_permissions_item, at = read_Permission(data, at)
-            f_permissions_list.append(f_permissions_item)
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
         at = read_array_end(data, at)
-    f_permissions = tuple(f_permissions_list)
-    return AccountRole(f_role_id, f_name, f_permissions), at
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    f_is_read_only, at = read_boolean(data, at)
+    return AccountRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
 
 
 def write_AccountRole(value: AccountRole, out: bytearray) -> None:
     write_unsigned(value.role_id, out, 8)
     write_string(value.name, out, 64)
-    write_count(len(value.permissions), out, 64)
-    if value.permissions:
-        for f_permissions_item in value.permissions:
-            write_Permission(f_permissions_item, out)
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
         out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+    write_boolean(value.is_read_only, out)
+
+
+class AccountRule(Record, frozen=True):
+    """A rule that account roles may have."""
+
+    rule_id: U64
+    """Its number, from 1."""
+    name: str
+    """Unique among account rules."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    is_read_only: bool
+    """Nobody may change or remove it."""
+
+
+def read_AccountRule(data: Any, at: int) -> tuple[AccountRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_is_read_only, at = read_boolean(data, at)
+    return AccountRule(f_rule_id, f_name, f_rule, f_details, f_is_read_only), at
+
+
+def write_AccountRule(value: AccountRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+    write_string(value.name, out, 64)
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+    write_boolean(value.is_read_only, out)
 
 
 class Asset(Record, frozen=True):
@@ -347,6 +514,50 @@ def read_Counters(data: Any, at: int) -> tuple[Counters, int]:
 def write_Counters(value: Counters, out: bytearray) -> None:
     write_unsigned(value.account, out, 8)
     write_unsigned(value.request, out, 8)
+
+
+class DefaultSignerRules(Record, frozen=True):
+    """Signer rules that apply to every signer role, old and new; one entry."""
+
+    rule_ids: tuple[U64, ...]
+    """The rules, ascending."""
+    exempt_role_ids: tuple[U64, ...]
+    """The roles that they do not apply to, ascending: master and owner, for ever."""
+
+
+def read_DefaultSignerRules(data: Any, at: int) -> tuple[DefaultSignerRules, int]:
+    count, at = read_count(data, at, 32)
+    f_rule_ids_list = []
+    if count:
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
+        at = read_array_end(data, at)
+    f_rule_ids = tuple(f_rule_ids_list)
+    count, at = read_count(data, at, 8)
+    f_exempt_role_ids_list = []
+    if count:
+        for _ in range(count):  # f_exempt_role_ids
+            f_exempt_role_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_exempt_role_ids_list.append(f_exempt_role_ids_item)
+        at = read_array_end(data, at)
+    f_exempt_role_ids = tuple(f_exempt_role_ids_list)
+    return DefaultSignerRules(f_rule_ids, f_exempt_role_ids), at
+
+
+def write_DefaultSignerRules(value: DefaultSignerRules, out: bytearray) -> None:
+    write_count(len(value.rule_ids), out, 32)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
+        out.append(0)
+    write_count(len(value.exempt_role_ids), out, 8)
+    if value.exempt_role_ids:
+        for f_exempt_role_ids_item in value.exempt_role_ids:
+            write_unsigned(f_exempt_role_ids_item, out, 8)
+        out.append(0)
 
 
 class FeeSchedule(Record, frozen=True):
@@ -694,14 +905,24 @@ def write_Signer(value: Signer, out: bytearray) -> None:
 
 
 class SignerRole(Record, frozen=True):
-    """What the signers of a role may sign."""
+    """What the signers of a role may sign: what its rules allow and neither they nor the default
+    rules forbid.
+    """
 
     role_id: U64
-    """1 is owner."""
+    """1 is master, 2 is owner, 3 is default, 4 is service."""
     name: str
-    """For people."""
-    permissions: tuple[Permission, ...]
-    """Ascending by symbol index."""
+    """Unique among signer roles."""
+    owner: AccountID
+    """Who created it; it and the master account may change it."""
+    rule_ids: tuple[U64, ...]
+    """Its signer rules, ascending, beside the default ones."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on it allows nothing; absent: it has no end."""
+    is_read_only: bool
+    """Nobody may change or remove it."""
 
 
 def read_SignerRole(data: Any, at: int) -> tuple[SignerRole, int]:
@@ -714,25 +935,108 @@ def read_SignerRole(data: Any, at: int) -> tuple[SignerRole, int]:
         end = at + 1 + (length >> 1)
         f_name = data[at + 1 : end].decode()
         at = end
-    count, at = read_count(data, at, 64)
-    f_permissions_list = []
+    f_owner = data[at : at + 32]
+    at += 32
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
     if count:
-        for _ in range(count):  # f_permissions
-            f_permissions_item, at = read_Permission(data, at)
-            f_permissions_list.append(f_permissions_item)
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
         at = read_array_end(data, at)
-    f_permissions = tuple(f_permissions_list)
-    return SignerRole(f_role_id, f_name, f_permissions), at
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    f_is_read_only, at = read_boolean(data, at)
+    return SignerRole(f_role_id, f_name, f_owner, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
 
 
 def write_SignerRole(value: SignerRole, out: bytearray) -> None:
     write_unsigned(value.role_id, out, 8)
     write_string(value.name, out, 64)
-    write_count(len(value.permissions), out, 64)
-    if value.permissions:
-        for f_permissions_item in value.permissions:
-            write_Permission(f_permissions_item, out)
+    if type(value.owner) is not bytes or len(value.owner) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.owner
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
         out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+    write_boolean(value.is_read_only, out)
+
+
+class SignerRule(Record, frozen=True):
+    """A rule that signer roles may have, or that applies to every signer role (see
+    DefaultSignerRules).
+    """
+
+    rule_id: U64
+    """Its number, from 1."""
+    name: str
+    """Unique among signer rules."""
+    owner: AccountID
+    """Who created it; it and the master account may change it."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    is_read_only: bool
+    """Nobody may change or remove it."""
+
+
+def read_SignerRule(data: Any, at: int) -> tuple[SignerRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_owner = data[at : at + 32]
+    at += 32
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_is_read_only, at = read_boolean(data, at)
+    return SignerRule(f_rule_id, f_name, f_owner, f_rule, f_details, f_is_read_only), at
+
+
+def write_SignerRule(value: SignerRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+    write_string(value.name, out, 64)
+    if type(value.owner) is not bytes or len(value.owner) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.owner
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+    write_boolean(value.is_read_only, out)
 
 
 class Validators(Record, frozen=True):
@@ -824,7 +1128,7 @@ class SignerRoleKey(Record, frozen=True):
     """Names one SignerRole."""
 
     role_id: U64
-    """1 is owner."""
+    """1 is master, 2 is owner, 3 is default, 4 is service."""
 
 
 def read_SignerRoleKey(data: Any, at: int) -> tuple[SignerRoleKey, int]:
@@ -1044,6 +1348,113 @@ def write_FeeScheduleKey(value: FeeScheduleKey, out: bytearray) -> None:
     write_bounded(value.subtype, out, 0, 1000)
 
 
+class AccountRuleKey(Record, frozen=True):
+    """Names one AccountRule."""
+
+    rule_id: U64
+    """Its number, from 1."""
+
+
+def read_AccountRuleKey(data: Any, at: int) -> tuple[AccountRuleKey, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    return AccountRuleKey(f_rule_id), at
+
+
+def write_AccountRuleKey(value: AccountRuleKey, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+
+
+class SignerRuleKey(Record, frozen=True):
+    """Names one SignerRule."""
+
+    rule_id: U64
+    """Its number, from 1."""
+
+
+def read_SignerRuleKey(data: Any, at: int) -> tuple[SignerRuleKey, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    return SignerRuleKey(f_rule_id), at
+
+
+def write_SignerRuleKey(value: SignerRuleKey, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+
+
+class DefaultSignerRulesKey(Record, frozen=True):
+    """Names the only DefaultSignerRules."""
+
+
+
+def read_DefaultSignerRulesKey(data: Any, at: int) -> tuple[DefaultSignerRulesKey, int]:
+    return DefaultSignerRulesKey(), at
+
+
+def write_DefaultSignerRulesKey(value: DefaultSignerRulesKey, out: bytearray) -> None:
+    del value, out
+
+
+class AccessCountersKey(Record, frozen=True):
+    """Names the only AccessCounters."""
+
+
+
+def read_AccessCountersKey(data: Any, at: int) -> tuple[AccessCountersKey, int]:
+    return AccessCountersKey(), at
+
+
+def write_AccessCountersKey(value: AccessCountersKey, out: bytearray) -> None:
+    del value, out
+
+
+class AccessNameKey(Record, frozen=True):
+    """Names one AccessName."""
+
+    kind: AccessKind
+    """Of what."""
+    name: str
+    """The name."""
+
+
+def read_AccessNameKey(data: Any, at: int) -> tuple[AccessNameKey, int]:
+    f_kind, at = read_AccessKind(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    return AccessNameKey(f_kind, f_name), at
+
+
+def write_AccessNameKey(value: AccessNameKey, out: bytearray) -> None:
+    write_AccessKind(value.kind, out)
+    write_string(value.name, out, 64)
+
+
+class AccessUseKey(Record, frozen=True):
+    """Names one AccessUse."""
+
+    kind: AccessKind
+    """Of what."""
+    id: U64
+    """Its role_id or rule_id."""
+
+
+def read_AccessUseKey(data: Any, at: int) -> tuple[AccessUseKey, int]:
+    f_kind, at = read_AccessKind(data, at)
+    f_id = from_bytes(data[at : at + 8])
+    at += 8
+    return AccessUseKey(f_kind, f_id), at
+
+
+def write_AccessUseKey(value: AccessUseKey, out: bytearray) -> None:
+    write_AccessKind(value.kind, out)
+    write_unsigned(value.id, out, 8)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
     read_U32Value,
     read_U64Value,
@@ -1077,14 +1488,19 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    AccessCounters: read_AccessCounters,
+    AccessName: read_AccessName,
+    AccessUse: read_AccessUse,
     Account: read_Account,
     AccountRole: read_AccountRole,
+    AccountRule: read_AccountRule,
     Asset: read_Asset,
     AssetReservation: read_AssetReservation,
     AssetSupply: read_AssetSupply,
     Balance: read_Balance,
     BaseAssets: read_BaseAssets,
     Counters: read_Counters,
+    DefaultSignerRules: read_DefaultSignerRules,
     FeeSchedule: read_FeeSchedule,
     KeyValue: read_KeyValue,
     NetworkSettings: read_NetworkSettings,
@@ -1092,6 +1508,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ReviewableRequest: read_ReviewableRequest,
     Signer: read_Signer,
     SignerRole: read_SignerRole,
+    SignerRule: read_SignerRule,
     Validators: read_Validators,
     NetworkSettingsKey: read_NetworkSettingsKey,
     CountersKey: read_CountersKey,
@@ -1108,17 +1525,28 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ReviewableRequestKey: read_ReviewableRequestKey,
     AssetReservationKey: read_AssetReservationKey,
     FeeScheduleKey: read_FeeScheduleKey,
+    AccountRuleKey: read_AccountRuleKey,
+    SignerRuleKey: read_SignerRuleKey,
+    DefaultSignerRulesKey: read_DefaultSignerRulesKey,
+    AccessCountersKey: read_AccessCountersKey,
+    AccessNameKey: read_AccessNameKey,
+    AccessUseKey: read_AccessUseKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    AccessCounters: write_AccessCounters,
+    AccessName: write_AccessName,
+    AccessUse: write_AccessUse,
     Account: write_Account,
     AccountRole: write_AccountRole,
+    AccountRule: write_AccountRule,
     Asset: write_Asset,
     AssetReservation: write_AssetReservation,
     AssetSupply: write_AssetSupply,
     Balance: write_Balance,
     BaseAssets: write_BaseAssets,
     Counters: write_Counters,
+    DefaultSignerRules: write_DefaultSignerRules,
     FeeSchedule: write_FeeSchedule,
     KeyValue: write_KeyValue,
     NetworkSettings: write_NetworkSettings,
@@ -1126,6 +1554,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ReviewableRequest: write_ReviewableRequest,
     Signer: write_Signer,
     SignerRole: write_SignerRole,
+    SignerRule: write_SignerRule,
     Validators: write_Validators,
     NetworkSettingsKey: write_NetworkSettingsKey,
     CountersKey: write_CountersKey,
@@ -1142,4 +1571,10 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ReviewableRequestKey: write_ReviewableRequestKey,
     AssetReservationKey: write_AssetReservationKey,
     FeeScheduleKey: write_FeeScheduleKey,
+    AccountRuleKey: write_AccountRuleKey,
+    SignerRuleKey: write_SignerRuleKey,
+    DefaultSignerRulesKey: write_DefaultSignerRulesKey,
+    AccessCountersKey: write_AccessCountersKey,
+    AccessNameKey: write_AccessNameKey,
+    AccessUseKey: write_AccessUseKey,
 }

@@ -40,19 +40,23 @@ class RejectionCode(Enum):
     """The role of the source account does not allow it to send transactions."""
     NO_OPERATION_ACCOUNT = 9
     """The source account of an operation does not exist in the last ledger."""
-    BAD_SIGNATURE = 10
+    UNRESOLVED = 10
+    """An operation names a balance, asset, signer or request that does not exist in the last
+    ledger. What a transaction creates can be named by later transactions only.
+    """
+    BAD_SIGNATURE = 11
     """A signature is not over this transaction's hash."""
-    BAD_AUTH = 11
+    BAD_AUTH = 12
     """The signatures do not reach the threshold of 1000 for every source account."""
-    BAD_AUTH_EXTRA = 12
+    BAD_AUTH_EXTRA = 13
     """A signature is not needed for any source account. Leave it out."""
-    DUPLICATE = 13
+    DUPLICATE = 14
     """The transaction is in a ledger already. Ask for its result by its hash."""
-    TOO_LARGE = 14
+    TOO_LARGE = 15
     """The transaction's worst-case output exceeds what a ledger may hold."""
-    SOURCE_OVER_SHARE = 15
+    SOURCE_OVER_SHARE = 16
     """The source has too many transactions waiting. Send them again more slowly."""
-    QUEUE_FULL = 16
+    QUEUE_FULL = 17
     """The node has too many transactions waiting. Send it again later."""
 
 
@@ -61,8 +65,8 @@ ALL_RejectionCode = tuple(RejectionCode)
 
 def read_RejectionCode(data: Any, at: int) -> tuple[RejectionCode, int]:
     index = data[at]
-    if index & 1 or index > 32:
-        read_bounded(data, at, 0, 16)  # raises
+    if index & 1 or index > 34:
+        read_bounded(data, at, 0, 17)  # raises
     return ALL_RejectionCode[index >> 1], at + 1
 
 

@@ -9,6 +9,7 @@ from typing import Any, NewType, TypeAlias
 
 from schemas.binary import encode_number, encode_text
 from schemas.generated import entries
+from schemas.generated.common import AccessKind
 from schemas.generated.common import AccountID
 from schemas.generated.common import BalanceID
 from schemas.generated.common import FeeType
@@ -16,7 +17,7 @@ from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
 
 KeyBytes = NewType("KeyBytes", bytes)
-Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule
+Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse
 
 NETWORK_SETTINGS = KeyBytes(b'\x00')
 COUNTERS = KeyBytes(b'\x02')
@@ -33,6 +34,12 @@ BALANCE = b'\x16'
 REVIEWABLE_REQUEST = b'\x18'
 ASSET_RESERVATION = b'\x1a'
 FEE_SCHEDULE = b'\x1c'
+ACCOUNT_RULE = b'\x1e'
+SIGNER_RULE = b' '
+DEFAULT_SIGNER_RULES = KeyBytes(b'"')
+ACCESS_COUNTERS = KeyBytes(b'$')
+ACCESS_NAME = b'&'
+ACCESS_USE = b'('
 
 
 def account_role_key(role_id: U64) -> KeyBytes:
@@ -79,6 +86,22 @@ def fee_schedule_key(account_id: None | AccountID, role_id: None | U64, asset: s
     return KeyBytes(b'\x1c' + (b'\x00' if account_id is None else b'\x02' + account_id) + (b'\x00' if role_id is None else b'\x02' + role_id.to_bytes(8, "big")) + encode_text(asset) + encode_number(fee_type.value) + encode_number(subtype))
 
 
+def account_rule_key(rule_id: U64) -> KeyBytes:
+    return KeyBytes(b'\x1e' + rule_id.to_bytes(8, "big"))
+
+
+def signer_rule_key(rule_id: U64) -> KeyBytes:
+    return KeyBytes(b' ' + rule_id.to_bytes(8, "big"))
+
+
+def access_name_key(kind: AccessKind, name: str) -> KeyBytes:
+    return KeyBytes(b'&' + encode_number(kind.value) + encode_text(name))
+
+
+def access_use_key(kind: AccessKind, id: U64) -> KeyBytes:
+    return KeyBytes(b'(' + encode_number(kind.value) + id.to_bytes(8, "big"))
+
+
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.NetworkSettings: lambda _: NETWORK_SETTINGS,
     entries.Counters: lambda _: COUNTERS,
@@ -95,6 +118,12 @@ KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.ReviewableRequest: lambda entry: reviewable_request_key(entry.request_id),
     entries.AssetReservation: lambda entry: asset_reservation_key(entry.code),
     entries.FeeSchedule: lambda entry: fee_schedule_key(entry.account_id, entry.role_id, entry.asset, entry.fee_type, entry.subtype),
+    entries.AccountRule: lambda entry: account_rule_key(entry.rule_id),
+    entries.SignerRule: lambda entry: signer_rule_key(entry.rule_id),
+    entries.DefaultSignerRules: lambda _: DEFAULT_SIGNER_RULES,
+    entries.AccessCounters: lambda _: ACCESS_COUNTERS,
+    entries.AccessName: lambda entry: access_name_key(entry.kind, entry.name),
+    entries.AccessUse: lambda entry: access_use_key(entry.kind, entry.id),
 }
 
 

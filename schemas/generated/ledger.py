@@ -21,10 +21,18 @@ from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import write_Fee as write_Fee
+from schemas.generated.entries import AccessCounters as AccessCounters
+from schemas.generated.entries import AccessCountersKey as AccessCountersKey
+from schemas.generated.entries import AccessName as AccessName
+from schemas.generated.entries import AccessNameKey as AccessNameKey
+from schemas.generated.entries import AccessUse as AccessUse
+from schemas.generated.entries import AccessUseKey as AccessUseKey
 from schemas.generated.entries import Account as Account
 from schemas.generated.entries import AccountKey as AccountKey
 from schemas.generated.entries import AccountRole as AccountRole
 from schemas.generated.entries import AccountRoleKey as AccountRoleKey
+from schemas.generated.entries import AccountRule as AccountRule
+from schemas.generated.entries import AccountRuleKey as AccountRuleKey
 from schemas.generated.entries import Asset as Asset
 from schemas.generated.entries import AssetKey as AssetKey
 from schemas.generated.entries import AssetReservation as AssetReservation
@@ -37,6 +45,8 @@ from schemas.generated.entries import BaseAssets as BaseAssets
 from schemas.generated.entries import BaseAssetsKey as BaseAssetsKey
 from schemas.generated.entries import Counters as Counters
 from schemas.generated.entries import CountersKey as CountersKey
+from schemas.generated.entries import DefaultSignerRules as DefaultSignerRules
+from schemas.generated.entries import DefaultSignerRulesKey as DefaultSignerRulesKey
 from schemas.generated.entries import FeeSchedule as FeeSchedule
 from schemas.generated.entries import FeeScheduleKey as FeeScheduleKey
 from schemas.generated.entries import KeyValue as KeyValue
@@ -49,12 +59,22 @@ from schemas.generated.entries import Signer as Signer
 from schemas.generated.entries import SignerKey as SignerKey
 from schemas.generated.entries import SignerRole as SignerRole
 from schemas.generated.entries import SignerRoleKey as SignerRoleKey
+from schemas.generated.entries import SignerRule as SignerRule
+from schemas.generated.entries import SignerRuleKey as SignerRuleKey
 from schemas.generated.entries import Validators as Validators
 from schemas.generated.entries import ValidatorsKey as ValidatorsKey
+from schemas.generated.entries import read_AccessCounters as read_AccessCounters
+from schemas.generated.entries import read_AccessCountersKey as read_AccessCountersKey
+from schemas.generated.entries import read_AccessName as read_AccessName
+from schemas.generated.entries import read_AccessNameKey as read_AccessNameKey
+from schemas.generated.entries import read_AccessUse as read_AccessUse
+from schemas.generated.entries import read_AccessUseKey as read_AccessUseKey
 from schemas.generated.entries import read_Account as read_Account
 from schemas.generated.entries import read_AccountKey as read_AccountKey
 from schemas.generated.entries import read_AccountRole as read_AccountRole
 from schemas.generated.entries import read_AccountRoleKey as read_AccountRoleKey
+from schemas.generated.entries import read_AccountRule as read_AccountRule
+from schemas.generated.entries import read_AccountRuleKey as read_AccountRuleKey
 from schemas.generated.entries import read_Asset as read_Asset
 from schemas.generated.entries import read_AssetKey as read_AssetKey
 from schemas.generated.entries import read_AssetReservation as read_AssetReservation
@@ -67,6 +87,8 @@ from schemas.generated.entries import read_BaseAssets as read_BaseAssets
 from schemas.generated.entries import read_BaseAssetsKey as read_BaseAssetsKey
 from schemas.generated.entries import read_Counters as read_Counters
 from schemas.generated.entries import read_CountersKey as read_CountersKey
+from schemas.generated.entries import read_DefaultSignerRules as read_DefaultSignerRules
+from schemas.generated.entries import read_DefaultSignerRulesKey as read_DefaultSignerRulesKey
 from schemas.generated.entries import read_FeeSchedule as read_FeeSchedule
 from schemas.generated.entries import read_FeeScheduleKey as read_FeeScheduleKey
 from schemas.generated.entries import read_KeyValue as read_KeyValue
@@ -79,12 +101,22 @@ from schemas.generated.entries import read_Signer as read_Signer
 from schemas.generated.entries import read_SignerKey as read_SignerKey
 from schemas.generated.entries import read_SignerRole as read_SignerRole
 from schemas.generated.entries import read_SignerRoleKey as read_SignerRoleKey
+from schemas.generated.entries import read_SignerRule as read_SignerRule
+from schemas.generated.entries import read_SignerRuleKey as read_SignerRuleKey
 from schemas.generated.entries import read_Validators as read_Validators
 from schemas.generated.entries import read_ValidatorsKey as read_ValidatorsKey
+from schemas.generated.entries import write_AccessCounters as write_AccessCounters
+from schemas.generated.entries import write_AccessCountersKey as write_AccessCountersKey
+from schemas.generated.entries import write_AccessName as write_AccessName
+from schemas.generated.entries import write_AccessNameKey as write_AccessNameKey
+from schemas.generated.entries import write_AccessUse as write_AccessUse
+from schemas.generated.entries import write_AccessUseKey as write_AccessUseKey
 from schemas.generated.entries import write_Account as write_Account
 from schemas.generated.entries import write_AccountKey as write_AccountKey
 from schemas.generated.entries import write_AccountRole as write_AccountRole
 from schemas.generated.entries import write_AccountRoleKey as write_AccountRoleKey
+from schemas.generated.entries import write_AccountRule as write_AccountRule
+from schemas.generated.entries import write_AccountRuleKey as write_AccountRuleKey
 from schemas.generated.entries import write_Asset as write_Asset
 from schemas.generated.entries import write_AssetKey as write_AssetKey
 from schemas.generated.entries import write_AssetReservation as write_AssetReservation
@@ -97,6 +129,8 @@ from schemas.generated.entries import write_BaseAssets as write_BaseAssets
 from schemas.generated.entries import write_BaseAssetsKey as write_BaseAssetsKey
 from schemas.generated.entries import write_Counters as write_Counters
 from schemas.generated.entries import write_CountersKey as write_CountersKey
+from schemas.generated.entries import write_DefaultSignerRules as write_DefaultSignerRules
+from schemas.generated.entries import write_DefaultSignerRulesKey as write_DefaultSignerRulesKey
 from schemas.generated.entries import write_FeeSchedule as write_FeeSchedule
 from schemas.generated.entries import write_FeeScheduleKey as write_FeeScheduleKey
 from schemas.generated.entries import write_KeyValue as write_KeyValue
@@ -109,6 +143,8 @@ from schemas.generated.entries import write_Signer as write_Signer
 from schemas.generated.entries import write_SignerKey as write_SignerKey
 from schemas.generated.entries import write_SignerRole as write_SignerRole
 from schemas.generated.entries import write_SignerRoleKey as write_SignerRoleKey
+from schemas.generated.entries import write_SignerRule as write_SignerRule
+from schemas.generated.entries import write_SignerRuleKey as write_SignerRuleKey
 from schemas.generated.entries import write_Validators as write_Validators
 from schemas.generated.entries import write_ValidatorsKey as write_ValidatorsKey
 from schemas.generated.transactions import TransactionResult as TransactionResult
@@ -269,14 +305,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 28:
-        read_bounded(data, at, 0, 14)  # raises
+    if branch & 1 or branch > 40:
+        read_bounded(data, at, 0, 20)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -295,14 +331,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 28:
-        read_bounded(data, at, 0, 14)  # raises
+    if branch & 1 or branch > 40:
+        read_bounded(data, at, 0, 20)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -753,7 +789,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -769,6 +805,12 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_ReviewableRequest,
     read_AssetReservation,
     read_FeeSchedule,
+    read_AccountRule,
+    read_SignerRule,
+    read_DefaultSignerRules,
+    read_AccessCounters,
+    read_AccessName,
+    read_AccessUse,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -787,9 +829,15 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ReviewableRequest: (b'\x18', write_ReviewableRequest),
     AssetReservation: (b'\x1a', write_AssetReservation),
     FeeSchedule: (b'\x1c', write_FeeSchedule),
+    AccountRule: (b'\x1e', write_AccountRule),
+    SignerRule: (b' ', write_SignerRule),
+    DefaultSignerRules: (b'"', write_DefaultSignerRules),
+    AccessCounters: (b'$', write_AccessCounters),
+    AccessName: (b'&', write_AccessName),
+    AccessUse: (b'(', write_AccessUse),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -805,6 +853,12 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_ReviewableRequestKey,
     read_AssetReservationKey,
     read_FeeScheduleKey,
+    read_AccountRuleKey,
+    read_SignerRuleKey,
+    read_DefaultSignerRulesKey,
+    read_AccessCountersKey,
+    read_AccessNameKey,
+    read_AccessUseKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -823,6 +877,12 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ReviewableRequestKey: (b'\x18', write_ReviewableRequestKey),
     AssetReservationKey: (b'\x1a', write_AssetReservationKey),
     FeeScheduleKey: (b'\x1c', write_FeeScheduleKey),
+    AccountRuleKey: (b'\x1e', write_AccountRuleKey),
+    SignerRuleKey: (b' ', write_SignerRuleKey),
+    DefaultSignerRulesKey: (b'"', write_DefaultSignerRulesKey),
+    AccessCountersKey: (b'$', write_AccessCountersKey),
+    AccessNameKey: (b'&', write_AccessNameKey),
+    AccessUseKey: (b'(', write_AccessUseKey),
 }
 
 READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange, int]], ...] = (

@@ -11,6 +11,7 @@ from typing import Any, NewType, TypeAlias
 
 from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
+from schemas.generated.common import AccessRule as AccessRule
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
@@ -23,12 +24,14 @@ from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_FeeRange as write_FeeRange
@@ -208,43 +211,39 @@ def write_CreateIssuanceRequest(value: CreateIssuanceRequest, out: bytearray) ->
 class CreateIssuanceRequestCode(Enum):
     """Why nothing was asked for or issued."""
 
-    INVALID_ASSET = 0
-    """An asset code is 1 to 16 letters and digits."""
-    INVALID_AMOUNT = 1
+    INVALID_AMOUNT = 0
     """The amount must be more than 0."""
-    INVALID_REFERENCE = 2
+    INVALID_REFERENCE = 1
     """The reference's text is empty. Give one, so that the same issuance is never made twice."""
-    INVALID_CREATOR_DETAILS = 3
+    INVALID_CREATOR_DETAILS = 2
     """The details are not JSON. Give a JSON value or leave them empty."""
-    SYSTEM_TASKS_NOT_ALLOWED = 4
+    SYSTEM_TASKS_NOT_ALLOWED = 3
     """The task bits 1, 2 and 4 are set by the system alone."""
-    ASSET_NOT_FOUND = 5
-    """The asset does not exist."""
-    NOT_AUTHORIZED = 6
+    NOT_AUTHORIZED = 4
     """Only the asset's owner may issue it."""
-    REFERENCE_OUT_OF_WINDOW = 7
+    REFERENCE_OUT_OF_WINDOW = 5
     """The day of the reference is outside the network's window (see /v3/info). Use today's day for
     something new; look up whether the old one took effect.
     """
-    REFERENCE_DUPLICATION = 8
+    REFERENCE_DUPLICATION = 6
     """The source used this reference before; the detail names the ledger that closed the first
     use.
     """
-    REFERENCE_QUOTA_EXCEEDED = 9
+    REFERENCE_QUOTA_EXCEEDED = 7
     """The source has used the most references of this day that an account may use. Use another day
     of the window.
     """
-    NO_COUNTERPARTY = 10
+    NO_COUNTERPARTY = 8
     """The receiving balance does not exist."""
-    COUNTERPARTY_NOT_ALLOWED = 11
+    COUNTERPARTY_NOT_ALLOWED = 9
     """The role of the balance's account does not allow it to receive issuances."""
-    ASSET_MISMATCHED = 12
+    ASSET_MISMATCHED = 10
     """The receiving balance is of another asset."""
-    ISSUANCE_TASKS_NOT_FOUND = 13
+    ISSUANCE_TASKS_NOT_FOUND = 11
     """No tasks are given and neither issuance_tasks:<asset> nor issuance_tasks:* is set."""
-    EXCEEDS_MAX_ISSUANCE_AMOUNT = 14
+    EXCEEDS_MAX_ISSUANCE_AMOUNT = 12
     """More would be issued than the asset allows for ever."""
-    RECEIVER_FULL_LINE = 15
+    RECEIVER_FULL_LINE = 13
     """The balance would exceed 128 bits."""
 
 
@@ -253,8 +252,8 @@ ALL_CreateIssuanceRequestCode = tuple(CreateIssuanceRequestCode)
 
 def read_CreateIssuanceRequestCode(data: Any, at: int) -> tuple[CreateIssuanceRequestCode, int]:
     index = data[at]
-    if index & 1 or index > 30:
-        read_bounded(data, at, 0, 15)  # raises
+    if index & 1 or index > 26:
+        read_bounded(data, at, 0, 13)  # raises
     return ALL_CreateIssuanceRequestCode[index >> 1], at + 1
 
 
@@ -290,6 +289,410 @@ def write_CreateIssuanceRequestResult(value: CreateIssuanceRequestResult, out: b
         raise Unencodable("expected 32 bytes")
     out += value.receiver_account
     write_boolean(value.fulfilled, out)
+
+
+class CreateAccountRole(Record, frozen=True):
+    """Creates a role."""
+
+    name: str
+    """Unique among account roles."""
+    rule_ids: tuple[U64, ...]
+    """The account rules it has, in any order."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on the role allows nothing; absent: it has no end."""
+    is_read_only: bool
+    """Nobody may change or remove it, ever."""
+
+
+def read_CreateAccountRole(data: Any, at: int) -> tuple[CreateAccountRole, int]:
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
+    if count:
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
+        at = read_array_end(data, at)
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    f_is_read_only, at = read_boolean(data, at)
+    return CreateAccountRole(f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
+
+
+def write_CreateAccountRole(value: CreateAccountRole, out: bytearray) -> None:
+    write_string(value.name, out, 64)
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
+        out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+    write_boolean(value.is_read_only, out)
+
+
+class UpdateAccountRole(Record, frozen=True):
+    """Replaces a role's name, rules, details and end."""
+
+    role_id: U64
+    """The role."""
+    name: str
+    """Unique among account roles."""
+    rule_ids: tuple[U64, ...]
+    """The account rules it has, in any order."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on the role allows nothing; absent: it has no end."""
+
+
+def read_UpdateAccountRole(data: Any, at: int) -> tuple[UpdateAccountRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
+    if count:
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
+        at = read_array_end(data, at)
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    return UpdateAccountRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms), at
+
+
+def write_UpdateAccountRole(value: UpdateAccountRole, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+    write_string(value.name, out, 64)
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
+        out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+
+
+class RemoveAccountRole(Record, frozen=True):
+    """Removes a role that nobody has."""
+
+    role_id: U64
+    """The role."""
+
+
+def read_RemoveAccountRole(data: Any, at: int) -> tuple[RemoveAccountRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    return RemoveAccountRole(f_role_id), at
+
+
+def write_RemoveAccountRole(value: RemoveAccountRole, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+
+
+class ManageAccountRole(Record, frozen=True):
+    """Creates, changes or removes an account role (TokenD operation 33)."""
+
+    action: CreateAccountRole | UpdateAccountRole | RemoveAccountRole
+    """What to do."""
+
+
+def read_ManageAccountRole(data: Any, at: int) -> tuple[ManageAccountRole, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_0[branch >> 1](data, at + 1)
+    return ManageAccountRole(f_action), at
+
+
+def write_ManageAccountRole(value: ManageAccountRole, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_1[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class ManageAccountRoleCode(Enum):
+    """Why the role was not changed."""
+
+    INVALID_NAME = 0
+    """A name is 1 to 64 printable ASCII characters without spaces."""
+    INVALID_DETAILS = 1
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    RULE_DUPLICATION = 2
+    """A rule stands twice in the role. Give each rule once."""
+    NOT_FOUND = 3
+    """There is no such account role."""
+    READ_ONLY = 4
+    """Nobody may change this role."""
+    NAME_IS_TAKEN = 5
+    """Another account role has this name."""
+    NO_SUCH_RULE = 6
+    """A rule of the role does not exist."""
+    ROLE_IS_USED = 7
+    """Accounts have this role. Give them another first."""
+
+
+ALL_ManageAccountRoleCode = tuple(ManageAccountRoleCode)
+
+
+def read_ManageAccountRoleCode(data: Any, at: int) -> tuple[ManageAccountRoleCode, int]:
+    index = data[at]
+    if index & 1 or index > 14:
+        read_bounded(data, at, 0, 7)  # raises
+    return ALL_ManageAccountRoleCode[index >> 1], at + 1
+
+
+def write_ManageAccountRoleCode(value: ManageAccountRoleCode, out: bytearray) -> None:
+    if type(value) is not ManageAccountRoleCode:
+        raise Unencodable(f"{value!r} is not a ManageAccountRoleCode")
+    out.append(2 * value.value)
+
+
+class ManageAccountRoleResult(Record, frozen=True):
+    """The role was changed."""
+
+    role_id: U64
+    """The role."""
+
+
+def read_ManageAccountRoleResult(data: Any, at: int) -> tuple[ManageAccountRoleResult, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    return ManageAccountRoleResult(f_role_id), at
+
+
+def write_ManageAccountRoleResult(value: ManageAccountRoleResult, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+
+
+class CreateAccountRule(Record, frozen=True):
+    """Creates a rule."""
+
+    name: str
+    """Unique among account rules."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    is_read_only: bool
+    """Nobody may change or remove it, ever."""
+
+
+def read_CreateAccountRule(data: Any, at: int) -> tuple[CreateAccountRule, int]:
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_is_read_only, at = read_boolean(data, at)
+    return CreateAccountRule(f_name, f_rule, f_details, f_is_read_only), at
+
+
+def write_CreateAccountRule(value: CreateAccountRule, out: bytearray) -> None:
+    write_string(value.name, out, 64)
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+    write_boolean(value.is_read_only, out)
+
+
+class UpdateAccountRule(Record, frozen=True):
+    """Replaces a rule's name, content and details."""
+
+    rule_id: U64
+    """The rule."""
+    name: str
+    """Unique among account rules."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_UpdateAccountRule(data: Any, at: int) -> tuple[UpdateAccountRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    return UpdateAccountRule(f_rule_id, f_name, f_rule, f_details), at
+
+
+def write_UpdateAccountRule(value: UpdateAccountRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+    write_string(value.name, out, 64)
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+
+
+class RemoveAccountRule(Record, frozen=True):
+    """Removes a rule that no role has."""
+
+    rule_id: U64
+    """The rule."""
+
+
+def read_RemoveAccountRule(data: Any, at: int) -> tuple[RemoveAccountRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    return RemoveAccountRule(f_rule_id), at
+
+
+def write_RemoveAccountRule(value: RemoveAccountRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+
+
+class ManageAccountRule(Record, frozen=True):
+    """Creates, changes or removes an account rule (TokenD operation 34)."""
+
+    action: CreateAccountRule | UpdateAccountRule | RemoveAccountRule
+    """What to do."""
+
+
+def read_ManageAccountRule(data: Any, at: int) -> tuple[ManageAccountRule, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_2[branch >> 1](data, at + 1)
+    return ManageAccountRule(f_action), at
+
+
+def write_ManageAccountRule(value: ManageAccountRule, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_3[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class ManageAccountRuleCode(Enum):
+    """Why the rule was not changed."""
+
+    INVALID_NAME = 0
+    """A name is 1 to 64 printable ASCII characters without spaces."""
+    INVALID_DETAILS = 1
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    INVALID_RESOURCE = 2
+    """The resource names an asset or a kind of request that cannot exist."""
+    NOT_FOUND = 3
+    """There is no such account rule."""
+    READ_ONLY = 4
+    """Nobody may change this rule."""
+    NAME_IS_TAKEN = 5
+    """Another account rule has this name."""
+    RULE_IS_USED = 6
+    """Roles have this rule. Take it from them first."""
+
+
+ALL_ManageAccountRuleCode = tuple(ManageAccountRuleCode)
+
+
+def read_ManageAccountRuleCode(data: Any, at: int) -> tuple[ManageAccountRuleCode, int]:
+    index = data[at]
+    if index & 1 or index > 12:
+        read_bounded(data, at, 0, 6)  # raises
+    return ALL_ManageAccountRuleCode[index >> 1], at + 1
+
+
+def write_ManageAccountRuleCode(value: ManageAccountRuleCode, out: bytearray) -> None:
+    if type(value) is not ManageAccountRuleCode:
+        raise Unencodable(f"{value!r} is not a ManageAccountRuleCode")
+    out.append(2 * value.value)
+
+
+class ManageAccountRuleResult(Record, frozen=True):
+    """The rule was changed."""
+
+    rule_id: U64
+    """The rule."""
+
+
+def read_ManageAccountRuleResult(data: Any, at: int) -> tuple[ManageAccountRuleResult, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    return ManageAccountRuleResult(f_rule_id), at
+
+
+def write_ManageAccountRuleResult(value: ManageAccountRuleResult, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
 
 
 class CreateAsset(Record, frozen=True):
@@ -379,14 +782,14 @@ def read_ManageAsset(data: Any, at: int) -> tuple[ManageAsset, int]:
     branch = data[at]
     if branch & 1 or branch > 0:
         read_bounded(data, at, 0, 0)  # raises
-    f_action, at = READERS_0[branch >> 1](data, at + 1)
+    f_action, at = READERS_4[branch >> 1](data, at + 1)
     return ManageAsset(f_request_id, f_action), at
 
 
 def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     try:
-        branch, write = WRITERS_1[type(value.action)]
+        branch, write = WRITERS_5[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -518,17 +921,11 @@ def write_ManageBalance(value: ManageBalance, out: bytearray) -> None:
 class ManageBalanceCode(Enum):
     """Why no balance was created."""
 
-    INVALID_ASSET = 0
-    """An asset code is 1 to 16 letters and digits."""
-    NOT_AUTHORIZED = 1
-    """The source's role does not allow balances for other accounts."""
-    DESTINATION_NOT_FOUND = 2
+    DESTINATION_NOT_FOUND = 0
     """The destination is no account."""
-    ASSET_NOT_FOUND = 3
-    """The asset does not exist."""
-    BALANCE_ALREADY_EXISTS = 4
+    BALANCE_ALREADY_EXISTS = 1
     """The account has a balance of the asset already. Use it, or CREATE another."""
-    TOO_MANY_BALANCES = 5
+    TOO_MANY_BALANCES = 2
     """The account has 100 balances of the asset, the most there may be."""
 
 
@@ -537,8 +934,8 @@ ALL_ManageBalanceCode = tuple(ManageBalanceCode)
 
 def read_ManageBalanceCode(data: Any, at: int) -> tuple[ManageBalanceCode, int]:
     index = data[at]
-    if index & 1 or index > 10:
-        read_bounded(data, at, 0, 5)  # raises
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
     return ALL_ManageBalanceCode[index >> 1], at + 1
 
 
@@ -633,13 +1030,13 @@ def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_value, at = READERS_2[branch >> 1](data, at + 1)
+    f_value, at = READERS_6[branch >> 1](data, at + 1)
     return PutKeyValue(f_value), at
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_3[type(value.value)]
+        branch, write = WRITERS_7[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
     out += branch
@@ -679,14 +1076,14 @@ def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_4[branch >> 1](data, at + 1)
+    f_action, at = READERS_8[branch >> 1](data, at + 1)
     return ManageKeyValue(f_key, f_action), at
 
 
 def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     try:
-        branch, write = WRITERS_5[type(value.action)]
+        branch, write = WRITERS_9[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -801,13 +1198,13 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_6[branch >> 1](data, at + 1)
+    f_action, at = READERS_10[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_7[type(value.action)]
+        branch, write = WRITERS_11[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -823,12 +1220,14 @@ class ManageSignerCode(Enum):
     """A weight of 0 would be a signer without a say; remove the signer instead."""
     ALREADY_EXISTS = 2
     """The key signs for this account already. Update it instead."""
-    NOT_FOUND = 3
-    """The key is no signer of this account."""
-    NO_SUCH_ROLE = 4
+    NO_SUCH_ROLE = 3
     """The signer role does not exist."""
-    TOO_MANY_SIGNERS = 5
+    TOO_MANY_SIGNERS = 4
     """The account has 50 signers, the most there may be. Remove one first."""
+    LAST_MASTER_SIGNERS = 5
+    """The signers left with the master role would not reach the threshold of 1000: the network
+    could never be changed again.
+    """
 
 
 ALL_ManageSignerCode = tuple(ManageSignerCode)
@@ -858,6 +1257,422 @@ def read_ManageSignerResult(data: Any, at: int) -> tuple[ManageSignerResult, int
 
 def write_ManageSignerResult(value: ManageSignerResult, out: bytearray) -> None:
     del value, out
+
+
+class CreateSignerRole(Record, frozen=True):
+    """Creates a role."""
+
+    name: str
+    """Unique among signer roles."""
+    rule_ids: tuple[U64, ...]
+    """The signer rules it has, in any order."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on the role allows nothing; absent: it has no end."""
+    is_read_only: bool
+    """Nobody may change or remove it, ever."""
+
+
+def read_CreateSignerRole(data: Any, at: int) -> tuple[CreateSignerRole, int]:
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
+    if count:
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
+        at = read_array_end(data, at)
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    f_is_read_only, at = read_boolean(data, at)
+    return CreateSignerRole(f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
+
+
+def write_CreateSignerRole(value: CreateSignerRole, out: bytearray) -> None:
+    write_string(value.name, out, 64)
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
+        out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+    write_boolean(value.is_read_only, out)
+
+
+class UpdateSignerRole(Record, frozen=True):
+    """Replaces a role's name, rules, details and end."""
+
+    role_id: U64
+    """The role."""
+    name: str
+    """Unique among signer roles."""
+    rule_ids: tuple[U64, ...]
+    """The signer rules it has, in any order."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on the role allows nothing; absent: it has no end."""
+
+
+def read_UpdateSignerRole(data: Any, at: int) -> tuple[UpdateSignerRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
+    if count:
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
+        at = read_array_end(data, at)
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    return UpdateSignerRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms), at
+
+
+def write_UpdateSignerRole(value: UpdateSignerRole, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+    write_string(value.name, out, 64)
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
+        out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+
+
+class RemoveSignerRole(Record, frozen=True):
+    """Removes a role that nobody has."""
+
+    role_id: U64
+    """The role."""
+
+
+def read_RemoveSignerRole(data: Any, at: int) -> tuple[RemoveSignerRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    return RemoveSignerRole(f_role_id), at
+
+
+def write_RemoveSignerRole(value: RemoveSignerRole, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+
+
+class ManageSignerRole(Record, frozen=True):
+    """Creates, changes or removes a signer role (TokenD operation 39)."""
+
+    action: CreateSignerRole | UpdateSignerRole | RemoveSignerRole
+    """What to do."""
+
+
+def read_ManageSignerRole(data: Any, at: int) -> tuple[ManageSignerRole, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_12[branch >> 1](data, at + 1)
+    return ManageSignerRole(f_action), at
+
+
+def write_ManageSignerRole(value: ManageSignerRole, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_13[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class ManageSignerRoleCode(Enum):
+    """Why the role was not changed."""
+
+    INVALID_NAME = 0
+    """A name is 1 to 64 printable ASCII characters without spaces."""
+    INVALID_DETAILS = 1
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    RULE_DUPLICATION = 2
+    """A rule stands twice in the role. Give each rule once."""
+    NOT_FOUND = 3
+    """There is no such signer role."""
+    READ_ONLY = 4
+    """Nobody may change this role."""
+    NOT_AUTHORIZED = 5
+    """Only the account that created the role and the master account may change it."""
+    DEFAULT_RULE_DUPLICATION = 6
+    """A default rule applies to every role already. Leave it out."""
+    NAME_IS_TAKEN = 7
+    """Another signer role has this name."""
+    NO_SUCH_RULE = 8
+    """A rule of the role does not exist."""
+    ROLE_IS_USED = 9
+    """Signers have this role. Give them another first."""
+
+
+ALL_ManageSignerRoleCode = tuple(ManageSignerRoleCode)
+
+
+def read_ManageSignerRoleCode(data: Any, at: int) -> tuple[ManageSignerRoleCode, int]:
+    index = data[at]
+    if index & 1 or index > 18:
+        read_bounded(data, at, 0, 9)  # raises
+    return ALL_ManageSignerRoleCode[index >> 1], at + 1
+
+
+def write_ManageSignerRoleCode(value: ManageSignerRoleCode, out: bytearray) -> None:
+    if type(value) is not ManageSignerRoleCode:
+        raise Unencodable(f"{value!r} is not a ManageSignerRoleCode")
+    out.append(2 * value.value)
+
+
+class ManageSignerRoleResult(Record, frozen=True):
+    """The role was changed."""
+
+    role_id: U64
+    """The role."""
+
+
+def read_ManageSignerRoleResult(data: Any, at: int) -> tuple[ManageSignerRoleResult, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    return ManageSignerRoleResult(f_role_id), at
+
+
+def write_ManageSignerRoleResult(value: ManageSignerRoleResult, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+
+
+class CreateSignerRule(Record, frozen=True):
+    """Creates a rule."""
+
+    name: str
+    """Unique among signer rules."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    is_read_only: bool
+    """Nobody may change or remove it, ever."""
+    is_default: bool
+    """Whether it applies to every signer role but master and owner, old and new."""
+
+
+def read_CreateSignerRule(data: Any, at: int) -> tuple[CreateSignerRule, int]:
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_is_read_only, at = read_boolean(data, at)
+    f_is_default, at = read_boolean(data, at)
+    return CreateSignerRule(f_name, f_rule, f_details, f_is_read_only, f_is_default), at
+
+
+def write_CreateSignerRule(value: CreateSignerRule, out: bytearray) -> None:
+    write_string(value.name, out, 64)
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+    write_boolean(value.is_read_only, out)
+    write_boolean(value.is_default, out)
+
+
+class UpdateSignerRule(Record, frozen=True):
+    """Replaces a rule's name, content and details."""
+
+    rule_id: U64
+    """The rule."""
+    name: str
+    """Unique among signer rules."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_UpdateSignerRule(data: Any, at: int) -> tuple[UpdateSignerRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    return UpdateSignerRule(f_rule_id, f_name, f_rule, f_details), at
+
+
+def write_UpdateSignerRule(value: UpdateSignerRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+    write_string(value.name, out, 64)
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+
+
+class RemoveSignerRule(Record, frozen=True):
+    """Removes a rule that no role has."""
+
+    rule_id: U64
+    """The rule."""
+
+
+def read_RemoveSignerRule(data: Any, at: int) -> tuple[RemoveSignerRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    return RemoveSignerRule(f_rule_id), at
+
+
+def write_RemoveSignerRule(value: RemoveSignerRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+
+
+class ManageSignerRule(Record, frozen=True):
+    """Creates, changes or removes a signer rule (TokenD operation 40)."""
+
+    action: CreateSignerRule | UpdateSignerRule | RemoveSignerRule
+    """What to do."""
+
+
+def read_ManageSignerRule(data: Any, at: int) -> tuple[ManageSignerRule, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_14[branch >> 1](data, at + 1)
+    return ManageSignerRule(f_action), at
+
+
+def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_15[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class ManageSignerRuleCode(Enum):
+    """Why the rule was not changed."""
+
+    INVALID_NAME = 0
+    """A name is 1 to 64 printable ASCII characters without spaces."""
+    INVALID_DETAILS = 1
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    INVALID_RESOURCE = 2
+    """The resource names an asset or a kind of request that cannot exist."""
+    NOT_FOUND = 3
+    """There is no such signer rule."""
+    READ_ONLY = 4
+    """Nobody may change this rule."""
+    NOT_AUTHORIZED = 5
+    """Only the account that created the rule and the master account may change it."""
+    TOO_MANY_DEFAULT_RULES = 6
+    """There are 32 default rules, the most there may be."""
+    NAME_IS_TAKEN = 7
+    """Another signer rule has this name."""
+    RULE_IS_USED = 8
+    """Roles have this rule. Take it from them first."""
+
+
+ALL_ManageSignerRuleCode = tuple(ManageSignerRuleCode)
+
+
+def read_ManageSignerRuleCode(data: Any, at: int) -> tuple[ManageSignerRuleCode, int]:
+    index = data[at]
+    if index & 1 or index > 16:
+        read_bounded(data, at, 0, 8)  # raises
+    return ALL_ManageSignerRuleCode[index >> 1], at + 1
+
+
+def write_ManageSignerRuleCode(value: ManageSignerRuleCode, out: bytearray) -> None:
+    if type(value) is not ManageSignerRuleCode:
+        raise Unencodable(f"{value!r} is not a ManageSignerRuleCode")
+    out.append(2 * value.value)
+
+
+class ManageSignerRuleResult(Record, frozen=True):
+    """The rule was changed."""
+
+    rule_id: U64
+    """The rule."""
+
+
+def read_ManageSignerRuleResult(data: Any, at: int) -> tuple[ManageSignerRuleResult, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    return ManageSignerRuleResult(f_rule_id), at
+
+
+def write_ManageSignerRuleResult(value: ManageSignerRuleResult, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
 
 
 class PaymentToAccount(Record, frozen=True):
@@ -949,7 +1764,7 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_8[branch >> 1](data, at + 1)
+    f_destination, at = READERS_16[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -981,7 +1796,7 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_9[type(value.destination)]
+        branch, write = WRITERS_17[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -1373,7 +2188,7 @@ def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_10[branch >> 1](data, at + 1)
+    f_action, at = READERS_18[branch >> 1](data, at + 1)
     return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
 
 
@@ -1394,7 +2209,7 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
     write_FeeType(value.fee_type, out)
     write_bounded(value.subtype, out, 0, 1000)
     try:
-        branch, write = WRITERS_11[type(value.action)]
+        branch, write = WRITERS_19[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1404,25 +2219,21 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
 class SetFeesCode(Enum):
     """Why the fees were not changed."""
 
-    INVALID_ASSET = 0
-    """An asset code is 1 to 16 letters and digits."""
-    ACCOUNT_AND_ROLE_GIVEN = 1
+    ACCOUNT_AND_ROLE_GIVEN = 0
     """A fee is for an account, for a role or for all. Name an account or a role, not both."""
-    SUB_TYPE_NOT_EXIST = 2
+    SUB_TYPE_NOT_EXIST = 1
     """The fee type has no such subtype."""
-    INVALID_RANGE = 3
+    INVALID_RANGE = 2
     """The range's least amount is greater than its greatest."""
-    ASSET_NOT_FOUND = 4
-    """The asset does not exist."""
-    ACCOUNT_NOT_FOUND = 5
+    ACCOUNT_NOT_FOUND = 3
     """There is no such account."""
-    ROLE_NOT_FOUND = 6
+    ROLE_NOT_FOUND = 4
     """There is no such account role."""
-    NOT_FOUND = 7
+    NOT_FOUND = 5
     """The schedule has no range with these bounds."""
-    RANGE_OVERLAP = 8
+    RANGE_OVERLAP = 6
     """The range shares amounts with another of the schedule. Bounds are inclusive."""
-    TOO_MANY_RANGES = 9
+    TOO_MANY_RANGES = 7
     """The schedule has 32 ranges, the most there may be."""
 
 
@@ -1431,8 +2242,8 @@ ALL_SetFeesCode = tuple(SetFeesCode)
 
 def read_SetFeesCode(data: Any, at: int) -> tuple[SetFeesCode, int]:
     index = data[at]
-    if index & 1 or index > 18:
-        read_bounded(data, at, 0, 9)  # raises
+    if index & 1 or index > 14:
+        read_bounded(data, at, 0, 7)  # raises
     return ALL_SetFeesCode[index >> 1], at + 1
 
 
@@ -1455,64 +2266,112 @@ def write_SetFeesResult(value: SetFeesResult, out: bytearray) -> None:
     del value, out
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAsset, int]], ...] = (
-    read_CreateAsset,
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
+    read_CreateAccountRole,
+    read_UpdateAccountRole,
+    read_RemoveAccountRole,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateAccountRole: (b'\x00', write_CreateAccountRole),
+    UpdateAccountRole: (b'\x02', write_UpdateAccountRole),
+    RemoveAccountRole: (b'\x04', write_RemoveAccountRole),
+}
+
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
+    read_CreateAccountRule,
+    read_UpdateAccountRule,
+    read_RemoveAccountRule,
+)
+
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateAccountRule: (b'\x00', write_CreateAccountRule),
+    UpdateAccountRule: (b'\x02', write_UpdateAccountRule),
+    RemoveAccountRule: (b'\x04', write_RemoveAccountRule),
+}
+
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAsset, int]], ...] = (
+    read_CreateAsset,
+)
+
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAsset: (b'\x00', write_CreateAsset),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
+READERS_6: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
 )
 
-WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
+READERS_8: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
     read_PutKeyValue,
     read_RemoveKeyValue,
 )
 
-WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutKeyValue: (b'\x00', write_PutKeyValue),
     RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
-READERS_6: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_10: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
 )
 
-WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (b'\x00', write_CreateSigner),
     UpdateSigner: (b'\x02', write_UpdateSigner),
     RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
-READERS_8: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_12: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
+    read_CreateSignerRole,
+    read_UpdateSignerRole,
+    read_RemoveSignerRole,
+)
+
+WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateSignerRole: (b'\x00', write_CreateSignerRole),
+    UpdateSignerRole: (b'\x02', write_UpdateSignerRole),
+    RemoveSignerRole: (b'\x04', write_RemoveSignerRole),
+}
+
+READERS_14: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
+    read_CreateSignerRule,
+    read_UpdateSignerRule,
+    read_RemoveSignerRule,
+)
+
+WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateSignerRule: (b'\x00', write_CreateSignerRule),
+    UpdateSignerRule: (b'\x02', write_UpdateSignerRule),
+    RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
+}
+
+READERS_16: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_10: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+READERS_18: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
     read_PutFeeRange,
     read_RemoveFeeRange,
 )
 
-WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutFeeRange: (b'\x00', write_PutFeeRange),
     RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
 }
@@ -1524,6 +2383,18 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateIssuanceRequest: read_CreateIssuanceRequest,
     CreateIssuanceRequestCode: read_CreateIssuanceRequestCode,
     CreateIssuanceRequestResult: read_CreateIssuanceRequestResult,
+    CreateAccountRole: read_CreateAccountRole,
+    UpdateAccountRole: read_UpdateAccountRole,
+    RemoveAccountRole: read_RemoveAccountRole,
+    ManageAccountRole: read_ManageAccountRole,
+    ManageAccountRoleCode: read_ManageAccountRoleCode,
+    ManageAccountRoleResult: read_ManageAccountRoleResult,
+    CreateAccountRule: read_CreateAccountRule,
+    UpdateAccountRule: read_UpdateAccountRule,
+    RemoveAccountRule: read_RemoveAccountRule,
+    ManageAccountRule: read_ManageAccountRule,
+    ManageAccountRuleCode: read_ManageAccountRuleCode,
+    ManageAccountRuleResult: read_ManageAccountRuleResult,
     CreateAsset: read_CreateAsset,
     ManageAsset: read_ManageAsset,
     ManageAssetCode: read_ManageAssetCode,
@@ -1546,6 +2417,18 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageSigner: read_ManageSigner,
     ManageSignerCode: read_ManageSignerCode,
     ManageSignerResult: read_ManageSignerResult,
+    CreateSignerRole: read_CreateSignerRole,
+    UpdateSignerRole: read_UpdateSignerRole,
+    RemoveSignerRole: read_RemoveSignerRole,
+    ManageSignerRole: read_ManageSignerRole,
+    ManageSignerRoleCode: read_ManageSignerRoleCode,
+    ManageSignerRoleResult: read_ManageSignerRoleResult,
+    CreateSignerRule: read_CreateSignerRule,
+    UpdateSignerRule: read_UpdateSignerRule,
+    RemoveSignerRule: read_RemoveSignerRule,
+    ManageSignerRule: read_ManageSignerRule,
+    ManageSignerRuleCode: read_ManageSignerRuleCode,
+    ManageSignerRuleResult: read_ManageSignerRuleResult,
     PaymentToAccount: read_PaymentToAccount,
     PaymentToBalance: read_PaymentToBalance,
     PaymentFeeData: read_PaymentFeeData,
@@ -1570,6 +2453,18 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreateIssuanceRequest: write_CreateIssuanceRequest,
     CreateIssuanceRequestCode: write_CreateIssuanceRequestCode,
     CreateIssuanceRequestResult: write_CreateIssuanceRequestResult,
+    CreateAccountRole: write_CreateAccountRole,
+    UpdateAccountRole: write_UpdateAccountRole,
+    RemoveAccountRole: write_RemoveAccountRole,
+    ManageAccountRole: write_ManageAccountRole,
+    ManageAccountRoleCode: write_ManageAccountRoleCode,
+    ManageAccountRoleResult: write_ManageAccountRoleResult,
+    CreateAccountRule: write_CreateAccountRule,
+    UpdateAccountRule: write_UpdateAccountRule,
+    RemoveAccountRule: write_RemoveAccountRule,
+    ManageAccountRule: write_ManageAccountRule,
+    ManageAccountRuleCode: write_ManageAccountRuleCode,
+    ManageAccountRuleResult: write_ManageAccountRuleResult,
     CreateAsset: write_CreateAsset,
     ManageAsset: write_ManageAsset,
     ManageAssetCode: write_ManageAssetCode,
@@ -1592,6 +2487,18 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageSigner: write_ManageSigner,
     ManageSignerCode: write_ManageSignerCode,
     ManageSignerResult: write_ManageSignerResult,
+    CreateSignerRole: write_CreateSignerRole,
+    UpdateSignerRole: write_UpdateSignerRole,
+    RemoveSignerRole: write_RemoveSignerRole,
+    ManageSignerRole: write_ManageSignerRole,
+    ManageSignerRoleCode: write_ManageSignerRoleCode,
+    ManageSignerRoleResult: write_ManageSignerRoleResult,
+    CreateSignerRule: write_CreateSignerRule,
+    UpdateSignerRule: write_UpdateSignerRule,
+    RemoveSignerRule: write_RemoveSignerRule,
+    ManageSignerRule: write_ManageSignerRule,
+    ManageSignerRuleCode: write_ManageSignerRuleCode,
+    ManageSignerRuleResult: write_ManageSignerRuleResult,
     PaymentToAccount: write_PaymentToAccount,
     PaymentToBalance: write_PaymentToBalance,
     PaymentFeeData: write_PaymentFeeData,

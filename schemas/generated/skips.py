@@ -169,8 +169,48 @@ def skip_SetFeesCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_ManageAccountRoleResult(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageAccountRoleCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ManageAccountRuleResult(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageAccountRuleCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ManageSignerRoleResult(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageSignerRoleCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ManageSignerRuleResult(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageSignerRuleCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
-    at = SKIPS_1[data[at] >> 1](data, at + 1)
+    at = SKIPS_2[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -180,7 +220,209 @@ def skip_FirstUse(data: Any, at: int) -> int:
 
 
 def skip_AccessRefused(data: Any, at: int) -> int:
-    at += 33
+    at += 32
+    at = skip_AccessRule(data, at)
+    return at
+
+
+def skip_AccessRule(data: Any, at: int) -> int:
+    at = SKIPS_1[data[at] >> 1](data, at + 1)
+    at += 2
+    return at
+
+
+def skip_AnyResource(data: Any, at: int) -> int:
+    return at
+
+
+def skip_TransactionResource(data: Any, at: int) -> int:
+    return at
+
+
+def skip_AccountResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_SignerResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_BalanceResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_AssetResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_RequestResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
+def skip_KeyValueResource(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_AccountRoleResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_AccountRuleResource(data: Any, at: int) -> int:
+    return at
+
+
+def skip_SignerRoleResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_SignerRuleResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 1
+    return at
+
+
+def skip_FeesResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_LimitsResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_AssetPairResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_ApprovalPolicyResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_CustomResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
     return at
 
 
@@ -211,7 +453,7 @@ def skip_EntryChange(data: Any, at: int) -> int:
 
 
 def skip_LedgerKey(data: Any, at: int) -> int:
-    at = SKIPS_2[data[at] >> 1](data, at + 1)
+    at = SKIPS_3[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -316,8 +558,41 @@ def skip_FeeScheduleKey(data: Any, at: int) -> int:
     return at
 
 
+def skip_AccountRuleKey(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_SignerRuleKey(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_DefaultSignerRulesKey(data: Any, at: int) -> int:
+    return at
+
+
+def skip_AccessCountersKey(data: Any, at: int) -> int:
+    return at
+
+
+def skip_AccessNameKey(data: Any, at: int) -> int:
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_AccessUseKey(data: Any, at: int) -> int:
+    at += 9
+    return at
+
+
 def skip_LedgerEntry(data: Any, at: int) -> int:
-    at = SKIPS_5[data[at] >> 1](data, at + 1)
+    at = SKIPS_6[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -389,9 +664,18 @@ def skip_AccountRole(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    count, at = read_count(data, at, 64)
+    count, at = read_count(data, at, 128)
     if count:
-        at = read_array_end(data, at + 1 * count)
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
     return at
 
 
@@ -402,9 +686,19 @@ def skip_SignerRole(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    count, at = read_count(data, at, 64)
+    at += 32
+    count, at = read_count(data, at, 128)
     if count:
-        at = read_array_end(data, at + 1 * count)
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
     return at
 
 
@@ -448,7 +742,7 @@ def skip_KeyValue(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_3[data[at] >> 1](data, at + 1)
+    at = SKIPS_4[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -539,7 +833,7 @@ def skip_ReviewableRequest(data: Any, at: int) -> int:
         for _ in range(count):
             at = skip_ExternalDetail(data, at)
         at = read_array_end(data, at)
-    at = SKIPS_4[data[at] >> 1](data, at + 1)
+    at = SKIPS_5[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -658,6 +952,72 @@ def skip_FeeRange(data: Any, at: int) -> int:
     return at
 
 
+def skip_AccountRule(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    return at
+
+
+def skip_SignerRule(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 32
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    return at
+
+
+def skip_DefaultSignerRules(data: Any, at: int) -> int:
+    count, at = read_count(data, at, 32)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    count, at = read_count(data, at, 8)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    return at
+
+
+def skip_AccessCounters(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
+def skip_AccessName(data: Any, at: int) -> int:
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 8
+    return at
+
+
+def skip_AccessUse(data: Any, at: int) -> int:
+    at += 17
+    return at
+
+
 def skip_ParticipantEffect(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
@@ -665,7 +1025,7 @@ def skip_ParticipantEffect(data: Any, at: int) -> int:
     at += 33
     at += 1
     if data[at - 1]:
-        at = SKIPS_6[(data[at - 1] >> 1) - 1](data, at)
+        at = SKIPS_7[(data[at - 1] >> 1) - 1](data, at)
     return at
 
 
@@ -701,7 +1061,7 @@ def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_13[data[at] >> 1](data, at + 1)
+    at = SKIPS_18[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -720,7 +1080,7 @@ def skip_CreateAccount(data: Any, at: int) -> int:
 
 
 def skip_ManageSigner(data: Any, at: int) -> int:
-    at = SKIPS_7[data[at] >> 1](data, at + 1)
+    at = SKIPS_8[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -755,12 +1115,12 @@ def skip_ManageKeyValue(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_9[data[at] >> 1](data, at + 1)
+    at = SKIPS_10[data[at] >> 1](data, at + 1)
     return at
 
 
 def skip_PutKeyValue(data: Any, at: int) -> int:
-    at = SKIPS_8[data[at] >> 1](data, at + 1)
+    at = SKIPS_9[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -770,7 +1130,7 @@ def skip_RemoveKeyValue(data: Any, at: int) -> int:
 
 def skip_ManageAsset(data: Any, at: int) -> int:
     at += 8
-    at = SKIPS_10[data[at] >> 1](data, at + 1)
+    at = SKIPS_11[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -797,7 +1157,7 @@ def skip_CreateIssuanceRequest(data: Any, at: int) -> int:
 
 def skip_Payment(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_11[data[at] >> 1](data, at + 1)
+    at = SKIPS_12[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -860,7 +1220,7 @@ def skip_SetFees(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
-    at = SKIPS_12[data[at] >> 1](data, at + 1)
+    at = SKIPS_13[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -871,6 +1231,194 @@ def skip_PutFeeRange(data: Any, at: int) -> int:
 
 def skip_RemoveFeeRange(data: Any, at: int) -> int:
     at += 32
+    return at
+
+
+def skip_ManageAccountRole(data: Any, at: int) -> int:
+    at = SKIPS_14[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateAccountRole(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    count, at = read_count(data, at, 128)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
+    return at
+
+
+def skip_UpdateAccountRole(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    count, at = read_count(data, at, 128)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_RemoveAccountRole(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageAccountRule(data: Any, at: int) -> int:
+    at = SKIPS_15[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateAccountRule(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    return at
+
+
+def skip_UpdateAccountRule(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_RemoveAccountRule(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageSignerRole(data: Any, at: int) -> int:
+    at = SKIPS_16[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateSignerRole(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    count, at = read_count(data, at, 128)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
+    return at
+
+
+def skip_UpdateSignerRole(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    count, at = read_count(data, at, 128)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_RemoveSignerRole(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageSignerRule(data: Any, at: int) -> int:
+    at = SKIPS_17[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateSignerRule(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 2
+    return at
+
+
+def skip_UpdateSignerRule(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_RemoveSignerRule(data: Any, at: int) -> int:
+    at += 8
     return at
 
 
@@ -903,7 +1451,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
 
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_14[data[at] >> 1](data, at + 1)
+    at = SKIPS_19[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -936,16 +1484,44 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_ReviewRequestCode,
     skip_SetFeesResult,
     skip_SetFeesCode,
+    skip_ManageAccountRoleResult,
+    skip_ManageAccountRoleCode,
+    skip_ManageAccountRuleResult,
+    skip_ManageAccountRuleCode,
+    skip_ManageSignerRoleResult,
+    skip_ManageSignerRoleCode,
+    skip_ManageSignerRuleResult,
+    skip_ManageSignerRuleCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
+    skip_AnyResource,
+    skip_TransactionResource,
+    skip_AccountResource,
+    skip_SignerResource,
+    skip_BalanceResource,
+    skip_AssetResource,
+    skip_RequestResource,
+    skip_KeyValueResource,
+    skip_AccountRoleResource,
+    skip_AccountRuleResource,
+    skip_SignerRoleResource,
+    skip_SignerRuleResource,
+    skip_FeesResource,
+    skip_LimitsResource,
+    skip_AssetPairResource,
+    skip_ApprovalPolicyResource,
+    skip_CustomResource,
+)
+
+SKIPS_2: tuple[Callable[[Any, int], int], ...] = (
     skip_FirstUse,
     skip_AccessRefused,
     skip_FulfilmentRefused,
     skip_FeesDue,
 )
 
-SKIPS_2: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
     skip_NetworkSettingsKey,
     skip_CountersKey,
     skip_BaseAssetsKey,
@@ -961,20 +1537,26 @@ SKIPS_2: tuple[Callable[[Any, int], int], ...] = (
     skip_ReviewableRequestKey,
     skip_AssetReservationKey,
     skip_FeeScheduleKey,
+    skip_AccountRuleKey,
+    skip_SignerRuleKey,
+    skip_DefaultSignerRulesKey,
+    skip_AccessCountersKey,
+    skip_AccessNameKey,
+    skip_AccessUseKey,
 )
 
-SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
 )
 
-SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetRequest,
     skip_IssuanceRequest,
 )
 
-SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
     skip_NetworkSettings,
     skip_Counters,
     skip_BaseAssets,
@@ -990,45 +1572,75 @@ SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
     skip_ReviewableRequest,
     skip_AssetReservation,
     skip_FeeSchedule,
+    skip_AccountRule,
+    skip_SignerRule,
+    skip_DefaultSignerRules,
+    skip_AccessCounters,
+    skip_AccessName,
+    skip_AccessUse,
 )
 
-SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
     skip_BalanceMovement,
     skip_RequestChange,
 )
 
-SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSigner,
     skip_UpdateSigner,
     skip_RemoveSigner,
 )
 
-SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
 )
 
-SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
     skip_PutKeyValue,
     skip_RemoveKeyValue,
 )
 
-SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAsset,
 )
 
-SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
     skip_PutFeeRange,
     skip_RemoveFeeRange,
 )
 
-SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateAccountRole,
+    skip_UpdateAccountRole,
+    skip_RemoveAccountRole,
+)
+
+SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateAccountRule,
+    skip_UpdateAccountRule,
+    skip_RemoveAccountRule,
+)
+
+SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateSignerRole,
+    skip_UpdateSignerRole,
+    skip_RemoveSignerRole,
+)
+
+SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateSignerRule,
+    skip_UpdateSignerRule,
+    skip_RemoveSignerRule,
+)
+
+SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -1038,9 +1650,13 @@ SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
     skip_Payment,
     skip_ReviewRequest,
     skip_SetFees,
+    skip_ManageAccountRole,
+    skip_ManageAccountRule,
+    skip_ManageSignerRole,
+    skip_ManageSignerRule,
 )
 
-SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

@@ -11,23 +11,29 @@ from typing import Any, NewType, TypeAlias
 
 from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
+from schemas.generated.common import AccessRule as AccessRule
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Fee as Fee
 from schemas.generated.common import Hash as Hash
-from schemas.generated.common import Permission as Permission
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_Fee as read_Fee
-from schemas.generated.common import read_Permission as read_Permission
+from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_Fee as write_Fee
-from schemas.generated.common import write_Permission as write_Permission
 from schemas.generated.operations import CreateAccount as CreateAccount
 from schemas.generated.operations import CreateAccountCode as CreateAccountCode
 from schemas.generated.operations import CreateAccountResult as CreateAccountResult
 from schemas.generated.operations import CreateIssuanceRequest as CreateIssuanceRequest
 from schemas.generated.operations import CreateIssuanceRequestCode as CreateIssuanceRequestCode
 from schemas.generated.operations import CreateIssuanceRequestResult as CreateIssuanceRequestResult
+from schemas.generated.operations import ManageAccountRole as ManageAccountRole
+from schemas.generated.operations import ManageAccountRoleCode as ManageAccountRoleCode
+from schemas.generated.operations import ManageAccountRoleResult as ManageAccountRoleResult
+from schemas.generated.operations import ManageAccountRule as ManageAccountRule
+from schemas.generated.operations import ManageAccountRuleCode as ManageAccountRuleCode
+from schemas.generated.operations import ManageAccountRuleResult as ManageAccountRuleResult
 from schemas.generated.operations import ManageAsset as ManageAsset
 from schemas.generated.operations import ManageAssetCode as ManageAssetCode
 from schemas.generated.operations import ManageAssetResult as ManageAssetResult
@@ -40,6 +46,12 @@ from schemas.generated.operations import ManageKeyValueResult as ManageKeyValueR
 from schemas.generated.operations import ManageSigner as ManageSigner
 from schemas.generated.operations import ManageSignerCode as ManageSignerCode
 from schemas.generated.operations import ManageSignerResult as ManageSignerResult
+from schemas.generated.operations import ManageSignerRole as ManageSignerRole
+from schemas.generated.operations import ManageSignerRoleCode as ManageSignerRoleCode
+from schemas.generated.operations import ManageSignerRoleResult as ManageSignerRoleResult
+from schemas.generated.operations import ManageSignerRule as ManageSignerRule
+from schemas.generated.operations import ManageSignerRuleCode as ManageSignerRuleCode
+from schemas.generated.operations import ManageSignerRuleResult as ManageSignerRuleResult
 from schemas.generated.operations import Payment as Payment
 from schemas.generated.operations import PaymentCode as PaymentCode
 from schemas.generated.operations import PaymentResult as PaymentResult
@@ -55,6 +67,12 @@ from schemas.generated.operations import read_CreateAccountResult as read_Create
 from schemas.generated.operations import read_CreateIssuanceRequest as read_CreateIssuanceRequest
 from schemas.generated.operations import read_CreateIssuanceRequestCode as read_CreateIssuanceRequestCode
 from schemas.generated.operations import read_CreateIssuanceRequestResult as read_CreateIssuanceRequestResult
+from schemas.generated.operations import read_ManageAccountRole as read_ManageAccountRole
+from schemas.generated.operations import read_ManageAccountRoleCode as read_ManageAccountRoleCode
+from schemas.generated.operations import read_ManageAccountRoleResult as read_ManageAccountRoleResult
+from schemas.generated.operations import read_ManageAccountRule as read_ManageAccountRule
+from schemas.generated.operations import read_ManageAccountRuleCode as read_ManageAccountRuleCode
+from schemas.generated.operations import read_ManageAccountRuleResult as read_ManageAccountRuleResult
 from schemas.generated.operations import read_ManageAsset as read_ManageAsset
 from schemas.generated.operations import read_ManageAssetCode as read_ManageAssetCode
 from schemas.generated.operations import read_ManageAssetResult as read_ManageAssetResult
@@ -67,6 +85,12 @@ from schemas.generated.operations import read_ManageKeyValueResult as read_Manag
 from schemas.generated.operations import read_ManageSigner as read_ManageSigner
 from schemas.generated.operations import read_ManageSignerCode as read_ManageSignerCode
 from schemas.generated.operations import read_ManageSignerResult as read_ManageSignerResult
+from schemas.generated.operations import read_ManageSignerRole as read_ManageSignerRole
+from schemas.generated.operations import read_ManageSignerRoleCode as read_ManageSignerRoleCode
+from schemas.generated.operations import read_ManageSignerRoleResult as read_ManageSignerRoleResult
+from schemas.generated.operations import read_ManageSignerRule as read_ManageSignerRule
+from schemas.generated.operations import read_ManageSignerRuleCode as read_ManageSignerRuleCode
+from schemas.generated.operations import read_ManageSignerRuleResult as read_ManageSignerRuleResult
 from schemas.generated.operations import read_Payment as read_Payment
 from schemas.generated.operations import read_PaymentCode as read_PaymentCode
 from schemas.generated.operations import read_PaymentResult as read_PaymentResult
@@ -82,6 +106,12 @@ from schemas.generated.operations import write_CreateAccountResult as write_Crea
 from schemas.generated.operations import write_CreateIssuanceRequest as write_CreateIssuanceRequest
 from schemas.generated.operations import write_CreateIssuanceRequestCode as write_CreateIssuanceRequestCode
 from schemas.generated.operations import write_CreateIssuanceRequestResult as write_CreateIssuanceRequestResult
+from schemas.generated.operations import write_ManageAccountRole as write_ManageAccountRole
+from schemas.generated.operations import write_ManageAccountRoleCode as write_ManageAccountRoleCode
+from schemas.generated.operations import write_ManageAccountRoleResult as write_ManageAccountRoleResult
+from schemas.generated.operations import write_ManageAccountRule as write_ManageAccountRule
+from schemas.generated.operations import write_ManageAccountRuleCode as write_ManageAccountRuleCode
+from schemas.generated.operations import write_ManageAccountRuleResult as write_ManageAccountRuleResult
 from schemas.generated.operations import write_ManageAsset as write_ManageAsset
 from schemas.generated.operations import write_ManageAssetCode as write_ManageAssetCode
 from schemas.generated.operations import write_ManageAssetResult as write_ManageAssetResult
@@ -94,6 +124,12 @@ from schemas.generated.operations import write_ManageKeyValueResult as write_Man
 from schemas.generated.operations import write_ManageSigner as write_ManageSigner
 from schemas.generated.operations import write_ManageSignerCode as write_ManageSignerCode
 from schemas.generated.operations import write_ManageSignerResult as write_ManageSignerResult
+from schemas.generated.operations import write_ManageSignerRole as write_ManageSignerRole
+from schemas.generated.operations import write_ManageSignerRoleCode as write_ManageSignerRoleCode
+from schemas.generated.operations import write_ManageSignerRoleResult as write_ManageSignerRoleResult
+from schemas.generated.operations import write_ManageSignerRule as write_ManageSignerRule
+from schemas.generated.operations import write_ManageSignerRuleCode as write_ManageSignerRuleCode
+from schemas.generated.operations import write_ManageSignerRuleResult as write_ManageSignerRuleResult
 from schemas.generated.operations import write_Payment as write_Payment
 from schemas.generated.operations import write_PaymentCode as write_PaymentCode
 from schemas.generated.operations import write_PaymentResult as write_PaymentResult
@@ -110,7 +146,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule
     """What to do."""
 
 
@@ -124,8 +160,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 16:
-        read_bounded(data, at, 0, 8)  # raises
+    if branch & 1 or branch > 24:
+        read_bounded(data, at, 0, 12)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -280,11 +316,15 @@ def write_TransactionEnvelope(value: TransactionEnvelope, out: bytearray) -> Non
 class OperationCode(Enum):
     """Why an operation came to nothing before its own rules were asked."""
 
-    NO_ROLE_PERMISSION = 0
+    NO_ENTRY = 0
+    """Something that the operation names existed before this ledger and is gone, e.g. a request
+    that was fulfilled.
+    """
+    NO_ROLE_PERMISSION = 1
     """The role of the source account does not allow this."""
-    SKIPPED = 1
+    SKIPPED = 2
     """An operation before this one was refused."""
-    ROLLED_BACK = 2
+    ROLLED_BACK = 3
     """It would have succeeded, but a later operation was refused."""
 
 
@@ -293,8 +333,8 @@ ALL_OperationCode = tuple(OperationCode)
 
 def read_OperationCode(data: Any, at: int) -> tuple[OperationCode, int]:
     index = data[at]
-    if index & 1 or index > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
     return ALL_OperationCode[index >> 1], at + 1
 
 
@@ -326,22 +366,22 @@ class AccessRefused(Record, frozen=True):
 
     account_id: AccountID
     """The account whose role does not allow it."""
-    permission: Permission
-    """What its role would have to allow."""
+    needed: AccessRule
+    """What its role would have to allow, and nothing forbid."""
 
 
 def read_AccessRefused(data: Any, at: int) -> tuple[AccessRefused, int]:
     f_account_id = data[at : at + 32]
     at += 32
-    f_permission, at = read_Permission(data, at)
-    return AccessRefused(f_account_id, f_permission), at
+    f_needed, at = read_AccessRule(data, at)
+    return AccessRefused(f_account_id, f_needed), at
 
 
 def write_AccessRefused(value: AccessRefused, out: bytearray) -> None:
     if type(value.account_id) is not bytes or len(value.account_id) != 32:
         raise Unencodable("expected 32 bytes")
     out += value.account_id
-    write_Permission(value.permission, out)
+    write_AccessRule(value.needed, out)
 
 
 class FulfilmentCode(Enum):
@@ -444,7 +484,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -456,8 +496,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 36:
-        read_bounded(data, at, 0, 18)  # raises
+    if branch & 1 or branch > 52:
+        read_bounded(data, at, 0, 26)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -541,7 +581,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -551,6 +591,10 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_Payment,
     read_ReviewRequest,
     read_SetFees,
+    read_ManageAccountRole,
+    read_ManageAccountRule,
+    read_ManageSignerRole,
+    read_ManageSignerRule,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -563,6 +607,10 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     Payment: (b'\x0c', write_Payment),
     ReviewRequest: (b'\x0e', write_ReviewRequest),
     SetFees: (b'\x10', write_SetFees),
+    ManageAccountRole: (b'\x12', write_ManageAccountRole),
+    ManageAccountRule: (b'\x14', write_ManageAccountRule),
+    ManageSignerRole: (b'\x16', write_ManageSignerRole),
+    ManageSignerRule: (b'\x18', write_ManageSignerRule),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue, int]], ...] = (
@@ -579,7 +627,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     FeesDue: (b'\x06', write_FeesDue),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -599,6 +647,14 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_ReviewRequestCode,
     read_SetFeesResult,
     read_SetFeesCode,
+    read_ManageAccountRoleResult,
+    read_ManageAccountRoleCode,
+    read_ManageAccountRuleResult,
+    read_ManageAccountRuleCode,
+    read_ManageSignerRoleResult,
+    read_ManageSignerRoleCode,
+    read_ManageSignerRuleResult,
+    read_ManageSignerRuleCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -621,6 +677,14 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ReviewRequestCode: (b' ', write_ReviewRequestCode),
     SetFeesResult: (b'"', write_SetFeesResult),
     SetFeesCode: (b'$', write_SetFeesCode),
+    ManageAccountRoleResult: (b'&', write_ManageAccountRoleResult),
+    ManageAccountRoleCode: (b'(', write_ManageAccountRoleCode),
+    ManageAccountRuleResult: (b'*', write_ManageAccountRuleResult),
+    ManageAccountRuleCode: (b',', write_ManageAccountRuleCode),
+    ManageSignerRoleResult: (b'.', write_ManageSignerRoleResult),
+    ManageSignerRoleCode: (b'0', write_ManageSignerRoleCode),
+    ManageSignerRuleResult: (b'2', write_ManageSignerRuleResult),
+    ManageSignerRuleCode: (b'4', write_ManageSignerRuleCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

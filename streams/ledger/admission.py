@@ -10,11 +10,13 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.codec import Malformed, decode
-from schemas.generated.common import Hash, PublicKey, Signature
+from schemas.generated.common import AccountID, Hash, PublicKey, Signature
 from schemas.generated.events import RejectionCode
 from schemas.generated.keys import KeyBytes
 from schemas.generated.sizes import BYTES_MAX
 from schemas.generated.transactions import RefusalDetail, Transaction, TransactionEnvelope
+from streams.ledger.access.requirements import Requirements
+from streams.ledger.access.rules import AccessRules
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
 from streams.ledger.operations.table import OPERATIONS, SIZED_BY_STATE
 from streams.ledger.output import compute_result_bytes
@@ -37,12 +39,15 @@ class RejectionReason:
 class Authority(NamedTuple):
     """Under what a candidate was found authorized: it still is while all of it is the same.
 
-    `roles`: the state's object of that name. `entries`: the accounts and signers it depends on, by
-    key, as the very bytes objects that the state held.
+    `access_rules`: the state's object of that name. `entries`: the accounts and signers it depends
+    on, by key, as the very bytes objects that the state held. `needed`: per account what its
+    signers had to be allowed. `ends_at_ms`: when the first of their roles ends.
     """
 
-    roles: object
+    access_rules: AccessRules
     entries: dict[KeyBytes, bytes | None]
+    needed: list[tuple[AccountID, Requirements]]
+    ends_at_ms: int
 
 
 class Candidate(msgspec.Struct, eq=False, gc=False):

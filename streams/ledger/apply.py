@@ -14,12 +14,12 @@ from schemas.generated.transactions import (
     TransactionCode,
     TransactionResult,
 )
+from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.admission import Candidate
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.operations.outcome import refused, refused_access
 from streams.ledger.operations.table import OPERATIONS
-from streams.ledger.permissions import is_account_allowed
 from streams.ledger.state import LedgerDelta, LedgerState
 
 Change = tuple[KeyBytes, bytes | None, bytes | None]  # key, entry bytes before, after
@@ -79,11 +79,15 @@ def _apply_operation(
 ) -> OperationResult:
     kind = OPERATIONS[type(operation.body)]
     source = operation.source or transaction.source_account
-    if not is_account_allowed(delta, source, kind.permission):
-        return refused_access(OperationCode.NO_ROLE_PERMISSION, source, kind.permission)
     code = kind.validate(operation.body)
     if code is not None:
         return refused(code)
+    requirements = kind.get_requirements(operation.body, source, delta)
+    if requirements is None:
+        return refused(OperationCode.NO_ENTRY)
+    for requirement in requirements:
+        if not is_account_allowed(delta, source, requirement, context):
+            return refused_access(OperationCode.NO_ROLE_PERMISSION, source, requirement)
     return kind.apply(operation.body, source, delta, context)
 
 

@@ -17,17 +17,15 @@ import msgspec
 from schemas.binary import Unencodable
 from schemas.codec import encode
 from schemas.generated.bounds import LEDGER_RECORD_BODY_LENGTH_MAX
-from schemas.generated.common import AccountID, Hash, Permission, PublicKey, SignerData
+from schemas.generated.common import AccountID, Hash, PublicKey, SignerData
 from schemas.generated.consensus import QuorumSet
 from schemas.generated.entries import (
     Account,
-    AccountRole,
     BaseAssets,
     Counters,
     KeyValue,
     NetworkSettings,
     Signer,
-    SignerRole,
     Validators,
 )
 from schemas.generated.keys import Entry, get_key
@@ -36,6 +34,7 @@ from schemas.generated.operations import U32Value, U64Value
 from schemas.strkey import StrkeyError, decode_account_id
 from streams.consensus.quorum_set import normalise_quorum_set, validate_quorum_set
 from streams.ledger import invariants, state_trie
+from streams.ledger.access.beginning import make_access_entries
 from streams.ledger.apply import Change
 from streams.ledger.body import BodyWriter
 from streams.ledger.close import ClosedLedger, Ledger
@@ -44,10 +43,15 @@ from streams.ledger.hash_window import HashWindow
 from streams.ledger.hashes import ZERO_HASH, compute_hash, compute_network_id
 from streams.ledger.merkle import compute_root
 from streams.ledger.state import LedgerState
-from streams.ledger.values import SIGNATURE_THRESHOLD
+from streams.ledger.values import (
+    DEFAULT_SIGNER_ROLE,
+    GENERAL_ROLE,
+    MASTER_ROLE,
+    MASTER_SIGNER_ROLE,
+    SIGNATURE_THRESHOLD,
+)
 
 GENESIS_SEQUENCE = 1
-MASTER_ROLE, GENERAL_ROLE, OWNER_ROLE = 1, 2, 1
 RECORD_BYTES_MAX = LEDGER_RECORD_BODY_LENGTH_MAX
 POSITIVE_SETTINGS = (
     "max_time_ahead_ms",
@@ -55,21 +59,11 @@ POSITIVE_SETTINGS = (
     "heartbeat_ms",
     "timeout_initial_ms",
 )
-GENERAL_PERMISSIONS = (
-    Permission.SEND_TRANSACTION,
-    Permission.MANAGE_SIGNER,
-    Permission.MANAGE_BALANCE,
-    Permission.CREATE_ASSET,
-    Permission.CREATE_ISSUANCE_REQUEST,
-    Permission.RECEIVE_ISSUANCE,
-    Permission.SEND_PAYMENT,
-    Permission.RECEIVE_PAYMENT,
-)
 KEY_VALUES = (
     KeyValue("account_role:general", U64Value(GENERAL_ROLE)),
     KeyValue("asset_create_tasks", U32Value(0)),
     KeyValue("issuance_tasks:*", U32Value(0)),
-    KeyValue("signer_role:default", U64Value(OWNER_ROLE)),
+    KeyValue("signer_role:default", U64Value(DEFAULT_SIGNER_ROLE)),
 )
 
 
@@ -187,9 +181,7 @@ def _get_entries(genesis: Genesis) -> list[Entry]:
         Counters(account=1, request=0),
         BaseAssets(()),
         Validators(_get_quorum_set(genesis.quorum_set)),
-        AccountRole(MASTER_ROLE, "master", tuple(Permission)),
-        AccountRole(GENERAL_ROLE, "general", GENERAL_PERMISSIONS),
-        SignerRole(OWNER_ROLE, "owner", tuple(Permission)),
+        *make_access_entries(master, len(genesis.master.signers)),
         Account(master, None, 1, MASTER_ROLE, _get_master_keys(genesis)),
         *(Signer(master, _get_signer(signer)) for signer in _get_signers(genesis)),
         *KEY_VALUES,
@@ -215,7 +207,7 @@ def _get_signers(genesis: Genesis) -> tuple[GenesisSigner, ...]:
 
 def _get_signer(signer: GenesisSigner) -> SignerData:
     key = PublicKey(decode_account_id(signer.public_key))
-    return SignerData(key, OWNER_ROLE, signer.weight, signer.identity, b"")
+    return SignerData(key, MASTER_SIGNER_ROLE, signer.weight, signer.identity, b"")
 
 
 def _get_quorum_set(given: GenesisQuorumSet) -> QuorumSet:

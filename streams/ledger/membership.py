@@ -6,16 +6,18 @@ with a bad signature. That each signature is true was verified before (see `admi
 
 from collections.abc import Sequence
 
-from schemas.generated.common import AccountID, Permission, PublicKey
+from schemas.generated.common import AccountID, PublicKey
 from schemas.generated.entries import Signer
 from schemas.generated.events import RejectionCode
 from schemas.generated.keys import KeyBytes, account_key, signer_key
+from streams.ledger.access.requirements import SEND_TRANSACTION, Requirements
+from streams.ledger.access.rules import NEVER
 from streams.ledger.admission import Authority, Candidate, RejectionReason, compute_output_bytes
-from streams.ledger.errors import InvalidSet
+from streams.ledger.errors import InvalidSet, InvariantViolation
 from streams.ledger.hash_window import HashWindow
 from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.state import LedgerState
-from streams.ledger.values import SIGNATURE_THRESHOLD, has_permission
+from streams.ledger.values import SIGNATURE_THRESHOLD, compute_weight
 
 
 def compute_rejection(
@@ -29,11 +31,8 @@ def compute_rejection(
     code = _compute_plain_rejection(state, candidate, close_time_ms)
     if code is None and window.has(candidate.transaction_hash, candidate.transaction.max_time_ms):
         code = RejectionCode.DUPLICATE
-    if code is None and not _is_still_authorized(state, candidate.authority):
-        entries: dict[KeyBytes, bytes | None] = {}
-        code = _compute_auth_rejection(state, candidate, entries)
-        if code is None:
-            candidate.authority = Authority(state.roles, entries)
+    if code is None:
+        code = _compute_auth_rejection(state, candidate, close_time_ms)
     if code is None:
         return None
     return RejectionReason(code, DETAILS[code], candidate.transaction_hash)
@@ -56,17 +55,6 @@ def validate_set(
         raise InvalidSet("the transactions' worst-case output exceeds a ledger's")
 
 
-def compute_weight(signers: Sequence[Signer]) -> int:
-    """Only the heaviest signer of an identity counts."""
-    if len(signers) == 1:  # the most common case, at a third of the cost
-        return signers[0].data.weight
-    heaviest: dict[int, int] = {}
-    for signer in signers:
-        data = signer.data
-        heaviest[data.identity] = max(data.weight, heaviest.get(data.identity, 0))
-    return sum(heaviest.values())
-
-
 def _compute_plain_rejection(
     state: LedgerState, candidate: Candidate, close_time_ms: int
 ) -> RejectionCode | None:
@@ -83,77 +71,103 @@ def _compute_plain_rejection(
     return None
 
 
-def _is_still_authorized(state: LedgerState, authority: Authority | None) -> bool:
+def _compute_auth_rejection(
+    state: LedgerState, candidate: Candidate, close_time_ms: int
+) -> RejectionCode | None:
+    """Remembers with the candidate what it was found authorized under."""
+    source = candidate.transaction.source_account
+    if state.get_account(source) is None:
+        return RejectionCode.NO_ACCOUNT
+    needed: list[tuple[AccountID, Requirements]] = []
+    for operation in candidate.transaction.operations:
+        actor = operation.source or source
+        if state.get_account(actor) is None:
+            return RejectionCode.NO_OPERATION_ACCOUNT
+        get_requirements = OPERATIONS[type(operation.body)].get_requirements
+        requirements = get_requirements(operation.body, actor, state)
+        if requirements is None:
+            return RejectionCode.UNRESOLVED
+        if (actor, requirements) not in needed:
+            needed.append((actor, requirements))
+    if _is_still_authorized(state, candidate.authority, needed, close_time_ms):
+        return None
+    judgement = _Judgement(state, candidate.signers, close_time_ms)
+    code = judgement.compute_rejection(source, needed)
+    if code is None:
+        candidate.authority = Authority(
+            state.access_rules, judgement.entries, needed, judgement.ends_at_ms
+        )
+    return code
+
+
+def _is_still_authorized(
+    state: LedgerState,
+    authority: Authority | None,
+    needed: list[tuple[AccountID, Requirements]],
+    close_time_ms: int,
+) -> bool:
     """Whether nothing has changed since that the judgement depended on."""
-    if authority is None or authority.roles is not state.roles:
+    if authority is None or authority.access_rules is not state.access_rules:
+        return False
+    if close_time_ms >= authority.ends_at_ms or authority.needed != needed:
         return False
     encoded = state.encoded
     return all(encoded.get(key) is raw for key, raw in authority.entries.items())
 
 
-def _compute_auth_rejection(
-    state: LedgerState, candidate: Candidate, entries: dict[KeyBytes, bytes | None]
-) -> RejectionCode | None:
-    """Order as TokenD's: the transaction's source, then every operation, then unused signatures.
+class _Judgement:
+    """Who of an envelope's signers may sign what. Notes the accounts and signers that it asked for
+    and when the first of their roles ends."""
 
-    Notes in `entries` the accounts and signers that were asked for.
-    """
-    transaction, signers = candidate.transaction, candidate.signers
-    source = transaction.source_account
-    account = state.get_account(source)
-    _note(state, entries, account_key(source))
-    if account is None:
-        return RejectionCode.NO_ACCOUNT
-    if not has_permission(state.get_account_role(account.role_id), Permission.SEND_TRANSACTION):
-        return RejectionCode.SENDER_NOT_ALLOWED
-    used: set[PublicKey] = set()
-    if not _is_authorized(state, source, signers, None, used, entries):
-        return RejectionCode.BAD_AUTH
-    checked: list[tuple[AccountID, Permission]] = []  # a permission's hash costs more than it saves
-    for operation in transaction.operations:
-        actor = operation.source or source
-        permission = OPERATIONS[type(operation.body)].permission
-        if (actor, permission) in checked:
-            continue
-        checked.append((actor, permission))
-        _note(state, entries, account_key(actor))
-        if state.get_account(actor) is None:
-            return RejectionCode.NO_OPERATION_ACCOUNT
-        if not _is_authorized(state, actor, signers, permission, used, entries):
+    def __init__(
+        self, state: LedgerState, signers: Sequence[PublicKey], close_time_ms: int
+    ) -> None:
+        self._state = state
+        self._signers = signers
+        self._close_time_ms = close_time_ms
+        self._used: set[PublicKey] = set()
+        self.entries: dict[KeyBytes, bytes | None] = {}
+        self.ends_at_ms = NEVER
+
+    def compute_rejection(
+        self, source: AccountID, needed: list[tuple[AccountID, Requirements]]
+    ) -> RejectionCode | None:
+        """Order as TokenD's: the transaction's source, then every operation, then unused
+        signatures. The transaction itself may be signed by any signer of its source."""
+        account = self._state.get_account(source)
+        self._note(account_key(source))
+        if account is None:
+            raise InvariantViolation(f"the source {source.hex()} is gone")
+        role = self._state.access_rules.get_account_role(self._state, account.role_id)
+        self.ends_at_ms = min(self.ends_at_ms, role.ends_at_ms)
+        if not role.is_allowed(SEND_TRANSACTION, self._close_time_ms):
+            return RejectionCode.SENDER_NOT_ALLOWED
+        if not self._is_authorized(source, ()):
             return RejectionCode.BAD_AUTH
-    if len(used) != len(signers):
-        return RejectionCode.BAD_AUTH_EXTRA
-    return None
+        for actor, requirements in needed:
+            if not self._is_authorized(actor, requirements):
+                return RejectionCode.BAD_AUTH
+        return None if len(self._used) == len(self._signers) else RejectionCode.BAD_AUTH_EXTRA
 
+    def _is_authorized(self, account_id: AccountID, requirements: Requirements) -> bool:
+        """Whether those signers of the account that may sign this reach the threshold."""
+        able = []
+        for key in self._signers:
+            signer = self._state.get_signer(account_id, key)
+            self._note(signer_key(account_id, key))
+            if signer is not None and self._may_sign(signer, requirements):
+                able.append(signer)
+                self._used.add(key)
+        return compute_weight(able) >= SIGNATURE_THRESHOLD
 
-def _is_authorized(
-    state: LedgerState,
-    account_id: AccountID,
-    signers: Sequence[PublicKey],
-    permission: Permission | None,
-    used: set[PublicKey],
-    entries: dict[KeyBytes, bytes | None],
-) -> bool:
-    """Whether those of `signers` that may sign this reach the threshold; notes them in `used`."""
-    able = []
-    for key in signers:
-        signer = state.get_signer(account_id, key)
-        _note(state, entries, signer_key(account_id, key))
-        if signer is not None and _may_sign(state, signer, permission):
-            able.append(signer)
-            used.add(key)
-    return compute_weight(able) >= SIGNATURE_THRESHOLD
+    def _may_sign(self, signer: Signer, requirements: Requirements) -> bool:
+        role = self._state.access_rules.get_signer_role(self._state, signer.data.role_id)
+        if requirements:
+            self.ends_at_ms = min(self.ends_at_ms, role.ends_at_ms)
+        return all(role.is_allowed(each, self._close_time_ms) for each in requirements)
 
-
-def _note(state: LedgerState, entries: dict[KeyBytes, bytes | None], key: KeyBytes) -> None:
-    entries[key] = state.encoded.get(key)
-
-
-def _may_sign(state: LedgerState, signer: Signer, permission: Permission | None) -> bool:
-    """The transaction itself may be signed by any signer of its source (TokenD 1.1)."""
-    if permission is None:
-        return True
-    return has_permission(state.get_signer_role(signer.data.role_id), permission)
+    def _note(self, key: KeyBytes) -> None:
+        self.entries[key] = self._state.encoded.get(key)
 
 
 DETAILS = {
@@ -165,6 +179,8 @@ DETAILS = {
     RejectionCode.NO_ACCOUNT: "the source account does not exist",
     RejectionCode.SENDER_NOT_ALLOWED: "the source account's role may not send transactions",
     RejectionCode.NO_OPERATION_ACCOUNT: "the source account of an operation does not exist",
+    RejectionCode.UNRESOLVED: "an operation names a balance, asset, signer or request that does not"
+    " exist",
     RejectionCode.BAD_AUTH: "the signatures do not reach the threshold of 1000",
     RejectionCode.BAD_AUTH_EXTRA: "a signature is not needed",
 }

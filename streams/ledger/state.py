@@ -10,29 +10,26 @@ from itertools import islice
 
 from schemas.codec import decode, encode
 from schemas.contract import ReferenceKind
-from schemas.generated import keys
 from schemas.generated.common import AccountID, Reference
 from schemas.generated.getters import EntryGetters
 from schemas.generated.keys import Entry, KeyBytes, get_key
 from schemas.generated.ledger import LedgerEntry, ParticipantEffect
+from streams.ledger.access.rules import ACCESS_BRANCHES, AccessRules
 from streams.ledger.references import ReferenceWindow
 
 DECODED_MAX = 100_000
 """How many entries are kept decoded: about 50 MB."""
-ROLES = (keys.ACCOUNT_ROLE[0], keys.SIGNER_ROLE[0])
 
 
 class LedgerState(EntryGetters):
     """All entries after one ledger, and the reference windows."""
 
-    __slots__ = ("decoded", "encoded", "references", "roles")
+    __slots__ = ("access_rules", "decoded", "encoded", "references")
 
     def __init__(
         self, encoded: Mapping[KeyBytes, bytes], references: ReferenceWindow | None = None
     ) -> None:
-        # Another object whenever any role changed: what was found authorized under another one
-        # must be judged again.
-        self.roles = object()
+        self.access_rules = AccessRules()
         self.encoded: dict[KeyBytes, bytes] = dict(encoded)
         self.decoded: dict[KeyBytes, Entry] = {}
         self.references = references or ReferenceWindow()
@@ -64,6 +61,7 @@ class LedgerDelta(LedgerState):
 
     def __init__(self, state: LedgerState) -> None:
         self._state = state
+        self.access_rules = state.access_rules
         self.encoded = state.encoded
         self.decoded = state.decoded
         self.references = state.references
@@ -81,14 +79,19 @@ class LedgerDelta(LedgerState):
     def put(self, entry: Entry) -> None:
         """Creates or replaces."""
         key = get_key(entry)
-        if key not in self.before:
-            self.before[key] = self._state.get(key)
+        self._note(key)
         self.decoded[key] = entry
 
     def remove(self, key: KeyBytes) -> None:
+        self._note(key)
+        self.decoded.pop(key, None)
+
+    def _note(self, key: KeyBytes) -> None:
+        """What is to change."""
         if key not in self.before:
             self.before[key] = self._state.get(key)
-        self.decoded.pop(key, None)
+        if key[0] in ACCESS_BRANCHES:
+            self.access_rules = AccessRules()
 
     def use_reference(
         self, kind: ReferenceKind, account_id: AccountID, reference: Reference, sequence: int
@@ -105,6 +108,7 @@ class LedgerDelta(LedgerState):
                 self.decoded[key] = entry
         for kind, day in reversed(self.used):
             self.references.take_back(kind, day)
+        self.access_rules = self._state.access_rules
         self.before.clear()
         self.effects.clear()
         self.used.clear()
@@ -119,8 +123,8 @@ class LedgerDelta(LedgerState):
             if before != after:
                 changes.append((key, before, after))
         for key, _, after in changes:  # only once every entry could be encoded
-            if key[0] in ROLES:
-                self._state.roles = object()
+            if key[0] in ACCESS_BRANCHES:
+                self._state.access_rules = AccessRules()
             if after is None:
                 del self.encoded[key]
             else:

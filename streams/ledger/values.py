@@ -1,14 +1,18 @@
 """Small facts about the ledger's values, shared by operations."""
 
+from collections.abc import Sequence
 from enum import IntFlag
 
-from schemas.generated.common import Amount, Permission
-from schemas.generated.entries import AccountRole, SignerRole
+from schemas.generated.common import Amount
+from schemas.generated.entries import Signer
 
 AMOUNT_MAX = Amount((1 << 128) - 1)
 SIGNATURE_THRESHOLD = 1000
 TASKS_MAX = (1 << 32) - 1
 MAX_BALANCES_PER_ASSET = 100
+# Roles of the genesis: of accounts, and of signers.
+MASTER_ROLE, GENERAL_ROLE = 1, 2
+MASTER_SIGNER_ROLE, OWNER_SIGNER_ROLE, DEFAULT_SIGNER_ROLE, SERVICE_SIGNER_ROLE = 1, 2, 3, 4
 
 
 class AssetPolicy(IntFlag):
@@ -31,5 +35,12 @@ def is_asset_code(code: str) -> bool:
     return 1 <= len(code) <= 16 and code.isascii() and code.isalnum()
 
 
-def has_permission(role: AccountRole | SignerRole | None, permission: Permission) -> bool:
-    return role is not None and permission in role.permissions
+def compute_weight(signers: Sequence[Signer]) -> int:
+    """Only the heaviest signer of an identity counts."""
+    if len(signers) == 1:  # the most common case, at a third of the cost
+        return signers[0].data.weight
+    heaviest: dict[int, int] = {}
+    for signer in signers:
+        data = signer.data
+        heaviest[data.identity] = max(data.weight, heaviest.get(data.identity, 0))
+    return sum(heaviest.values())

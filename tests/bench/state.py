@@ -27,9 +27,9 @@ from schemas.generated.keys import Entry, KeyBytes, get_key
 from schemas.generated.ledger import Certificate, LedgerEntry
 from schemas.generated.operations import PaymentToBalance
 from streams.ledger.close import Ledger, close_ledger
-from streams.ledger.genesis import GENERAL_ROLE, OWNER_ROLE
 from streams.ledger.hashes import compute_balance_id, compute_hash, compute_set_hash
 from streams.ledger.state_trie import build
+from streams.ledger.values import GENERAL_ROLE, OWNER_SIGNER_ROLE
 from streams.node.store import Store
 from tests.bench.figures import Figure, judge, tell
 from tests.support.deployments import start_deployment
@@ -86,7 +86,7 @@ def _make_entries(network: Network, accounts: int) -> Iterator[Entry]:
     for number in range(accounts):
         account_id, key = _get_account(number), PublicKey(bytes(_get_account(number)))
         yield Account(account_id, None, number + 2, GENERAL_ROLE, (key,))
-        yield Signer(account_id, SignerData(key, OWNER_ROLE, 1000, 0, b""))
+        yield Signer(account_id, SignerData(key, OWNER_SIGNER_ROLE, 1000, 0, b""))
         for code in ASSETS:
             balance_id = compute_balance_id(network.network_id, account_id, code, 0)
             yield Balance(BalanceID(balance_id), account_id, code, Amount(FUNDS), Amount(0))

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import schemas
-from streams.ledger.genesis import GENERAL_PERMISSIONS, GenesisSettings
+from schemas.generated.common import AccessRule
+from streams.ledger.access.beginning import ACCOUNT_RULES, DEFAULT_SIGNER_RULES, SIGNER_RULES
+from streams.ledger.genesis import GenesisSettings
 from streams.ledger.operations.table import OPERATIONS
 
 FOLDER = Path(schemas.__file__).parent
@@ -43,12 +45,19 @@ def test_settings_are_those_of_the_genesis() -> None:
     assert get_table("setting | value if left out") == expected
 
 
-def test_general_permissions_are_those_of_the_genesis() -> None:
-    listed = get_table("entry | content")["AccountRole` 2, `general"]
-    assert listed.split("`, `") == [each.name for each in GENERAL_PERMISSIONS]
+def show_rule(rule: AccessRule) -> str:
+    given = {name: getattr(rule.resource, name) for name in rule.resource.__struct_fields__}
+    named = ", ".join(f"{name} {str(v).lower()}" for name, v in given.items() if v is not None)
+    resource = f"`{type(rule.resource).__name__}`{f' ({named})' if named else ''}"
+    return f"{resource}, `{rule.action.name}`{', forbids' if rule.forbids else ''}".strip(" `")
 
 
-def test_permissions_are_those_of_the_operations() -> None:
-    table = get_table("operation | permission of source and signers")
-    listed = {name: cell.partition("`")[0] for name, cell in table.items()}
-    assert listed == {body.__name__: kind.permission.name for body, kind in OPERATIONS.items()}
+def test_rules_are_those_of_the_genesis() -> None:
+    rules = {"account": ACCOUNT_RULES, "signer": (*SIGNER_RULES, *DEFAULT_SIGNER_RULES)}
+    for layer, expected in rules.items():
+        listed = get_table(f"{layer} rule | resource, action")
+        assert list(listed.items()) == [(name, show_rule(rule)) for name, rule in expected]
+
+
+def test_every_operation_says_what_it_requires() -> None:
+    assert set(get_table("operation | requires")) == {body.__name__ for body in OPERATIONS}

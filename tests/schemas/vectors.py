@@ -288,11 +288,11 @@ def _make_reference_window(network: made.Network) -> dict[str, Any]:
     kinds = {Payment: 0, CreateIssuanceRequest: 1}
     rows = []
     for number, _, transaction, is_success in _read_transactions(network):
-        [operation] = transaction.operations
-        reference = getattr(operation.body, "reference", None)
-        if reference is not None and is_success:
-            account, kind = transaction.source_account, kinds[type(operation.body)]
-            rows.append([number, kind, reference.day, account.hex(), reference.text])
+        for operation in transaction.operations:
+            reference = getattr(operation.body, "reference", None)
+            if reference is not None and is_success:
+                account, kind = transaction.source_account, kinds[type(operation.body)]
+                rows.append([number, kind, reference.day, account.hex(), reference.text])
     members = ["ledger sequence", "kind", "day", "account", "text"]
     return {
         "used": {"members": members, "rows": rows},

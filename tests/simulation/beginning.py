@@ -12,7 +12,8 @@ from schemas.generated.operations import CreateAccount
 from streams.herder.outputs import Commit
 from streams.ledger.admission import Candidate
 from streams.ledger.chain import ChainPosition
-from streams.ledger.genesis import GENERAL_ROLE, open_genesis
+from streams.ledger.genesis import open_genesis
+from streams.ledger.values import GENERAL_ROLE
 from tests.simulation.disk import Disk
 from tests.simulation.workload import get_spare
 from tests.support.network import (

@@ -14,7 +14,9 @@ from nacl.signing import SigningKey
 
 from schemas.codec import encode
 from schemas.generated.common import (
+    AccessRule,
     AccountID,
+    Action,
     Amount,
     Fee,
     FeeRange,
@@ -22,6 +24,7 @@ from schemas.generated.common import (
     Hash,
     PublicKey,
     Reference,
+    RequestResource,
     Signature,
     SignerData,
 )
@@ -29,8 +32,12 @@ from schemas.generated.consensus import ScpValue
 from schemas.generated.ledger import Certificate, LedgerRecord
 from schemas.generated.operations import (
     CreateAccount,
+    CreateAccountRole,
+    CreateAccountRule,
     CreateAsset,
     CreateIssuanceRequest,
+    ManageAccountRole,
+    ManageAccountRule,
     ManageAsset,
     ManageBalance,
     ManageBalanceAction,
@@ -49,12 +56,11 @@ from schemas.generated.transactions import (
     TransactionEnvelope,
 )
 from schemas.strkey import encode_account_id
+from streams.ledger.access.beginning import ACCOUNT_RULES
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.chain import compute_certificate
 from streams.ledger.close import ClosedLedger, Ledger, close_ledger
 from streams.ledger.genesis import (
-    GENERAL_ROLE,
-    OWNER_ROLE,
     Genesis,
     GenesisMaster,
     GenesisQuorumSet,
@@ -68,9 +74,9 @@ from streams.ledger.hashes import (
     compute_set_hash,
     compute_transaction_hash,
 )
-from streams.ledger.membership import validate_set
+from streams.ledger.membership import compute_rejection, validate_set
 from streams.ledger.references import DAY_MS
-from streams.ledger.values import AMOUNT_MAX
+from streams.ledger.values import AMOUNT_MAX, GENERAL_ROLE, OWNER_SIGNER_ROLE
 
 PASSPHRASE = "a network of tests"
 START_MS = 1_700_000_000_000
@@ -95,7 +101,7 @@ def get_public_key(name: str) -> PublicKey:
 
 
 def get_owner(name: str, weight: int = 1000, identity: int = 0) -> SignerData:
-    return SignerData(get_public_key(name), OWNER_ROLE, weight, identity, b"")
+    return SignerData(get_public_key(name), OWNER_SIGNER_ROLE, weight, identity, b"")
 
 
 def make_genesis(validators: int = 4, **settings: int) -> Genesis:
@@ -179,6 +185,12 @@ class Network:
             raise AssertionError(f"not admitted: {candidate}")  # noqa: TRY004
         return candidate
 
+    def is_member(self, candidate: Candidate, interval_ms: int = 1_000) -> bool:
+        """Whether it may be in the set of the next ledger."""
+        ledger = self.ledger
+        close_time_ms = ledger.header.close_time_ms + interval_ms
+        return not compute_rejection(ledger.state, ledger.window, candidate, close_time_ms)
+
     def close(self, *candidates: Candidate, interval_ms: int = 1_000) -> ClosedLedger:
         """Closes a ledger of exactly these, certifies it and keeps its record."""
         close_time_ms = self.ledger.header.close_time_ms + interval_ms
@@ -206,6 +218,9 @@ class Network:
     def apply(self, source: str, *bodies: Any) -> ClosedLedger:
         """One ledger with one transaction."""
         return self.close(self.prepare(source, *bodies))
+
+
+ISSUER_ROLE = 3  # the first that is created
 
 
 def create_account(name: str, role_id: int = GENERAL_ROLE) -> CreateAccount:
@@ -293,11 +308,25 @@ def set_fee(
     return SetFees(whose, None, asset, FeeType.PAYMENT, subtype, put)
 
 
+def make_issuer_role() -> tuple[ManageAccountRule, ManageAccountRole]:
+    """The general role, and naming the tasks of one's requests."""
+    rule_id = len(ACCOUNT_RULES) + 1
+    rule = AccessRule(RequestResource(*[None] * 6), Action.CREATE_WITH_TASKS, forbids=False)
+    rule_ids = tuple(range(2, rule_id + 1))
+    return (
+        ManageAccountRule(CreateAccountRule("name-tasks", rule, b"", is_read_only=False)),
+        ManageAccountRole(CreateAccountRole("issuer", rule_ids, b"", None, is_read_only=False)),
+    )
+
+
 def make_economy(names: Sequence[str] = ("alice", "bob"), amount: int = 1_000_000) -> Network:
     """A network with an issuer, an asset EUR and people who hold some."""
     network = Network()
-    people = ("issuer", *names)
-    network.close(*(network.prepare("master", create_account(name)) for name in people))
+    issuer = create_account("issuer", ISSUER_ROLE)
+    network.close(
+        network.prepare("master", *make_issuer_role(), issuer),
+        *(network.prepare("master", create_account(name)) for name in names),
+    )
     network.apply("issuer", create_asset("EUR"))
     network.close(*(network.prepare(name, create_balance(name, "EUR")) for name in names))
     network.close(

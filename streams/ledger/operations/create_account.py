@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 
 from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX, SIGNER_DATA_DETAILS_LENGTH_MAX
-from schemas.generated.common import AccountID, Permission, SignerData
+from schemas.generated.common import AccessKind, AccountID, Action, SignerData
 from schemas.generated.entries import Account, Balance, Counters, Signer
 from schemas.generated.operations import CreateAccount, CreateAccountCode, CreateAccountResult
 from schemas.generated.transactions import OperationResult
 from schemas.json_text import is_json_text
+from streams.ledger.access.registry import USE_BYTES, count_uses
+from streams.ledger.access.requirements import Requirements, require_account
 from streams.ledger.balances import add_participant, apply_new_balance
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
@@ -15,15 +17,17 @@ from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_re
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import SIGNATURE_THRESHOLD
 
-PERMISSION = Permission.CREATE_ACCOUNT
 IS_SIZED_BY_STATE = True
 OUTPUT_BYTES = (
     compute_change_bytes(Account, is_new=True)
     + compute_change_bytes(Counters)
+    + USE_BYTES
     + 2 * EFFECT_BYTES
     + compute_result_bytes(CreateAccountResult)
 )
-SIGNER_BYTES = compute_change_bytes(Signer, is_new=True) - SIGNER_DATA_DETAILS_LENGTH_MAX
+SIGNER_BYTES = (
+    compute_change_bytes(Signer, is_new=True) - SIGNER_DATA_DETAILS_LENGTH_MAX + USE_BYTES
+)
 BALANCE_BYTES = compute_change_bytes(Balance, is_new=True)
 
 
@@ -40,6 +44,15 @@ def validate(op: CreateAccount) -> CreateAccountCode | None:
     if not _have_enough_weight(op.signers):
         return CreateAccountCode.INVALID_WEIGHT
     return None
+
+
+def get_requirements(
+    op: CreateAccount,
+    source: AccountID,  # noqa: ARG001 - every operation has this form
+    state: LedgerState,  # noqa: ARG001
+) -> Requirements | None:
+    """Creating accounts of the role."""
+    return (require_account(Action.CREATE, op.role_id),)
 
 
 def apply(
@@ -60,8 +73,10 @@ def apply(
     delta.put(Counters(sequential_id, counters.request))
     keys = tuple(sorted(signer.public_key for signer in op.signers))
     delta.put(Account(op.destination, op.referrer, sequential_id, op.role_id, keys))
+    count_uses(delta, AccessKind.ACCOUNT_ROLE, (op.role_id,), 1)
     for signer in op.signers:
         delta.put(Signer(op.destination, signer))
+        count_uses(delta, AccessKind.SIGNER_ROLE, (signer.role_id,), 1)
     for asset in context.ledger.base_assets:
         apply_new_balance(delta, context.ledger.network_id, op.destination, asset)
     add_participant(delta, source)

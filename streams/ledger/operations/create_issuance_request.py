@@ -2,7 +2,7 @@
 
 from schemas.contract import ReferenceKind
 from schemas.generated.bounds import CREATE_ISSUANCE_REQUEST_CREATOR_DETAILS_LENGTH_MAX
-from schemas.generated.common import AccountID, Permission
+from schemas.generated.common import AccountID, Action
 from schemas.generated.entries import Counters
 from schemas.generated.operations import (
     CreateIssuanceRequest,
@@ -13,8 +13,11 @@ from schemas.generated.requests import IssuanceRequest
 from schemas.generated.transactions import OperationResult
 from schemas.json_text import is_json_text
 from schemas.tasks import SYSTEM_TASKS
+from streams.ledger.access.checks import is_account_allowed
+from streams.ledger.access.requirements import Requirements, require_asset, require_new_request
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
+from streams.ledger.errors import InvariantViolation
 from streams.ledger.operations.outcome import (
     compute_reference_refusal,
     refused,
@@ -22,15 +25,12 @@ from streams.ledger.operations.outcome import (
     succeeded,
 )
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
-from streams.ledger.permissions import is_account_allowed
 from streams.ledger.requests import issuance
 from streams.ledger.requests.pending import get_tasks, open_request
 from streams.ledger.requests.table import compute_request_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
-from streams.ledger.values import is_asset_code
 
 REFERENCE_KIND = ReferenceKind.ISSUANCE
-PERMISSION = Permission.CREATE_ISSUANCE_REQUEST
 OUTPUT_BYTES = (
     compute_change_bytes(Counters)
     + compute_request_change_bytes(IssuanceRequest, is_new=True)
@@ -43,8 +43,6 @@ OUTPUT_BYTES = (
 
 def validate(op: CreateIssuanceRequest) -> CreateIssuanceRequestCode | None:
     """Checks that hold whatever the ledger says."""
-    if not is_asset_code(op.asset):
-        return CreateIssuanceRequestCode.INVALID_ASSET
     if op.amount == 0:
         return CreateIssuanceRequestCode.INVALID_AMOUNT
     if not op.reference.text:
@@ -56,13 +54,25 @@ def validate(op: CreateIssuanceRequest) -> CreateIssuanceRequestCode | None:
     return None
 
 
+def get_requirements(
+    op: CreateIssuanceRequest,
+    source: AccountID,  # noqa: ARG001 - every operation has this form
+    state: LedgerState,
+) -> Requirements | None:
+    """Asking to issue the asset."""
+    asset = state.get_asset(op.asset)
+    if asset is None:
+        return None
+    return (require_new_request("issuance", asset.code, asset.asset_type, op.all_tasks),)
+
+
 def apply(
     op: CreateIssuanceRequest, source: AccountID, delta: LedgerDelta, context: TransactionContext
 ) -> OperationResult:
     """Issues at once when no task is left, otherwise keeps a pending request (TokenD 1.3)."""
     asset = delta.get_asset(op.asset)
     if asset is None:
-        return refused(CreateIssuanceRequestCode.ASSET_NOT_FOUND)
+        raise InvariantViolation(f"the asset {op.asset} is gone")
     if asset.owner != source:
         return refused(CreateIssuanceRequestCode.NOT_AUTHORIZED)
     refusal = compute_reference_refusal(
@@ -74,9 +84,10 @@ def apply(
     if receiver is None:
         return refused(CreateIssuanceRequestCode.NO_COUNTERPARTY)
     account_id = receiver.account_id
-    if not is_account_allowed(delta, account_id, Permission.RECEIVE_ISSUANCE):
+    receiving = require_asset(Action.RECEIVE_ISSUANCE, asset.code, asset.asset_type)
+    if not is_account_allowed(delta, account_id, receiving, context):
         code = CreateIssuanceRequestCode.COUNTERPARTY_NOT_ALLOWED
-        return refused_access(code, account_id, Permission.RECEIVE_ISSUANCE)
+        return refused_access(code, account_id, receiving)
     if receiver.asset != op.asset:
         return refused(CreateIssuanceRequestCode.ASSET_MISMATCHED)
     keys = (f"issuance_tasks:{op.asset}", "issuance_tasks:*")

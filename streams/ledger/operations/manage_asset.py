@@ -1,6 +1,6 @@
 """ManageAsset: asking for a new asset."""
 
-from schemas.generated.common import AccountID, Permission
+from schemas.generated.common import AccountID
 from schemas.generated.entries import Counters
 from schemas.generated.operations import (
     ManageAsset,
@@ -11,6 +11,7 @@ from schemas.generated.requests import CreateAssetRequest
 from schemas.generated.transactions import OperationResult
 from schemas.json_text import is_json_text
 from schemas.tasks import SYSTEM_TASKS
+from streams.ledger.access.requirements import Requirements, require_new_request
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
@@ -20,7 +21,6 @@ from streams.ledger.requests.table import compute_request_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import KNOWN_POLICIES, is_asset_code
 
-PERMISSION = Permission.CREATE_ASSET
 OUTPUT_BYTES = (
     compute_change_bytes(Counters)
     + compute_request_change_bytes(CreateAssetRequest)
@@ -48,6 +48,17 @@ def validate(op: ManageAsset) -> ManageAssetCode | None:
     if asset.all_tasks is not None and op.request_id != 0:
         return ManageAssetCode.NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE
     return None
+
+
+def get_requirements(
+    op: ManageAsset,
+    source: AccountID,  # noqa: ARG001 - every operation has this form
+    state: LedgerState,  # noqa: ARG001
+) -> Requirements | None:
+    """Asking for the asset."""
+    asset = op.action
+    request = require_new_request("create_asset", asset.code, asset.asset_type, asset.all_tasks)
+    return (request,)
 
 
 def apply(

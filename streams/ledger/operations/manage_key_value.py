@@ -1,6 +1,6 @@
 """ManageKeyValue: the network's configuration, kept in the ledger."""
 
-from schemas.generated.common import AccountID, Permission
+from schemas.generated.common import AccountID, Action
 from schemas.generated.entries import KeyValue
 from schemas.generated.keys import key_value_key
 from schemas.generated.operations import (
@@ -13,6 +13,7 @@ from schemas.generated.operations import (
     U64Value,
 )
 from schemas.generated.transactions import OperationResult
+from streams.ledger.access.requirements import Requirements, require_key_value
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
 from streams.ledger.fees import FEE_COLLECTION_BALANCE, get_balance_of_text
@@ -20,7 +21,6 @@ from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 
-PERMISSION = Permission.MANAGE_KEY_VALUE
 OUTPUT_BYTES = (
     compute_change_bytes(KeyValue) + EFFECT_BYTES + compute_result_bytes(ManageKeyValueResult)
 )
@@ -70,6 +70,16 @@ def validate(op: ManageKeyValue) -> ManageKeyValueCode | None:
         if op.key.startswith(NEVER_ZERO_PREFIX) and value == U32Value(0):
             return ManageKeyValueCode.ZERO_VALUE_NOT_ALLOWED
     return None
+
+
+def get_requirements(
+    op: ManageKeyValue,
+    source: AccountID,  # noqa: ARG001 - every operation has this form
+    state: LedgerState,  # noqa: ARG001
+) -> Requirements | None:
+    """Changing or removing the key."""
+    action = Action.UPDATE if isinstance(op.action, PutKeyValue) else Action.REMOVE
+    return (require_key_value(action, op.key),)
 
 
 def apply(

@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 from schemas.contract import ReferenceKind
-from schemas.generated.common import AccountID, Permission, Reference
+from schemas.generated.common import AccountID, Reference
 from schemas.generated.transactions import (
     AccessRefused,
     FeesDue,
@@ -12,6 +12,7 @@ from schemas.generated.transactions import (
     OperationResult,
     RefusalDetail,
 )
+from streams.ledger.access.requirements import Requirement, make_needed_rule
 from streams.ledger.context import TransactionContext
 from streams.ledger.references import is_in_window
 from streams.ledger.state import LedgerState
@@ -24,9 +25,9 @@ def refused(code: Any, detail: Detail | None = None) -> OperationResult:
     return OperationResult(code, None if detail is None else RefusalDetail(detail))
 
 
-def refused_access(code: Any, account_id: AccountID, permission: Permission) -> OperationResult:
+def refused_access(code: Any, account_id: AccountID, requirement: Requirement) -> OperationResult:
     """A refusal because the role of `account_id` does not allow something."""
-    return refused(code, AccessRefused(account_id, permission))
+    return refused(code, AccessRefused(account_id, make_needed_rule(requirement)))
 
 
 def succeeded(result: Any) -> OperationResult:

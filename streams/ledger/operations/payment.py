@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from schemas.contract import ReferenceKind
-from schemas.generated.common import AccountID, Amount, Fee, Permission
+from schemas.generated.common import AccountID, Action, Amount, Fee
 from schemas.generated.entries import Balance
 from schemas.generated.ledger import EffectKind
 from schemas.generated.operations import (
@@ -14,6 +14,8 @@ from schemas.generated.operations import (
     PaymentToAccount,
 )
 from schemas.generated.transactions import FeesDue, OperationResult
+from streams.ledger.access.checks import is_account_allowed
+from streams.ledger.access.requirements import Requirements, require_asset
 from streams.ledger.balances import (
     apply_charge,
     apply_credit,
@@ -39,11 +41,9 @@ from streams.ledger.operations.outcome import (
     succeeded,
 )
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
-from streams.ledger.permissions import is_account_allowed
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
 
-PERMISSION = Permission.SEND_PAYMENT
 OUTPUT_BYTES = (
     compute_change_bytes(Balance, 2) + 2 * EFFECT_BYTES + compute_result_bytes(PaymentResult)
 )
@@ -58,6 +58,19 @@ def validate(op: Payment) -> PaymentCode | None:
     if op.reference is not None and not op.reference.text:
         return PaymentCode.INVALID_REFERENCE
     return None
+
+
+def get_requirements(
+    op: Payment,
+    source: AccountID,  # noqa: ARG001 - every operation has this form
+    state: LedgerState,
+) -> Requirements | None:
+    """Sending the asset."""
+    balance = state.get_balance(op.source_balance)
+    asset = None if balance is None else state.get_asset(balance.asset)
+    if asset is None:
+        return None
+    return (require_asset(Action.SEND, asset.code, asset.asset_type),)
 
 
 def apply(
@@ -75,7 +88,7 @@ def apply(
     receiver = _get_or_create_receiver(op, sender.asset, delta, context)
     if isinstance(receiver, PaymentCode):
         return refused(receiver)
-    refusal = _compute_party_refusal(sender, receiver, delta)
+    refusal = _compute_party_refusal(sender, receiver, delta, context)
     if refusal is not None:
         return refusal
     fees = _compute_fees(op, sender, receiver, delta, context)
@@ -109,7 +122,7 @@ def _get_or_create_receiver(
 
 
 def _compute_party_refusal(
-    sender: Balance, receiver: Balance, delta: LedgerDelta
+    sender: Balance, receiver: Balance, delta: LedgerDelta, context: TransactionContext
 ) -> OperationResult | None:
     """Why these two may not pay each other at all."""
     if sender.balance_id == receiver.balance_id:
@@ -120,9 +133,9 @@ def _compute_party_refusal(
     if asset is None or not asset.policies & TRANSFERABLE:
         return refused(PaymentCode.NOT_ALLOWED_BY_ASSET_POLICY)
     account_id = receiver.account_id
-    if not is_account_allowed(delta, account_id, Permission.RECEIVE_PAYMENT):
-        code = PaymentCode.COUNTERPARTY_NOT_ALLOWED
-        return refused_access(code, account_id, Permission.RECEIVE_PAYMENT)
+    receiving = require_asset(Action.RECEIVE, asset.code, asset.asset_type)
+    if not is_account_allowed(delta, account_id, receiving, context):
+        return refused_access(PaymentCode.COUNTERPARTY_NOT_ALLOWED, account_id, receiving)
     return None
 
 

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from schemas.generated.bounds import REVIEWABLE_REQUEST_EXTERNAL_DETAILS_ITEMS_MAX
-from schemas.generated.common import AccountID, Permission
+from schemas.generated.common import AccountID, Action
 from schemas.generated.entries import ReviewableRequest
 from schemas.generated.ledger import RequestEvent
 from schemas.generated.operations import (
@@ -14,6 +14,7 @@ from schemas.generated.operations import (
 )
 from schemas.generated.transactions import FulfilmentRefused, OperationResult
 from schemas.tasks import JUDGED_TASKS, SYSTEM_TASKS
+from streams.ledger.access.requirements import Requirements, require_request
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
@@ -26,7 +27,6 @@ from streams.ledger.requests.table import (
 )
 from streams.ledger.state import LedgerDelta, LedgerState
 
-PERMISSION = Permission.REVIEW_REQUEST
 IS_SIZED_BY_STATE = True
 OUTPUT_BYTES = 3 * EFFECT_BYTES + compute_result_bytes(ReviewRequestResult)
 ANY_REQUEST_BYTES = compute_change_bytes(ReviewableRequest) + OUTPUT_BYTES_MAX
@@ -46,6 +46,27 @@ def validate(op: ReviewRequest) -> ReviewRequestCode | None:
     if not all(_is_detail_code(each.code) for each in op.external_details):
         return ReviewRequestCode.INVALID_EXTERNAL_DETAILS
     return None
+
+
+def get_requirements(
+    op: ReviewRequest,
+    source: AccountID,  # noqa: ARG001 - every operation has this form
+    state: LedgerState,
+) -> Requirements | None:
+    """Reviewing requests of the kind and asset, with these tasks."""
+    request = state.get_reviewable_request(op.request_id)
+    if request is None:
+        return None
+    kind = get_kind(request)
+    code = kind.get_asset(request.body, state)
+    asset = None if code is None else state.get_asset(code)
+    asset_type = None if asset is None else asset.asset_type
+    added, removed = op.tasks_to_add, op.tasks_to_remove
+    return (
+        require_request(
+            Action.REVIEW, kind.name, code, asset_type, tasks_to_add=added, tasks_to_remove=removed
+        ),
+    )
 
 
 def apply(

@@ -1,20 +1,19 @@
 """SetFees: one range of a fee schedule."""
 
 from schemas.generated.bounds import FEE_SCHEDULE_RANGES_ITEMS_MAX
-from schemas.generated.common import AccountID, FeeRange, Permission
+from schemas.generated.common import AccountID, Action, FeeRange
 from schemas.generated.entries import FeeSchedule
 from schemas.generated.keys import get_key
 from schemas.generated.operations import PutFeeRange, SetFees, SetFeesCode, SetFeesResult
 from schemas.generated.transactions import OperationResult
+from streams.ledger.access.requirements import Requirements, require_fees
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
 from streams.ledger.fees import SUBTYPES
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
-from streams.ledger.values import is_asset_code
 
-PERMISSION = Permission.SET_FEES
 OUTPUT_BYTES = (
     compute_change_bytes(FeeSchedule) + EFFECT_BYTES + compute_result_bytes(SetFeesResult)
 )
@@ -22,8 +21,6 @@ OUTPUT_BYTES = (
 
 def validate(op: SetFees) -> SetFeesCode | None:
     """Checks that hold whatever the ledger says."""
-    if not is_asset_code(op.asset):
-        return SetFeesCode.INVALID_ASSET
     if op.account_id is not None and op.role_id is not None:
         return SetFeesCode.ACCOUNT_AND_ROLE_GIVEN
     if op.subtype not in SUBTYPES[op.fee_type]:
@@ -34,6 +31,16 @@ def validate(op: SetFees) -> SetFeesCode | None:
     return None
 
 
+def get_requirements(
+    op: SetFees,
+    source: AccountID,  # noqa: ARG001 - every operation has this form
+    state: LedgerState,
+) -> Requirements | None:
+    """Changing fees of the asset."""
+    asset = state.get_asset(op.asset)
+    return None if asset is None else (require_fees(Action.UPDATE, asset.code, asset.asset_type),)
+
+
 def apply(
     op: SetFees,
     source: AccountID,
@@ -41,8 +48,6 @@ def apply(
     context: TransactionContext,  # noqa: ARG001 - every operation has this form
 ) -> OperationResult:
     """Puts or removes one range; a schedule without ranges is removed (TokenD 2.1)."""
-    if delta.get_asset(op.asset) is None:
-        return refused(SetFeesCode.ASSET_NOT_FOUND)
     if op.account_id is not None and delta.get_account(op.account_id) is None:
         return refused(SetFeesCode.ACCOUNT_NOT_FOUND)
     if op.role_id is not None and delta.get_account_role(op.role_id) is None:

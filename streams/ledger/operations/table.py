@@ -1,7 +1,6 @@
 """The code of every operation, found by the stems of the contract's table.
 
-An operation's module has `PERMISSION` (what the role of its source must allow), `validate`, `apply`
-and `compute_output_bytes`.
+An operation's module has `validate`, `get_requirements`, `apply` and `compute_output_bytes`.
 """
 
 from collections.abc import Callable
@@ -11,21 +10,26 @@ from typing import Any, NamedTuple
 from schemas.assembly import get_type_name
 from schemas.contract import OPERATIONS as ROWS
 from schemas.generated import operations
-from schemas.generated.common import Permission
+from schemas.generated.common import AccountID
 from schemas.generated.transactions import OperationResult
+from streams.ledger.access.requirements import Requirements
 from streams.ledger.state import LedgerState
 
 
 class OperationKind(NamedTuple):
     """What the ledger knows of one operation.
 
+    `get_requirements(body, source, state)`: what the role of its source, and the roles of the
+    signers who sign for it, must allow. None: it names something that does not exist. It is asked
+    before the ledger, so it may depend only on what a ledger cannot change (the asset of a balance,
+    the type of an asset, the kind and asset of a request) and on accounts, signers and roles.
     `compute_output_bytes`: the most bytes the operation can add to a ledger's body beside its
     envelope, given the state before that ledger; None for the state: whatever it is.
     `is_sized_by_state`: whether that depends on the state (`IS_SIZED_BY_STATE` of the module).
     """
 
-    permission: Permission
     validate: Callable[[Any], Any]
+    get_requirements: Callable[[Any, AccountID, LedgerState], Requirements | None]
     apply: Callable[..., OperationResult]
     compute_output_bytes: Callable[[Any, LedgerState | None], int]
     is_sized_by_state: bool
@@ -34,8 +38,8 @@ class OperationKind(NamedTuple):
 def _load(stem: str) -> OperationKind:
     module = import_module(f"streams.ledger.operations.{stem}")
     return OperationKind(
-        module.PERMISSION,
         module.validate,
+        module.get_requirements,
         module.apply,
         module.compute_output_bytes,
         getattr(module, "IS_SIZED_BY_STATE", False),

@@ -1,11 +1,13 @@
 """A request to issue. While it stands, its amount counts as promised."""
 
-from schemas.generated.common import AccountID, Permission
+from schemas.generated.common import AccountID, Action
 from schemas.generated.entries import AssetSupply, Balance, ReviewableRequest
 from schemas.generated.ledger import EffectKind
 from schemas.generated.requests import IssuanceRequest
 from schemas.generated.transactions import FulfilmentCode
 from schemas.tasks import Task
+from streams.ledger.access.checks import is_account_allowed
+from streams.ledger.access.requirements import require_asset
 from streams.ledger.balances import (
     apply_credit,
     apply_issued,
@@ -16,7 +18,6 @@ from streams.ledger.balances import (
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
-from streams.ledger.permissions import is_account_allowed
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
 
@@ -61,12 +62,12 @@ def fulfil(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Issues the amount to the receiver, whose role is asked again."""
-    del context
     body = _get_body(request)
-    receiver = delta.get_balance(body.receiver)
-    if receiver is None:
-        raise InvariantViolation(f"the balance {body.receiver.hex()} is gone")
-    if not is_account_allowed(delta, receiver.account_id, Permission.RECEIVE_ISSUANCE):
+    receiver, asset = delta.get_balance(body.receiver), delta.get_asset(body.asset)
+    if receiver is None or asset is None:
+        raise InvariantViolation(f"the balance {body.receiver.hex()} or its asset is gone")
+    receiving = require_asset(Action.RECEIVE_ISSUANCE, asset.code, asset.asset_type)
+    if not is_account_allowed(delta, receiver.account_id, receiving, context):
         return FulfilmentCode.COUNTERPARTY_NOT_ALLOWED
     if is_full(receiver, body.amount):
         return FulfilmentCode.RECEIVER_FULL_LINE

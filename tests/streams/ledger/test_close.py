@@ -54,11 +54,12 @@ def make_body(network: Network, source: str, step: Step) -> Any:
 
 
 def make_candidates(network: Network, wanted: list[list[Step]]) -> list[Candidate]:
+    """Those that may be in a set: others are no members of one."""
     made = []
     for each in wanted:
         source = NAMES[each[0][1]]
         made.append(network.prepare(source, *(make_body(network, source, step) for step in each)))
-    return made
+    return list(filter(network.is_member, made))
 
 
 def get_total(ledger: Ledger) -> tuple[int, int]:

@@ -12,9 +12,8 @@ from schemas.generated.ledger import EffectKind
 from schemas.generated.operations import ManageKeyValue, PaymentResult, PutKeyValue, StringValue
 from schemas.strkey import encode_balance_id
 from streams.ledger import fees
-from streams.ledger.genesis import GENERAL_ROLE
 from streams.ledger.state import LedgerDelta
-from streams.ledger.values import AMOUNT_MAX
+from streams.ledger.values import AMOUNT_MAX, GENERAL_ROLE
 from tests.support.network import (
     Network,
     accept_fees,

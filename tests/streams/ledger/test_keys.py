@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from schemas.codec import encode
 from schemas.generated import entries, keys
-from schemas.generated.common import U64, AccountID, BalanceID, FeeType, PublicKey
+from schemas.generated.common import (
+    U64,
+    AccessKind,
+    AccountID,
+    BalanceID,
+    FeeType,
+    PublicKey,
+)
 from schemas.generated.ledger import LedgerKey
 
 ONE, TWO = bytes([1]) * 32, bytes([2]) * 32
@@ -37,6 +44,18 @@ CASES: list[tuple[bytes, Any]] = [
     (
         keys.fee_schedule_key(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
         entries.FeeScheduleKey(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
+    ),
+    (keys.account_rule_key(7), entries.AccountRuleKey(U64(7))),
+    (keys.signer_rule_key(7), entries.SignerRuleKey(U64(7))),
+    (keys.DEFAULT_SIGNER_RULES, entries.DefaultSignerRulesKey()),
+    (keys.ACCESS_COUNTERS, entries.AccessCountersKey()),
+    (
+        keys.access_name_key(AccessKind.SIGNER_ROLE, "owner"),
+        entries.AccessNameKey(AccessKind.SIGNER_ROLE, "owner"),
+    ),
+    (
+        keys.access_use_key(AccessKind.SIGNER_RULE, 7),
+        entries.AccessUseKey(AccessKind.SIGNER_RULE, U64(7)),
     ),
 ]
 

@@ -5,20 +5,27 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import Permission
-from schemas.generated.entries import AccountRole, SignerRole
+from schemas.generated.common import AccessRule, Action, AssetResource
+from schemas.generated.entries import SignerRole, SignerRule
 from schemas.generated.events import RejectionCode
-from schemas.generated.operations import CreateSigner, ManageSigner, RemoveSigner
+from schemas.generated.operations import (
+    CreateSigner,
+    CreateSignerRole,
+    ManageSigner,
+    ManageSignerRole,
+    RemoveSigner,
+)
 from schemas.generated.transactions import Operation, Transaction
 from streams.ledger.admission import Candidate
 from streams.ledger.errors import InvalidSet
-from streams.ledger.genesis import GENERAL_ROLE, OWNER_ROLE
 from streams.ledger.membership import compute_rejection, validate_set
-from tests.streams.ledger.operations.cases import put
+from streams.ledger.values import DEFAULT_SIGNER_ROLE, GENERAL_ROLE, OWNER_SIGNER_ROLE
+from tests.streams.ledger.operations.cases import make_account_role, make_signer_role, put
 from tests.support.network import (
     Network,
     create_account,
     create_asset,
+    create_balance,
     get_account,
     get_owner,
     get_public_key,
@@ -44,7 +51,12 @@ def build_payment(network: Network, **changes: Any) -> Transaction:
     return network.build("alice", pay(network, "alice", "bob", "EUR", 1), **changes)
 
 
-def add_signer(network: Network, name: str, weight: int, identity: int, role_id: int = 1) -> None:
+LATER_ROLE = 5  # the first that is created
+
+
+def add_signer(
+    network: Network, name: str, weight: int, identity: int, role_id: int = OWNER_SIGNER_ROLE
+) -> None:
     data = replace(get_owner(name, weight, identity), role_id=role_id)
     network.apply("alice", ManageSigner(CreateSigner(data)))
 
@@ -91,7 +103,13 @@ def test_weights_add_up_over_identities(
 
 def test_a_signer_may_sign_only_what_its_role_allows() -> None:
     network = make_economy()
-    put(network, SignerRole(9, "payer", (Permission.SEND_PAYMENT,)))
+    rule = AccessRule(AssetResource("EUR", None), Action.SEND, forbids=False)
+    owner = get_account("alice")
+    put(
+        network,
+        SignerRule(99, "pay", owner, rule, b"", is_read_only=False),
+        SignerRole(9, "payer", owner, (99,), b"", None, is_read_only=False),
+    )
     add_signer(network, "payer", 1000, 1, role_id=9)
     assert judge_signed(network, build_payment(network), "payer") is None
     other = network.build("alice", create_asset("USD"))
@@ -108,9 +126,9 @@ def test_what_was_authorized_once_is_judged_again_when_who_may_sign_has_changed(
     if lost == "signer":
         network.apply("alice", ManageSigner(RemoveSigner(get_public_key("alice"))))
     elif lost == "signer role":
-        put(network, SignerRole(OWNER_ROLE, "owner", ()))
+        put(network, make_signer_role(OWNER_SIGNER_ROLE, "owner"))
     else:
-        put(network, AccountRole(GENERAL_ROLE, "general", ()))
+        put(network, make_account_role(GENERAL_ROLE, "general"))
     expected = (
         RejectionCode.SENDER_NOT_ALLOWED if lost == "account role" else RejectionCode.BAD_AUTH
     )
@@ -141,7 +159,7 @@ def test_a_source_must_exist_and_be_allowed_to_send() -> None:
     network = make_economy()
     nobody = network.build("nobody", pay(network, "nobody", "bob", "EUR", 1))
     assert judge_signed(network, nobody, "nobody") is RejectionCode.NO_ACCOUNT
-    put(network, AccountRole(GENERAL_ROLE, "general", ()))
+    put(network, make_account_role(GENERAL_ROLE, "general"))
     code = judge_signed(network, build_payment(network), "alice")
     assert code is RejectionCode.SENDER_NOT_ALLOWED
 
@@ -220,3 +238,43 @@ def test_a_set_is_bounded_and_has_each_transaction_once() -> None:
         validate(*twins)
     with pytest.raises(InvalidSet, match="NO_ACCOUNT"):
         validate(network.prepare("nobody", create_account("x")))
+
+
+def test_what_names_something_that_does_not_exist_is_no_member() -> None:
+    network = make_economy()
+    for body in (
+        pay(network, "bob", "alice", "USD", 1),
+        create_balance("bob", "USD"),
+        ManageSigner(RemoveSigner(get_public_key("nobody"))),
+    ):
+        code = judge_signed(network, network.build("bob", body), "bob")
+        assert code is RejectionCode.UNRESOLVED
+
+
+def test_a_default_signer_may_not_touch_the_owner() -> None:
+    """The protecting rules apply to every role but master and owner, also to those made later."""
+    network = make_economy()
+    add_signer(network, "app", 1000, 1, role_id=DEFAULT_SIGNER_ROLE)
+    removal = network.build("alice", ManageSigner(RemoveSigner(get_public_key("alice"))))
+    assert judge_signed(network, removal, "app") is RejectionCode.BAD_AUTH
+    assert judge_signed(network, removal, "alice") is None
+    assert judge_signed(network, build_payment(network), "app") is None
+    later = CreateSignerRole("later", (1,), b"", None, is_read_only=False)
+    network.apply("master", ManageSignerRole(later))
+    add_signer(network, "other", 1000, 1, role_id=LATER_ROLE)
+    assert judge_signed(network, removal, "other") is RejectionCode.BAD_AUTH
+    assert judge_signed(network, build_payment(network), "other") is None
+
+
+def test_a_role_that_has_ended_signs_nothing_even_if_it_was_found_authorized_before() -> None:
+    network = make_economy()
+    end = network.ledger.header.close_time_ms + 10 * NEXT_MS
+    brief = CreateSignerRole("brief", (1,), b"", end, is_read_only=False)
+    network.apply("master", ManageSignerRole(brief))
+    add_signer(network, "guest", 1000, 1, role_id=LATER_ROLE)
+    candidate = network.admit(network.sign(build_payment(network), "guest"))
+    state, window = network.ledger.state, network.ledger.window
+    assert compute_rejection(state, window, candidate, end - 1) is None
+    rejection = compute_rejection(state, window, candidate, end)
+    assert rejection is not None
+    assert rejection.code is RejectionCode.BAD_AUTH

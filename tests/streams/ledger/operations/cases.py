@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.codec import decode
+from schemas.generated.entries import AccountRole, SignerRole
 from schemas.generated.keys import Entry
 from schemas.generated.ledger import LedgerEntry
 from schemas.generated.transactions import OperationResult, TransactionCode
+from streams.ledger.access.beginning import ACCOUNT_RULES
 from streams.ledger.state import LedgerDelta
-from tests.support.network import Network, make_economy
+from streams.ledger.values import GENERAL_ROLE
+from tests.support.network import Network, get_account, make_economy
 
 Prepare = Callable[[Network], object]
 
@@ -56,6 +59,23 @@ def run_case(case: Case) -> None:
         assert applied.effects
     if case.check is not None:
         case.check(network, result)
+
+
+def make_account_role(role_id: int, name: str, *rules: str) -> AccountRole:
+    """A role with some of the genesis' rules."""
+    numbers = {name: number for number, (name, _) in enumerate(ACCOUNT_RULES, 1)}
+    return AccountRole(
+        role_id, name, tuple(numbers[each] for each in rules), b"", None, is_read_only=False
+    )
+
+
+def make_signer_role(role_id: int, name: str) -> SignerRole:
+    """A role without rules of its own."""
+    return SignerRole(role_id, name, get_account("master"), (), b"", None, is_read_only=False)
+
+
+def allow_general_anything(network: Network) -> None:
+    put(network, make_account_role(GENERAL_ROLE, "general", "anything"))
 
 
 def put(network: Network, *entries: Entry) -> None:

@@ -57,28 +57,10 @@ CASES = (
         check=check_second,
     ),
     Case(
-        "of what is no asset code",
-        "alice",
-        lambda _: create_another("alice", "E U R"),
-        ManageBalanceCode.INVALID_ASSET,
-    ),
-    Case(
-        "for another account",
-        "alice",
-        lambda _: create_another("bob"),
-        ManageBalanceCode.NOT_AUTHORIZED,
-    ),
-    Case(
         "for no account",
         "master",
         lambda _: create_another("nobody"),
         ManageBalanceCode.DESTINATION_NOT_FOUND,
-    ),
-    Case(
-        "of no asset",
-        "alice",
-        lambda _: create_another("alice", "USD"),
-        ManageBalanceCode.ASSET_NOT_FOUND,
     ),
     Case(
         "a unique one where there is one",

@@ -45,7 +45,7 @@ CASES = (
         "added",
         "alice",
         lambda _: create_signer("spare"),
-        changes=("Signer made", "Account changed"),
+        changes=("Signer made", "Account changed", "AccessUse changed"),
     ),
     Case(
         "changed",
@@ -60,7 +60,7 @@ CASES = (
         "alice",
         lambda _: ManageSigner(RemoveSigner(get_public_key("spare"))),
         given=add_spare,
-        changes=("Signer removed", "Account changed"),
+        changes=("Signer removed", "Account changed", "AccessUse changed"),
         check=check_gone,
     ),
     Case(
@@ -83,22 +83,29 @@ CASES = (
         given=add_spare,
     ),
     Case(
-        "changed where there is none",
-        "alice",
-        lambda _: ManageSigner(UpdateSigner(get_owner("spare"))),
-        ManageSignerCode.NOT_FOUND,
-    ),
-    Case(
-        "removed where there is none",
-        "alice",
-        lambda _: ManageSigner(RemoveSigner(get_public_key("spare"))),
-        ManageSignerCode.NOT_FOUND,
-    ),
-    Case(
         "a role that does not exist",
         "alice",
         lambda _: ManageSigner(CreateSigner(replace(get_owner("spare"), role_id=77))),
         ManageSignerCode.NO_SUCH_ROLE,
+    ),
+    Case(
+        "the master without its last signer",
+        "master",
+        lambda _: ManageSigner(RemoveSigner(get_public_key("master"))),
+        ManageSignerCode.LAST_MASTER_SIGNERS,
+    ),
+    Case(
+        "the master's last signer in another role",
+        "master",
+        lambda _: ManageSigner(UpdateSigner(get_owner("master"))),
+        ManageSignerCode.LAST_MASTER_SIGNERS,
+    ),
+    Case(
+        "another role",
+        "alice",
+        lambda _: ManageSigner(UpdateSigner(replace(get_owner("spare"), role_id=3))),
+        given=add_spare,
+        changes=("Signer changed", "AccessUse changed", "AccessUse made"),
     ),
     Case(
         "one more than there may be",

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import U64, Amount, BalanceID, Fee, Permission, Reference
-from schemas.generated.entries import AccountRole
+from schemas.generated.common import U64, Amount, BalanceID, Fee, Reference
 from schemas.generated.operations import (
     Payment,
     PaymentCode,
@@ -17,7 +16,7 @@ from schemas.generated.operations import (
 )
 from schemas.generated.transactions import FeesDue, FirstUse, OperationResult, RefusalDetail
 from streams.ledger.values import AMOUNT_MAX
-from tests.streams.ledger.operations.cases import Case, put, run_case
+from tests.streams.ledger.operations.cases import Case, make_account_role, put, run_case
 from tests.support.network import (
     Network,
     accept_fees,
@@ -52,7 +51,7 @@ def make_bob_deaf(network: Network) -> None:
     assert bob is not None
     put(
         network,
-        AccountRole(MUTE_ROLE, "mute", (Permission.SEND_TRANSACTION,)),
+        make_account_role(MUTE_ROLE, "mute", "send-transactions"),
         replace(bob, role_id=U64(MUTE_ROLE)),
     )
 
@@ -270,12 +269,6 @@ CASES = (
         lambda n: pay(n, "alice", "bob", "EUR", 2, "other"),
         PaymentCode.REFERENCE_QUOTA_EXCEEDED,
         given=pay_all_of_the_day,
-    ),
-    Case(
-        "from no balance",
-        "alice",
-        lambda n: pay(n, "alice", "bob", "USD", 1),
-        PaymentCode.SOURCE_BALANCE_NOT_FOUND,
     ),
     Case(
         "from another's balance",

@@ -258,13 +258,6 @@ CASES = (
         given=ask_asset,
     ),
     Case(
-        "no request",
-        "master",
-        lambda n: replace(approve(n), request_id=U64(5)),
-        Code.NOT_FOUND,
-        given=ask_asset,
-    ),
-    Case(
         "an older version of the request",
         "master",
         lambda n: approve(n, sequence_number=U64(1)),

@@ -8,8 +8,7 @@ import pytest
 from schemas.generated.common import U64, AccountID, Amount, FeeRange, FeeType
 from schemas.generated.operations import PutFeeRange, RemoveFeeRange, SetFees, SetFeesCode
 from schemas.generated.transactions import OperationResult
-from streams.ledger.genesis import GENERAL_ROLE
-from streams.ledger.values import AMOUNT_MAX
+from streams.ledger.values import AMOUNT_MAX, GENERAL_ROLE
 from tests.streams.ledger.operations.cases import Case, run_case
 from tests.support.network import Network, get_account
 
@@ -109,12 +108,6 @@ CASES = (
         changes=("FeeSchedule removed",),
     ),
     Case(
-        "no asset code",
-        "master",
-        lambda _: put_range(0, 9, asset="E-R"),
-        SetFeesCode.INVALID_ASSET,
-    ),
-    Case(
         "of an account and a role",
         "master",
         lambda _: put_range(0, 9, account_id=get_account("alice"), role_id=GENERAL_ROLE),
@@ -137,12 +130,6 @@ CASES = (
         "master",
         lambda _: put_range(9, 8),
         SetFeesCode.INVALID_RANGE,
-    ),
-    Case(
-        "of no asset",
-        "master",
-        lambda _: put_range(0, 9, asset="USD"),
-        SetFeesCode.ASSET_NOT_FOUND,
     ),
     Case(
         "of no account",

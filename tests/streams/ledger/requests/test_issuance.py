@@ -3,12 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import U64, Permission
-from schemas.generated.entries import AccountRole
+from schemas.generated.common import U64
 from schemas.generated.operations import ReviewAction, ReviewRequestCode
 from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused, RefusalDetail
 from streams.ledger.invariants import check_everything
-from tests.streams.ledger.operations.cases import put
+from tests.streams.ledger.operations.cases import make_account_role, put
 from tests.support.network import Network, get_account, issue, make_economy, review
 
 MAXIMUM, ISSUED = 10**30, 2_000_000
@@ -52,7 +51,7 @@ def test_the_receiver_is_asked_again_when_it_is_fulfilled() -> None:
     network = ask(16)
     alice = network.ledger.state.get_account(get_account("alice"))
     assert alice is not None
-    mute = AccountRole(U64(9), "mute", (Permission.SEND_TRANSACTION,))
+    mute = make_account_role(9, "mute", "send-transactions")
     put(network, mute, replace(alice, role_id=U64(9)))
     [result] = network.apply("master", review(network, 4)).applied[0].result.operations
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
