@@ -28,7 +28,7 @@ from schemas.generated.transactions import (
     RefusalDetail,
 )
 from streams.ledger.values import AMOUNT_MAX
-from tests.streams.ledger.operations.cases import Case, put, run_case
+from tests.streams.ledger.operations.cases import Case, allow_general_anything, put, run_case
 from tests.support.network import (
     Network,
     create_asset,
@@ -139,7 +139,15 @@ def check_refused_for(code: FulfilmentCode) -> Any:
 ISSUED = ("ReviewableRequest removed", "AssetSupply changed", "Balance changed")
 CHANGED = ("ReviewableRequest changed",)
 
+
+def ask_before_alice(network: Network) -> None:
+    """alice may review, but the request is the master's to review."""
+    ask_asset(network)
+    allow_general_anything(network)
+
+
 CASES = (
+    Case("another's to review", "alice", approve, Code.NOT_FOUND, given=ask_before_alice),
     Case(
         "an asset approved",
         "master",
