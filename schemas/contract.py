@@ -32,6 +32,8 @@ OPERATIONS = (
     Row(10, "manage_account_rule"),
     Row(11, "manage_signer_role"),
     Row(12, "manage_signer_rule"),
+    Row(13, "manage_asset_pair"),
+    Row(14, "remove_asset_pair"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -63,6 +65,7 @@ ENTRIES = (
     Row(18, "access_counters"),
     Row(19, "access_name"),
     Row(20, "access_use"),
+    Row(21, "asset_pair"),
 )
 
 # The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).

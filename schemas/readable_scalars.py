@@ -144,7 +144,7 @@ def _read_hex(document: Any, path: str, size: int) -> bytes:
 
 def _read_unsigned(document: Any, path: str, size: int) -> int:
     text = expect_text(document, path)
-    if UNSIGNED.fullmatch(text) is None or len(text) > 20 or int(text) >> 8 * size:
+    if UNSIGNED.fullmatch(text) is None or len(text) > 39 or int(text) >> 8 * size:
         raise Unreadable(path, f"expected an unsigned {8 * size}-bit number in a string")
     return int(text)
 

@@ -30,7 +30,7 @@ KEY = ParameterType(_parse_key, {"type": "string", "pattern": f"^[!-~]{{1,{KEY_B
 
 
 class KeyValueAttributes(msgspec.Struct, frozen=True):
-    """`kind`: u32, u64 or string. `value` is text, also of numbers."""
+    """`kind`: u32, u64, u128 or string. `value` is text, also of numbers."""
 
     kind: str
     value: str

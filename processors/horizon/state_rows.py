@@ -14,10 +14,16 @@ from schemas.generated import keys
 from schemas.generated.entries import KeyValue
 from schemas.generated.keys import Entry, get_key
 from schemas.generated.ledger import LedgerEntry, LedgerKey
-from schemas.generated.operations import StringValue, U32Value, U64Value
+from schemas.generated.operations import StringValue, U32Value, U64Value, U128Value
 
 # Room in every page and no index on what payments change keep updates in place.
 UPDATED_IN_PLACE = " WITH (fillfactor = 60)"
+
+NUMBERS: dict[str, type[U32Value | U64Value | U128Value]] = {
+    "u32": U32Value,
+    "u64": U64Value,
+    "u128": U128Value,
+}
 
 
 def _get_key_value_row(entry: KeyValue) -> Row:
@@ -27,6 +33,8 @@ def _get_key_value_row(entry: KeyValue) -> Row:
             return (key, "u32", value, None)
         case U64Value(value):
             return (key, "u64", value, None)
+        case U128Value(value):
+            return (key, "u128", value, None)
         case StringValue(text):
             return (key, "string", None, text.encode())
 
@@ -35,7 +43,7 @@ def _get_key_value(row: Row) -> KeyValue:
     key, kind, number, string = row
     if kind == "string":
         return KeyValue(key.decode(), StringValue(string.decode()))
-    return KeyValue(key.decode(), U32Value(number) if kind == "u32" else U64Value(number))
+    return KeyValue(key.decode(), NUMBERS[kind](number))
 
 
 def _decode_entry(row: Row) -> Entry:
@@ -47,7 +55,7 @@ KEY_VALUES = StateTable(
     branch=keys.KEY_VALUE[0],
     key_columns=("key",),
     columns=("key", "kind", "number", "string"),
-    types=("bytea", "text", "numeric(20)", "bytea"),
+    types=("bytea", "text", "numeric(39)", "bytea"),
     nullable=frozenset({"number", "string"}),
     get_row=_get_key_value_row,
     get_key_row=lambda key: (key.key.encode(),),

@@ -18,6 +18,7 @@ from schemas.generated.operations import CreateAccount
 from schemas.generated.operations import CreateAccountRole
 from schemas.generated.operations import CreateAccountRule
 from schemas.generated.operations import CreateAsset
+from schemas.generated.operations import CreateAssetPair
 from schemas.generated.operations import CreateIssuanceRequest
 from schemas.generated.operations import CreateSigner
 from schemas.generated.operations import CreateSignerRole
@@ -25,6 +26,7 @@ from schemas.generated.operations import CreateSignerRule
 from schemas.generated.operations import ManageAccountRole
 from schemas.generated.operations import ManageAccountRule
 from schemas.generated.operations import ManageAsset
+from schemas.generated.operations import ManageAssetPair
 from schemas.generated.operations import ManageBalance
 from schemas.generated.operations import ManageBalanceAction
 from schemas.generated.operations import ManageKeyValue
@@ -39,6 +41,7 @@ from schemas.generated.operations import PutFeeRange
 from schemas.generated.operations import PutKeyValue
 from schemas.generated.operations import RemoveAccountRole
 from schemas.generated.operations import RemoveAccountRule
+from schemas.generated.operations import RemoveAssetPair
 from schemas.generated.operations import RemoveFeeRange
 from schemas.generated.operations import RemoveKeyValue
 from schemas.generated.operations import RemoveSigner
@@ -49,11 +52,13 @@ from schemas.generated.operations import ReviewRequest
 from schemas.generated.operations import SetFees
 from schemas.generated.operations import UpdateAccountRole
 from schemas.generated.operations import UpdateAccountRule
+from schemas.generated.operations import UpdatePairPolicies
+from schemas.generated.operations import UpdatePrice
 from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair
 """Whatever an operation may do."""
 
 
@@ -193,3 +198,24 @@ def make_manage_signer_rule(
 ) -> ManageSignerRule:
     """Creates, changes or removes a signer rule (TokenD operation 40)."""
     return ManageSignerRule(action)
+
+
+def make_manage_asset_pair(
+    *,
+    base: str,
+    quote: str,
+    action: CreateAssetPair | UpdatePrice | UpdatePairPolicies,
+) -> ManageAssetPair:
+    """Creates a pair of assets, sets its price or changes its policies (TokenD operation 15)."""
+    return ManageAssetPair(base, quote, action)
+
+
+def make_remove_asset_pair(
+    *,
+    base: str,
+    quote: str,
+) -> RemoveAssetPair:
+    """Removes a pair of assets (TokenD operation 50). What would convert by it is refused from
+    then on.
+    """
+    return RemoveAssetPair(base, quote)

@@ -737,6 +737,34 @@ Amount = NewType("Amount", int)
 """An amount in the asset's smallest unit, unsigned 128 bits."""
 
 
+U128: TypeAlias = int
+"""An unsigned 128-bit integer: terms of prices, amounts whose asset a key names."""
+
+
+class Price(Record, frozen=True):
+    """What one smallest unit of the base asset is worth, in smallest units of the quote asset, as
+    a ratio.
+    """
+
+    numerator: U128
+    """Smallest units of the quote asset. More than 0."""
+    denominator: U128
+    """What so many smallest units of the base asset are worth. More than 0."""
+
+
+def read_Price(data: Any, at: int) -> tuple[Price, int]:
+    f_numerator = from_bytes(data[at : at + 16])
+    at += 16
+    f_denominator = from_bytes(data[at : at + 16])
+    at += 16
+    return Price(f_numerator, f_denominator), at
+
+
+def write_Price(value: Price, out: bytearray) -> None:
+    write_unsigned(value.numerator, out, 16)
+    write_unsigned(value.denominator, out, 16)
+
+
 class Reference(Record, frozen=True):
     """A text of the sender's choice that makes an operation happen at most once, however often it
     is sent.
@@ -980,6 +1008,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CustomResource: read_CustomResource,
     AccessRule: read_AccessRule,
     AccessKind: read_AccessKind,
+    Price: read_Price,
     Reference: read_Reference,
     SignerData: read_SignerData,
     Fee: read_Fee,
@@ -1009,6 +1038,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CustomResource: write_CustomResource,
     AccessRule: write_AccessRule,
     AccessKind: write_AccessKind,
+    Price: write_Price,
     Reference: write_Reference,
     SignerData: write_SignerData,
     Fee: write_Fee,

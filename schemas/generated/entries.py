@@ -20,6 +20,7 @@ from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import FeeRange as FeeRange
 from schemas.generated.common import FeeType as FeeType
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
@@ -29,6 +30,7 @@ from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
+from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_AccessKind as write_AccessKind
@@ -36,18 +38,22 @@ from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
+from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
 from schemas.generated.consensus import QuorumSet as QuorumSet
 from schemas.generated.consensus import read_QuorumSet as read_QuorumSet
 from schemas.generated.consensus import write_QuorumSet as write_QuorumSet
 from schemas.generated.operations import StringValue as StringValue
+from schemas.generated.operations import U128Value as U128Value
 from schemas.generated.operations import U32Value as U32Value
 from schemas.generated.operations import U64Value as U64Value
 from schemas.generated.operations import read_StringValue as read_StringValue
+from schemas.generated.operations import read_U128Value as read_U128Value
 from schemas.generated.operations import read_U32Value as read_U32Value
 from schemas.generated.operations import read_U64Value as read_U64Value
 from schemas.generated.operations import write_StringValue as write_StringValue
+from schemas.generated.operations import write_U128Value as write_U128Value
 from schemas.generated.operations import write_U32Value as write_U32Value
 from schemas.generated.operations import write_U64Value as write_U64Value
 from schemas.generated.requests import CreateAssetRequest as CreateAssetRequest
@@ -375,6 +381,53 @@ def write_Asset(value: Asset, out: bytearray) -> None:
     write_bounded(value.trailing_digits, out, 0, 18)
 
 
+class AssetPair(Record, frozen=True):
+    """What an asset is worth in another. It converts both ways: a pair and its reverse never exist
+    together.
+    """
+
+    base: str
+    """The code of the asset that is priced."""
+    quote: str
+    """The code of the asset that the price is in."""
+    price: Price
+    """The current price."""
+    round: U64
+    """The round that it was set in. Each price has a higher one."""
+    quoted_at_ms: U64
+    """When the price was true, in milliseconds since 1970."""
+    max_age_ms: U64
+    """How long after that it may still be converted by."""
+    step_max: int
+    """How far a new price may lie from the current one, in hundred-millionths of the current one:
+    1000000 is one percent.
+    """
+
+
+def read_AssetPair(data: Any, at: int) -> tuple[AssetPair, int]:
+    f_base, at = read_string(data, at, 16)
+    f_quote, at = read_string(data, at, 16)
+    f_price, at = read_Price(data, at)
+    f_round = from_bytes(data[at : at + 8])
+    at += 8
+    f_quoted_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_max_age_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_step_max, at = read_bounded(data, at, 0, 1000000000)
+    return AssetPair(f_base, f_quote, f_price, f_round, f_quoted_at_ms, f_max_age_ms, f_step_max), at
+
+
+def write_AssetPair(value: AssetPair, out: bytearray) -> None:
+    write_string(value.base, out, 16)
+    write_string(value.quote, out, 16)
+    write_Price(value.price, out)
+    write_unsigned(value.round, out, 8)
+    write_unsigned(value.quoted_at_ms, out, 8)
+    write_unsigned(value.max_age_ms, out, 8)
+    write_bounded(value.step_max, out, 0, 1000000000)
+
+
 class AssetReservation(Record, frozen=True):
     """An asset code that a pending request reserves."""
 
@@ -638,7 +691,7 @@ class KeyValue(Record, frozen=True):
 
     key: str
     """The key."""
-    value: U32Value | U64Value | StringValue
+    value: U32Value | U64Value | StringValue | U128Value
     """The value."""
 
 
@@ -651,8 +704,8 @@ def read_KeyValue(data: Any, at: int) -> tuple[KeyValue, int]:
         f_key = data[at + 1 : end].decode()
         at = end
     branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
     f_value, at = READERS_0[branch >> 1](data, at + 1)
     return KeyValue(f_key, f_value), at
 
@@ -1455,16 +1508,38 @@ def write_AccessUseKey(value: AccessUseKey, out: bytearray) -> None:
     write_unsigned(value.id, out, 8)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
+class AssetPairKey(Record, frozen=True):
+    """Names one AssetPair."""
+
+    base: str
+    """The code of the asset that is priced."""
+    quote: str
+    """The code of the asset that the price is in."""
+
+
+def read_AssetPairKey(data: Any, at: int) -> tuple[AssetPairKey, int]:
+    f_base, at = read_string(data, at, 16)
+    f_quote, at = read_string(data, at, 16)
+    return AssetPairKey(f_base, f_quote), at
+
+
+def write_AssetPairKey(value: AssetPairKey, out: bytearray) -> None:
+    write_string(value.base, out, 16)
+    write_string(value.quote, out, 16)
+
+
+READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
+    read_U128Value,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
+    U128Value: (b'\x06', write_U128Value),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest, int]], ...] = (
@@ -1495,6 +1570,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AccountRole: read_AccountRole,
     AccountRule: read_AccountRule,
     Asset: read_Asset,
+    AssetPair: read_AssetPair,
     AssetReservation: read_AssetReservation,
     AssetSupply: read_AssetSupply,
     Balance: read_Balance,
@@ -1531,6 +1607,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AccessCountersKey: read_AccessCountersKey,
     AccessNameKey: read_AccessNameKey,
     AccessUseKey: read_AccessUseKey,
+    AssetPairKey: read_AssetPairKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -1541,6 +1618,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AccountRole: write_AccountRole,
     AccountRule: write_AccountRule,
     Asset: write_Asset,
+    AssetPair: write_AssetPair,
     AssetReservation: write_AssetReservation,
     AssetSupply: write_AssetSupply,
     Balance: write_Balance,
@@ -1577,4 +1655,5 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AccessCountersKey: write_AccessCountersKey,
     AccessNameKey: write_AccessNameKey,
     AccessUseKey: write_AccessUseKey,
+    AssetPairKey: write_AssetPairKey,
 }

@@ -19,6 +19,7 @@ from schemas.generated.entries import Account
 from schemas.generated.entries import AccountRole
 from schemas.generated.entries import AccountRule
 from schemas.generated.entries import Asset
+from schemas.generated.entries import AssetPair
 from schemas.generated.entries import AssetReservation
 from schemas.generated.entries import AssetSupply
 from schemas.generated.entries import Balance
@@ -127,4 +128,8 @@ class EntryGetters:
 
     def get_access_use(self, kind: AccessKind, id: U64) -> AccessUse | None:
         entry: AccessUse | None = self.get(KeyBytes(b'(' + encode_number(kind.value) + id.to_bytes(8, "big")))
+        return entry
+
+    def get_asset_pair(self, base: str, quote: str) -> AssetPair | None:
+        entry: AssetPair | None = self.get(KeyBytes(b'*' + encode_text(base) + encode_text(quote)))
         return entry

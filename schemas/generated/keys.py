@@ -17,7 +17,7 @@ from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
 
 KeyBytes = NewType("KeyBytes", bytes)
-Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse
+Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair
 
 NETWORK_SETTINGS = KeyBytes(b'\x00')
 COUNTERS = KeyBytes(b'\x02')
@@ -40,6 +40,7 @@ DEFAULT_SIGNER_RULES = KeyBytes(b'"')
 ACCESS_COUNTERS = KeyBytes(b'$')
 ACCESS_NAME = b'&'
 ACCESS_USE = b'('
+ASSET_PAIR = b'*'
 
 
 def account_role_key(role_id: U64) -> KeyBytes:
@@ -102,6 +103,10 @@ def access_use_key(kind: AccessKind, id: U64) -> KeyBytes:
     return KeyBytes(b'(' + encode_number(kind.value) + id.to_bytes(8, "big"))
 
 
+def asset_pair_key(base: str, quote: str) -> KeyBytes:
+    return KeyBytes(b'*' + encode_text(base) + encode_text(quote))
+
+
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.NetworkSettings: lambda _: NETWORK_SETTINGS,
     entries.Counters: lambda _: COUNTERS,
@@ -124,6 +129,7 @@ KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.AccessCounters: lambda _: ACCESS_COUNTERS,
     entries.AccessName: lambda entry: access_name_key(entry.kind, entry.name),
     entries.AccessUse: lambda entry: access_use_key(entry.kind, entry.id),
+    entries.AssetPair: lambda entry: asset_pair_key(entry.base, entry.quote),
 }
 
 

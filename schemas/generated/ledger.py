@@ -16,11 +16,14 @@ from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
 from schemas.generated.common import Fee as Fee
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_Fee as read_Fee
+from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import write_Fee as write_Fee
+from schemas.generated.common import write_Price as write_Price
 from schemas.generated.entries import AccessCounters as AccessCounters
 from schemas.generated.entries import AccessCountersKey as AccessCountersKey
 from schemas.generated.entries import AccessName as AccessName
@@ -35,6 +38,8 @@ from schemas.generated.entries import AccountRule as AccountRule
 from schemas.generated.entries import AccountRuleKey as AccountRuleKey
 from schemas.generated.entries import Asset as Asset
 from schemas.generated.entries import AssetKey as AssetKey
+from schemas.generated.entries import AssetPair as AssetPair
+from schemas.generated.entries import AssetPairKey as AssetPairKey
 from schemas.generated.entries import AssetReservation as AssetReservation
 from schemas.generated.entries import AssetReservationKey as AssetReservationKey
 from schemas.generated.entries import AssetSupply as AssetSupply
@@ -77,6 +82,8 @@ from schemas.generated.entries import read_AccountRule as read_AccountRule
 from schemas.generated.entries import read_AccountRuleKey as read_AccountRuleKey
 from schemas.generated.entries import read_Asset as read_Asset
 from schemas.generated.entries import read_AssetKey as read_AssetKey
+from schemas.generated.entries import read_AssetPair as read_AssetPair
+from schemas.generated.entries import read_AssetPairKey as read_AssetPairKey
 from schemas.generated.entries import read_AssetReservation as read_AssetReservation
 from schemas.generated.entries import read_AssetReservationKey as read_AssetReservationKey
 from schemas.generated.entries import read_AssetSupply as read_AssetSupply
@@ -119,6 +126,8 @@ from schemas.generated.entries import write_AccountRule as write_AccountRule
 from schemas.generated.entries import write_AccountRuleKey as write_AccountRuleKey
 from schemas.generated.entries import write_Asset as write_Asset
 from schemas.generated.entries import write_AssetKey as write_AssetKey
+from schemas.generated.entries import write_AssetPair as write_AssetPair
+from schemas.generated.entries import write_AssetPairKey as write_AssetPairKey
 from schemas.generated.entries import write_AssetReservation as write_AssetReservation
 from schemas.generated.entries import write_AssetReservationKey as write_AssetReservationKey
 from schemas.generated.entries import write_AssetSupply as write_AssetSupply
@@ -305,14 +314,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 40:
-        read_bounded(data, at, 0, 20)  # raises
+    if branch & 1 or branch > 42:
+        read_bounded(data, at, 0, 21)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -331,14 +340,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 40:
-        read_bounded(data, at, 0, 20)  # raises
+    if branch & 1 or branch > 42:
+        read_bounded(data, at, 0, 21)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -409,6 +418,8 @@ class EffectKind(Enum):
     """A balance received a newly issued amount."""
     REQUEST_CHANGED = 4
     """A request of its own was created, changed or ended."""
+    PRICE_CHANGED = 5
+    """It set the price of a pair of assets."""
 
 
 ALL_EffectKind = tuple(EffectKind)
@@ -416,8 +427,8 @@ ALL_EffectKind = tuple(EffectKind)
 
 def read_EffectKind(data: Any, at: int) -> tuple[EffectKind, int]:
     index = data[at]
-    if index & 1 or index > 8:
-        read_bounded(data, at, 0, 4)  # raises
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
     return ALL_EffectKind[index >> 1], at + 1
 
 
@@ -533,6 +544,35 @@ def write_RequestChange(value: RequestChange, out: bytearray) -> None:
     write_bounded(value.pending_tasks, out, 0, 4294967295)
 
 
+class PriceChange(Record, frozen=True):
+    """A price that was set."""
+
+    base: str
+    """The asset that is priced."""
+    quote: str
+    """The asset that the price is in."""
+    price: Price
+    """The price from now on."""
+    round: U64
+    """Its round."""
+
+
+def read_PriceChange(data: Any, at: int) -> tuple[PriceChange, int]:
+    f_base, at = read_string(data, at, 16)
+    f_quote, at = read_string(data, at, 16)
+    f_price, at = read_Price(data, at)
+    f_round = from_bytes(data[at : at + 8])
+    at += 8
+    return PriceChange(f_base, f_quote, f_price, f_round), at
+
+
+def write_PriceChange(value: PriceChange, out: bytearray) -> None:
+    write_string(value.base, out, 16)
+    write_string(value.quote, out, 16)
+    write_Price(value.price, out)
+    write_unsigned(value.round, out, 8)
+
+
 class ParticipantEffect(Record, frozen=True):
     """What an operation meant to one account."""
 
@@ -542,7 +582,7 @@ class ParticipantEffect(Record, frozen=True):
     """The participant."""
     kind: EffectKind
     """What happened."""
-    detail: None | BalanceMovement | RequestChange
+    detail: None | BalanceMovement | RequestChange | PriceChange
     """Absent with PARTICIPATED."""
 
 
@@ -551,10 +591,10 @@ def read_ParticipantEffect(data: Any, at: int) -> tuple[ParticipantEffect, int]:
     f_account_id = data[at : at + 32]
     at += 32
     f_kind, at = read_EffectKind(data, at)
-    f_detail: None | BalanceMovement | RequestChange = None
+    f_detail: None | BalanceMovement | RequestChange | PriceChange = None
     branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
     at += 1
     if branch:
         f_detail, at = READERS_4[(branch >> 1) - 1](data, at)
@@ -789,7 +829,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -811,6 +851,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_AccessCounters,
     read_AccessName,
     read_AccessUse,
+    read_AssetPair,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -835,9 +876,10 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AccessCounters: (b'$', write_AccessCounters),
     AccessName: (b'&', write_AccessName),
     AccessUse: (b'(', write_AccessUse),
+    AssetPair: (b'*', write_AssetPair),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -859,6 +901,7 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_AccessCountersKey,
     read_AccessNameKey,
     read_AccessUseKey,
+    read_AssetPairKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -883,16 +926,19 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AccessCountersKey: (b'$', write_AccessCountersKey),
     AccessNameKey: (b'&', write_AccessNameKey),
     AccessUseKey: (b'(', write_AccessUseKey),
+    AssetPairKey: (b'*', write_AssetPairKey),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange, int]], ...] = (
     read_BalanceMovement,
     read_RequestChange,
+    read_PriceChange,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BalanceMovement: (b'\x02', write_BalanceMovement),
     RequestChange: (b'\x04', write_RequestChange),
+    PriceChange: (b'\x06', write_PriceChange),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -906,6 +952,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     BalanceMovement: read_BalanceMovement,
     RequestEvent: read_RequestEvent,
     RequestChange: read_RequestChange,
+    PriceChange: read_PriceChange,
     ParticipantEffect: read_ParticipantEffect,
     AppliedTransaction: read_AppliedTransaction,
     LedgerBody: read_LedgerBody,
@@ -925,6 +972,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     BalanceMovement: write_BalanceMovement,
     RequestEvent: write_RequestEvent,
     RequestChange: write_RequestChange,
+    PriceChange: write_PriceChange,
     ParticipantEffect: write_ParticipantEffect,
     AppliedTransaction: write_AppliedTransaction,
     LedgerBody: write_LedgerBody,

@@ -20,15 +20,18 @@ from schemas.generated.common import Fee as Fee
 from schemas.generated.common import FeeRange as FeeRange
 from schemas.generated.common import FeeType as FeeType
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
+from schemas.generated.common import U128 as U128
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
+from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_AccessRule as write_AccessRule
@@ -36,6 +39,7 @@ from schemas.generated.common import write_ExternalDetail as write_ExternalDetai
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
+from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
 
@@ -866,6 +870,182 @@ def write_ManageAssetResult(value: ManageAssetResult, out: bytearray) -> None:
     write_boolean(value.fulfilled, out)
 
 
+class CreateAssetPair(Record, frozen=True):
+    """Creates a pair with its first price."""
+
+    price: Price
+    """The price."""
+    round: U64
+    """A number that every later price must exceed."""
+    quoted_at_ms: U64
+    """When the price was true, in milliseconds since 1970."""
+    max_age_ms: U64
+    """How long after that a price of this pair may be converted by. More than 0."""
+    step_max: int
+    """How far a new price may lie from the last, in hundred-millionths of the last: 1000000 is one
+    percent.
+    """
+
+
+def read_CreateAssetPair(data: Any, at: int) -> tuple[CreateAssetPair, int]:
+    f_price, at = read_Price(data, at)
+    f_round = from_bytes(data[at : at + 8])
+    at += 8
+    f_quoted_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_max_age_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_step_max, at = read_bounded(data, at, 0, 1000000000)
+    return CreateAssetPair(f_price, f_round, f_quoted_at_ms, f_max_age_ms, f_step_max), at
+
+
+def write_CreateAssetPair(value: CreateAssetPair, out: bytearray) -> None:
+    write_Price(value.price, out)
+    write_unsigned(value.round, out, 8)
+    write_unsigned(value.quoted_at_ms, out, 8)
+    write_unsigned(value.max_age_ms, out, 8)
+    write_bounded(value.step_max, out, 0, 1000000000)
+
+
+class UpdatePrice(Record, frozen=True):
+    """Sets a new price."""
+
+    price: Price
+    """The price."""
+    round: U64
+    """Higher than the round of the current price."""
+    quoted_at_ms: U64
+    """When the price was true. Not before the current one was."""
+
+
+def read_UpdatePrice(data: Any, at: int) -> tuple[UpdatePrice, int]:
+    f_price, at = read_Price(data, at)
+    f_round = from_bytes(data[at : at + 8])
+    at += 8
+    f_quoted_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return UpdatePrice(f_price, f_round, f_quoted_at_ms), at
+
+
+def write_UpdatePrice(value: UpdatePrice, out: bytearray) -> None:
+    write_Price(value.price, out)
+    write_unsigned(value.round, out, 8)
+    write_unsigned(value.quoted_at_ms, out, 8)
+
+
+class UpdatePairPolicies(Record, frozen=True):
+    """Changes how prices are checked."""
+
+    max_age_ms: U64
+    """As in CreateAssetPair."""
+    step_max: int
+    """As in CreateAssetPair."""
+
+
+def read_UpdatePairPolicies(data: Any, at: int) -> tuple[UpdatePairPolicies, int]:
+    f_max_age_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_step_max, at = read_bounded(data, at, 0, 1000000000)
+    return UpdatePairPolicies(f_max_age_ms, f_step_max), at
+
+
+def write_UpdatePairPolicies(value: UpdatePairPolicies, out: bytearray) -> None:
+    write_unsigned(value.max_age_ms, out, 8)
+    write_bounded(value.step_max, out, 0, 1000000000)
+
+
+class ManageAssetPair(Record, frozen=True):
+    """Creates a pair of assets, sets its price or changes its policies (TokenD operation 15)."""
+
+    base: str
+    """The code of the asset that is priced."""
+    quote: str
+    """The code of the asset that the price is in."""
+    action: CreateAssetPair | UpdatePrice | UpdatePairPolicies
+    """What to do."""
+
+
+def read_ManageAssetPair(data: Any, at: int) -> tuple[ManageAssetPair, int]:
+    f_base, at = read_string(data, at, 16)
+    f_quote, at = read_string(data, at, 16)
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_6[branch >> 1](data, at + 1)
+    return ManageAssetPair(f_base, f_quote, f_action), at
+
+
+def write_ManageAssetPair(value: ManageAssetPair, out: bytearray) -> None:
+    write_string(value.base, out, 16)
+    write_string(value.quote, out, 16)
+    try:
+        branch, write = WRITERS_7[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class ManageAssetPairCode(Enum):
+    """Why the pair was not created or changed."""
+
+    SAME_ASSET = 0
+    """Base and quote are the same asset."""
+    INVALID_PRICE = 1
+    """Numerator and denominator must be more than 0."""
+    INVALID_MAX_AGE = 2
+    """A price must be good for more than 0 milliseconds."""
+    ASSET_NOT_FOUND = 3
+    """One of the assets does not exist."""
+    ALREADY_EXISTS = 4
+    """The pair, or its reverse, exists already. One of them converts both ways."""
+    NOT_FOUND = 5
+    """There is no such pair."""
+    ROUND_NOT_INCREASED = 6
+    """The round is not higher than that of the current price. Somebody else set a price meanwhile,
+    or this one was sent twice.
+    """
+    QUOTED_IN_FUTURE = 7
+    """The quote is of a time that the ledger has not reached."""
+    QUOTED_BEFORE_CURRENT = 8
+    """The current price is of a later time."""
+    PRICE_TOO_OLD = 9
+    """The quote is older than a price of this pair may be."""
+    PRICE_STEP_EXCEEDED = 10
+    """The price lies further from the current one than the pair allows. Nothing is clamped: let
+    people review it.
+    """
+
+
+ALL_ManageAssetPairCode = tuple(ManageAssetPairCode)
+
+
+def read_ManageAssetPairCode(data: Any, at: int) -> tuple[ManageAssetPairCode, int]:
+    index = data[at]
+    if index & 1 or index > 20:
+        read_bounded(data, at, 0, 10)  # raises
+    return ALL_ManageAssetPairCode[index >> 1], at + 1
+
+
+def write_ManageAssetPairCode(value: ManageAssetPairCode, out: bytearray) -> None:
+    if type(value) is not ManageAssetPairCode:
+        raise Unencodable(f"{value!r} is not a ManageAssetPairCode")
+    out.append(2 * value.value)
+
+
+class ManageAssetPairResult(Record, frozen=True):
+    """The pair was created or changed."""
+
+
+
+def read_ManageAssetPairResult(data: Any, at: int) -> tuple[ManageAssetPairResult, int]:
+    return ManageAssetPairResult(), at
+
+
+def write_ManageAssetPairResult(value: ManageAssetPairResult, out: bytearray) -> None:
+    del value, out
+
+
 class ManageBalanceAction(Enum):
     """How to create a balance."""
 
@@ -1019,24 +1199,41 @@ def write_StringValue(value: StringValue, out: bytearray) -> None:
     write_string(value.value, out, 256)
 
 
+class U128Value(Record, frozen=True):
+    """A 128-bit value, e.g. an amount in the smallest unit of the asset that the key names."""
+
+    value: U128
+    """The value."""
+
+
+def read_U128Value(data: Any, at: int) -> tuple[U128Value, int]:
+    f_value = from_bytes(data[at : at + 16])
+    at += 16
+    return U128Value(f_value), at
+
+
+def write_U128Value(value: U128Value, out: bytearray) -> None:
+    write_unsigned(value.value, out, 16)
+
+
 class PutKeyValue(Record, frozen=True):
     """Sets a key."""
 
-    value: U32Value | U64Value | StringValue
+    value: U32Value | U64Value | StringValue | U128Value
     """The key's value from now on."""
 
 
 def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
     branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
-    f_value, at = READERS_6[branch >> 1](data, at + 1)
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    f_value, at = READERS_8[branch >> 1](data, at + 1)
     return PutKeyValue(f_value), at
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_7[type(value.value)]
+        branch, write = WRITERS_9[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
     out += branch
@@ -1076,14 +1273,14 @@ def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_8[branch >> 1](data, at + 1)
+    f_action, at = READERS_10[branch >> 1](data, at + 1)
     return ManageKeyValue(f_key, f_action), at
 
 
 def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     try:
-        branch, write = WRITERS_9[type(value.action)]
+        branch, write = WRITERS_11[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1098,7 +1295,7 @@ class ManageKeyValueCode(Enum):
     INVALID_TYPE = 1
     """The key's prefix is reserved for values of another type, see the key-values page."""
     ZERO_VALUE_NOT_ALLOWED = 2
-    """Withdrawals must have a task: this key may not be 0."""
+    """Such requests are always reviewed: this key may not be 0."""
     BALANCE_NOT_FOUND = 3
     """The value is no balance of the asset that the key names. Give an existing balance as B...
     text.
@@ -1198,13 +1395,13 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_10[branch >> 1](data, at + 1)
+    f_action, at = READERS_12[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_11[type(value.action)]
+        branch, write = WRITERS_13[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1422,13 +1619,13 @@ def read_ManageSignerRole(data: Any, at: int) -> tuple[ManageSignerRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_12[branch >> 1](data, at + 1)
+    f_action, at = READERS_14[branch >> 1](data, at + 1)
     return ManageSignerRole(f_action), at
 
 
 def write_ManageSignerRole(value: ManageSignerRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_13[type(value.action)]
+        branch, write = WRITERS_15[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1606,13 +1803,13 @@ def read_ManageSignerRule(data: Any, at: int) -> tuple[ManageSignerRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_14[branch >> 1](data, at + 1)
+    f_action, at = READERS_16[branch >> 1](data, at + 1)
     return ManageSignerRule(f_action), at
 
 
 def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_15[type(value.action)]
+        branch, write = WRITERS_17[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1764,7 +1961,7 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_16[branch >> 1](data, at + 1)
+    f_destination, at = READERS_18[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -1796,7 +1993,7 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_17[type(value.destination)]
+        branch, write = WRITERS_19[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -1941,6 +2138,64 @@ def write_PaymentResult(value: PaymentResult, out: bytearray) -> None:
     else:
         out.append(2)
         write_Fee(value.destination_fee, out)
+
+
+class RemoveAssetPair(Record, frozen=True):
+    """Removes a pair of assets (TokenD operation 50). What would convert by it is refused from
+    then on.
+    """
+
+    base: str
+    """The code of the asset that is priced."""
+    quote: str
+    """The code of the asset that the price is in."""
+
+
+def read_RemoveAssetPair(data: Any, at: int) -> tuple[RemoveAssetPair, int]:
+    f_base, at = read_string(data, at, 16)
+    f_quote, at = read_string(data, at, 16)
+    return RemoveAssetPair(f_base, f_quote), at
+
+
+def write_RemoveAssetPair(value: RemoveAssetPair, out: bytearray) -> None:
+    write_string(value.base, out, 16)
+    write_string(value.quote, out, 16)
+
+
+class RemoveAssetPairCode(Enum):
+    """Why the pair was not removed."""
+
+    NOT_FOUND = 0
+    """There is no such pair."""
+
+
+ALL_RemoveAssetPairCode = tuple(RemoveAssetPairCode)
+
+
+def read_RemoveAssetPairCode(data: Any, at: int) -> tuple[RemoveAssetPairCode, int]:
+    index = data[at]
+    if index & 1 or index > 0:
+        read_bounded(data, at, 0, 0)  # raises
+    return ALL_RemoveAssetPairCode[index >> 1], at + 1
+
+
+def write_RemoveAssetPairCode(value: RemoveAssetPairCode, out: bytearray) -> None:
+    if type(value) is not RemoveAssetPairCode:
+        raise Unencodable(f"{value!r} is not a RemoveAssetPairCode")
+    out.append(2 * value.value)
+
+
+class RemoveAssetPairResult(Record, frozen=True):
+    """The pair was removed."""
+
+
+
+def read_RemoveAssetPairResult(data: Any, at: int) -> tuple[RemoveAssetPairResult, int]:
+    return RemoveAssetPairResult(), at
+
+
+def write_RemoveAssetPairResult(value: RemoveAssetPairResult, out: bytearray) -> None:
+    del value, out
 
 
 class ReviewAction(Enum):
@@ -2188,7 +2443,7 @@ def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_18[branch >> 1](data, at + 1)
+    f_action, at = READERS_20[branch >> 1](data, at + 1)
     return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
 
 
@@ -2209,7 +2464,7 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
     write_FeeType(value.fee_type, out)
     write_bounded(value.subtype, out, 0, 1000)
     try:
-        branch, write = WRITERS_19[type(value.action)]
+        branch, write = WRITERS_21[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2298,80 +2553,94 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAsset: (b'\x00', write_CreateAsset),
 }
 
-READERS_6: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue, int]], ...] = (
-    read_U32Value,
-    read_U64Value,
-    read_StringValue,
+READERS_6: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
+    read_CreateAssetPair,
+    read_UpdatePrice,
+    read_UpdatePairPolicies,
 )
 
 WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateAssetPair: (b'\x00', write_CreateAssetPair),
+    UpdatePrice: (b'\x02', write_UpdatePrice),
+    UpdatePairPolicies: (b'\x04', write_UpdatePairPolicies),
+}
+
+READERS_8: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
+    read_U32Value,
+    read_U64Value,
+    read_StringValue,
+    read_U128Value,
+)
+
+WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
+    U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_8: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
+READERS_10: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
     read_PutKeyValue,
     read_RemoveKeyValue,
 )
 
-WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutKeyValue: (b'\x00', write_PutKeyValue),
     RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
-READERS_10: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_12: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
 )
 
-WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (b'\x00', write_CreateSigner),
     UpdateSigner: (b'\x02', write_UpdateSigner),
     RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
-READERS_12: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
+READERS_14: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
     read_CreateSignerRole,
     read_UpdateSignerRole,
     read_RemoveSignerRole,
 )
 
-WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRole: (b'\x00', write_CreateSignerRole),
     UpdateSignerRole: (b'\x02', write_UpdateSignerRole),
     RemoveSignerRole: (b'\x04', write_RemoveSignerRole),
 }
 
-READERS_14: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
+READERS_16: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
     read_CreateSignerRule,
     read_UpdateSignerRule,
     read_RemoveSignerRule,
 )
 
-WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRule: (b'\x00', write_CreateSignerRule),
     UpdateSignerRule: (b'\x02', write_UpdateSignerRule),
     RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
 }
 
-READERS_16: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_18: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_18: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+READERS_20: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
     read_PutFeeRange,
     read_RemoveFeeRange,
 )
 
-WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutFeeRange: (b'\x00', write_PutFeeRange),
     RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
 }
@@ -2399,6 +2668,12 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageAsset: read_ManageAsset,
     ManageAssetCode: read_ManageAssetCode,
     ManageAssetResult: read_ManageAssetResult,
+    CreateAssetPair: read_CreateAssetPair,
+    UpdatePrice: read_UpdatePrice,
+    UpdatePairPolicies: read_UpdatePairPolicies,
+    ManageAssetPair: read_ManageAssetPair,
+    ManageAssetPairCode: read_ManageAssetPairCode,
+    ManageAssetPairResult: read_ManageAssetPairResult,
     ManageBalanceAction: read_ManageBalanceAction,
     ManageBalance: read_ManageBalance,
     ManageBalanceCode: read_ManageBalanceCode,
@@ -2406,6 +2681,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     U32Value: read_U32Value,
     U64Value: read_U64Value,
     StringValue: read_StringValue,
+    U128Value: read_U128Value,
     PutKeyValue: read_PutKeyValue,
     RemoveKeyValue: read_RemoveKeyValue,
     ManageKeyValue: read_ManageKeyValue,
@@ -2435,6 +2711,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Payment: read_Payment,
     PaymentCode: read_PaymentCode,
     PaymentResult: read_PaymentResult,
+    RemoveAssetPair: read_RemoveAssetPair,
+    RemoveAssetPairCode: read_RemoveAssetPairCode,
+    RemoveAssetPairResult: read_RemoveAssetPairResult,
     ReviewAction: read_ReviewAction,
     ReviewRequest: read_ReviewRequest,
     ReviewRequestCode: read_ReviewRequestCode,
@@ -2469,6 +2748,12 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageAsset: write_ManageAsset,
     ManageAssetCode: write_ManageAssetCode,
     ManageAssetResult: write_ManageAssetResult,
+    CreateAssetPair: write_CreateAssetPair,
+    UpdatePrice: write_UpdatePrice,
+    UpdatePairPolicies: write_UpdatePairPolicies,
+    ManageAssetPair: write_ManageAssetPair,
+    ManageAssetPairCode: write_ManageAssetPairCode,
+    ManageAssetPairResult: write_ManageAssetPairResult,
     ManageBalanceAction: write_ManageBalanceAction,
     ManageBalance: write_ManageBalance,
     ManageBalanceCode: write_ManageBalanceCode,
@@ -2476,6 +2761,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     U32Value: write_U32Value,
     U64Value: write_U64Value,
     StringValue: write_StringValue,
+    U128Value: write_U128Value,
     PutKeyValue: write_PutKeyValue,
     RemoveKeyValue: write_RemoveKeyValue,
     ManageKeyValue: write_ManageKeyValue,
@@ -2505,6 +2791,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Payment: write_Payment,
     PaymentCode: write_PaymentCode,
     PaymentResult: write_PaymentResult,
+    RemoveAssetPair: write_RemoveAssetPair,
+    RemoveAssetPairCode: write_RemoveAssetPairCode,
+    RemoveAssetPairResult: write_RemoveAssetPairResult,
     ReviewAction: write_ReviewAction,
     ReviewRequest: write_ReviewRequest,
     ReviewRequestCode: write_ReviewRequestCode,

@@ -209,6 +209,24 @@ def skip_ManageSignerRuleCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_ManageAssetPairResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ManageAssetPairCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_RemoveAssetPairResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_RemoveAssetPairCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
     at = SKIPS_2[data[at] >> 1](data, at + 1)
     return at
@@ -591,6 +609,20 @@ def skip_AccessUseKey(data: Any, at: int) -> int:
     return at
 
 
+def skip_AssetPairKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
 def skip_LedgerEntry(data: Any, at: int) -> int:
     at = SKIPS_6[data[at] >> 1](data, at + 1)
     return at
@@ -764,6 +796,11 @@ def skip_StringValue(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_U128Value(data: Any, at: int) -> int:
+    at += 16
     return at
 
 
@@ -1018,6 +1055,24 @@ def skip_AccessUse(data: Any, at: int) -> int:
     return at
 
 
+def skip_AssetPair(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 56
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
 def skip_ParticipantEffect(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
@@ -1057,11 +1112,26 @@ def skip_RequestChange(data: Any, at: int) -> int:
     return at
 
 
+def skip_PriceChange(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 40
+    return at
+
+
 def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_18[data[at] >> 1](data, at + 1)
+    at = SKIPS_19[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1422,6 +1492,56 @@ def skip_RemoveSignerRule(data: Any, at: int) -> int:
     return at
 
 
+def skip_ManageAssetPair(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = SKIPS_18[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateAssetPair(data: Any, at: int) -> int:
+    at += 56
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_UpdatePrice(data: Any, at: int) -> int:
+    at += 48
+    return at
+
+
+def skip_UpdatePairPolicies(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_RemoveAssetPair(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -1451,7 +1571,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
 
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_19[data[at] >> 1](data, at + 1)
+    at = SKIPS_20[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -1492,6 +1612,10 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageSignerRoleCode,
     skip_ManageSignerRuleResult,
     skip_ManageSignerRuleCode,
+    skip_ManageAssetPairResult,
+    skip_ManageAssetPairCode,
+    skip_RemoveAssetPairResult,
+    skip_RemoveAssetPairCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -1543,12 +1667,14 @@ SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
     skip_AccessCountersKey,
     skip_AccessNameKey,
     skip_AccessUseKey,
+    skip_AssetPairKey,
 )
 
 SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
+    skip_U128Value,
 )
 
 SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
@@ -1578,11 +1704,13 @@ SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
     skip_AccessCounters,
     skip_AccessName,
     skip_AccessUse,
+    skip_AssetPair,
 )
 
 SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
     skip_BalanceMovement,
     skip_RequestChange,
+    skip_PriceChange,
 )
 
 SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
@@ -1595,6 +1723,7 @@ SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
+    skip_U128Value,
 )
 
 SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
@@ -1641,6 +1770,12 @@ SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
 )
 
 SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateAssetPair,
+    skip_UpdatePrice,
+    skip_UpdatePairPolicies,
+)
+
+SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -1654,9 +1789,11 @@ SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageAccountRule,
     skip_ManageSignerRole,
     skip_ManageSignerRule,
+    skip_ManageAssetPair,
+    skip_RemoveAssetPair,
 )
 
-SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

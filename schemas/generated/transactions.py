@@ -36,6 +36,9 @@ from schemas.generated.operations import ManageAccountRuleCode as ManageAccountR
 from schemas.generated.operations import ManageAccountRuleResult as ManageAccountRuleResult
 from schemas.generated.operations import ManageAsset as ManageAsset
 from schemas.generated.operations import ManageAssetCode as ManageAssetCode
+from schemas.generated.operations import ManageAssetPair as ManageAssetPair
+from schemas.generated.operations import ManageAssetPairCode as ManageAssetPairCode
+from schemas.generated.operations import ManageAssetPairResult as ManageAssetPairResult
 from schemas.generated.operations import ManageAssetResult as ManageAssetResult
 from schemas.generated.operations import ManageBalance as ManageBalance
 from schemas.generated.operations import ManageBalanceCode as ManageBalanceCode
@@ -55,6 +58,9 @@ from schemas.generated.operations import ManageSignerRuleResult as ManageSignerR
 from schemas.generated.operations import Payment as Payment
 from schemas.generated.operations import PaymentCode as PaymentCode
 from schemas.generated.operations import PaymentResult as PaymentResult
+from schemas.generated.operations import RemoveAssetPair as RemoveAssetPair
+from schemas.generated.operations import RemoveAssetPairCode as RemoveAssetPairCode
+from schemas.generated.operations import RemoveAssetPairResult as RemoveAssetPairResult
 from schemas.generated.operations import ReviewRequest as ReviewRequest
 from schemas.generated.operations import ReviewRequestCode as ReviewRequestCode
 from schemas.generated.operations import ReviewRequestResult as ReviewRequestResult
@@ -75,6 +81,9 @@ from schemas.generated.operations import read_ManageAccountRuleCode as read_Mana
 from schemas.generated.operations import read_ManageAccountRuleResult as read_ManageAccountRuleResult
 from schemas.generated.operations import read_ManageAsset as read_ManageAsset
 from schemas.generated.operations import read_ManageAssetCode as read_ManageAssetCode
+from schemas.generated.operations import read_ManageAssetPair as read_ManageAssetPair
+from schemas.generated.operations import read_ManageAssetPairCode as read_ManageAssetPairCode
+from schemas.generated.operations import read_ManageAssetPairResult as read_ManageAssetPairResult
 from schemas.generated.operations import read_ManageAssetResult as read_ManageAssetResult
 from schemas.generated.operations import read_ManageBalance as read_ManageBalance
 from schemas.generated.operations import read_ManageBalanceCode as read_ManageBalanceCode
@@ -94,6 +103,9 @@ from schemas.generated.operations import read_ManageSignerRuleResult as read_Man
 from schemas.generated.operations import read_Payment as read_Payment
 from schemas.generated.operations import read_PaymentCode as read_PaymentCode
 from schemas.generated.operations import read_PaymentResult as read_PaymentResult
+from schemas.generated.operations import read_RemoveAssetPair as read_RemoveAssetPair
+from schemas.generated.operations import read_RemoveAssetPairCode as read_RemoveAssetPairCode
+from schemas.generated.operations import read_RemoveAssetPairResult as read_RemoveAssetPairResult
 from schemas.generated.operations import read_ReviewRequest as read_ReviewRequest
 from schemas.generated.operations import read_ReviewRequestCode as read_ReviewRequestCode
 from schemas.generated.operations import read_ReviewRequestResult as read_ReviewRequestResult
@@ -114,6 +126,9 @@ from schemas.generated.operations import write_ManageAccountRuleCode as write_Ma
 from schemas.generated.operations import write_ManageAccountRuleResult as write_ManageAccountRuleResult
 from schemas.generated.operations import write_ManageAsset as write_ManageAsset
 from schemas.generated.operations import write_ManageAssetCode as write_ManageAssetCode
+from schemas.generated.operations import write_ManageAssetPair as write_ManageAssetPair
+from schemas.generated.operations import write_ManageAssetPairCode as write_ManageAssetPairCode
+from schemas.generated.operations import write_ManageAssetPairResult as write_ManageAssetPairResult
 from schemas.generated.operations import write_ManageAssetResult as write_ManageAssetResult
 from schemas.generated.operations import write_ManageBalance as write_ManageBalance
 from schemas.generated.operations import write_ManageBalanceCode as write_ManageBalanceCode
@@ -133,6 +148,9 @@ from schemas.generated.operations import write_ManageSignerRuleResult as write_M
 from schemas.generated.operations import write_Payment as write_Payment
 from schemas.generated.operations import write_PaymentCode as write_PaymentCode
 from schemas.generated.operations import write_PaymentResult as write_PaymentResult
+from schemas.generated.operations import write_RemoveAssetPair as write_RemoveAssetPair
+from schemas.generated.operations import write_RemoveAssetPairCode as write_RemoveAssetPairCode
+from schemas.generated.operations import write_RemoveAssetPairResult as write_RemoveAssetPairResult
 from schemas.generated.operations import write_ReviewRequest as write_ReviewRequest
 from schemas.generated.operations import write_ReviewRequestCode as write_ReviewRequestCode
 from schemas.generated.operations import write_ReviewRequestResult as write_ReviewRequestResult
@@ -146,7 +164,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair
     """What to do."""
 
 
@@ -160,8 +178,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 24:
-        read_bounded(data, at, 0, 12)  # raises
+    if branch & 1 or branch > 28:
+        read_bounded(data, at, 0, 14)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -484,7 +502,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -496,8 +514,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 52:
-        read_bounded(data, at, 0, 26)  # raises
+    if branch & 1 or branch > 60:
+        read_bounded(data, at, 0, 30)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -581,7 +599,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -595,6 +613,8 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_ManageAccountRule,
     read_ManageSignerRole,
     read_ManageSignerRule,
+    read_ManageAssetPair,
+    read_RemoveAssetPair,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -611,6 +631,8 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageAccountRule: (b'\x14', write_ManageAccountRule),
     ManageSignerRole: (b'\x16', write_ManageSignerRole),
     ManageSignerRule: (b'\x18', write_ManageSignerRule),
+    ManageAssetPair: (b'\x1a', write_ManageAssetPair),
+    RemoveAssetPair: (b'\x1c', write_RemoveAssetPair),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue, int]], ...] = (
@@ -627,7 +649,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     FeesDue: (b'\x06', write_FeesDue),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -655,6 +677,10 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_ManageSignerRoleCode,
     read_ManageSignerRuleResult,
     read_ManageSignerRuleCode,
+    read_ManageAssetPairResult,
+    read_ManageAssetPairCode,
+    read_RemoveAssetPairResult,
+    read_RemoveAssetPairCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -685,6 +711,10 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageSignerRoleCode: (b'0', write_ManageSignerRoleCode),
     ManageSignerRuleResult: (b'2', write_ManageSignerRuleResult),
     ManageSignerRuleCode: (b'4', write_ManageSignerRuleCode),
+    ManageAssetPairResult: (b'6', write_ManageAssetPairResult),
+    ManageAssetPairCode: (b'8', write_ManageAssetPairCode),
+    RemoveAssetPairResult: (b':', write_RemoveAssetPairResult),
+    RemoveAssetPairCode: (b'<', write_RemoveAssetPairCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

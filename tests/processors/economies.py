@@ -7,9 +7,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from schemas.generated.common import Amount, FeeRange, FeeType
+from schemas.generated.common import Amount, FeeRange, FeeType, Price
 from schemas.generated.operations import (
+    CreateAssetPair,
     CreateSigner,
+    ManageAssetPair,
     ManageKeyValue,
     ManageSigner,
     Payment,
@@ -22,6 +24,7 @@ from schemas.generated.operations import (
     StringValue,
     U32Value,
     U64Value,
+    U128Value,
 )
 from schemas.generated.transactions import Operation
 from streams.ledger.admission import Candidate
@@ -95,7 +98,13 @@ def _pay_many_in_vain(network: Network, number: int) -> Candidate:
 
 
 def _put_key_value(network: Network, number: int) -> Candidate:
-    value = (U32Value(number), U64Value((1 << 64) - 1 - number), StringValue("s\0"))[number % 3]
+    values = (
+        U32Value(number),
+        U64Value((1 << 64) - 1 - number),
+        StringValue("s\0"),
+        U128Value((1 << 128) - 1 - number),
+    )
+    value = values[number % 4]
     return network.prepare("master", ManageKeyValue(f"key\0{number % 5}", PutKeyValue(value)))
 
 
@@ -139,6 +148,13 @@ def _pay_with_fees(network: Network, number: int) -> Candidate:
     return network.admit(network.sign(network.build("master", *operations), "master", "alice"))
 
 
+def _set_price(network: Network, number: int) -> Candidate:
+    """Creates a pair of an asset that the step before created, or of none."""
+    at = network.ledger.header.close_time_ms
+    action = CreateAssetPair(Price((1 << 128) - 1, 1 + number), number, at, 60_000, 1_000_000)
+    return network.prepare("master", ManageAssetPair(f"A{number - 104}", "EUR", action))
+
+
 STEPS: tuple[Step, ...] = (
     _pay,
     _pay_by_long_reference,
@@ -154,6 +170,7 @@ STEPS: tuple[Step, ...] = (
     _ask_for_asset,
     _set_fees,
     _pay_with_fees,
+    _set_price,
 )
 
 

@@ -11,6 +11,7 @@ from schemas.generated.operations import (
     StringValue,
     U32Value,
     U64Value,
+    U128Value,
 )
 from schemas.generated.transactions import OperationResult
 from streams.ledger.access.requirements import Requirements, require_key_value
@@ -32,15 +33,9 @@ RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
     ("asset_create_tasks", U32Value),
     ("asset_type:", U64Value),
     ("asset_update_tasks", U32Value),
-    ("atomic_swap_ask_tasks", U32Value),
-    ("atomic_swap_bid_tasks:", U32Value),
     ("change_role_task:", U32Value),
     ("change_role_tasks:", U32Value),
     ("create_kyc_recovery_tasks", U32Value),
-    ("create_offer_tasks", U32Value),
-    ("create_poll_tasks:", U32Value),
-    ("ext_sys_exp_period:", U32Value),
-    ("external_system_type:", U32Value),
     (FEE_COLLECTION_BALANCE, StringValue),
     ("issuance_tasks:", U32Value),
     ("kyc_recovery_enabled", U32Value),
@@ -49,14 +44,11 @@ RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
     ("payment_tasks:", U32Value),
     ("preissuance_tasks:", U32Value),
     ("redemption_tasks", U32Value),
-    ("remove_offer_tasks", U32Value),
-    ("sale_create_tasks:", U32Value),
-    ("sale_update_tasks:", U32Value),
     ("signer_role:", U64Value),
-    ("withdraw_lower_bound:", U64Value),
+    ("withdraw_lower_bound:", U128Value),
     ("withdrawal_tasks:", U32Value),
 )
-NEVER_ZERO_PREFIX = "withdrawal_tasks:"
+NEVER_ZERO_PREFIXES = ("withdrawal_tasks:", "limits_update_tasks")
 
 
 def validate(op: ManageKeyValue) -> ManageKeyValueCode | None:
@@ -67,7 +59,7 @@ def validate(op: ManageKeyValue) -> ManageKeyValueCode | None:
         value = op.action.value
         if any(op.key.startswith(p) and type(value) is not t for p, t in RESERVED_PREFIXES):
             return ManageKeyValueCode.INVALID_TYPE
-        if op.key.startswith(NEVER_ZERO_PREFIX) and value == U32Value(0):
+        if op.key.startswith(NEVER_ZERO_PREFIXES) and value == U32Value(0):
             return ManageKeyValueCode.ZERO_VALUE_NOT_ALLOWED
     return None
 

@@ -19,7 +19,7 @@ from schemas.generated.entries import (
 )
 from schemas.generated.keys import Entry, get_key
 from schemas.generated.ledger import LedgerEntry
-from schemas.generated.operations import StringValue, U32Value, U64Value
+from schemas.generated.operations import StringValue, U32Value, U64Value, U128Value
 from tests.processors.economies import make_varied_network
 from tests.processors.horizon.test_fold import verify
 
@@ -33,7 +33,9 @@ SMALL, U32, U64 = (
 )
 TEXT = st.text(max_size=16)
 DETAILS = st.binary(max_size=50)
-VALUES = st.one_of(U32.map(U32Value), U64.map(U64Value), TEXT.map(StringValue))
+VALUES = st.one_of(
+    U32.map(U32Value), U64.map(U64Value), AMOUNTS.map(U128Value), TEXT.map(StringValue)
+)
 SIGNER_DATA = st.builds(SignerData, KEY_BYTES, SMALL, st.integers(0, 1000), U32, DETAILS)
 SIGNERS = st.lists(KEY_BYTES, max_size=3).map(tuple)
 CODES = st.text("ABCabc019", min_size=1, max_size=16)

@@ -37,6 +37,7 @@ CASES: list[tuple[bytes, Any]] = [
     (keys.reviewable_request_key(9), entries.ReviewableRequestKey(U64(9))),
     (keys.asset_supply_key("EUR"), entries.AssetSupplyKey("EUR")),
     (keys.asset_reservation_key("EUR"), entries.AssetReservationKey("EUR")),
+    (keys.asset_pair_key("EUR", "USD"), entries.AssetPairKey("EUR", "USD")),
     (
         keys.fee_schedule_key(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),
         entries.FeeScheduleKey(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),

@@ -6,19 +6,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.generated.common import AccountID, Amount, FeeRange, FeeType
+from schemas.generated.common import AccountID, Amount, FeeRange, FeeType, Price
 from schemas.generated.entries import AssetSupply, BaseAssets
 from schemas.generated.operations import (
+    CreateAssetPair,
     CreateSigner,
+    ManageAssetPair,
     ManageKeyValue,
     ManageSigner,
     PaymentToAccount,
     PutFeeRange,
     PutKeyValue,
+    RemoveAssetPair,
     RemoveKeyValue,
     RemoveSigner,
     SetFees,
     StringValue,
+    UpdatePairPolicies,
+    UpdatePrice,
     UpdateSigner,
 )
 from schemas.generated.transactions import Operation
@@ -39,7 +44,7 @@ from tests.support.network import (
 )
 
 DETAILS = b'"' + b"x" * 2046 + b'"'
-LONGEST = "Z" * 16
+LONGEST, OTHER = "Z" * 16, "Y" * 16
 DEAR = Amount(1 << 70)  # payments from here on have fees
 
 
@@ -58,6 +63,10 @@ def make_wide_economy() -> Network:
     assert asset is not None
     codes = tuple(f"BASE{number:012}" for number in range(63))
     supplies = (AssetSupply(code, Amount(0), Amount(0), Amount(0)) for code in codes)
+    network.apply("issuer", create_asset(OTHER))
+    at = network.ledger.header.close_time_ms
+    create_pair = CreateAssetPair(Price(AMOUNT_MAX, AMOUNT_MAX), 0, at, (1 << 64) - 1, 10**9)
+    network.apply("master", ManageAssetPair(LONGEST, OTHER, create_pair))
     fees = (make_fee(network, number).body for number in range(31))
     network.apply("master", *fees)
     dear = PutFeeRange(FeeRange(DEAR, AMOUNT_MAX, Amount(1 << 64), 50_000_000))
@@ -120,6 +129,18 @@ def make_fee(network: Network, number: int) -> Any:
     return Operation(None, SetFees(alice, None, LONGEST, FeeType.WITHDRAWAL, 0, put))
 
 
+def make_pair(network: Network, number: int) -> Any:
+    """A new price of a pair with the longest codes, or none."""
+    price, widest = Price(AMOUNT_MAX - number, AMOUNT_MAX), (1 << 64) - 1
+    at = network.ledger.header.close_time_ms
+    action = UpdatePrice(price, number + 1, at) if number % 2 else UpdatePairPolicies(widest, 1)
+    return Operation(None, ManageAssetPair(LONGEST, OTHER, action))
+
+
+def remove_pair(network: Network, number: int) -> Any:
+    return Operation(None, RemoveAssetPair(LONGEST, OTHER))
+
+
 def make_signer(network: Network, number: int) -> Any:
     actions = (
         UpdateSigner(replace(get_wide_signer("spare"), weight=number % 1000 + 1)),
@@ -147,6 +168,8 @@ MAKERS = (
     make_payment,
     make_payment_with_fees,
     make_fee,
+    make_pair,
+    remove_pair,
     make_signer,
     make_balance,
     make_value,

@@ -11,13 +11,14 @@ from schemas.generated.operations import (
     StringValue,
     U32Value,
     U64Value,
+    U128Value,
 )
 from schemas.generated.transactions import OperationResult
 from schemas.strkey import encode_balance_id
 from tests.streams.ledger.operations.cases import Case, run_case
 from tests.support.network import Network
 
-Value = U32Value | U64Value | StringValue
+Value = U32Value | U64Value | StringValue | U128Value
 
 
 def put_value(key: str, value: Value) -> ManageKeyValue:
@@ -120,6 +121,18 @@ CASES = (
         "master",
         lambda _: put_value("issuance_tasks:EUR", U64Value(U64(1))),
         ManageKeyValueCode.INVALID_TYPE,
+    ),
+    Case(
+        "the least withdrawal, of 128 bits",
+        "master",
+        lambda _: put_value("withdraw_lower_bound:EUR", U128Value((1 << 128) - 1)),
+        changes=("KeyValue made",),
+    ),
+    Case(
+        "requests for limits without tasks",
+        "master",
+        lambda _: put_value("limits_update_tasks", U32Value(0)),
+        ManageKeyValueCode.ZERO_VALUE_NOT_ALLOWED,
     ),
     Case(
         "withdrawals without tasks",
