@@ -76,7 +76,7 @@ class HorizonClient:
         return _get_attributes(self.get(f"/v3/assets/{code}"))
 
     def get_proof(self, balance: str) -> Json:
-        """Attributes of the proof, for `verify_proof`."""
+        """Attributes of the proof, for `verify_balance_proof`."""
         return _get_attributes(self.get(f"/v3/balances/{balance}/proof"))
 
     def get_transaction(self, transaction_hash: str) -> Json:

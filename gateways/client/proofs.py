@@ -1,19 +1,23 @@
 """Verifies a proof offline: from the genesis that the verifier trusts to an entry, trusting no one.
 
 The genesis names the validators; enough of them signed the header; the header commits to the state
-root; the path leads from the root to the entry, or shows that there is none.
+root; the path leads from the root to the entry, or shows that there is none. A balance comes with
+its asset, because it does not say the decimals of its amounts itself.
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateways.client.errors import ProofError, ProofFault
 from schemas.codec import Malformed, decode, encode
-from schemas.generated.common import Hash
+from schemas.generated.common import BalanceID, Hash
 from schemas.generated.consensus import QuorumSet
-from schemas.generated.keys import Entry, get_key
-from schemas.generated.ledger import Certificate, LedgerEntry, LedgerHeader, LedgerKey, StateProof
+from schemas.generated.entries import Asset, Balance
+from schemas.generated.keys import Entry, KeyBytes, asset_key, balance_key, get_key
+from schemas.generated.ledger import Certificate, LedgerEntry, LedgerHeader, StateProof
+from schemas.values import format_amount
 from streams.ledger.chain import compute_certificate
 from streams.ledger.errors import GenesisError
 from streams.ledger.genesis import GENESIS_SEQUENCE, decode_genesis, open_genesis
@@ -33,16 +37,36 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class ProvedEntry:
-    """The state after ledger `sequence`. `entry` is None if there is none under `key`."""
+class ProvedHeader:
+    """The ledger `sequence`, after which the state was what a proof shows."""
 
     sequence: int
     header_hash: Hash
     close_time_ms: int
     state_root: Hash
     signed_by: int
-    key: Any
-    entry: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedBalance:
+    """`balance` is None if there is none, and so is its asset, which says its decimals."""
+
+    header: ProvedHeader
+    balance: Balance | None
+    asset: Asset | None
+
+    @property
+    def available(self) -> str:
+        """What may be spent, as a decimal."""
+        return self._format(0 if self.balance is None else self.balance.amount)
+
+    @property
+    def locked(self) -> str:
+        """What waits for a request, as a decimal."""
+        return self._format(0 if self.balance is None else self.balance.locked)
+
+    def _format(self, units: int) -> str:
+        return format_amount(units, 0 if self.asset is None else self.asset.trailing_digits)
 
 
 def get_genesis_anchor(genesis: bytes, pinned_hash: bytes | None = None) -> Anchor:
@@ -77,39 +101,56 @@ def get_proof_attributes(document: Any) -> Mapping[str, Any]:
     return document
 
 
-def verify_proof(attributes: Mapping[str, Any], anchor: Anchor, key: bytes) -> ProvedEntry:
-    """`attributes`: header, certificate, entry, proof as Horizon answers them (bytes in hex).
-
-    `key`: LedgerKey bytes, the verifier's own and never those of the answer. Raises ProofError.
+def verify_balance_proof(
+    attributes: Mapping[str, Any], anchor: Anchor, balance_id: BalanceID
+) -> ProvedBalance:
+    """`attributes`: as Horizon answers them. The balance is the one that the verifier asks for,
+    whatever the answer says. Raises ProofError.
     """
-    header_bytes = _read_hex(attributes, "header")
-    entry_hex = attributes.get("entry")
-    entry_bytes = None if entry_hex is None else _read_hex(attributes, "entry")
-    try:
-        header = decode(LedgerHeader, header_bytes)
-        certificate = decode(Certificate, _read_hex(attributes, "certificate"))
-        path = decode(StateProof, _read_hex(attributes, "proof"))
-        entry = None if entry_bytes is None else decode(LedgerEntry, entry_bytes).data
-        decoded_key = decode(LedgerKey, key).data
-    except Malformed as error:
-        raise ProofError(ProofFault.UNREADABLE, f"the proof cannot be read: {error}") from None
+    header = verify_header(attributes, anchor)
+    balance = verify_entry(attributes.get("balance_entry"), header, balance_key(balance_id))
+    if not isinstance(balance, Balance):
+        return ProvedBalance(header, None, None)
+    asset = verify_entry(attributes.get("asset_entry"), header, asset_key(balance.asset))
+    if not isinstance(asset, Asset):
+        raise ProofError(ProofFault.WRONG_ENTRY, f"the proof lacks the asset {balance.asset}")
+    return ProvedBalance(header, balance, asset)
+
+
+def verify_header(attributes: Mapping[str, Any], anchor: Anchor) -> ProvedHeader:
+    """`attributes` have `header` and `certificate`, bytes in base64. Raises ProofError."""
+    header_bytes = _read_base64(attributes, "header")
+    header = _decode(LedgerHeader, header_bytes)
+    certificate = _decode(Certificate, _read_base64(attributes, "certificate"))
     header_hash = compute_hash(header_bytes)
     _check_header(anchor, header, header_hash, certificate)
-    entry_hash = None if entry_bytes is None else compute_hash(entry_bytes)
-    if not verify_path(header.state_root, compute_hash(key), entry_hash, path):
-        text = f"the path does not lead to the state root of ledger {header.sequence}"
-        raise ProofError(ProofFault.BAD_PATH, text)
-    if entry is not None and get_key(entry) != key:
-        raise ProofError(ProofFault.WRONG_ENTRY, "the entry is not the requested one")
-    return ProvedEntry(
+    return ProvedHeader(
         header.sequence,
         header_hash,
         header.close_time_ms,
         header.state_root,
         len(certificate.signatures),
-        decoded_key,
-        entry,
     )
+
+
+def verify_entry(attributes: Any, header: ProvedHeader, key: KeyBytes) -> Entry | None:
+    """`attributes` have `entry` (null: absent) and `proof`, bytes in base64. `key`: the verifier's
+    own and never that of the answer. Returns None if there is no entry. Raises ProofError.
+    """
+    if not isinstance(attributes, dict):
+        raise ProofError(ProofFault.UNREADABLE, "the proof lacks an entry's proof")
+    entry_bytes = None
+    if attributes.get("entry") is not None:
+        entry_bytes = _read_base64(attributes, "entry")
+    path = _decode(StateProof, _read_base64(attributes, "proof"))
+    entry_hash = None if entry_bytes is None else compute_hash(entry_bytes)
+    if not verify_path(header.state_root, compute_hash(key), entry_hash, path):
+        text = f"the path does not lead to the state root of ledger {header.sequence}"
+        raise ProofError(ProofFault.BAD_PATH, text)
+    entry: Entry | None = None if entry_bytes is None else _decode(LedgerEntry, entry_bytes).data
+    if entry is not None and get_key(entry) != key:
+        raise ProofError(ProofFault.WRONG_ENTRY, "the entry is not the requested one")
+    return entry
 
 
 def _check_header(
@@ -135,8 +176,15 @@ def _check_header(
             raise ProofError(ProofFault.BAD_SIGNATURE, "a signature of the certificate is invalid")
 
 
-def _read_hex(attributes: Mapping[str, Any], name: str) -> bytes:
+def _read_base64(attributes: Mapping[str, Any], name: str) -> bytes:
     try:
-        return bytes.fromhex(attributes[name])
+        return base64.b64decode(attributes[name], validate=True)
     except (KeyError, TypeError, ValueError):
-        raise ProofError(ProofFault.UNREADABLE, f"the proof lacks `{name}` in hex") from None
+        raise ProofError(ProofFault.UNREADABLE, f"the proof lacks `{name}` in base64") from None
+
+
+def _decode(kind: Any, data: bytes) -> Any:
+    try:
+        return decode(kind, data)
+    except Malformed as error:
+        raise ProofError(ProofFault.UNREADABLE, f"the proof cannot be read: {error}") from None

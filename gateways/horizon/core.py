@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,20 @@ SECONDS = 3.0
 STATUS_SECONDS = 1.0  # how old a status may be: /v3/info must not load the core
 
 
-class ProofAnswer(msgspec.Struct, frozen=True):
-    """What the core node's /proof answers: bytes in hex."""
+class EntryProof(msgspec.Struct, frozen=True):
+    """An entry, or its absence. `proof`: StateProof bytes."""
 
-    header: str
-    certificate: str
-    entry: str | None
-    proof: str
+    key: bytes
+    entry: bytes | None
+    proof: bytes
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What the core node's /proof answers, bytes in base64: entries under one certified header."""
+
+    header: bytes
+    certificate: bytes
+    entries: tuple[EntryProof, ...]
 
 
 class CoreClient:
@@ -46,18 +54,22 @@ class CoreClient:
         async with self._lock:
             now = time.monotonic()
             if self._status is None or now - self._status[0] > STATUS_SECONDS:
-                response = await self._get("/status", {})
+                response = await self._get("/status")
                 self._status = (now, _decode(response, dict[str, Any]))
             return self._status[1]
 
-    async def get_proof(self, key: bytes) -> ProofAnswer:
-        """Of the entry under LedgerKey bytes `key`, or of its absence. Raises Problem."""
-        answer: ProofAnswer = _decode(await self._get("/proof", {"key": key.hex()}), ProofAnswer)
-        return answer
+    async def get_proof(self, *keys: bytes) -> Proof:
+        """Of the entries under LedgerKey bytes `keys`, or of their absence. Raises Problem."""
+        proof: Proof = _decode(
+            await self._get("/proof", [("key", key.hex()) for key in keys]), Proof
+        )
+        if [each.key for each in proof.entries] != list(keys):
+            raise Problem(CORE_UNAVAILABLE, "it proves something else")
+        return proof
 
-    async def _get(self, path: str, parameters: dict[str, str]) -> bytes:
+    async def _get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> bytes:
         try:
-            response = await self._client.get(path, params=parameters)
+            response = await self._client.get(path, params=list(parameters))
         except httpx2.HTTPError as error:
             raise Problem(CORE_UNAVAILABLE, f"no answer: {type(error).__name__}") from None
         if response.status_code == 404:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from starlette.responses import Response
 
 from gateways.horizon.authorization import make_not_found
+from gateways.horizon.contract_types import shows_one_of
 from gateways.horizon.database import PointQuery
 from gateways.horizon.filters import by_ledger
 from gateways.horizon.ids import get_operation_index
@@ -61,8 +62,8 @@ class OperationAttributes(msgspec.Struct, frozen=True):
     close_time_ms: str
     is_successful: bool
     code: str
-    details: dict[str, Any]
-    result: dict[str, Any] | None
+    details: Annotated[dict[str, Any], shows_one_of("operation")]
+    result: Annotated[dict[str, Any], shows_one_of("outcome")] | None
     detail: dict[str, Any] | None
 
 

@@ -4,6 +4,7 @@ A resource file holds attributes, queries, rendering, filters and guard of one k
 ends with its rows of the route table.
 """
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,7 @@ def list_route(
 ) -> Route:
     """The row of a collection. Private ones have the guard of collections."""
     more = () if is_public else (FORBIDDEN,)
+    filters = [_describe_filter(each.parameter, collection) for each in collection.filters]
     return Route(
         path,
         "GET",
@@ -92,11 +94,15 @@ def list_route(
         doc,
         None if is_public else make_collection_guard(collection),
         response=Listing[attributes, Meta],
-        parameters=(*(each.parameter for each in collection.filters), *PAGE),
+        parameters=(*filters, *PAGE),
         problems=(BAD_REQUEST, BAD_CURSOR, VIEW_UNAVAILABLE, *more),
         streams=streams,
         tag=path.split("/")[2],
     )
+
+
+def _describe_filter(parameter: Parameter, collection: ResourceCollection) -> Parameter:
+    return dataclasses.replace(parameter, is_required=parameter.name in collection.needs)
 
 
 def one_route(

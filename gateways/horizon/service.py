@@ -1,10 +1,12 @@
 """What a Horizon gateway is made of. Handlers reach everything through it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gateways.horizon import progress
+from gateways.horizon.contract_types import make_schemas
 from gateways.horizon.core import CoreClient
 from gateways.horizon.database import Database, PointQuery
 from gateways.horizon.health import ViewHealth, make_health, make_ready
@@ -86,6 +88,9 @@ class Horizon(GatewayService):
         await self.core.stop()
         await asyncio.to_thread(self.producer.close)
         await self.database.stop()
+
+    def get_schemas(self) -> Mapping[str, Any]:
+        return make_schemas()
 
     def get_health(self) -> ViewHealth:
         return make_health(self.progress, self.background)

@@ -1,7 +1,7 @@
 """OpenAPI 3.1 of a route table. The types that it declares are those that encode the answers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -50,9 +50,17 @@ SIGNATURE_PROBLEMS = (
 
 
 def build_document(
-    routes: Sequence[Route], title: str, description: str, signers: str, public_url: str
+    routes: Sequence[Route],
+    title: str,
+    description: str,
+    signers: str,
+    public_url: str,
+    schemas_used: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The whole document. Private routes have `x-private` and the security scheme `signature`."""
+    """The whole document. Private routes have `x-private` and the security scheme `signature`.
+
+    `schemas_used`: by name, those that the types of the answers refer to.
+    """
     scheme = {**SIGNATURE_SCHEME, "description": SIGNATURE_SCHEME["description"] + signers + "."}
     types = _get_types(routes)
     references, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
@@ -66,7 +74,7 @@ def build_document(
         "servers": [{"url": public_url}],
         "paths": paths,
         "components": {
-            "schemas": {**components, "Problem": PROBLEM_SCHEMA},
+            "schemas": {**schemas_used, **components, "Problem": PROBLEM_SCHEMA},
             "securitySchemes": {"signature": scheme},
         },
     }
@@ -115,7 +123,7 @@ def _describe_parameter(parameter: Parameter, place: str) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": place,
-        "required": place == "path",
+        "required": place == "path" or parameter.is_required,
         "description": parameter.doc,
         "schema": parameter.type.schema,
     }

@@ -19,11 +19,14 @@ BODY_BYTES_MAX = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of the path or the query, named as the sender writes it."""
+    """One parameter of the path or the query, named as the sender writes it. `is_required`: of a
+    query; those of a path always are.
+    """
 
     name: str
     type: ParameterType
     doc: str
+    is_required: bool = False
 
 
 @dataclass(slots=True)

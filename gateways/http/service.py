@@ -1,7 +1,8 @@
 """What every gateway is made of. A gateway derives its own service, which its handlers reach."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -75,6 +76,10 @@ class GatewayService:
             yield
         finally:
             await self.stop()
+
+    def get_schemas(self) -> Mapping[str, Any]:
+        """JSON Schemas by name, that types of answers refer to beside their own."""
+        return {}
 
     def get_health(self) -> Health:
         """Whether the gateway does its work."""

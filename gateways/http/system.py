@@ -33,7 +33,12 @@ async def get_openapi(call: Call) -> Response:
     service: GatewayService = call.service
     if "openapi" not in service.pages:
         document = openapi.build_document(
-            service.routes, service.title, service.description, service.signers, call.public_url
+            service.routes,
+            service.title,
+            service.description,
+            service.signers,
+            call.public_url,
+            service.get_schemas(),
         )
         service.pages["openapi"] = msgspec.json.encode(document)
     return Response(service.pages["openapi"], media_type=JSON)

@@ -15,7 +15,7 @@ from infra.cli.output import JsonOption, print_json, print_text
 
 if TYPE_CHECKING:
     from gateways.client.horizon import HorizonClient
-    from gateways.client.proofs import ProvedEntry
+    from gateways.client.proofs import ProvedBalance
 
 app = typer.Typer(help="Verbs for users of a network.")
 keys = typer.Typer(help="Keys: seeds and addresses.")
@@ -268,12 +268,15 @@ def verify(
 
     Horizon gives the proof to a signer of the balance's owner, or of the master account.
     """
-    from gateways.client.proofs import get_genesis_anchor, get_proof_attributes, verify_proof
-    from schemas.generated.keys import balance_key
+    from gateways.client.proofs import (
+        get_genesis_anchor,
+        get_proof_attributes,
+        verify_balance_proof,
+    )
     from schemas.strkey import decode_balance_id
 
     with user_io.errors():
-        key = balance_key(decode_balance_id(balance))
+        balance_id = decode_balance_id(balance)
         pinned_hash = None if pinned is None else bytes.fromhex(pinned)
         given = user_io.read_genesis(genesis, endpoints, url if pinned_hash else None)
         anchor = get_genesis_anchor(given, pinned_hash)
@@ -282,33 +285,28 @@ def verify(
         else:
             with user_io.connect_signed(url, endpoints, seed_file) as client:
                 attributes = client.get_proof(balance)
-        proved = verify_proof(attributes, anchor, key)
+        proved = verify_balance_proof(attributes, anchor, balance_id)
     user_io.show(_describe_proved(balance, proved), as_json=as_json)
 
 
-def _describe_proved(balance: str, proved: "ProvedEntry") -> dict[str, Any]:
+def _describe_proved(balance: str, proved: "ProvedBalance") -> dict[str, Any]:
     from schemas.values import format_time
 
+    entry, header = proved.balance, proved.header
+    amounts = (
+        {}
+        if entry is None
+        else {"asset": entry.asset, "available": proved.available, "locked": proved.locked}
+    )
     return {
         "balance": balance,
-        "exists": proved.entry is not None,
-        **_describe_balance(proved.entry),
-        "ledger": str(proved.sequence),
-        "closed_at": format_time(proved.close_time_ms),
-        "header_hash": proved.header_hash.hex(),
-        "state_root": proved.state_root.hex(),
-        "validators_signed": proved.signed_by,
-    }
-
-
-def _describe_balance(entry: Any) -> dict[str, Any]:
-    """In units: a balance does not say its asset's decimals."""
-    if entry is None:
-        return {}
-    return {
-        "asset": entry.asset,
-        "available_units": str(entry.amount),
-        "locked_units": str(entry.locked),
+        "exists": entry is not None,
+        **amounts,
+        "ledger": str(header.sequence),
+        "closed_at": format_time(header.close_time_ms),
+        "header_hash": header.header_hash.hex(),
+        "state_root": header.state_root.hex(),
+        "validators_signed": header.signed_by,
     }
 
 

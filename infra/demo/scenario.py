@@ -28,11 +28,10 @@ from gateways.client.keys import (
     get_public_key,
     read_seed,
 )
-from gateways.client.proofs import get_genesis_anchor, verify_proof
+from gateways.client.proofs import get_genesis_anchor, verify_balance_proof
 from infra.demo.steps import Interrupted, Steps
 from infra.demo.target import Target
 from schemas.generated.common import Hash, Reference
-from schemas.generated.keys import balance_key
 from schemas.strkey import decode_balance_id, encode_balance_id
 from streams.ledger.hashes import compute_balance_id
 
@@ -262,13 +261,13 @@ class Scenario:
         balance = self._get_balance(self.bob)
         attributes = self.client.get_proof(balance)
         anchor = get_genesis_anchor(self.target.genesis)
-        proved = verify_proof(attributes, anchor, balance_key(decode_balance_id(balance)))
-        amount = getattr(proved.entry, "amount", None)
-        if amount != PAYMENTS * 100:
-            raise DemoFailed(f"the proof says {amount}")
+        proved = verify_balance_proof(attributes, anchor, decode_balance_id(balance))
+        if proved.available != f"{PAYMENTS}.00":
+            raise DemoFailed(f"the proof says {proved.available}")
+        header = proved.header
         self.steps.say(
-            f"{PAYMENTS:,}.00 {ASSET} after ledger {proved.sequence}, signed by {proved.signed_by} "
-            "of 4 validators"
+            f"{proved.available} {ASSET} after ledger {header.sequence}, signed by"
+            f" {header.signed_by} of 4 validators"
         )
 
     def _end(self) -> None:

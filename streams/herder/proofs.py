@@ -1,5 +1,6 @@
 """State proofs at the last certified ledger, while newer ones are already closed. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.generated.common import Hash
@@ -11,13 +12,21 @@ from streams.ledger.state_trie import StateTrie, prove
 
 
 @dataclass(frozen=True, slots=True)
+class EntryProof:
+    """An entry, or its absence, under a header. `entry`: LedgerEntry bytes."""
+
+    key: KeyBytes
+    entry: bytes | None
+    path: StateProof
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
-    """An entry (or its absence) under a certified header. `entry`: LedgerEntry bytes."""
+    """Entries under one certified header, in the order of the keys that were asked for."""
 
     header: bytes
     certificate: Certificate
-    entry: bytes | None
-    path: StateProof
+    entries: tuple[EntryProof, ...]
 
 
 @dataclass(slots=True)
@@ -49,13 +58,19 @@ class Proofs:
         for old in [each for each in self._versions if each < sequence]:
             del self._versions[old]
 
-    def prove(self, key: KeyBytes) -> Proof | None:
+    def prove(self, keys: Sequence[KeyBytes]) -> Proof | None:
         """None until a ledger was certified since the start."""
         for sequence, version in self._versions.items():
             if version.certificate is not None:
-                path = prove(version.trie, compute_hash(key))
-                entry = self._get_entry(key, sequence)
-                return Proof(version.header, version.certificate, entry, path)
+                entries = tuple(
+                    EntryProof(
+                        key,
+                        self._get_entry(key, sequence),
+                        prove(version.trie, compute_hash(key)),
+                    )
+                    for key in keys
+                )
+                return Proof(version.header, version.certificate, entries)
         return None
 
     def _get_entry(self, key: KeyBytes, sequence: int) -> bytes | None:

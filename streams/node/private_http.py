@@ -3,6 +3,7 @@
 Everything but /health needs the bearer token.
 """
 
+import base64
 import hmac
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from streams.herder.proofs import Proofs
 from streams.node.metrics import MEDIA_TYPE, Metrics
 
 KEY = re.compile("(?:[0-9a-f]{2}){1,400}")
+KEYS_MAX = 4
 
 
 class PrivateHttp:
@@ -78,18 +80,32 @@ class PrivateHttp:
     async def _get_proof(self, request: Request) -> Response:
         if not self._is_allowed(request):
             return PlainTextResponse("the bearer token is missing or wrong", 401)
-        text = request.query_params.get("key", "")
-        if len(request.query_params.multi_items()) != 1 or not KEY.fullmatch(text):
-            problem = "give one `key`: a LedgerKey's bytes in hex, in lower case, at most 400"
+        given = request.query_params.multi_items()
+        is_right = all(name == "key" and KEY.fullmatch(text) for name, text in given)
+        if not is_right or not 1 <= len(given) <= KEYS_MAX:
+            problem = (
+                f"give 1 to {KEYS_MAX} times `key`: a LedgerKey's bytes in hex, in lower case,"
+                " at most 400"
+            )
             return PlainTextResponse(problem, 400)
-        proof = self._proofs.prove(KeyBytes(bytes.fromhex(text)))
+        proof = self._proofs.prove([KeyBytes(bytes.fromhex(text)) for _, text in given])
         if proof is None:
             return PlainTextResponse("no ledger was certified since the start; ask again", 503)
         return JSONResponse(
             {
-                "header": proof.header.hex(),
-                "certificate": encode(proof.certificate).hex(),
-                "entry": None if proof.entry is None else proof.entry.hex(),
-                "proof": encode(proof.path).hex(),
+                "header": _show(proof.header),
+                "certificate": _show(encode(proof.certificate)),
+                "entries": [
+                    {
+                        "key": _show(each.key),
+                        "entry": None if each.entry is None else _show(each.entry),
+                        "proof": _show(encode(each.path)),
+                    }
+                    for each in proof.entries
+                ],
             }
         )
+
+
+def _show(data: bytes) -> str:
+    return base64.b64encode(data).decode()

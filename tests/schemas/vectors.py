@@ -5,6 +5,7 @@ so another implementation can check each step: bytes, hash, signature, proof. A 
 has beside it, under NAME_preimage, what it is the SHA-256 of.
 """
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +19,12 @@ from schemas.generated import FINGERPRINTS
 from schemas.generated.common import Amount, Hash, PublicKey, Reference
 from schemas.generated.consensus import Ballot, Externalize, QuorumSet, Statement
 from schemas.generated.entries import BalanceKey
-from schemas.generated.keys import KeyBytes, balance_key
+from schemas.generated.keys import KeyBytes, asset_key, balance_key
 from schemas.generated.ledger import LedgerBody, LedgerKey
 from schemas.generated.operations import CreateIssuanceRequest, Payment, PaymentToBalance
 from schemas.generated.transactions import Transaction, TransactionCode, TransactionEnvelope
 from schemas.strkey import encode_account_id, encode_balance_id, encode_seed
+from schemas.values import format_amount
 from streams.ledger import merkle, state_trie
 from streams.ledger.close import ClosedLedger
 from streams.ledger.genesis import open_genesis
@@ -40,6 +42,7 @@ from tests.support import network as made
 
 FILE = Path(__file__).parents[2] / "schemas" / "vectors" / "vectors.json"
 NETWORK_ID = compute_network_id(made.PASSPHRASE)
+ASSET_DIGITS = 2  # of every asset of `tests.support.network`
 
 
 def make_vectors() -> dict[str, Any]:
@@ -249,6 +252,7 @@ def _make_ledger() -> dict[str, Any]:
         "reference_window": _make_reference_window(network),
         "state_proof": _make_state_proof(network, network.get_balance_id("alice", "EUR")),
         "absence_proof": _make_state_proof(network, network.get_balance_id("nobody", "EUR")),
+        "balance_proof": _make_balance_proof(network, "alice", "EUR"),
     }
 
 
@@ -310,6 +314,35 @@ def _make_state_proof(network: made.Network, balance_id: Any) -> dict[str, Any]:
         "entry": None if entry is None else entry.hex(),
         "proof": encode(state_trie.prove(network.ledger.trie, compute_hash(key))).hex(),
     }
+
+
+def _make_balance_proof(network: made.Network, name: str, asset: str) -> dict[str, Any]:
+    """As a gateway answers, which is the only place where bytes are base64 here."""
+    balance_id = network.get_balance_id(name, asset)
+    record = network.records[-1]
+    return {
+        "balance": encode_balance_id(balance_id),
+        "available": format_amount(network.get_amount(name, asset), ASSET_DIGITS),
+        "answer": {
+            "header": _show_base64(record.header),
+            "certificate": _show_base64(encode(record.certificate)),
+            "balance_entry": _show_entry_proof(network, balance_key(balance_id)),
+            "asset_entry": _show_entry_proof(network, asset_key(asset)),
+        },
+    }
+
+
+def _show_entry_proof(network: made.Network, key: KeyBytes) -> dict[str, str]:
+    path = state_trie.prove(network.ledger.trie, compute_hash(key))
+    return {
+        "key": _show_base64(key),
+        "entry": _show_base64(network.ledger.state.encoded[key]),
+        "proof": _show_base64(encode(path)),
+    }
+
+
+def _show_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ class AsyncHorizonClient:
         return _get_attributes(await self.get(f"/v3/assets/{code}"))
 
     async def get_proof(self, balance: str) -> Json:
-        """Attributes of the proof, for `verify_proof`."""
+        """Attributes of the proof, for `verify_balance_proof`."""
         return _get_attributes(await self.get(f"/v3/balances/{balance}/proof"))
 
     async def get_transaction(self, transaction_hash: str) -> Json:

@@ -12,6 +12,7 @@ import pytest
 
 from gateways.client.keys import get_address, get_seed
 from schemas.strkey import encode_balance_id
+from schemas.values import format_amount
 from tests.gateways.support import Gateway
 from tests.support.network import get_key
 
@@ -123,8 +124,8 @@ def test_a_balance_is_proved(network: Gateway, tmp_path: Path, seed_file: str) -
     genesis = ("--genesis", str(network.world.genesis_file))
     asking = ("--url", network.url, "--seed-file", seed_file)
     proved = run_json("verify-proof", balance, *genesis, *asking)
-    amount = network.world.network.get_amount("alice", "EUR")
-    assert (proved["exists"], proved["available_units"]) == (True, str(amount))
+    amount = format_amount(network.world.network.get_amount("alice", "EUR"), 2)
+    assert (proved["exists"], proved["available"]) == (True, amount)
     saved = tmp_path / "proof.json"
     attributes = network.get(f"/v3/balances/{balance}/proof")["data"]["attributes"]
     saved.write_text(json.dumps(attributes))
@@ -141,7 +142,8 @@ def test_a_balance_is_proved(network: Gateway, tmp_path: Path, seed_file: str) -
     assert no_proof.returncode == 1
     offline = run_json("verify-proof", balance, *genesis, "--proof", str(saved))
     assert offline["header_hash"] == proved["header_hash"]
-    saved.write_text(json.dumps({**attributes, "entry": None}))
+    balance_entry = {**attributes["balance_entry"], "entry": None}
+    saved.write_text(json.dumps({**attributes, "balance_entry": balance_entry}))
     lied = run("verify-proof", balance, *genesis, "--proof", str(saved))
     assert lied.returncode == 1
     assert "state root" in lied.stderr

@@ -35,6 +35,7 @@ from tests.gateways.support import Gateway
 from tests.support.network import get_account, get_key, pay
 
 EXAMPLES = 25
+CURSOR_OF = "/v3/movements"
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -77,14 +78,16 @@ def known(gateway: Gateway, schema: BaseSchema) -> dict[str, list[str]]:
     operations = gateway.get("/v3/operations")["data"]
     alice = encode_account_id(get_account("alice"))
     balance = encode_balance_id(gateway.world.network.get_balance_id("alice", "EUR"))
-    page = gateway.get("/v3/movements", {"page[limit]": "1"})
+    page = gateway.get(CURSOR_OF, {"page[limit]": "1"})
     cursor = page["links"]["next"].partition("cursor%5D=")[2]
     return {
         "hash": [operations[0]["attributes"]["transaction_hash"]],
         "sequence": ["1", "3"],
         "code": ["EUR"],
         "key": ["payment_tasks:*"],
-        "id": [operations[0]["id"], alice, balance],
+        "id of operations": [operations[0]["id"]],
+        "id of accounts": [alice],
+        "id of balances": [balance],
         "filter[account]": [alice],
         "filter[asset]": ["EUR"],
         "filter[balance]": [balance],
@@ -99,12 +102,16 @@ def get_case_strategy(schema: BaseSchema, route: Route, mode: GenerationMode) ->
     return schema[route.path][route.method].as_strategy(generation_mode=mode)
 
 
-def use_known(case: Any, known: dict[str, list[str]], draw: Any) -> None:
-    """Puts what exists where the case has anything; sometimes where it has nothing."""
+def use_known(case: Any, known: dict[str, list[str]], draw: Any, path: str) -> None:
+    """Puts what exists where the case has anything; sometimes where it has nothing. A cursor is of
+    one request, so the case has none then."""
     for name in case.path_parameters or {}:
-        case.path_parameters[name] = draw(st.sampled_from(known[name]))
+        wanted = f"id of {path.split('/')[2]}" if name == "id" else name
+        case.path_parameters[name] = draw(st.sampled_from(known[wanted]))
     for name in [*(case.query or {})]:
-        if name in known and draw(st.booleans()):
+        if name == "page[cursor]" and path != CURSOR_OF:
+            del case.query[name]
+        elif name in known and draw(st.booleans()):
             case.query[name] = draw(st.sampled_from(known[name]))
     if isinstance(case.body, dict) and draw(st.booleans()):
         case.body["data"]["attributes"]["envelope"] = known["envelope"][0]
@@ -135,7 +142,7 @@ def test_valid_requests(
 
     def check(case: Any, data: st.DataObject) -> None:
         if data.draw(st.booleans()):
-            use_known(case, known, data.draw)
+            use_known(case, known, data.draw, route.path)
         response = case.call(base_url=gateway.url, session=session, auth=Signing())
         case.validate_response(response, checks=CHECKS)
         seen.add(response.status_code)
@@ -165,7 +172,7 @@ def test_unsigned_requests(
 
     def check(case: Any, data: st.DataObject) -> None:
         if data.draw(st.booleans()):
-            use_known(case, known, data.draw)
+            use_known(case, known, data.draw, route.path)
         response = case.call(base_url=gateway.url, session=session)
         case.validate_response(response, checks=CHECKS)
         assert response.status_code == 401
