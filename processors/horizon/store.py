@@ -79,7 +79,8 @@ HISTORY_TABLES: dict[str, dict[str, str]] = {
         "asset": "text",
         "kind": "text",
         "amount": "numeric",
-        "fee": "numeric",
+        "fee_fixed": "numeric",
+        "fee_percent": "numeric",
         "close_time_ms": "int8",
     },
 }
