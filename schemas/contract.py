@@ -34,12 +34,16 @@ OPERATIONS = (
     Row(12, "manage_signer_rule"),
     Row(13, "manage_asset_pair"),
     Row(14, "remove_asset_pair"),
+    Row(15, "create_preissuance_request"),
+    Row(16, "remove_asset"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
 REQUESTS = (
     Row(0, "create_asset"),
     Row(1, "issuance"),
+    Row(2, "preissuance"),
+    Row(3, "update_asset"),
 )
 
 # schemas/entries/STEM.avsc holds a kind of ledger entry; its attribute `key` names it.

@@ -25,6 +25,8 @@ from schemas.generated.operations import (
     CreateAccount,
     CreateAsset,
     CreateIssuanceRequest,
+    IssuanceToAccount,
+    IssuanceToBalance,
     ManageAsset,
     ManageBalance,
     ManageBalanceAction,
@@ -158,11 +160,15 @@ def make_create_asset(
 def make_issuance(
     asset: str, units: Amount, receiver: str, reference: Reference, details: bytes = b""
 ) -> CreateIssuanceRequest:
-    """To a balance `B...`. `reference` is unique for the issuer. Raises ClientError."""
+    """To an account `G...` or a balance `B...`. `reference` is unique for the issuer. Raises
+    ClientError."""
     destination = _read_destination(receiver)
+    to: IssuanceToAccount | IssuanceToBalance
     if isinstance(destination, PaymentToAccount):
-        raise ClientError("an issuance goes to a balance (B...), not to an account")
-    return CreateIssuanceRequest(asset, units, destination.balance_id, details, reference, None)
+        to = IssuanceToAccount(destination.account_id)
+    else:
+        to = IssuanceToBalance(destination.balance_id)
+    return CreateIssuanceRequest(asset, units, to, details, reference, None)
 
 
 def make_payment(

@@ -11,18 +11,25 @@ from schemas.generated.common import BalanceID
 from schemas.generated.common import ExternalDetail
 from schemas.generated.common import FeeType
 from schemas.generated.common import Hash
+from schemas.generated.common import PublicKey
 from schemas.generated.common import Reference
+from schemas.generated.common import Signature
 from schemas.generated.common import SignerData
 from schemas.generated.common import U64
+from schemas.generated.operations import CancelAssetRequest
+from schemas.generated.operations import ChangePreissuedAssetSigner
 from schemas.generated.operations import CreateAccount
 from schemas.generated.operations import CreateAccountRole
 from schemas.generated.operations import CreateAccountRule
 from schemas.generated.operations import CreateAsset
 from schemas.generated.operations import CreateAssetPair
 from schemas.generated.operations import CreateIssuanceRequest
+from schemas.generated.operations import CreatePreissuanceRequest
 from schemas.generated.operations import CreateSigner
 from schemas.generated.operations import CreateSignerRole
 from schemas.generated.operations import CreateSignerRule
+from schemas.generated.operations import IssuanceToAccount
+from schemas.generated.operations import IssuanceToBalance
 from schemas.generated.operations import ManageAccountRole
 from schemas.generated.operations import ManageAccountRule
 from schemas.generated.operations import ManageAsset
@@ -41,6 +48,7 @@ from schemas.generated.operations import PutFeeRange
 from schemas.generated.operations import PutKeyValue
 from schemas.generated.operations import RemoveAccountRole
 from schemas.generated.operations import RemoveAccountRule
+from schemas.generated.operations import RemoveAsset
 from schemas.generated.operations import RemoveAssetPair
 from schemas.generated.operations import RemoveFeeRange
 from schemas.generated.operations import RemoveKeyValue
@@ -52,13 +60,15 @@ from schemas.generated.operations import ReviewRequest
 from schemas.generated.operations import SetFees
 from schemas.generated.operations import UpdateAccountRole
 from schemas.generated.operations import UpdateAccountRule
+from schemas.generated.operations import UpdateAsset
+from schemas.generated.operations import UpdateMaxIssuance
 from schemas.generated.operations import UpdatePairPolicies
 from schemas.generated.operations import UpdatePrice
 from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset
 """Whatever an operation may do."""
 
 
@@ -103,7 +113,7 @@ def make_manage_key_value(
 def make_manage_asset(
     *,
     request_id: U64,
-    action: CreateAsset,
+    action: CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance,
 ) -> ManageAsset:
     """Asks for a new asset, or changes one (TokenD operation 11)."""
     return ManageAsset(request_id, action)
@@ -113,12 +123,12 @@ def make_create_issuance_request(
     *,
     asset: str,
     amount: Amount,
-    receiver: BalanceID,
+    receiver: IssuanceToAccount | IssuanceToBalance,
     creator_details: bytes = b'',
     reference: Reference,
     all_tasks: None | int = None,
 ) -> CreateIssuanceRequest:
-    """Asks to issue an amount of an asset of the source's to a balance (TokenD operation 3)."""
+    """Asks to issue an amount of an asset of the source's (TokenD operation 3)."""
     return CreateIssuanceRequest(asset, amount, receiver, creator_details, reference, all_tasks)
 
 
@@ -219,3 +229,27 @@ def make_remove_asset_pair(
     then on.
     """
     return RemoveAssetPair(base, quote)
+
+
+def make_create_preissuance_request(
+    *,
+    asset: str,
+    amount: Amount,
+    reference: Reference,
+    signer: PublicKey,
+    signature: Signature,
+    creator_details: bytes = b'',
+    all_tasks: None | int = None,
+) -> CreatePreissuanceRequest:
+    """Makes more of an asset of the source's issuable, with a signature of the asset's offline key
+    (TokenD operation 12).
+    """
+    return CreatePreissuanceRequest(asset, amount, reference, signer, signature, creator_details, all_tasks)
+
+
+def make_remove_asset(
+    *,
+    code: str,
+) -> RemoveAsset:
+    """Removes an asset that nobody holds (TokenD operation 53). Its code stays taken."""
+    return RemoveAsset(code)

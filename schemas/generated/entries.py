@@ -58,10 +58,16 @@ from schemas.generated.operations import write_U32Value as write_U32Value
 from schemas.generated.operations import write_U64Value as write_U64Value
 from schemas.generated.requests import CreateAssetRequest as CreateAssetRequest
 from schemas.generated.requests import IssuanceRequest as IssuanceRequest
+from schemas.generated.requests import PreissuanceRequest as PreissuanceRequest
+from schemas.generated.requests import UpdateAssetRequest as UpdateAssetRequest
 from schemas.generated.requests import read_CreateAssetRequest as read_CreateAssetRequest
 from schemas.generated.requests import read_IssuanceRequest as read_IssuanceRequest
+from schemas.generated.requests import read_PreissuanceRequest as read_PreissuanceRequest
+from schemas.generated.requests import read_UpdateAssetRequest as read_UpdateAssetRequest
 from schemas.generated.requests import write_CreateAssetRequest as write_CreateAssetRequest
 from schemas.generated.requests import write_IssuanceRequest as write_IssuanceRequest
+from schemas.generated.requests import write_PreissuanceRequest as write_PreissuanceRequest
+from schemas.generated.requests import write_UpdateAssetRequest as write_UpdateAssetRequest
 
 
 class AccessCounters(Record, frozen=True):
@@ -323,6 +329,31 @@ def write_AccountRule(value: AccountRule, out: bytearray) -> None:
     write_boolean(value.is_read_only, out)
 
 
+class AssetState(Enum):
+    """Whether an asset can be used."""
+
+    ACTIVE = 0
+    """It can."""
+    REMOVED = 1
+    """It is gone; its code stays taken."""
+
+
+ALL_AssetState = tuple(AssetState)
+
+
+def read_AssetState(data: Any, at: int) -> tuple[AssetState, int]:
+    index = data[at]
+    if index & 1 or index > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    return ALL_AssetState[index >> 1], at + 1
+
+
+def write_AssetState(value: AssetState, out: bytearray) -> None:
+    if type(value) is not AssetState:
+        raise Unencodable(f"{value!r} is not a AssetState")
+    out.append(2 * value.value)
+
+
 class Asset(Record, frozen=True):
     """An asset as it was defined. Its amounts in circulation are its AssetSupply."""
 
@@ -342,6 +373,12 @@ class Asset(Record, frozen=True):
     """A number that rules refer to."""
     trailing_digits: int
     """Decimals."""
+    signer_changes: U64
+    """How often its offline key was changed; a change names the next number, so that its signature
+    serves once.
+    """
+    state: AssetState
+    """Whether it can be used."""
 
 
 def read_Asset(data: Any, at: int) -> tuple[Asset, int]:
@@ -363,7 +400,10 @@ def read_Asset(data: Any, at: int) -> tuple[Asset, int]:
     f_asset_type = from_bytes(data[at : at + 8])
     at += 8
     f_trailing_digits, at = read_bounded(data, at, 0, 18)
-    return Asset(f_code, f_owner, f_preissued_asset_signer, f_details, f_max_issuance_amount, f_policies, f_asset_type, f_trailing_digits), at
+    f_signer_changes = from_bytes(data[at : at + 8])
+    at += 8
+    f_state, at = read_AssetState(data, at)
+    return Asset(f_code, f_owner, f_preissued_asset_signer, f_details, f_max_issuance_amount, f_policies, f_asset_type, f_trailing_digits, f_signer_changes, f_state), at
 
 
 def write_Asset(value: Asset, out: bytearray) -> None:
@@ -379,6 +419,8 @@ def write_Asset(value: Asset, out: bytearray) -> None:
     write_bounded(value.policies, out, 0, 4294967295)
     write_unsigned(value.asset_type, out, 8)
     write_bounded(value.trailing_digits, out, 0, 18)
+    write_unsigned(value.signer_changes, out, 8)
+    write_AssetState(value.state, out)
 
 
 class AssetPair(Record, frozen=True):
@@ -429,7 +471,7 @@ def write_AssetPair(value: AssetPair, out: bytearray) -> None:
 
 
 class AssetReservation(Record, frozen=True):
-    """An asset code that a pending request reserves."""
+    """An asset code that a request to create or to update the asset reserves."""
 
     code: str
     """The code."""
@@ -800,7 +842,7 @@ class RequestContent(Record, frozen=True):
     """The request's number."""
     sequence_number: U64
     """1, and one more with every edit."""
-    body: CreateAssetRequest | IssuanceRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest
     """What is asked for."""
 
 
@@ -810,8 +852,8 @@ def read_RequestContent(data: Any, at: int) -> tuple[RequestContent, int]:
     f_sequence_number = from_bytes(data[at : at + 8])
     at += 8
     branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
     f_body, at = READERS_2[branch >> 1](data, at + 1)
     return RequestContent(f_request_id, f_sequence_number, f_body), at
 
@@ -852,7 +894,7 @@ class ReviewableRequest(Record, frozen=True):
     """Those left."""
     external_details: tuple[ExternalDetail, ...]
     """What reviewers noted, in order; only ever added to."""
-    body: CreateAssetRequest | IssuanceRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest
     """What is asked for."""
 
 
@@ -894,8 +936,8 @@ def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
         at = read_array_end(data, at)
     f_external_details = tuple(f_external_details_list)
     branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
     f_body, at = READERS_4[branch >> 1](data, at + 1)
     return ReviewableRequest(f_request_id, f_sequence_number, f_request_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_external_details, f_body), at
 
@@ -1542,24 +1584,32 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
+    read_PreissuanceRequest,
+    read_UpdateAssetRequest,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAssetRequest: (b'\x00', write_CreateAssetRequest),
     IssuanceRequest: (b'\x02', write_IssuanceRequest),
+    PreissuanceRequest: (b'\x04', write_PreissuanceRequest),
+    UpdateAssetRequest: (b'\x06', write_UpdateAssetRequest),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
+    read_PreissuanceRequest,
+    read_UpdateAssetRequest,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAssetRequest: (b'\x00', write_CreateAssetRequest),
     IssuanceRequest: (b'\x02', write_IssuanceRequest),
+    PreissuanceRequest: (b'\x04', write_PreissuanceRequest),
+    UpdateAssetRequest: (b'\x06', write_UpdateAssetRequest),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -1569,6 +1619,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Account: read_Account,
     AccountRole: read_AccountRole,
     AccountRule: read_AccountRule,
+    AssetState: read_AssetState,
     Asset: read_Asset,
     AssetPair: read_AssetPair,
     AssetReservation: read_AssetReservation,
@@ -1617,6 +1668,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Account: write_Account,
     AccountRole: write_AccountRole,
     AccountRule: write_AccountRule,
+    AssetState: write_AssetState,
     Asset: write_Asset,
     AssetPair: write_AssetPair,
     AssetReservation: write_AssetReservation,

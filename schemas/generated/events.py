@@ -45,7 +45,9 @@ class RejectionCode(Enum):
     ledger. What a transaction creates can be named by later transactions only.
     """
     BAD_SIGNATURE = 11
-    """A signature is not over this transaction's hash."""
+    """A signature of the envelope is not over this transaction's hash, or one within an operation
+    is not over what it should be.
+    """
     BAD_AUTH = 12
     """The signatures do not reach the threshold of 1000 for every source account."""
     BAD_AUTH_EXTRA = 13

@@ -23,6 +23,7 @@ from schemas.generated.common import Hash as Hash
 from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
+from schemas.generated.common import Signature as Signature
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U128 as U128
 from schemas.generated.common import U64 as U64
@@ -156,15 +157,53 @@ def write_CreateAccountResult(value: CreateAccountResult, out: bytearray) -> Non
     write_unsigned(value.sequential_id, out, 8)
 
 
+class IssuanceToAccount(Record, frozen=True):
+    """Issue to an account: to its first balance of the asset, created if there is none."""
+
+    account_id: AccountID
+    """The account."""
+
+
+def read_IssuanceToAccount(data: Any, at: int) -> tuple[IssuanceToAccount, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    return IssuanceToAccount(f_account_id), at
+
+
+def write_IssuanceToAccount(value: IssuanceToAccount, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+
+
+class IssuanceToBalance(Record, frozen=True):
+    """Issue to one balance."""
+
+    balance_id: BalanceID
+    """The balance."""
+
+
+def read_IssuanceToBalance(data: Any, at: int) -> tuple[IssuanceToBalance, int]:
+    f_balance_id = data[at : at + 32]
+    at += 32
+    return IssuanceToBalance(f_balance_id), at
+
+
+def write_IssuanceToBalance(value: IssuanceToBalance, out: bytearray) -> None:
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
+
+
 class CreateIssuanceRequest(Record, frozen=True):
-    """Asks to issue an amount of an asset of the source's to a balance (TokenD operation 3)."""
+    """Asks to issue an amount of an asset of the source's (TokenD operation 3)."""
 
     asset: str
     """The asset's code."""
     amount: Amount
     """How much."""
-    receiver: BalanceID
-    """The balance to credit."""
+    receiver: IssuanceToAccount | IssuanceToBalance
+    """Whom to issue to."""
     creator_details: bytes
     """Free JSON, opaque to the ledger."""
     reference: Reference
@@ -177,8 +216,10 @@ def read_CreateIssuanceRequest(data: Any, at: int) -> tuple[CreateIssuanceReques
     f_asset, at = read_string(data, at, 16)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
-    f_receiver = data[at : at + 32]
-    at += 32
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_receiver, at = READERS_0[branch >> 1](data, at + 1)
     length = data[at]
     if length & 0x81:
         f_creator_details, at = read_bytes(data, at, 2048)
@@ -200,9 +241,12 @@ def read_CreateIssuanceRequest(data: Any, at: int) -> tuple[CreateIssuanceReques
 def write_CreateIssuanceRequest(value: CreateIssuanceRequest, out: bytearray) -> None:
     write_string(value.asset, out, 16)
     write_unsigned(value.amount, out, 16)
-    if type(value.receiver) is not bytes or len(value.receiver) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.receiver
+    try:
+        branch, write = WRITERS_1[type(value.receiver)]
+    except KeyError:
+        raise get_branch_error(value.receiver) from None
+    out += branch
+    write(value.receiver, out)
     write_bytes(value.creator_details, out, 2048)
     write_Reference(value.reference, out)
     if value.all_tasks is None:
@@ -222,32 +266,36 @@ class CreateIssuanceRequestCode(Enum):
     INVALID_CREATOR_DETAILS = 2
     """The details are not JSON. Give a JSON value or leave them empty."""
     SYSTEM_TASKS_NOT_ALLOWED = 3
-    """The task bits 1, 2 and 4 are set by the system alone."""
-    NOT_AUTHORIZED = 4
+    """System task bits (1, 2, 4) are set by the system alone."""
+    ASSET_REMOVED = 4
+    """The asset was removed."""
+    NOT_AUTHORIZED = 5
     """Only the asset's owner may issue it."""
-    REFERENCE_OUT_OF_WINDOW = 5
+    REFERENCE_OUT_OF_WINDOW = 6
     """The day of the reference is outside the network's window (see /v3/info). Use today's day for
     something new; look up whether the old one took effect.
     """
-    REFERENCE_DUPLICATION = 6
+    REFERENCE_DUPLICATION = 7
     """The source used this reference before; the detail names the ledger that closed the first
     use.
     """
-    REFERENCE_QUOTA_EXCEEDED = 7
+    REFERENCE_QUOTA_EXCEEDED = 8
     """The source has used the most references of this day that an account may use. Use another day
     of the window.
     """
-    NO_COUNTERPARTY = 8
-    """The receiving balance does not exist."""
-    COUNTERPARTY_NOT_ALLOWED = 9
+    NO_COUNTERPARTY = 9
+    """The receiving account or balance does not exist."""
+    COUNTERPARTY_NOT_ALLOWED = 10
     """The role of the balance's account does not allow it to receive issuances."""
-    ASSET_MISMATCHED = 10
+    ASSET_MISMATCHED = 11
     """The receiving balance is of another asset."""
-    ISSUANCE_TASKS_NOT_FOUND = 11
+    ISSUANCE_TASKS_NOT_FOUND = 12
     """No tasks are given and neither issuance_tasks:<asset> nor issuance_tasks:* is set."""
-    EXCEEDS_MAX_ISSUANCE_AMOUNT = 12
+    EXCEEDS_MAX_ISSUANCE_AMOUNT = 13
     """More would be issued than the asset allows for ever."""
-    RECEIVER_FULL_LINE = 13
+    FEE_EXCEEDS_AMOUNT = 14
+    """The receiver's fee leaves nothing of the amount."""
+    RECEIVER_FULL_LINE = 15
     """The balance would exceed 128 bits."""
 
 
@@ -256,8 +304,8 @@ ALL_CreateIssuanceRequestCode = tuple(CreateIssuanceRequestCode)
 
 def read_CreateIssuanceRequestCode(data: Any, at: int) -> tuple[CreateIssuanceRequestCode, int]:
     index = data[at]
-    if index & 1 or index > 26:
-        read_bounded(data, at, 0, 13)  # raises
+    if index & 1 or index > 30:
+        read_bounded(data, at, 0, 15)  # raises
     return ALL_CreateIssuanceRequestCode[index >> 1], at + 1
 
 
@@ -273,7 +321,9 @@ class CreateIssuanceRequestResult(Record, frozen=True):
     request_id: U64
     """The request's number."""
     receiver_account: AccountID
-    """Whose balance it is."""
+    """Who receives it."""
+    receiver_balance: BalanceID
+    """The balance that receives it."""
     fulfilled: bool
     """True: no task was left and the amount is issued."""
 
@@ -283,8 +333,10 @@ def read_CreateIssuanceRequestResult(data: Any, at: int) -> tuple[CreateIssuance
     at += 8
     f_receiver_account = data[at : at + 32]
     at += 32
+    f_receiver_balance = data[at : at + 32]
+    at += 32
     f_fulfilled, at = read_boolean(data, at)
-    return CreateIssuanceRequestResult(f_request_id, f_receiver_account, f_fulfilled), at
+    return CreateIssuanceRequestResult(f_request_id, f_receiver_account, f_receiver_balance, f_fulfilled), at
 
 
 def write_CreateIssuanceRequestResult(value: CreateIssuanceRequestResult, out: bytearray) -> None:
@@ -292,6 +344,175 @@ def write_CreateIssuanceRequestResult(value: CreateIssuanceRequestResult, out: b
     if type(value.receiver_account) is not bytes or len(value.receiver_account) != 32:
         raise Unencodable("expected 32 bytes")
     out += value.receiver_account
+    if type(value.receiver_balance) is not bytes or len(value.receiver_balance) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.receiver_balance
+    write_boolean(value.fulfilled, out)
+
+
+class PreissuanceContent(Record, frozen=True):
+    """What the offline key signs: the SHA-256 of 'tokend-preissuance' || network id || the bytes
+    of this.
+    """
+
+    asset: str
+    """The asset's code."""
+    amount: Amount
+    """How much."""
+    reference: Reference
+    """The operation's reference: one signature serves once."""
+
+
+def read_PreissuanceContent(data: Any, at: int) -> tuple[PreissuanceContent, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_reference, at = read_Reference(data, at)
+    return PreissuanceContent(f_asset, f_amount, f_reference), at
+
+
+def write_PreissuanceContent(value: PreissuanceContent, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_unsigned(value.amount, out, 16)
+    write_Reference(value.reference, out)
+
+
+class CreatePreissuanceRequest(Record, frozen=True):
+    """Makes more of an asset of the source's issuable, with a signature of the asset's offline key
+    (TokenD operation 12).
+    """
+
+    asset: str
+    """The asset's code."""
+    amount: Amount
+    """How much more may be issued."""
+    reference: Reference
+    """Makes sure that the signature is used once; unique among the source's issuances and pre-
+    issuances.
+    """
+    signer: PublicKey
+    """The asset's offline key."""
+    signature: Signature
+    """Of that key, over the hash of PreissuanceContent."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+    all_tasks: None | int
+    """The tasks of the request; absent: those of the key-value preissuance_tasks."""
+
+
+def read_CreatePreissuanceRequest(data: Any, at: int) -> tuple[CreatePreissuanceRequest, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_reference, at = read_Reference(data, at)
+    f_signer = data[at : at + 32]
+    at += 32
+    f_signature = data[at : at + 64]
+    at += 64
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return CreatePreissuanceRequest(f_asset, f_amount, f_reference, f_signer, f_signature, f_creator_details, f_all_tasks), at
+
+
+def write_CreatePreissuanceRequest(value: CreatePreissuanceRequest, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_unsigned(value.amount, out, 16)
+    write_Reference(value.reference, out)
+    if type(value.signer) is not bytes or len(value.signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.signer
+    if type(value.signature) is not bytes or len(value.signature) != 64:
+        raise Unencodable("expected 64 bytes")
+    out += value.signature
+    write_bytes(value.creator_details, out, 2048)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class CreatePreissuanceRequestCode(Enum):
+    """Why nothing more became issuable."""
+
+    INVALID_AMOUNT = 0
+    """The amount must be more than 0."""
+    INVALID_REFERENCE = 1
+    """The reference's text is empty. Give one, so that a signature is used once."""
+    INVALID_CREATOR_DETAILS = 2
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    SYSTEM_TASKS_NOT_ALLOWED = 3
+    """System task bits (1, 2, 4) are set by the system alone."""
+    ASSET_REMOVED = 4
+    """The asset was removed."""
+    NOT_AUTHORIZED = 5
+    """Only the asset's owner may pre-issue it."""
+    PREISSUED_SIGNER_MISMATCHED = 6
+    """The key that signed is not the asset's offline key."""
+    REFERENCE_OUT_OF_WINDOW = 7
+    """The day of the reference is outside the network's window (see /v3/info). Sign again with
+    today's day.
+    """
+    REFERENCE_DUPLICATION = 8
+    """The source used this reference before; the detail names the ledger that closed the first
+    use.
+    """
+    REFERENCE_QUOTA_EXCEEDED = 9
+    """The source has used the most references of this day that an account may use. Use another day
+    of the window.
+    """
+    PREISSUANCE_TASKS_NOT_FOUND = 10
+    """No tasks are given and neither preissuance_tasks:<asset> nor preissuance_tasks:* is set."""
+    EXCEEDS_MAX_ISSUANCE_AMOUNT = 11
+    """More would be issued and issuable than the asset allows for ever."""
+
+
+ALL_CreatePreissuanceRequestCode = tuple(CreatePreissuanceRequestCode)
+
+
+def read_CreatePreissuanceRequestCode(data: Any, at: int) -> tuple[CreatePreissuanceRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 22:
+        read_bounded(data, at, 0, 11)  # raises
+    return ALL_CreatePreissuanceRequestCode[index >> 1], at + 1
+
+
+def write_CreatePreissuanceRequestCode(value: CreatePreissuanceRequestCode, out: bytearray) -> None:
+    if type(value) is not CreatePreissuanceRequestCode:
+        raise Unencodable(f"{value!r} is not a CreatePreissuanceRequestCode")
+    out.append(2 * value.value)
+
+
+class CreatePreissuanceRequestResult(Record, frozen=True):
+    """The request was accepted."""
+
+    request_id: U64
+    """The request's number."""
+    fulfilled: bool
+    """True: no task was left and the amount is issuable."""
+
+
+def read_CreatePreissuanceRequestResult(data: Any, at: int) -> tuple[CreatePreissuanceRequestResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_fulfilled, at = read_boolean(data, at)
+    return CreatePreissuanceRequestResult(f_request_id, f_fulfilled), at
+
+
+def write_CreatePreissuanceRequestResult(value: CreatePreissuanceRequestResult, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
     write_boolean(value.fulfilled, out)
 
 
@@ -458,13 +679,13 @@ def read_ManageAccountRole(data: Any, at: int) -> tuple[ManageAccountRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_0[branch >> 1](data, at + 1)
+    f_action, at = READERS_2[branch >> 1](data, at + 1)
     return ManageAccountRole(f_action), at
 
 
 def write_ManageAccountRole(value: ManageAccountRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_1[type(value.action)]
+        branch, write = WRITERS_3[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -634,13 +855,13 @@ def read_ManageAccountRule(data: Any, at: int) -> tuple[ManageAccountRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_2[branch >> 1](data, at + 1)
+    f_action, at = READERS_4[branch >> 1](data, at + 1)
     return ManageAccountRule(f_action), at
 
 
 def write_ManageAccountRule(value: ManageAccountRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_3[type(value.action)]
+        branch, write = WRITERS_5[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -771,12 +992,164 @@ def write_CreateAsset(value: CreateAsset, out: bytearray) -> None:
         write_bounded(value.all_tasks, out, 0, 4294967295)
 
 
+class UpdateAsset(Record, frozen=True):
+    """Asks to change an asset of the source's."""
+
+    code: str
+    """The asset's code."""
+    policies: int
+    """Its new bits, see CreateAsset."""
+    creator_details: bytes
+    """Its new details: free JSON, opaque to the ledger."""
+    all_tasks: None | int
+    """The tasks of the request; absent: those of the key-value asset_update_tasks."""
+
+
+def read_UpdateAsset(data: Any, at: int) -> tuple[UpdateAsset, int]:
+    f_code, at = read_string(data, at, 16)
+    f_policies, at = read_bounded(data, at, 0, 4294967295)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return UpdateAsset(f_code, f_policies, f_creator_details, f_all_tasks), at
+
+
+def write_UpdateAsset(value: UpdateAsset, out: bytearray) -> None:
+    write_string(value.code, out, 16)
+    write_bounded(value.policies, out, 0, 4294967295)
+    write_bytes(value.creator_details, out, 2048)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class CancelAssetRequest(Record, frozen=True):
+    """Takes back the request that request_id names."""
+
+
+
+def read_CancelAssetRequest(data: Any, at: int) -> tuple[CancelAssetRequest, int]:
+    return CancelAssetRequest(), at
+
+
+def write_CancelAssetRequest(value: CancelAssetRequest, out: bytearray) -> None:
+    del value, out
+
+
+class PreissuedSignerContent(Record, frozen=True):
+    """What the present offline key signs to be replaced: the SHA-256 of 'tokend-preissued-signer'
+    || network id || the bytes of this.
+    """
+
+    code: str
+    """The asset's code."""
+    change_number: U64
+    """The asset's signer_changes and one: one signature serves once."""
+    public_key: PublicKey
+    """The new offline key."""
+
+
+def read_PreissuedSignerContent(data: Any, at: int) -> tuple[PreissuedSignerContent, int]:
+    f_code, at = read_string(data, at, 16)
+    f_change_number = from_bytes(data[at : at + 8])
+    at += 8
+    f_public_key = data[at : at + 32]
+    at += 32
+    return PreissuedSignerContent(f_code, f_change_number, f_public_key), at
+
+
+def write_PreissuedSignerContent(value: PreissuedSignerContent, out: bytearray) -> None:
+    write_string(value.code, out, 16)
+    write_unsigned(value.change_number, out, 8)
+    if type(value.public_key) is not bytes or len(value.public_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.public_key
+
+
+class ChangePreissuedAssetSigner(Record, frozen=True):
+    """Replaces the offline key of an asset of the source's."""
+
+    code: str
+    """The asset's code."""
+    change_number: U64
+    """The asset's signer_changes and one."""
+    public_key: PublicKey
+    """The new offline key."""
+    signer: PublicKey
+    """The present offline key."""
+    signature: Signature
+    """Of the present key, over the hash of PreissuedSignerContent."""
+
+
+def read_ChangePreissuedAssetSigner(data: Any, at: int) -> tuple[ChangePreissuedAssetSigner, int]:
+    f_code, at = read_string(data, at, 16)
+    f_change_number = from_bytes(data[at : at + 8])
+    at += 8
+    f_public_key = data[at : at + 32]
+    at += 32
+    f_signer = data[at : at + 32]
+    at += 32
+    f_signature = data[at : at + 64]
+    at += 64
+    return ChangePreissuedAssetSigner(f_code, f_change_number, f_public_key, f_signer, f_signature), at
+
+
+def write_ChangePreissuedAssetSigner(value: ChangePreissuedAssetSigner, out: bytearray) -> None:
+    write_string(value.code, out, 16)
+    write_unsigned(value.change_number, out, 8)
+    if type(value.public_key) is not bytes or len(value.public_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.public_key
+    if type(value.signer) is not bytes or len(value.signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.signer
+    if type(value.signature) is not bytes or len(value.signature) != 64:
+        raise Unencodable("expected 64 bytes")
+    out += value.signature
+
+
+class UpdateMaxIssuance(Record, frozen=True):
+    """Changes the most that may ever be issued of an asset of the source's."""
+
+    code: str
+    """The asset's code."""
+    max_issuance_amount: Amount
+    """The new maximum."""
+
+
+def read_UpdateMaxIssuance(data: Any, at: int) -> tuple[UpdateMaxIssuance, int]:
+    f_code, at = read_string(data, at, 16)
+    f_max_issuance_amount = from_bytes(data[at : at + 16])
+    at += 16
+    return UpdateMaxIssuance(f_code, f_max_issuance_amount), at
+
+
+def write_UpdateMaxIssuance(value: UpdateMaxIssuance, out: bytearray) -> None:
+    write_string(value.code, out, 16)
+    write_unsigned(value.max_issuance_amount, out, 16)
+
+
 class ManageAsset(Record, frozen=True):
     """Asks for a new asset, or changes one (TokenD operation 11)."""
 
     request_id: U64
-    """0 for a new request, otherwise the rejected request that is edited so."""
-    action: CreateAsset
+    """To create or update an asset: 0 for a new request, otherwise the rejected request that is
+    edited so. To cancel: the request. Otherwise 0.
+    """
+    action: CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance
     """What to do."""
 
 
@@ -784,16 +1157,16 @@ def read_ManageAsset(data: Any, at: int) -> tuple[ManageAsset, int]:
     f_request_id = from_bytes(data[at : at + 8])
     at += 8
     branch = data[at]
-    if branch & 1 or branch > 0:
-        read_bounded(data, at, 0, 0)  # raises
-    f_action, at = READERS_4[branch >> 1](data, at + 1)
+    if branch & 1 or branch > 8:
+        read_bounded(data, at, 0, 4)  # raises
+    f_action, at = READERS_6[branch >> 1](data, at + 1)
     return ManageAsset(f_request_id, f_action), at
 
 
 def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     try:
-        branch, write = WRITERS_5[type(value.action)]
+        branch, write = WRITERS_7[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -803,34 +1176,48 @@ def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
 class ManageAssetCode(Enum):
     """Why the asset was not created or changed."""
 
-    INVALID_CODE = 0
+    INVALID_REQUEST_ID = 0
+    """A change of the offline key or of the maximum names no request."""
+    INVALID_CODE = 1
     """An asset code is 1 to 16 letters and digits."""
-    INVALID_MAX_ISSUANCE_AMOUNT = 1
+    INVALID_MAX_ISSUANCE_AMOUNT = 2
     """The most that may be issued must be more than 0."""
-    INITIAL_PREISSUED_EXCEEDS_MAX_ISSUANCE = 2
+    INITIAL_PREISSUED_EXCEEDS_MAX_ISSUANCE = 3
     """The amount issuable at once is more than may ever be issued."""
-    INVALID_POLICIES = 3
+    INVALID_POLICIES = 4
     """The policies have unknown bits."""
-    INVALID_CREATOR_DETAILS = 4
+    INVALID_CREATOR_DETAILS = 5
     """The details are not JSON. Give a JSON value or leave them empty."""
-    SYSTEM_TASKS_NOT_ALLOWED = 5
-    """The task bits 1, 2 and 4 are set by the system alone."""
-    NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE = 6
+    SYSTEM_TASKS_NOT_ALLOWED = 6
+    """System task bits (1, 2, 4) are set by the system alone."""
+    NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE = 7
     """An edited request keeps its tasks. Leave all_tasks out."""
-    REQUEST_NOT_FOUND = 7
-    """There is no such request of the source to create an asset."""
-    REQUEST_IS_PENDING = 8
+    REQUEST_NOT_FOUND = 8
+    """There is no such request of the source to create or to update an asset."""
+    REQUEST_IS_PENDING = 9
     """Only a rejected request can be edited; this one awaits its reviewer."""
-    REQUEST_ASSET_MISMATCHED = 9
+    REQUEST_ASSET_MISMATCHED = 10
     """An edited request keeps its asset code."""
-    ASSET_CREATE_TASKS_NOT_FOUND = 10
+    ASSET_CREATE_TASKS_NOT_FOUND = 11
     """No tasks are given and the key-value asset_create_tasks is not set."""
-    ASSET_ALREADY_EXISTS = 11
+    ASSET_UPDATE_TASKS_NOT_FOUND = 12
+    """No tasks are given and the key-value asset_update_tasks is not set."""
+    ASSET_REMOVED = 13
+    """The asset was removed."""
+    NOT_AUTHORIZED = 14
+    """Only the asset's owner may change it."""
+    PREISSUED_SIGNER_MISMATCHED = 15
+    """The key that signed is not the asset's offline key."""
+    SIGNER_CHANGE_MISMATCHED = 16
+    """The change number is not the next one of the asset."""
+    ASSET_ALREADY_EXISTS = 17
     """An asset of this code exists already."""
-    REQUEST_ALREADY_EXISTS = 12
-    """A request for an asset of this code awaits its reviewer."""
-    TOO_MANY_BASE_ASSETS = 13
+    REQUEST_ALREADY_EXISTS = 18
+    """Another request to create or to update an asset of this code is not ended yet."""
+    TOO_MANY_BASE_ASSETS = 19
     """There are 64 base assets, the most there may be."""
+    EXCEEDS_MAX_ISSUANCE_AMOUNT = 20
+    """More than that is issued, promised or issuable already."""
 
 
 ALL_ManageAssetCode = tuple(ManageAssetCode)
@@ -838,8 +1225,8 @@ ALL_ManageAssetCode = tuple(ManageAssetCode)
 
 def read_ManageAssetCode(data: Any, at: int) -> tuple[ManageAssetCode, int]:
     index = data[at]
-    if index & 1 or index > 26:
-        read_bounded(data, at, 0, 13)  # raises
+    if index & 1 or index > 40:
+        read_bounded(data, at, 0, 20)  # raises
     return ALL_ManageAssetCode[index >> 1], at + 1
 
 
@@ -853,9 +1240,9 @@ class ManageAssetResult(Record, frozen=True):
     """The request was accepted."""
 
     request_id: U64
-    """The request's number."""
+    """The request's number; 0 where there is none."""
     fulfilled: bool
-    """True: no task was left and the asset exists."""
+    """True: no task was left, or none was needed, and the change took effect."""
 
 
 def read_ManageAssetResult(data: Any, at: int) -> tuple[ManageAssetResult, int]:
@@ -971,7 +1358,7 @@ def read_ManageAssetPair(data: Any, at: int) -> tuple[ManageAssetPair, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_6[branch >> 1](data, at + 1)
+    f_action, at = READERS_8[branch >> 1](data, at + 1)
     return ManageAssetPair(f_base, f_quote, f_action), at
 
 
@@ -979,7 +1366,7 @@ def write_ManageAssetPair(value: ManageAssetPair, out: bytearray) -> None:
     write_string(value.base, out, 16)
     write_string(value.quote, out, 16)
     try:
-        branch, write = WRITERS_7[type(value.action)]
+        branch, write = WRITERS_9[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1103,9 +1490,11 @@ class ManageBalanceCode(Enum):
 
     DESTINATION_NOT_FOUND = 0
     """The destination is no account."""
-    BALANCE_ALREADY_EXISTS = 1
+    ASSET_REMOVED = 1
+    """The asset was removed."""
+    BALANCE_ALREADY_EXISTS = 2
     """The account has a balance of the asset already. Use it, or CREATE another."""
-    TOO_MANY_BALANCES = 2
+    TOO_MANY_BALANCES = 3
     """The account has 100 balances of the asset, the most there may be."""
 
 
@@ -1114,8 +1503,8 @@ ALL_ManageBalanceCode = tuple(ManageBalanceCode)
 
 def read_ManageBalanceCode(data: Any, at: int) -> tuple[ManageBalanceCode, int]:
     index = data[at]
-    if index & 1 or index > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
     return ALL_ManageBalanceCode[index >> 1], at + 1
 
 
@@ -1227,13 +1616,13 @@ def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 6:
         read_bounded(data, at, 0, 3)  # raises
-    f_value, at = READERS_8[branch >> 1](data, at + 1)
+    f_value, at = READERS_10[branch >> 1](data, at + 1)
     return PutKeyValue(f_value), at
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_9[type(value.value)]
+        branch, write = WRITERS_11[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
     out += branch
@@ -1273,14 +1662,14 @@ def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_10[branch >> 1](data, at + 1)
+    f_action, at = READERS_12[branch >> 1](data, at + 1)
     return ManageKeyValue(f_key, f_action), at
 
 
 def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     try:
-        branch, write = WRITERS_11[type(value.action)]
+        branch, write = WRITERS_13[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1395,13 +1784,13 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_12[branch >> 1](data, at + 1)
+    f_action, at = READERS_14[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_13[type(value.action)]
+        branch, write = WRITERS_15[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1619,13 +2008,13 @@ def read_ManageSignerRole(data: Any, at: int) -> tuple[ManageSignerRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_14[branch >> 1](data, at + 1)
+    f_action, at = READERS_16[branch >> 1](data, at + 1)
     return ManageSignerRole(f_action), at
 
 
 def write_ManageSignerRole(value: ManageSignerRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_15[type(value.action)]
+        branch, write = WRITERS_17[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1803,13 +2192,13 @@ def read_ManageSignerRule(data: Any, at: int) -> tuple[ManageSignerRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_16[branch >> 1](data, at + 1)
+    f_action, at = READERS_18[branch >> 1](data, at + 1)
     return ManageSignerRule(f_action), at
 
 
 def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_17[type(value.action)]
+        branch, write = WRITERS_19[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1961,7 +2350,7 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_18[branch >> 1](data, at + 1)
+    f_destination, at = READERS_20[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -1993,7 +2382,7 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_19[type(value.destination)]
+        branch, write = WRITERS_21[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -2138,6 +2527,62 @@ def write_PaymentResult(value: PaymentResult, out: bytearray) -> None:
     else:
         out.append(2)
         write_Fee(value.destination_fee, out)
+
+
+class RemoveAsset(Record, frozen=True):
+    """Removes an asset that nobody holds (TokenD operation 53). Its code stays taken."""
+
+    code: str
+    """The asset's code."""
+
+
+def read_RemoveAsset(data: Any, at: int) -> tuple[RemoveAsset, int]:
+    f_code, at = read_string(data, at, 16)
+    return RemoveAsset(f_code), at
+
+
+def write_RemoveAsset(value: RemoveAsset, out: bytearray) -> None:
+    write_string(value.code, out, 16)
+
+
+class RemoveAssetCode(Enum):
+    """Why the asset was not removed."""
+
+    ASSET_REMOVED = 0
+    """The asset was removed already."""
+    NOT_AUTHORIZED = 1
+    """Only the asset's owner may remove it."""
+    HAS_HOLDERS = 2
+    """Something of it is issued, locked or promised."""
+
+
+ALL_RemoveAssetCode = tuple(RemoveAssetCode)
+
+
+def read_RemoveAssetCode(data: Any, at: int) -> tuple[RemoveAssetCode, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_RemoveAssetCode[index >> 1], at + 1
+
+
+def write_RemoveAssetCode(value: RemoveAssetCode, out: bytearray) -> None:
+    if type(value) is not RemoveAssetCode:
+        raise Unencodable(f"{value!r} is not a RemoveAssetCode")
+    out.append(2 * value.value)
+
+
+class RemoveAssetResult(Record, frozen=True):
+    """The asset was removed."""
+
+
+
+def read_RemoveAssetResult(data: Any, at: int) -> tuple[RemoveAssetResult, int]:
+    return RemoveAssetResult(), at
+
+
+def write_RemoveAssetResult(value: RemoveAssetResult, out: bytearray) -> None:
+    del value, out
 
 
 class RemoveAssetPair(Record, frozen=True):
@@ -2443,7 +2888,7 @@ def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_20[branch >> 1](data, at + 1)
+    f_action, at = READERS_22[branch >> 1](data, at + 1)
     return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
 
 
@@ -2464,7 +2909,7 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
     write_FeeType(value.fee_type, out)
     write_bounded(value.subtype, out, 0, 1000)
     try:
-        branch, write = WRITERS_21[type(value.action)]
+        branch, write = WRITERS_23[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2521,126 +2966,144 @@ def write_SetFeesResult(value: SetFeesResult, out: bytearray) -> None:
     del value, out
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[IssuanceToAccount | IssuanceToBalance, int]], ...] = (
+    read_IssuanceToAccount,
+    read_IssuanceToBalance,
+)
+
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    IssuanceToAccount: (b'\x00', write_IssuanceToAccount),
+    IssuanceToBalance: (b'\x02', write_IssuanceToBalance),
+}
+
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
     read_CreateAccountRole,
     read_UpdateAccountRole,
     read_RemoveAccountRole,
 )
 
-WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRole: (b'\x00', write_CreateAccountRole),
     UpdateAccountRole: (b'\x02', write_UpdateAccountRole),
     RemoveAccountRole: (b'\x04', write_RemoveAccountRole),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
     read_CreateAccountRule,
     read_UpdateAccountRule,
     read_RemoveAccountRule,
 )
 
-WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRule: (b'\x00', write_CreateAccountRule),
     UpdateAccountRule: (b'\x02', write_UpdateAccountRule),
     RemoveAccountRule: (b'\x04', write_RemoveAccountRule),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[CreateAsset, int]], ...] = (
+READERS_6: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
     read_CreateAsset,
+    read_UpdateAsset,
+    read_CancelAssetRequest,
+    read_ChangePreissuedAssetSigner,
+    read_UpdateMaxIssuance,
 )
 
-WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAsset: (b'\x00', write_CreateAsset),
+    UpdateAsset: (b'\x02', write_UpdateAsset),
+    CancelAssetRequest: (b'\x04', write_CancelAssetRequest),
+    ChangePreissuedAssetSigner: (b'\x06', write_ChangePreissuedAssetSigner),
+    UpdateMaxIssuance: (b'\x08', write_UpdateMaxIssuance),
 }
 
-READERS_6: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
+READERS_8: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
     read_CreateAssetPair,
     read_UpdatePrice,
     read_UpdatePairPolicies,
 )
 
-WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAssetPair: (b'\x00', write_CreateAssetPair),
     UpdatePrice: (b'\x02', write_UpdatePrice),
     UpdatePairPolicies: (b'\x04', write_UpdatePairPolicies),
 }
 
-READERS_8: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
+READERS_10: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
     read_U128Value,
 )
 
-WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_10: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
+READERS_12: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
     read_PutKeyValue,
     read_RemoveKeyValue,
 )
 
-WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutKeyValue: (b'\x00', write_PutKeyValue),
     RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
-READERS_12: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_14: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
 )
 
-WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (b'\x00', write_CreateSigner),
     UpdateSigner: (b'\x02', write_UpdateSigner),
     RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
-READERS_14: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
+READERS_16: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
     read_CreateSignerRole,
     read_UpdateSignerRole,
     read_RemoveSignerRole,
 )
 
-WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRole: (b'\x00', write_CreateSignerRole),
     UpdateSignerRole: (b'\x02', write_UpdateSignerRole),
     RemoveSignerRole: (b'\x04', write_RemoveSignerRole),
 }
 
-READERS_16: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
+READERS_18: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
     read_CreateSignerRule,
     read_UpdateSignerRule,
     read_RemoveSignerRule,
 )
 
-WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRule: (b'\x00', write_CreateSignerRule),
     UpdateSignerRule: (b'\x02', write_UpdateSignerRule),
     RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
 }
 
-READERS_18: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_20: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_20: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+READERS_22: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
     read_PutFeeRange,
     read_RemoveFeeRange,
 )
 
-WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutFeeRange: (b'\x00', write_PutFeeRange),
     RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
 }
@@ -2649,9 +3112,15 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateAccount: read_CreateAccount,
     CreateAccountCode: read_CreateAccountCode,
     CreateAccountResult: read_CreateAccountResult,
+    IssuanceToAccount: read_IssuanceToAccount,
+    IssuanceToBalance: read_IssuanceToBalance,
     CreateIssuanceRequest: read_CreateIssuanceRequest,
     CreateIssuanceRequestCode: read_CreateIssuanceRequestCode,
     CreateIssuanceRequestResult: read_CreateIssuanceRequestResult,
+    PreissuanceContent: read_PreissuanceContent,
+    CreatePreissuanceRequest: read_CreatePreissuanceRequest,
+    CreatePreissuanceRequestCode: read_CreatePreissuanceRequestCode,
+    CreatePreissuanceRequestResult: read_CreatePreissuanceRequestResult,
     CreateAccountRole: read_CreateAccountRole,
     UpdateAccountRole: read_UpdateAccountRole,
     RemoveAccountRole: read_RemoveAccountRole,
@@ -2665,6 +3134,11 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageAccountRuleCode: read_ManageAccountRuleCode,
     ManageAccountRuleResult: read_ManageAccountRuleResult,
     CreateAsset: read_CreateAsset,
+    UpdateAsset: read_UpdateAsset,
+    CancelAssetRequest: read_CancelAssetRequest,
+    PreissuedSignerContent: read_PreissuedSignerContent,
+    ChangePreissuedAssetSigner: read_ChangePreissuedAssetSigner,
+    UpdateMaxIssuance: read_UpdateMaxIssuance,
     ManageAsset: read_ManageAsset,
     ManageAssetCode: read_ManageAssetCode,
     ManageAssetResult: read_ManageAssetResult,
@@ -2711,6 +3185,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Payment: read_Payment,
     PaymentCode: read_PaymentCode,
     PaymentResult: read_PaymentResult,
+    RemoveAsset: read_RemoveAsset,
+    RemoveAssetCode: read_RemoveAssetCode,
+    RemoveAssetResult: read_RemoveAssetResult,
     RemoveAssetPair: read_RemoveAssetPair,
     RemoveAssetPairCode: read_RemoveAssetPairCode,
     RemoveAssetPairResult: read_RemoveAssetPairResult,
@@ -2729,9 +3206,15 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreateAccount: write_CreateAccount,
     CreateAccountCode: write_CreateAccountCode,
     CreateAccountResult: write_CreateAccountResult,
+    IssuanceToAccount: write_IssuanceToAccount,
+    IssuanceToBalance: write_IssuanceToBalance,
     CreateIssuanceRequest: write_CreateIssuanceRequest,
     CreateIssuanceRequestCode: write_CreateIssuanceRequestCode,
     CreateIssuanceRequestResult: write_CreateIssuanceRequestResult,
+    PreissuanceContent: write_PreissuanceContent,
+    CreatePreissuanceRequest: write_CreatePreissuanceRequest,
+    CreatePreissuanceRequestCode: write_CreatePreissuanceRequestCode,
+    CreatePreissuanceRequestResult: write_CreatePreissuanceRequestResult,
     CreateAccountRole: write_CreateAccountRole,
     UpdateAccountRole: write_UpdateAccountRole,
     RemoveAccountRole: write_RemoveAccountRole,
@@ -2745,6 +3228,11 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageAccountRuleCode: write_ManageAccountRuleCode,
     ManageAccountRuleResult: write_ManageAccountRuleResult,
     CreateAsset: write_CreateAsset,
+    UpdateAsset: write_UpdateAsset,
+    CancelAssetRequest: write_CancelAssetRequest,
+    PreissuedSignerContent: write_PreissuedSignerContent,
+    ChangePreissuedAssetSigner: write_ChangePreissuedAssetSigner,
+    UpdateMaxIssuance: write_UpdateMaxIssuance,
     ManageAsset: write_ManageAsset,
     ManageAssetCode: write_ManageAssetCode,
     ManageAssetResult: write_ManageAssetResult,
@@ -2791,6 +3279,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Payment: write_Payment,
     PaymentCode: write_PaymentCode,
     PaymentResult: write_PaymentResult,
+    RemoveAsset: write_RemoveAsset,
+    RemoveAssetCode: write_RemoveAssetCode,
+    RemoveAssetResult: write_RemoveAssetResult,
     RemoveAssetPair: write_RemoveAssetPair,
     RemoveAssetPairCode: write_RemoveAssetPairCode,
     RemoveAssetPairResult: write_RemoveAssetPairResult,

@@ -13,9 +13,13 @@ from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
+from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.operations import CreateAsset as CreateAsset
+from schemas.generated.operations import UpdateAsset as UpdateAsset
 from schemas.generated.operations import read_CreateAsset as read_CreateAsset
+from schemas.generated.operations import read_UpdateAsset as read_UpdateAsset
 from schemas.generated.operations import write_CreateAsset as write_CreateAsset
+from schemas.generated.operations import write_UpdateAsset as write_UpdateAsset
 
 
 class CreateAssetRequest(Record, frozen=True):
@@ -72,14 +76,72 @@ def write_IssuanceRequest(value: IssuanceRequest, out: bytearray) -> None:
     write_bytes(value.creator_details, out, 2048)
 
 
+class PreissuanceRequest(Record, frozen=True):
+    """A request to make more of an asset issuable."""
+
+    asset: str
+    """The asset's code."""
+    amount: Amount
+    """How much."""
+    signer: PublicKey
+    """The offline key that signed for it."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_PreissuanceRequest(data: Any, at: int) -> tuple[PreissuanceRequest, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_signer = data[at : at + 32]
+    at += 32
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    return PreissuanceRequest(f_asset, f_amount, f_signer, f_creator_details), at
+
+
+def write_PreissuanceRequest(value: PreissuanceRequest, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_unsigned(value.amount, out, 16)
+    if type(value.signer) is not bytes or len(value.signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.signer
+    write_bytes(value.creator_details, out, 2048)
+
+
+class UpdateAssetRequest(Record, frozen=True):
+    """A request to change an asset."""
+
+    asset: UpdateAsset
+    """As it was asked for."""
+
+
+def read_UpdateAssetRequest(data: Any, at: int) -> tuple[UpdateAssetRequest, int]:
+    f_asset, at = read_UpdateAsset(data, at)
+    return UpdateAssetRequest(f_asset), at
+
+
+def write_UpdateAssetRequest(value: UpdateAssetRequest, out: bytearray) -> None:
+    write_UpdateAsset(value.asset, out)
+
+
 
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateAssetRequest: read_CreateAssetRequest,
     IssuanceRequest: read_IssuanceRequest,
+    PreissuanceRequest: read_PreissuanceRequest,
+    UpdateAssetRequest: read_UpdateAssetRequest,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreateAssetRequest: write_CreateAssetRequest,
     IssuanceRequest: write_IssuanceRequest,
+    PreissuanceRequest: write_PreissuanceRequest,
+    UpdateAssetRequest: write_UpdateAssetRequest,
 }

@@ -116,7 +116,7 @@ def skip_ManageAssetCode(data: Any, at: int) -> int:
 
 
 def skip_CreateIssuanceRequestResult(data: Any, at: int) -> int:
-    at += 41
+    at += 73
     return at
 
 
@@ -223,6 +223,25 @@ def skip_RemoveAssetPairResult(data: Any, at: int) -> int:
 
 
 def skip_RemoveAssetPairCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CreatePreissuanceRequestResult(data: Any, at: int) -> int:
+    at += 9
+    return at
+
+
+def skip_CreatePreissuanceRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_RemoveAssetResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_RemoveAssetCode(data: Any, at: int) -> int:
     del data
     return at + 1
 
@@ -824,6 +843,7 @@ def skip_Asset(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
+    at += 9
     return at
 
 
@@ -944,6 +964,48 @@ def skip_IssuanceRequest(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_PreissuanceRequest(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 48
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_UpdateAssetRequest(data: Any, at: int) -> int:
+    at = skip_UpdateAsset(data, at)
+    return at
+
+
+def skip_UpdateAsset(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
     return at
 
 
@@ -1131,7 +1193,7 @@ def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_19[data[at] >> 1](data, at + 1)
+    at = SKIPS_20[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1204,13 +1266,38 @@ def skip_ManageAsset(data: Any, at: int) -> int:
     return at
 
 
+def skip_CancelAssetRequest(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ChangePreissuedAssetSigner(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 136
+    return at
+
+
+def skip_UpdateMaxIssuance(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 16
+    return at
+
+
 def skip_CreateIssuanceRequest(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at += 48
+    at += 16
+    at = SKIPS_12[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -1225,9 +1312,19 @@ def skip_CreateIssuanceRequest(data: Any, at: int) -> int:
     return at
 
 
+def skip_IssuanceToAccount(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
+def skip_IssuanceToBalance(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
 def skip_Payment(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_12[data[at] >> 1](data, at + 1)
+    at = SKIPS_13[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -1290,7 +1387,7 @@ def skip_SetFees(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
-    at = SKIPS_13[data[at] >> 1](data, at + 1)
+    at = SKIPS_14[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1305,7 +1402,7 @@ def skip_RemoveFeeRange(data: Any, at: int) -> int:
 
 
 def skip_ManageAccountRole(data: Any, at: int) -> int:
-    at = SKIPS_14[data[at] >> 1](data, at + 1)
+    at = SKIPS_15[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1357,7 +1454,7 @@ def skip_RemoveAccountRole(data: Any, at: int) -> int:
 
 
 def skip_ManageAccountRule(data: Any, at: int) -> int:
-    at = SKIPS_15[data[at] >> 1](data, at + 1)
+    at = SKIPS_16[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1399,7 +1496,7 @@ def skip_RemoveAccountRule(data: Any, at: int) -> int:
 
 
 def skip_ManageSignerRole(data: Any, at: int) -> int:
-    at = SKIPS_16[data[at] >> 1](data, at + 1)
+    at = SKIPS_17[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1451,7 +1548,7 @@ def skip_RemoveSignerRole(data: Any, at: int) -> int:
 
 
 def skip_ManageSignerRule(data: Any, at: int) -> int:
-    at = SKIPS_17[data[at] >> 1](data, at + 1)
+    at = SKIPS_18[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1503,7 +1600,7 @@ def skip_ManageAssetPair(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_18[data[at] >> 1](data, at + 1)
+    at = SKIPS_19[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1542,6 +1639,37 @@ def skip_RemoveAssetPair(data: Any, at: int) -> int:
     return at
 
 
+def skip_CreatePreissuanceRequest(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 16
+    at = skip_Reference(data, at)
+    at += 96
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
+def skip_RemoveAsset(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -1560,7 +1688,8 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at += 48
+    at += 16
+    at = SKIPS_21[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -1569,9 +1698,19 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
     return at
 
 
+def locate_CreatePreissuanceRequest_reference(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 16
+    return at
+
+
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_20[data[at] >> 1](data, at + 1)
+    at = SKIPS_22[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -1616,6 +1755,10 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageAssetPairCode,
     skip_RemoveAssetPairResult,
     skip_RemoveAssetPairCode,
+    skip_CreatePreissuanceRequestResult,
+    skip_CreatePreissuanceRequestCode,
+    skip_RemoveAssetResult,
+    skip_RemoveAssetCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -1680,6 +1823,8 @@ SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
 SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetRequest,
     skip_IssuanceRequest,
+    skip_PreissuanceRequest,
+    skip_UpdateAssetRequest,
 )
 
 SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
@@ -1733,49 +1878,58 @@ SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
 
 SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAsset,
+    skip_UpdateAsset,
+    skip_CancelAssetRequest,
+    skip_ChangePreissuedAssetSigner,
+    skip_UpdateMaxIssuance,
 )
 
 SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
+    skip_IssuanceToAccount,
+    skip_IssuanceToBalance,
+)
+
+SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
     skip_PutFeeRange,
     skip_RemoveFeeRange,
 )
 
-SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccountRole,
     skip_UpdateAccountRole,
     skip_RemoveAccountRole,
 )
 
-SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccountRule,
     skip_UpdateAccountRule,
     skip_RemoveAccountRule,
 )
 
-SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSignerRole,
     skip_UpdateSignerRole,
     skip_RemoveSignerRole,
 )
 
-SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSignerRule,
     skip_UpdateSignerRule,
     skip_RemoveSignerRule,
 )
 
-SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetPair,
     skip_UpdatePrice,
     skip_UpdatePairPolicies,
 )
 
-SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -1791,9 +1945,16 @@ SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageSignerRule,
     skip_ManageAssetPair,
     skip_RemoveAssetPair,
+    skip_CreatePreissuanceRequest,
+    skip_RemoveAsset,
 )
 
-SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
+    skip_IssuanceToAccount,
+    skip_IssuanceToBalance,
+)
+
+SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

@@ -28,6 +28,9 @@ from schemas.generated.operations import CreateAccountResult as CreateAccountRes
 from schemas.generated.operations import CreateIssuanceRequest as CreateIssuanceRequest
 from schemas.generated.operations import CreateIssuanceRequestCode as CreateIssuanceRequestCode
 from schemas.generated.operations import CreateIssuanceRequestResult as CreateIssuanceRequestResult
+from schemas.generated.operations import CreatePreissuanceRequest as CreatePreissuanceRequest
+from schemas.generated.operations import CreatePreissuanceRequestCode as CreatePreissuanceRequestCode
+from schemas.generated.operations import CreatePreissuanceRequestResult as CreatePreissuanceRequestResult
 from schemas.generated.operations import ManageAccountRole as ManageAccountRole
 from schemas.generated.operations import ManageAccountRoleCode as ManageAccountRoleCode
 from schemas.generated.operations import ManageAccountRoleResult as ManageAccountRoleResult
@@ -58,9 +61,12 @@ from schemas.generated.operations import ManageSignerRuleResult as ManageSignerR
 from schemas.generated.operations import Payment as Payment
 from schemas.generated.operations import PaymentCode as PaymentCode
 from schemas.generated.operations import PaymentResult as PaymentResult
+from schemas.generated.operations import RemoveAsset as RemoveAsset
+from schemas.generated.operations import RemoveAssetCode as RemoveAssetCode
 from schemas.generated.operations import RemoveAssetPair as RemoveAssetPair
 from schemas.generated.operations import RemoveAssetPairCode as RemoveAssetPairCode
 from schemas.generated.operations import RemoveAssetPairResult as RemoveAssetPairResult
+from schemas.generated.operations import RemoveAssetResult as RemoveAssetResult
 from schemas.generated.operations import ReviewRequest as ReviewRequest
 from schemas.generated.operations import ReviewRequestCode as ReviewRequestCode
 from schemas.generated.operations import ReviewRequestResult as ReviewRequestResult
@@ -73,6 +79,9 @@ from schemas.generated.operations import read_CreateAccountResult as read_Create
 from schemas.generated.operations import read_CreateIssuanceRequest as read_CreateIssuanceRequest
 from schemas.generated.operations import read_CreateIssuanceRequestCode as read_CreateIssuanceRequestCode
 from schemas.generated.operations import read_CreateIssuanceRequestResult as read_CreateIssuanceRequestResult
+from schemas.generated.operations import read_CreatePreissuanceRequest as read_CreatePreissuanceRequest
+from schemas.generated.operations import read_CreatePreissuanceRequestCode as read_CreatePreissuanceRequestCode
+from schemas.generated.operations import read_CreatePreissuanceRequestResult as read_CreatePreissuanceRequestResult
 from schemas.generated.operations import read_ManageAccountRole as read_ManageAccountRole
 from schemas.generated.operations import read_ManageAccountRoleCode as read_ManageAccountRoleCode
 from schemas.generated.operations import read_ManageAccountRoleResult as read_ManageAccountRoleResult
@@ -103,9 +112,12 @@ from schemas.generated.operations import read_ManageSignerRuleResult as read_Man
 from schemas.generated.operations import read_Payment as read_Payment
 from schemas.generated.operations import read_PaymentCode as read_PaymentCode
 from schemas.generated.operations import read_PaymentResult as read_PaymentResult
+from schemas.generated.operations import read_RemoveAsset as read_RemoveAsset
+from schemas.generated.operations import read_RemoveAssetCode as read_RemoveAssetCode
 from schemas.generated.operations import read_RemoveAssetPair as read_RemoveAssetPair
 from schemas.generated.operations import read_RemoveAssetPairCode as read_RemoveAssetPairCode
 from schemas.generated.operations import read_RemoveAssetPairResult as read_RemoveAssetPairResult
+from schemas.generated.operations import read_RemoveAssetResult as read_RemoveAssetResult
 from schemas.generated.operations import read_ReviewRequest as read_ReviewRequest
 from schemas.generated.operations import read_ReviewRequestCode as read_ReviewRequestCode
 from schemas.generated.operations import read_ReviewRequestResult as read_ReviewRequestResult
@@ -118,6 +130,9 @@ from schemas.generated.operations import write_CreateAccountResult as write_Crea
 from schemas.generated.operations import write_CreateIssuanceRequest as write_CreateIssuanceRequest
 from schemas.generated.operations import write_CreateIssuanceRequestCode as write_CreateIssuanceRequestCode
 from schemas.generated.operations import write_CreateIssuanceRequestResult as write_CreateIssuanceRequestResult
+from schemas.generated.operations import write_CreatePreissuanceRequest as write_CreatePreissuanceRequest
+from schemas.generated.operations import write_CreatePreissuanceRequestCode as write_CreatePreissuanceRequestCode
+from schemas.generated.operations import write_CreatePreissuanceRequestResult as write_CreatePreissuanceRequestResult
 from schemas.generated.operations import write_ManageAccountRole as write_ManageAccountRole
 from schemas.generated.operations import write_ManageAccountRoleCode as write_ManageAccountRoleCode
 from schemas.generated.operations import write_ManageAccountRoleResult as write_ManageAccountRoleResult
@@ -148,9 +163,12 @@ from schemas.generated.operations import write_ManageSignerRuleResult as write_M
 from schemas.generated.operations import write_Payment as write_Payment
 from schemas.generated.operations import write_PaymentCode as write_PaymentCode
 from schemas.generated.operations import write_PaymentResult as write_PaymentResult
+from schemas.generated.operations import write_RemoveAsset as write_RemoveAsset
+from schemas.generated.operations import write_RemoveAssetCode as write_RemoveAssetCode
 from schemas.generated.operations import write_RemoveAssetPair as write_RemoveAssetPair
 from schemas.generated.operations import write_RemoveAssetPairCode as write_RemoveAssetPairCode
 from schemas.generated.operations import write_RemoveAssetPairResult as write_RemoveAssetPairResult
+from schemas.generated.operations import write_RemoveAssetResult as write_RemoveAssetResult
 from schemas.generated.operations import write_ReviewRequest as write_ReviewRequest
 from schemas.generated.operations import write_ReviewRequestCode as write_ReviewRequestCode
 from schemas.generated.operations import write_ReviewRequestResult as write_ReviewRequestResult
@@ -164,7 +182,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset
     """What to do."""
 
 
@@ -178,8 +196,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 28:
-        read_bounded(data, at, 0, 14)  # raises
+    if branch & 1 or branch > 32:
+        read_bounded(data, at, 0, 16)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -417,6 +435,12 @@ class FulfilmentCode(Enum):
     """The role of the receiving account does not allow it to receive this."""
     RECEIVER_FULL_LINE = 5
     """The balance would exceed 128 bits."""
+    ASSET_REMOVED = 6
+    """The asset was removed."""
+    PREISSUED_SIGNER_MISMATCHED = 7
+    """The key that signed is not the asset's offline key, or not any more."""
+    FEE_EXCEEDS_AMOUNT = 8
+    """The receiver's fee leaves nothing of the amount."""
 
 
 ALL_FulfilmentCode = tuple(FulfilmentCode)
@@ -424,8 +448,8 @@ ALL_FulfilmentCode = tuple(FulfilmentCode)
 
 def read_FulfilmentCode(data: Any, at: int) -> tuple[FulfilmentCode, int]:
     index = data[at]
-    if index & 1 or index > 10:
-        read_bounded(data, at, 0, 5)  # raises
+    if index & 1 or index > 16:
+        read_bounded(data, at, 0, 8)  # raises
     return ALL_FulfilmentCode[index >> 1], at + 1
 
 
@@ -502,7 +526,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -514,8 +538,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 60:
-        read_bounded(data, at, 0, 30)  # raises
+    if branch & 1 or branch > 68:
+        read_bounded(data, at, 0, 34)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -599,7 +623,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -615,6 +639,8 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_ManageSignerRule,
     read_ManageAssetPair,
     read_RemoveAssetPair,
+    read_CreatePreissuanceRequest,
+    read_RemoveAsset,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -633,6 +659,8 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageSignerRule: (b'\x18', write_ManageSignerRule),
     ManageAssetPair: (b'\x1a', write_ManageAssetPair),
     RemoveAssetPair: (b'\x1c', write_RemoveAssetPair),
+    CreatePreissuanceRequest: (b'\x1e', write_CreatePreissuanceRequest),
+    RemoveAsset: (b' ', write_RemoveAsset),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue, int]], ...] = (
@@ -649,7 +677,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     FeesDue: (b'\x06', write_FeesDue),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -681,6 +709,10 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_ManageAssetPairCode,
     read_RemoveAssetPairResult,
     read_RemoveAssetPairCode,
+    read_CreatePreissuanceRequestResult,
+    read_CreatePreissuanceRequestCode,
+    read_RemoveAssetResult,
+    read_RemoveAssetCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -715,6 +747,10 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageAssetPairCode: (b'8', write_ManageAssetPairCode),
     RemoveAssetPairResult: (b':', write_RemoveAssetPairResult),
     RemoveAssetPairCode: (b'<', write_RemoveAssetPairCode),
+    CreatePreissuanceRequestResult: (b'>', write_CreatePreissuanceRequestResult),
+    CreatePreissuanceRequestCode: (b'@', write_CreatePreissuanceRequestCode),
+    RemoveAssetResult: (b'B', write_RemoveAssetResult),
+    RemoveAssetCode: (b'D', write_RemoveAssetCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

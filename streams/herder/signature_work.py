@@ -5,22 +5,32 @@ from collections.abc import Sequence
 from streams.ledger.admission import Candidate
 from streams.ledger.signatures import is_valid_signature
 
-SignatureJob = tuple[bytes, tuple[bytes, ...], tuple[bytes, ...]]  # hash, signers, signatures
+# Hash, its signers and their signatures; then key, message and signature of every further one.
+SignatureJob = tuple[
+    bytes, tuple[bytes, ...], tuple[bytes, ...], tuple[tuple[bytes, bytes, bytes], ...]
+]
 
 
 def make_job(candidate: Candidate) -> SignatureJob:
-    return candidate.transaction_hash, candidate.signers, candidate.signatures
+    further = tuple((m.public_key, m.message, m.signature) for m in candidate.signed_messages)
+    return candidate.transaction_hash, candidate.signers, candidate.signatures, further
 
 
-def find_false_signatures(jobs: Sequence[SignatureJob]) -> list[int | None]:
-    """Per job the index of the first false signature, or None."""
+def find_false_signatures(jobs: Sequence[SignatureJob]) -> list[bytes | None]:
+    """Per job the key whose signature is the first false one, or None."""
     return [_find_false_signature(*job) for job in jobs]
 
 
 def _find_false_signature(
-    message: bytes, signers: tuple[bytes, ...], signatures: tuple[bytes, ...]
-) -> int | None:
-    for index, (signer, signature) in enumerate(zip(signers, signatures, strict=True)):
+    message: bytes,
+    signers: tuple[bytes, ...],
+    signatures: tuple[bytes, ...],
+    further: tuple[tuple[bytes, bytes, bytes], ...],
+) -> bytes | None:
+    for signer, signature in zip(signers, signatures, strict=True):
         if not is_valid_signature(signer, message, signature):
-            return index
+            return signer
+    for signer, other, signature in further:
+        if not is_valid_signature(signer, other, signature):
+            return signer
     return None

@@ -18,8 +18,9 @@ from schemas.generated.transactions import RefusalDetail, Transaction, Transacti
 from streams.ledger.access.requirements import Requirements
 from streams.ledger.access.rules import AccessRules
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
-from streams.ledger.operations.table import OPERATIONS, SIZED_BY_STATE
+from streams.ledger.operations.table import OPERATIONS, SIGNED_MESSAGES, SIZED_BY_STATE
 from streams.ledger.output import compute_result_bytes
+from streams.ledger.signatures import SignedMessage
 from streams.ledger.state import LedgerState
 
 ENVELOPE_BYTES_MAX = BYTES_MAX[TransactionEnvelope]
@@ -61,6 +62,7 @@ class Candidate(msgspec.Struct, eq=False, gc=False):
     signatures: tuple[Signature, ...]
     output_bytes: int
     is_sized_by_state: bool = False  # membership says what `output_bytes` is
+    signed_messages: tuple[SignedMessage, ...] = ()  # which its operations carry
     authority: Authority | None = None
 
 
@@ -91,6 +93,12 @@ def validate_envelope(
         signatures=tuple(each.signature for each in outer.signatures),
         output_bytes=compute_output_bytes(transaction, envelope, None),
         is_sized_by_state=any(type(each.body) in SIZED_BY_STATE for each in transaction.operations),
+        signed_messages=tuple(
+            message
+            for each in transaction.operations
+            if type(each.body) in SIGNED_MESSAGES
+            for message in SIGNED_MESSAGES[type(each.body)](each.body, network_id)
+        ),
     )
 
 

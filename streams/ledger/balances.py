@@ -72,6 +72,13 @@ def apply_issued(delta: LedgerDelta, code: str, amount: Amount) -> None:
     )
 
 
+def apply_preissued(delta: LedgerDelta, code: str, amount: int) -> None:
+    """Adds to what may be issued."""
+    supply = get_supply(delta, code)
+    available = Amount(supply.available_for_issuance + amount)
+    delta.put(AssetSupply(code, available, supply.issued, supply.pending_issuance))
+
+
 def apply_promised(delta: LedgerDelta, code: str, amount: int) -> None:
     """Adds to what is promised, or takes back a negative `amount`."""
     supply = get_supply(delta, code)

@@ -62,7 +62,9 @@ POSITIVE_SETTINGS = (
 KEY_VALUES = (
     KeyValue("account_role:general", U64Value(GENERAL_ROLE)),
     KeyValue("asset_create_tasks", U32Value(0)),
+    KeyValue("asset_update_tasks", U32Value(0)),
     KeyValue("issuance_tasks:*", U32Value(0)),
+    KeyValue("preissuance_tasks:*", U32Value(0)),
     KeyValue("signer_role:default", U64Value(DEFAULT_SIGNER_ROLE)),
 )
 

@@ -7,10 +7,20 @@ cofactored one. So nothing else in a node may verify. It signs nothing, and what
 known here.
 """
 
+from typing import NamedTuple
+
 import ed25519_zebra
 
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
+
+
+class SignedMessage(NamedTuple):
+    """A signature and what it must be over."""
+
+    public_key: bytes
+    message: bytes
+    signature: bytes
 
 
 def is_valid_signature(public_key: bytes, message: bytes, signature: bytes) -> bool:

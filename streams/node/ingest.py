@@ -45,7 +45,7 @@ class Ingest:
         self,
         herder: Herder,
         inbox: Inbox,
-        pool: "VerificationPool[SignatureJob, int | None]",
+        pool: "VerificationPool[SignatureJob, bytes | None]",
         offsets: Offsets,
         rejections: Rejections,
         metrics: Metrics,
@@ -95,11 +95,11 @@ class Ingest:
         async with self._slots:
             false = await self._pool.run([make_job(each) for each in candidates])
         verified: list[Candidate] = []
-        for candidate, index in zip(candidates, false, strict=True):
-            if index is None:
+        for candidate, signer in zip(candidates, false, strict=True):
+            if signer is None:
                 verified.append(candidate)
                 continue
-            detail = f"the signature of {candidate.signers[index].hex()} is false"
+            detail = f"the signature of {signer.hex()} is false"
             code = RejectionCode.BAD_SIGNATURE
             reason = RejectionReason(code, detail, candidate.transaction_hash)
             self._rejections.reject(Reject(candidate.envelope_hash, reason))

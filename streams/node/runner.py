@@ -63,7 +63,7 @@ class Node:
         self.proofs = Proofs(ledger)
         signing_key = SigningKey(decode_seed(settings.seed_file.read_text().strip()))
         self.herder = Herder(ledger, signing_key, settings.transactions_max, settings.is_flooding)
-        self.pool: VerificationPool[SignatureJob, int | None] = VerificationPool(
+        self.pool: VerificationPool[SignatureJob, bytes | None] = VerificationPool(
             WORK, settings.workers
         )
         self.publisher = Publisher(settings.kafka, settings.name, self.store.load_records)

@@ -22,7 +22,7 @@ from infra.local.table import TABLE
 from schemas.codec import encode
 from schemas.generated.common import AccountID, Amount, BalanceID, PublicKey, SignerData
 from schemas.generated.consensus import ScpValue
-from schemas.generated.entries import Account, Asset, AssetSupply, Balance, Signer
+from schemas.generated.entries import Account, Asset, AssetState, AssetSupply, Balance, Signer
 from schemas.generated.keys import Entry, KeyBytes, get_key
 from schemas.generated.ledger import Certificate, LedgerEntry
 from schemas.generated.operations import PaymentToBalance
@@ -81,7 +81,18 @@ def _make_entries(network: Network, accounts: int) -> Iterator[Entry]:
     issued = Amount(accounts * FUNDS)
     for code in ASSETS:
         signer = PublicKey(bytes(32))
-        yield Asset(code, get_account("issuer"), signer, b"", Amount(1 << 100), 1, 0, 2)
+        yield Asset(
+            code,
+            get_account("issuer"),
+            signer,
+            b"",
+            Amount(1 << 100),
+            1,
+            0,
+            2,
+            0,
+            AssetState.ACTIVE,
+        )
         yield AssetSupply(code, Amount(0), issued, Amount(0))
     for number in range(accounts):
         account_id, key = _get_account(number), PublicKey(bytes(_get_account(number)))

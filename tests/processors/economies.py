@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from schemas.generated import keys
 from schemas.generated.common import Amount, FeeRange, FeeType, Price
 from schemas.generated.operations import (
     CreateAssetPair,
@@ -18,6 +19,7 @@ from schemas.generated.operations import (
     PaymentToAccount,
     PutFeeRange,
     PutKeyValue,
+    RemoveAsset,
     RemoveKeyValue,
     RemoveSigner,
     SetFees,
@@ -39,6 +41,8 @@ from tests.support.network import (
     issue,
     make_economy,
     pay,
+    preissue,
+    review,
 )
 
 PEOPLE = ("alice", "bob", "carol")
@@ -128,7 +132,7 @@ def _create_asset(network: Network, number: int) -> Candidate:
 
 def _ask_for_asset(network: Network, number: int) -> Candidate:
     """Has a task left, so that a request stays in the state."""
-    return network.prepare("issuer", create_asset(f"R{number}", tasks=1))
+    return network.prepare("issuer", create_asset(f"R{number}", tasks=16))
 
 
 def _set_fees(network: Network, number: int) -> Candidate:
@@ -155,6 +159,25 @@ def _set_price(network: Network, number: int) -> Candidate:
     return network.prepare("master", ManageAssetPair(f"A{number - 104}", "EUR", action))
 
 
+def _review(network: Network, _: int) -> Candidate:
+    """Of the oldest request; while there is none, a pre-issuance that is refused."""
+    standing = [key for key in network.ledger.state.encoded if key[0] == keys.REVIEWABLE_REQUEST[0]]
+    if not standing:
+        return network.prepare("issuer", preissue(network, "EUR", 10**31, "too much"))
+    return network.prepare("master", review(network, int.from_bytes(min(standing)[1:])))
+
+
+def _preissue(network: Network, number: int) -> Candidate:
+    """Makes an asset; of the one made a ledger before all is pre-issued and removed."""
+    made = create_asset(f"P{number}", maximum=5)
+    action: Any = made.action
+    bodies: list[Any] = [replace(made, action=replace(action, initial_preissued_amount=0))]
+    last = f"P{number - 100}"
+    if network.ledger.state.get_asset(last) is not None:
+        bodies += [preissue(network, last, 5, f"pre-issuance {number}"), RemoveAsset(last)]
+    return network.prepare("issuer", *bodies)
+
+
 STEPS: tuple[Step, ...] = (
     _pay,
     _pay_by_long_reference,
@@ -171,6 +194,8 @@ STEPS: tuple[Step, ...] = (
     _set_fees,
     _pay_with_fees,
     _set_price,
+    _review,
+    _preissue,
 )
 
 

@@ -21,7 +21,12 @@ from schemas.generated.consensus import Ballot, Externalize, QuorumSet, Statemen
 from schemas.generated.entries import BalanceKey
 from schemas.generated.keys import KeyBytes, asset_key, balance_key
 from schemas.generated.ledger import LedgerBody, LedgerKey
-from schemas.generated.operations import CreateIssuanceRequest, Payment, PaymentToBalance
+from schemas.generated.operations import (
+    CreateIssuanceRequest,
+    CreatePreissuanceRequest,
+    Payment,
+    PaymentToBalance,
+)
 from schemas.generated.transactions import Transaction, TransactionCode, TransactionEnvelope
 from schemas.strkey import encode_account_id, encode_balance_id, encode_seed
 from schemas.values import format_amount
@@ -289,7 +294,7 @@ def _make_hash_window(network: made.Network) -> dict[str, Any]:
 
 
 def _make_reference_window(network: made.Network) -> dict[str, Any]:
-    kinds = {Payment: 0, CreateIssuanceRequest: 1}
+    kinds = {Payment: 0, CreateIssuanceRequest: 1, CreatePreissuanceRequest: 1}
     rows = []
     for number, _, transaction, is_success in _read_transactions(network):
         for operation in transaction.operations:

@@ -15,8 +15,8 @@ from schemas.generated.common import PublicKey
 from schemas.generated.overlay import Message
 from streams.herder import outputs
 from streams.herder.outputs import Output, Timer
+from streams.herder.signature_work import find_false_signatures, make_job
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
-from streams.ledger.signatures import is_valid_signature
 from tests.simulation.beginning import NAMES, Beginning
 from tests.simulation.checks import Checks
 from tests.simulation.network import Links
@@ -216,10 +216,8 @@ class World:
 
 
 def _is_true(candidate: Candidate) -> bool:
-    return all(
-        is_valid_signature(signer, candidate.transaction_hash, signature)
-        for signer, signature in zip(candidate.signers, candidate.signatures, strict=True)
-    )
+    [false] = find_false_signatures([make_job(candidate)])
+    return false is None
 
 
 def _get_detail(output: Output) -> str:

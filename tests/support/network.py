@@ -36,6 +36,8 @@ from schemas.generated.operations import (
     CreateAccountRule,
     CreateAsset,
     CreateIssuanceRequest,
+    CreatePreissuanceRequest,
+    IssuanceToBalance,
     ManageAccountRole,
     ManageAccountRule,
     ManageAsset,
@@ -44,6 +46,7 @@ from schemas.generated.operations import (
     Payment,
     PaymentFeeData,
     PaymentToBalance,
+    PreissuanceContent,
     PutFeeRange,
     ReviewAction,
     ReviewRequest,
@@ -70,6 +73,7 @@ from streams.ledger.genesis import (
 )
 from streams.ledger.hashes import (
     compute_balance_id,
+    compute_hash,
     compute_header_payload,
     compute_set_hash,
     compute_transaction_hash,
@@ -249,9 +253,19 @@ def create_balance(name: str, asset: str) -> ManageBalance:
 
 
 def issue(network: Network, name: str, asset: str, amount: int, reference: str) -> Any:
-    receiver = network.get_balance_id(name, asset)
+    receiver = IssuanceToBalance(network.get_balance_id(name, asset))
     made = make_reference(network, reference)
     return CreateIssuanceRequest(asset, Amount(amount), receiver, b"", made, None)
+
+
+def preissue(network: Network, asset: str, amount: int, reference: str) -> CreatePreissuanceRequest:
+    """Signed by the offline key of `create_asset`."""
+    made = make_reference(network, reference)
+    content = encode(PreissuanceContent(asset, Amount(amount), made))
+    message = compute_hash(b"tokend-preissuance" + network.network_id + content)
+    signature = Signature(get_key("pre-issuer").sign(message).signature)
+    signer = get_public_key("pre-issuer")
+    return CreatePreissuanceRequest(asset, Amount(amount), made, signer, signature, b"", None)
 
 
 def make_reference(network: Network, text: str) -> Reference:

@@ -18,7 +18,12 @@ from gateways.client.ingest import read_login
 from schemas.codec import decode, encode, frame, unframe
 from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Reference, Signature
 from schemas.generated.ledger import LedgerBody, LedgerHeader, LedgerRecord
-from schemas.generated.operations import CreateIssuanceRequest, Payment, PaymentToBalance
+from schemas.generated.operations import (
+    CreateIssuanceRequest,
+    IssuanceToBalance,
+    Payment,
+    PaymentToBalance,
+)
 from schemas.generated.transactions import (
     DecoratedSignature,
     Operation,
@@ -196,7 +201,7 @@ def make_economy(target: Deployment, names: Sequence[str], follower: Follower) -
             CreateIssuanceRequest(
                 ASSET,
                 Amount(10**9),
-                target.get_balance_id(name),
+                IssuanceToBalance(target.get_balance_id(name)),
                 b"",
                 make_reference(f"to {name}"),
                 None,

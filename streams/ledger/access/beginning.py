@@ -53,6 +53,8 @@ ACCOUNT_RULES = (
     ("withdraw-assets", _allow(AssetResource, Action.WITHDRAW)),
     ("create-requests", _allow(RequestResource, Action.CREATE)),
     ("cancel-requests", _allow(RequestResource, Action.CANCEL)),
+    ("update-assets", _allow(AssetResource, Action.UPDATE)),
+    ("remove-assets", _allow(AssetResource, Action.REMOVE)),
 )
 ACCOUNT_ROLES = (
     ("master", ("anything",), True),

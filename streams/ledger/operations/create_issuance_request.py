@@ -3,11 +3,12 @@
 from schemas.contract import ReferenceKind
 from schemas.generated.bounds import CREATE_ISSUANCE_REQUEST_CREATOR_DETAILS_LENGTH_MAX
 from schemas.generated.common import AccountID, Action
-from schemas.generated.entries import Counters
+from schemas.generated.entries import Balance, Counters
 from schemas.generated.operations import (
     CreateIssuanceRequest,
     CreateIssuanceRequestCode,
     CreateIssuanceRequestResult,
+    IssuanceToBalance,
 )
 from schemas.generated.requests import IssuanceRequest
 from schemas.generated.transactions import OperationResult
@@ -15,9 +16,9 @@ from schemas.json_text import is_json_text
 from schemas.tasks import SYSTEM_TASKS
 from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.access.requirements import Requirements, require_asset, require_new_request
-from streams.ledger.balances import add_participant
+from streams.ledger.assets import get_active_asset
+from streams.ledger.balances import add_participant, apply_new_balance, get_first_balance
 from streams.ledger.context import TransactionContext
-from streams.ledger.errors import InvariantViolation
 from streams.ledger.operations.outcome import (
     compute_reference_refusal,
     refused,
@@ -70,9 +71,9 @@ def apply(
     op: CreateIssuanceRequest, source: AccountID, delta: LedgerDelta, context: TransactionContext
 ) -> OperationResult:
     """Issues at once when no task is left, otherwise keeps a pending request (TokenD 1.3)."""
-    asset = delta.get_asset(op.asset)
+    asset = get_active_asset(delta, op.asset)
     if asset is None:
-        raise InvariantViolation(f"the asset {op.asset} is gone")
+        return refused(CreateIssuanceRequestCode.ASSET_REMOVED)
     if asset.owner != source:
         return refused(CreateIssuanceRequestCode.NOT_AUTHORIZED)
     refusal = compute_reference_refusal(
@@ -80,7 +81,7 @@ def apply(
     )
     if refusal is not None:
         return refusal
-    receiver = delta.get_balance(op.receiver)
+    receiver = _get_or_create_receiver(op, delta, context)
     if receiver is None:
         return refused(CreateIssuanceRequestCode.NO_COUNTERPARTY)
     account_id = receiver.account_id
@@ -96,17 +97,32 @@ def apply(
         return refused(CreateIssuanceRequestCode.ISSUANCE_TASKS_NOT_FOUND)
     # The reference stays used whatever becomes of the request.
     delta.use_reference(REFERENCE_KIND, source, op.reference, context.ledger.sequence)
-    body = IssuanceRequest(op.asset, op.amount, op.receiver, op.creator_details)
+    body = IssuanceRequest(op.asset, op.amount, receiver.balance_id, op.creator_details)
     opened = open_request(delta, context, source, body, tasks, op.reference)
     if opened.refusal is not None:
         return refused(CreateIssuanceRequestCode[opened.refusal.name])
     if not opened.fulfilled:
         add_participant(delta, account_id)
     return succeeded(
-        CreateIssuanceRequestResult(opened.request_id, account_id, fulfilled=opened.fulfilled)
+        CreateIssuanceRequestResult(
+            opened.request_id, account_id, receiver.balance_id, opened.fulfilled
+        )
     )
 
 
 def compute_output_bytes(op: CreateIssuanceRequest, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
     return OUTPUT_BYTES + len(op.creator_details)
+
+
+def _get_or_create_receiver(
+    op: CreateIssuanceRequest, delta: LedgerDelta, context: TransactionContext
+) -> Balance | None:
+    """Created before the last guards: a refusal takes the whole transaction back."""
+    if isinstance(op.receiver, IssuanceToBalance):
+        return delta.get_balance(op.receiver.balance_id)
+    network_id, account_id = context.ledger.network_id, op.receiver.account_id
+    if delta.get_account(account_id) is None:
+        return None
+    first = get_first_balance(delta, network_id, account_id, op.asset)
+    return first or apply_new_balance(delta, network_id, account_id, op.asset)

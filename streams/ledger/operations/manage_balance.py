@@ -10,6 +10,7 @@ from schemas.generated.operations import (
 )
 from schemas.generated.transactions import OperationResult
 from streams.ledger.access.requirements import Requirements, require_balance
+from streams.ledger.assets import get_active_asset
 from streams.ledger.balances import add_participant, apply_new_balance, get_first_balance
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
@@ -46,6 +47,8 @@ def apply(
     network_id = context.ledger.network_id
     if delta.get_account(op.destination) is None:
         return refused(ManageBalanceCode.DESTINATION_NOT_FOUND)
+    if get_active_asset(delta, op.asset) is None:
+        return refused(ManageBalanceCode.ASSET_REMOVED)
     if (
         op.action is ManageBalanceAction.CREATE_UNIQUE
         and get_first_balance(delta, network_id, op.destination, op.asset) is not None

@@ -23,6 +23,7 @@ from streams.ledger.requests.pending import add_change, proceed, release_request
 from streams.ledger.requests.table import (
     OUTPUT_BYTES_MAX,
     compute_request_change_bytes,
+    describe_request,
     get_kind,
 )
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -57,14 +58,12 @@ def get_requirements(
     request = state.get_reviewable_request(op.request_id)
     if request is None:
         return None
-    kind = get_kind(request)
-    code = kind.get_asset(request.body, state)
-    asset = None if code is None else state.get_asset(code)
-    asset_type = None if asset is None else asset.asset_type
-    added, removed = op.tasks_to_add, op.tasks_to_remove
     return (
         require_request(
-            Action.REVIEW, kind.name, code, asset_type, tasks_to_add=added, tasks_to_remove=removed
+            Action.REVIEW,
+            *describe_request(request, state),
+            tasks_to_add=op.tasks_to_add,
+            tasks_to_remove=op.tasks_to_remove,
         ),
     )
 

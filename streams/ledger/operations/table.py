@@ -1,6 +1,7 @@
 """The code of every operation, found by the stems of the contract's table.
 
-An operation's module has `validate`, `get_requirements`, `apply` and `compute_output_bytes`.
+An operation's module has `validate`, `get_requirements`, `apply` and `compute_output_bytes`. One
+that carries signatures of other keys has `get_signed_messages`.
 """
 
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from typing import Any, NamedTuple
 from schemas.assembly import get_type_name
 from schemas.contract import OPERATIONS as ROWS
 from schemas.generated import operations
-from schemas.generated.common import AccountID
+from schemas.generated.common import AccountID, Hash
 from schemas.generated.transactions import OperationResult
 from streams.ledger.access.requirements import Requirements
+from streams.ledger.signatures import SignedMessage
 from streams.ledger.state import LedgerState
 
 
@@ -33,6 +35,7 @@ class OperationKind(NamedTuple):
     apply: Callable[..., OperationResult]
     compute_output_bytes: Callable[[Any, LedgerState | None], int]
     is_sized_by_state: bool
+    get_signed_messages: Callable[[Any, Hash], list[SignedMessage]] | None
 
 
 def _load(stem: str) -> OperationKind:
@@ -43,10 +46,16 @@ def _load(stem: str) -> OperationKind:
         module.apply,
         module.compute_output_bytes,
         getattr(module, "IS_SIZED_BY_STATE", False),
+        getattr(module, "get_signed_messages", None),
     )
 
 
 OPERATIONS: dict[type, OperationKind] = {
     getattr(operations, get_type_name(row.stem)): _load(row.stem) for row in ROWS
+}
+SIGNED_MESSAGES = {
+    body: kind.get_signed_messages
+    for body, kind in OPERATIONS.items()
+    if kind.get_signed_messages is not None
 }
 SIZED_BY_STATE = frozenset(body for body, kind in OPERATIONS.items() if kind.is_sized_by_state)

@@ -1,10 +1,10 @@
 """A request for a new asset. While it stands, it reserves the asset's code."""
 
-from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX
 from schemas.generated.common import AccountID, Amount
 from schemas.generated.entries import (
     Asset,
     AssetReservation,
+    AssetState,
     AssetSupply,
     BaseAssets,
     ReviewableRequest,
@@ -13,6 +13,7 @@ from schemas.generated.keys import asset_reservation_key
 from schemas.generated.operations import CreateAsset
 from schemas.generated.requests import CreateAssetRequest
 from schemas.generated.transactions import FulfilmentCode
+from streams.ledger.assets import set_base_asset
 from streams.ledger.context import TransactionContext
 from streams.ledger.output import compute_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -60,8 +61,7 @@ def fulfil(
     del context
     asked = _get_asked(request)
     is_base = bool(asked.policies & AssetPolicy.BASE_ASSET)
-    codes = delta.get_base_assets().codes
-    if is_base and len(codes) == BASE_ASSETS_CODES_ITEMS_MAX:
+    if not set_base_asset(delta, asked.code, is_base=is_base):
         return FulfilmentCode.TOO_MANY_BASE_ASSETS
     release(delta, request)
     delta.put(
@@ -74,11 +74,11 @@ def fulfil(
             policies=asked.policies,
             asset_type=asked.asset_type,
             trailing_digits=asked.trailing_digits,
+            signer_changes=0,
+            state=AssetState.ACTIVE,
         )
     )
     delta.put(AssetSupply(asked.code, asked.initial_preissued_amount, Amount(0), Amount(0)))
-    if is_base:
-        delta.put(BaseAssets(tuple(sorted((*codes, asked.code)))))
     return None
 
 

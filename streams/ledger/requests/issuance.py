@@ -1,6 +1,6 @@
 """A request to issue. While it stands, its amount counts as promised."""
 
-from schemas.generated.common import AccountID, Action
+from schemas.generated.common import AccountID, Action, Fee
 from schemas.generated.entries import AssetSupply, Balance, ReviewableRequest
 from schemas.generated.ledger import EffectKind
 from schemas.generated.requests import IssuanceRequest
@@ -8,6 +8,7 @@ from schemas.generated.transactions import FulfilmentCode
 from schemas.tasks import Task
 from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.access.requirements import require_asset
+from streams.ledger.assets import get_active_asset
 from streams.ledger.balances import (
     apply_credit,
     apply_issued,
@@ -17,12 +18,17 @@ from streams.ledger.balances import (
 )
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
+from streams.ledger.fees import ISSUANCE, apply_commission, compute_fee, compute_total
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
 
 IS_EDITABLE = False
-OUTPUT_BYTES = compute_change_bytes(AssetSupply) + compute_change_bytes(Balance) + EFFECT_BYTES
+OUTPUT_BYTES = (
+    compute_change_bytes(AssetSupply)
+    + compute_change_bytes(Balance, 2)  # the receiver's, and what collects the fee
+    + 2 * EFFECT_BYTES
+)
 
 
 def get_asset(body: IssuanceRequest, state: LedgerState) -> str:
@@ -49,9 +55,9 @@ def hold(
     """Promises the amount."""
     del context
     body = _get_body(request)
-    asset, supply = delta.get_asset(body.asset), get_supply(delta, body.asset)
+    asset, supply = get_active_asset(delta, body.asset), get_supply(delta, body.asset)
     if asset is None:
-        raise InvariantViolation(f"the asset {body.asset} is gone")
+        return FulfilmentCode.ASSET_REMOVED
     if supply.issued + supply.pending_issuance + body.amount > asset.max_issuance_amount:
         return FulfilmentCode.EXCEEDS_MAX_ISSUANCE_AMOUNT
     apply_promised(delta, body.asset, body.amount)
@@ -69,11 +75,15 @@ def fulfil(
     receiving = require_asset(Action.RECEIVE_ISSUANCE, asset.code, asset.asset_type)
     if not is_account_allowed(delta, receiver.account_id, receiving, context):
         return FulfilmentCode.COUNTERPARTY_NOT_ALLOWED
+    fee = _compute_fee(receiver, body, delta, context)
+    if compute_total(fee) >= body.amount:
+        return FulfilmentCode.FEE_EXCEEDS_AMOUNT
     if is_full(receiver, body.amount):
         return FulfilmentCode.RECEIVER_FULL_LINE
     release(delta, request)
     apply_issued(delta, body.asset, body.amount)
-    apply_credit(delta, receiver, body.amount, EffectKind.ISSUED)
+    apply_credit(delta, receiver, body.amount, EffectKind.ISSUED, fee)
+    apply_commission(delta, context.ledger.network_id, body.asset, compute_total(fee))
     return None
 
 
@@ -86,6 +96,15 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
 def compute_output_bytes(body: IssuanceRequest | None) -> int:
     del body
     return OUTPUT_BYTES
+
+
+def _compute_fee(
+    receiver: Balance, body: IssuanceRequest, delta: LedgerDelta, context: TransactionContext
+) -> Fee | None:
+    """The receiver pays it out of the amount; the master account pays none (TokenD 2.1)."""
+    if receiver.account_id == context.ledger.settings.master_account:
+        return None
+    return compute_fee(delta, receiver.account_id, ISSUANCE, body.asset, body.amount)
 
 
 def _get_body(request: ReviewableRequest) -> IssuanceRequest:

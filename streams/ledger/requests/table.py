@@ -69,6 +69,16 @@ def get_kind(request: ReviewableRequest) -> RequestKind:
     return REQUESTS[type(request.body)]
 
 
+def describe_request(
+    request: ReviewableRequest, state: LedgerState
+) -> tuple[str, str | None, int | None]:
+    """What rules know of it: its kind, and the code and type of the asset it is about."""
+    kind = get_kind(request)
+    code = kind.get_asset(request.body, state)
+    asset = None if code is None else state.get_asset(code)
+    return kind.name, code, None if asset is None else asset.asset_type
+
+
 def compute_request_change_bytes(body: type, *, is_new: bool = False) -> int:
     """The most bytes of a change of a request whose body is a `body`."""
     surplus = LARGEST_BODY_BYTES - BYTES_MAX[body]

@@ -60,7 +60,7 @@ def test_mistakes_are_client_errors() -> None:
     with pytest.raises(ClientError):
         make_payment(account, account, Amount(1))
     with pytest.raises(ClientError):
-        make_issuance("EUR", Amount(1), account, make_reference("r", 1_000))
+        make_issuance("EUR", Amount(1), "GABC", make_reference("r", 1_000))
     with pytest.raises(ClientError):
         decode_envelope(b"\x00\x00\x00")
     asset = make_create_asset("E" * 300, 2, "1", PublicKey(bytes(32)))

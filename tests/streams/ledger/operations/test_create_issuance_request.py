@@ -5,13 +5,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import U64, Amount, BalanceID, Reference
+from schemas.generated.common import U64, Amount, BalanceID, FeeRange, FeeType, Reference
+from schemas.generated.entries import AssetState
 from schemas.generated.operations import (
     CreateIssuanceRequest,
     CreateIssuanceRequestCode,
     CreateIssuanceRequestResult,
+    IssuanceToAccount,
+    IssuanceToBalance,
     ManageKeyValue,
+    PutFeeRange,
     RemoveKeyValue,
+    SetFees,
 )
 from schemas.generated.transactions import FirstUse, OperationResult, RefusalDetail
 from streams.ledger.values import AMOUNT_MAX, AssetPolicy
@@ -86,7 +91,25 @@ def forget_tasks(network: Network) -> None:
 
 def check_issued(network: Network, result: OperationResult) -> None:
     assert network.get_amount("alice", "EUR") == 1_000_010
-    assert result.outcome == CreateIssuanceRequestResult(4, get_account("alice"), fulfilled=True)
+    assert result.outcome == CreateIssuanceRequestResult(
+        U64(4), get_account("alice"), network.get_balance_id("alice", "EUR"), fulfilled=True
+    )
+
+
+def set_issuance_fee(fixed: int) -> SetFees:
+    put = PutFeeRange(FeeRange(Amount(0), AMOUNT_MAX, Amount(fixed), 0))
+    return SetFees(None, None, "EUR", FeeType.ISSUANCE, 0, put)
+
+
+def check_fee(network: Network, _: OperationResult) -> None:
+    assert network.get_amount("alice", "EUR") == 1_000_001
+    assert network.get_amount("master", "EUR") == 9
+
+
+def check_balance_made(network: Network, result: OperationResult) -> None:
+    assert network.get_amount("issuer", "EUR") == 10
+    assert isinstance(result.outcome, CreateIssuanceRequestResult)
+    assert result.outcome.receiver_balance == network.get_balance_id("issuer", "EUR")
 
 
 def check_pending(tasks: int) -> Any:
@@ -191,8 +214,35 @@ CASES = (
     Case(
         "to no balance",
         "issuer",
-        lambda n: issue_to_alice(n, receiver=BalanceID(bytes(32))),
+        lambda n: issue_to_alice(n, receiver=IssuanceToBalance(BalanceID(bytes(32)))),
         Code.NO_COUNTERPARTY,
+    ),
+    Case(
+        "to no account",
+        "issuer",
+        lambda n: issue_to_alice(n, receiver=IssuanceToAccount(get_account("nobody"))),
+        Code.NO_COUNTERPARTY,
+    ),
+    Case(
+        "to an account",
+        "issuer",
+        lambda n: issue_to_alice(n, receiver=IssuanceToAccount(get_account("alice"))),
+        changes=AT_ONCE,
+        check=check_issued,
+    ),
+    Case(
+        "to an account without a balance",
+        "issuer",
+        lambda n: issue_to_alice(n, receiver=IssuanceToAccount(get_account("issuer"))),
+        changes=("AssetSupply changed", "Balance made", "Counters changed"),
+        check=check_balance_made,
+    ),
+    Case(
+        "a removed asset",
+        "issuer",
+        issue_to_alice,
+        Code.ASSET_REMOVED,
+        given=lambda n: change_asset(n, state=AssetState.REMOVED),
     ),
     Case(
         "to one who may not receive it",
@@ -204,7 +254,7 @@ CASES = (
     Case(
         "to a balance of another asset",
         "issuer",
-        lambda n: issue_to_alice(n, receiver=n.get_balance_id("alice", "USD")),
+        lambda n: issue_to_alice(n, receiver=IssuanceToBalance(n.get_balance_id("alice", "USD"))),
         Code.ASSET_MISMATCHED,
         given=make_second_asset,
     ),
@@ -221,6 +271,21 @@ CASES = (
         issue_to_alice,
         Code.EXCEEDS_MAX_ISSUANCE_AMOUNT,
         given=lambda n: change_asset(n, max_issuance_amount=Amount(2_000_009)),
+    ),
+    Case(
+        "a fee out of the amount",
+        "issuer",
+        issue_to_alice,
+        changes=(*AT_ONCE, "Balance made"),
+        given=lambda n: n.apply("master", set_issuance_fee(9)),
+        check=check_fee,
+    ),
+    Case(
+        "a fee as high as the amount",
+        "issuer",
+        issue_to_alice,
+        Code.FEE_EXCEEDS_AMOUNT,
+        given=lambda n: n.apply("master", set_issuance_fee(10)),
     ),
     Case("more than fits", "issuer", issue_to_alice, Code.RECEIVER_FULL_LINE, given=fill_alice),
 )

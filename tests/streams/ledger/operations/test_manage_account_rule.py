@@ -12,10 +12,11 @@ from schemas.generated.operations import (
     RemoveAccountRule,
     UpdateAccountRule,
 )
+from streams.ledger.access.beginning import ACCOUNT_RULES
 from tests.streams.ledger.operations.cases import Case, run_case
 from tests.support.network import Network
 
-NEW_RULE = 12
+NEW_RULE = len(ACCOUNT_RULES) + 2
 RULE = AccessRule(AssetResource("EUR", None), Action.SEND, forbids=True)
 UNKNOWN_KIND = AccessRule(
     RequestResource("wish", None, None, None, None, None), Action.REVIEW, forbids=False

@@ -5,21 +5,37 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import Amount
-from schemas.generated.entries import BaseAssets
+from schemas.codec import encode
+from schemas.generated.common import U64, Amount, Signature
+from schemas.generated.entries import AssetState, BaseAssets
 from schemas.generated.operations import (
+    CancelAssetRequest,
+    ChangePreissuedAssetSigner,
     ManageAsset,
     ManageAssetCode,
     ManageAssetResult,
     ManageKeyValue,
+    PreissuedSignerContent,
     RemoveKeyValue,
     ReviewAction,
+    UpdateAsset,
+    UpdateMaxIssuance,
 )
 from schemas.generated.requests import CreateAssetRequest
 from schemas.generated.transactions import OperationResult
+from streams.herder.signature_work import find_false_signatures, make_job
+from streams.ledger.hashes import compute_hash
 from streams.ledger.requests.pending import compute_request_hash
 from tests.streams.ledger.operations.cases import Case, put, run_case
-from tests.support.network import Network, create_asset, issue, review
+from tests.support.network import (
+    Network,
+    create_asset,
+    get_key,
+    get_public_key,
+    issue,
+    make_economy,
+    review,
+)
 
 
 def with_asset(**changes: Any) -> ManageAsset:
@@ -68,6 +84,61 @@ def forget_tasks(network: Network) -> None:
 
 def fill_base_assets(network: Network) -> None:
     put(network, BaseAssets(tuple(f"B{number:02}" for number in range(64))))
+
+
+def change_signer(network: Network, **changes: Any) -> ManageAsset:
+    """Of EUR, from the key pre-issuer to the key spare."""
+    content = PreissuedSignerContent("EUR", U64(1), get_public_key("spare"))
+    message = compute_hash(b"tokend-preissued-signer" + network.network_id + encode(content))
+    signature = Signature(get_key("pre-issuer").sign(message).signature)
+    made = ChangePreissuedAssetSigner(
+        "EUR", U64(1), get_public_key("spare"), get_public_key("pre-issuer"), signature
+    )
+    return ManageAsset(0, replace(made, **changes))
+
+
+def update(**changes: Any) -> ManageAsset:
+    return ManageAsset(0, replace(UpdateAsset("EUR", 3, b"", None), **changes))
+
+
+def limit(maximum: int) -> ManageAsset:
+    return ManageAsset(0, UpdateMaxIssuance("EUR", Amount(maximum)))
+
+
+def lower_issuable(network: Network) -> None:
+    supply = network.ledger.state.get_asset_supply("EUR")
+    assert supply is not None
+    put(network, replace(supply, available_for_issuance=Amount(5)))
+
+
+def remove_eur(network: Network) -> None:
+    asset = network.ledger.state.get_asset("EUR")
+    assert asset is not None
+    put(network, replace(asset, state=AssetState.REMOVED))
+
+
+def forget_update_tasks(network: Network) -> None:
+    network.apply("master", ManageKeyValue("asset_update_tasks", RemoveKeyValue()))
+
+
+def check_signer(network: Network, result: OperationResult) -> None:
+    assert result.outcome == ManageAssetResult(U64(0), fulfilled=True)
+    asset = network.ledger.state.get_asset("EUR")
+    assert asset is not None
+    assert (asset.preissued_asset_signer, asset.signer_changes) == (get_public_key("spare"), 1)
+
+
+def check_maximum(network: Network, result: OperationResult) -> None:
+    assert result.outcome == ManageAssetResult(U64(0), fulfilled=True)
+    asset = network.ledger.state.get_asset("EUR")
+    assert asset is not None
+    assert asset.max_issuance_amount == 2_000_005
+
+
+def check_cancelled(network: Network, result: OperationResult) -> None:
+    assert result.outcome == ManageAssetResult(U64(4), fulfilled=False)
+    network.apply("alice", create_asset("USD"))
+    assert network.ledger.state.get_asset("USD") is not None
 
 
 def check_fulfilled(network: Network, result: OperationResult) -> None:
@@ -192,6 +263,129 @@ CASES = (
         ManageAssetCode.SYSTEM_TASKS_NOT_ALLOWED,
     ),
     Case(
+        "an update",
+        "issuer",
+        lambda _: update(),
+        changes=("Asset changed", "BaseAssets changed", "Counters changed"),
+    ),
+    Case(
+        "no update tasks set",
+        "issuer",
+        lambda _: update(),
+        ManageAssetCode.ASSET_UPDATE_TASKS_NOT_FOUND,
+        given=forget_update_tasks,
+    ),
+    Case(
+        "an update of a removed asset",
+        "issuer",
+        lambda _: update(),
+        ManageAssetCode.ASSET_REMOVED,
+        given=remove_eur,
+    ),
+    Case(
+        "an update of another's asset",
+        "alice",
+        lambda _: update(),
+        ManageAssetCode.NOT_AUTHORIZED,
+    ),
+    Case(
+        "an update in place of a request to create",
+        "issuer",
+        lambda _: replace(update(), request_id=U64(4)),
+        ManageAssetCode.REQUEST_NOT_FOUND,
+        given=reject,
+    ),
+    Case(
+        "a pending request cancelled",
+        "issuer",
+        lambda _: ManageAsset(4, CancelAssetRequest()),
+        changes=("ReviewableRequest removed", "AssetReservation removed"),
+        given=ask,
+        check=check_cancelled,
+    ),
+    Case(
+        "a rejected request cancelled",
+        "issuer",
+        lambda _: ManageAsset(4, CancelAssetRequest()),
+        changes=("ReviewableRequest removed", "AssetReservation removed"),
+        given=reject,
+    ),
+    Case(
+        "another's request cancelled",
+        "alice",
+        lambda _: ManageAsset(4, CancelAssetRequest()),
+        ManageAssetCode.REQUEST_NOT_FOUND,
+        given=ask,
+    ),
+    Case(
+        "an issuance cancelled",
+        "issuer",
+        lambda _: ManageAsset(4, CancelAssetRequest()),
+        ManageAssetCode.REQUEST_NOT_FOUND,
+        given=issue_with_tasks,
+    ),
+    Case(
+        "another offline key",
+        "issuer",
+        change_signer,
+        changes=("Asset changed",),
+        check=check_signer,
+    ),
+    Case(
+        "another offline key, for a request",
+        "issuer",
+        lambda n: replace(change_signer(n), request_id=U64(4)),
+        ManageAssetCode.INVALID_REQUEST_ID,
+        given=ask,
+    ),
+    Case(
+        "another offline key of another's asset",
+        "alice",
+        change_signer,
+        ManageAssetCode.NOT_AUTHORIZED,
+    ),
+    Case(
+        "another offline key, signed by a key of no say",
+        "issuer",
+        lambda n: change_signer(n, signer=get_public_key("alice")),
+        ManageAssetCode.PREISSUED_SIGNER_MISMATCHED,
+    ),
+    Case(
+        "another offline key again",
+        "issuer",
+        lambda n: change_signer(n, signer=get_public_key("spare")),
+        ManageAssetCode.SIGNER_CHANGE_MISMATCHED,
+        given=lambda n: n.apply("issuer", change_signer(n)),
+    ),
+    Case(
+        "a lower maximum",
+        "issuer",
+        lambda _: limit(2_000_005),
+        changes=("Asset changed",),
+        given=lower_issuable,
+        check=check_maximum,
+    ),
+    Case(
+        "a maximum below what is issued and issuable",
+        "issuer",
+        lambda _: limit(2_000_004),
+        ManageAssetCode.EXCEEDS_MAX_ISSUANCE_AMOUNT,
+        given=lower_issuable,
+    ),
+    Case(
+        "a maximum of nothing",
+        "issuer",
+        lambda _: limit(0),
+        ManageAssetCode.INVALID_MAX_ISSUANCE_AMOUNT,
+    ),
+    Case(
+        "a maximum of a removed asset",
+        "issuer",
+        lambda _: limit(5),
+        ManageAssetCode.ASSET_REMOVED,
+        given=remove_eur,
+    ),
+    Case(
         "a code in use",
         "alice",
         lambda _: create_asset("EUR"),
@@ -224,3 +418,12 @@ CASES = (
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_manage_asset(case: Case) -> None:
     run_case(case)
+
+
+@pytest.mark.parametrize("change", ["code", "change_number", "public_key"])
+def test_a_signature_over_another_change_is_found_when_it_is_verified(change: str) -> None:
+    network = make_economy()
+    values = {"code": "USD", "change_number": 2, "public_key": get_public_key("other")}
+    bodies = (change_signer(network), change_signer(network, **{change: values[change]}))
+    jobs = [make_job(network.prepare("issuer", body)) for body in bodies]
+    assert find_false_signatures(jobs) == [None, get_public_key("pre-issuer")]

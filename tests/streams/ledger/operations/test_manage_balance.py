@@ -1,9 +1,10 @@
 """ManageBalance, case by case."""
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.generated.common import Amount
-from schemas.generated.entries import Balance
+from schemas.generated.entries import AssetState, Balance
 from schemas.generated.operations import (
     ManageBalance,
     ManageBalanceAction,
@@ -24,6 +25,12 @@ def give_alice_all(network: Network) -> None:
     for index in range(1, MAX_BALANCES_PER_ASSET):
         balance_id = network.get_balance_id("alice", "EUR", index)
         put(network, Balance(balance_id, get_account("alice"), "EUR", Amount(0), Amount(0)))
+
+
+def remove_eur(network: Network) -> None:
+    asset = network.ledger.state.get_asset("EUR")
+    assert asset is not None
+    put(network, replace(asset, state=AssetState.REMOVED))
 
 
 def check_second(network: Network, result: OperationResult) -> None:
@@ -55,6 +62,13 @@ CASES = (
         lambda _: create_another("alice"),
         changes=("Balance made",),
         check=check_second,
+    ),
+    Case(
+        "of a removed asset",
+        "issuer",
+        lambda _: create_balance("issuer", "EUR"),
+        ManageBalanceCode.ASSET_REMOVED,
+        given=remove_eur,
     ),
     Case(
         "for no account",

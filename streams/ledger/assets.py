@@ -1,0 +1,25 @@
+"""Assets that can be used, and which of them every new account gets a balance of."""
+
+from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX
+from schemas.generated.entries import Asset, AssetState, BaseAssets
+from streams.ledger.state import LedgerDelta, LedgerState
+
+
+def get_active_asset(state: LedgerState, code: str) -> Asset | None:
+    """None: there is none, or it was removed."""
+    asset = state.get_asset(code)
+    return asset if asset is not None and asset.state is AssetState.ACTIVE else None
+
+
+def set_base_asset(delta: LedgerDelta, code: str, *, is_base: bool) -> bool:
+    """Puts the asset on the list of base assets or takes it off; False: the list is full."""
+    codes = delta.get_base_assets().codes
+    if (code in codes) == is_base:
+        return True
+    if not is_base:
+        delta.put(BaseAssets(tuple(each for each in codes if each != code)))
+        return True
+    if len(codes) == BASE_ASSETS_CODES_ITEMS_MAX:
+        return False
+    delta.put(BaseAssets(tuple(sorted((*codes, code)))))
+    return True
