@@ -134,12 +134,15 @@ def _get_key_field(named: Named, entry: dict[str, Schema], path: str) -> dict[st
         raise SchemaError(f"{entry['name']}: an empty name stands in its key")
     kept = ("minimum", "maximum", "maxLength", "doc")
     bounds = {name: field[name] for name in kept if name in field}
-    return {"name": field["name"], "type": _qualify(field["type"], record["folder"]), **bounds}
+    return {"name": field["name"], "type": qualify(field["type"], record["folder"]), **bounds}
 
 
-def _qualify(avro: Schema, folder: str) -> Schema:
+def qualify(avro: Schema, folder: str) -> Schema:
+    """The same type with full names, as a type of `folder` names it."""
     if isinstance(avro, list):
-        return [_qualify(branch, folder) for branch in avro]
+        return [qualify(branch, folder) for branch in avro]
+    if isinstance(avro, dict):
+        return {**avro, "items": qualify(avro["items"], folder)}
     return avro if avro in PRIMITIVES else get_full_name(avro, folder)
 
 

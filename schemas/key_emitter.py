@@ -13,15 +13,14 @@ from schemas.assembly import (
     SchemaError,
     encode_index,
     get_entries,
-    get_full_name,
     get_operations,
     get_stem,
+    qualify,
 )
 from schemas.emitter import Generator, doc_string
 
 SIMPLE = {"null": "None", "boolean": "bool", "int": "int", "long": "int"}
 SIMPLE |= {"string": "str", "bytes": "bytes"}
-# An entry that always exists, because the genesis makes it and nothing removes it, is never None.
 
 
 def emit_keys(named: Named) -> str:
@@ -124,7 +123,7 @@ def emit_builders(named: Named) -> str:
         imports.add(("operations", schema["name"]))
         parameters, arguments = "", []
         for each in schema["fields"]:
-            avro = _qualify(each["type"], schema["folder"])
+            avro = qualify(each["type"], schema["folder"])
             default = f" = {_get_default(each)}" if "default" in each else ""
             parameters += f"    {each['name']}: {generator.annotation(avro)}{default},\n"
             arguments.append(each["name"])
@@ -154,14 +153,6 @@ OperationBody: TypeAlias = {" | ".join(names)}
 def _get_default(field: Schema) -> str:
     value = field["default"]
     return repr(value.encode() if field["type"] == "bytes" else value)
-
-
-def _qualify(avro: Schema, folder: str) -> Schema:
-    if isinstance(avro, list):
-        return [_qualify(branch, folder) for branch in avro]
-    if isinstance(avro, dict):
-        return {**avro, "items": _qualify(avro["items"], folder)}
-    return avro if avro in SIMPLE else get_full_name(avro, folder)
 
 
 def _get_parameters(key: Schema, imports: set[tuple[str, str]]) -> str:

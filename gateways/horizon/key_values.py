@@ -13,20 +13,19 @@ from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource
 from gateways.http.parameter_types import ParameterType
 from gateways.http.routes import Call, Parameter
+from schemas.generated.bounds import KEY_VALUE_KEY_LENGTH_MAX as LENGTH_MAX
 from streams.ledger.operations.manage_key_value import is_key
 
 KEY_VALUE = PointQuery("select * from horizon.key_values where key = any(%s)")
 
-KEY_BYTES_MAX = 256  # of a key (schemas/operations/manage_key_value.avsc)
-
 
 def _parse_key(text: str) -> bytes:
-    if not is_key(text) or len(text) > KEY_BYTES_MAX:
-        raise ValueError(f"expected 1 to {KEY_BYTES_MAX} printable ASCII characters without spaces")
+    if not is_key(text) or len(text) > LENGTH_MAX:
+        raise ValueError(f"expected 1 to {LENGTH_MAX} printable ASCII characters without spaces")
     return text.encode()
 
 
-KEY = ParameterType(_parse_key, {"type": "string", "pattern": f"^[!-~]{{1,{KEY_BYTES_MAX}}}$"})
+KEY = ParameterType(_parse_key, {"type": "string", "pattern": f"^[!-~]{{1,{LENGTH_MAX}}}$"})
 
 
 class KeyValueAttributes(msgspec.Struct, frozen=True):

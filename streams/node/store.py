@@ -66,14 +66,21 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True, application_name="tokend core")
-        # Neither a role's nor a database's default may turn durability off.
+        try:
+            self._demand_durability()
+        except BaseException:
+            self._connection.close()
+            raise
+        # COPY looks dumpers up by column type; that of bytea is not compiled unless asked for.
+        self._connection.adapters.register_dumper(bytes, BytesBinaryDumper)
+
+    def _demand_durability(self) -> None:
+        # Neither a role's nor a database's default may turn it off.
         self._connection.execute("SET synchronous_commit = on")
         for setting in ("fsync", "full_page_writes"):
             row = self._connection.execute(f"SHOW {setting}".encode()).fetchone()
             if row is None or row[0] != "on":
                 raise CorruptStore(f"the database server runs with {setting} off: turn it on")
-        # COPY looks dumpers up by column type; that of bytea is not compiled unless asked for.
-        self._connection.adapters.register_dumper(bytes, BytesBinaryDumper)
 
     def close(self) -> None:
         self._connection.close()

@@ -13,7 +13,7 @@ import httpx2
 from gateways.client.backoff import compute_pause
 from gateways.client.errors import HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey
-from gateways.client.proxies import is_outside
+from gateways.client.proxies import environment_errors, is_outside
 from gateways.client.request_signing import RequestSigner
 
 TIMEOUT_SECONDS = 40.0  # a gateway holds `wait=result` for up to 30
@@ -36,7 +36,10 @@ class AsyncHorizonClient:
     def __init__(
         self, url: str, key: SigningKey | None = None, http: httpx2.AsyncClient | None = None
     ) -> None:
-        self._http = http or httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=is_outside(url))
+        with environment_errors():
+            self._http = http or httpx2.AsyncClient(
+                timeout=TIMEOUT_SECONDS, trust_env=is_outside(url)
+            )
         if key is not None:
             self._http.auth = RequestSigner(key)
         self._url = url.rstrip("/")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateways.client.asynchronous.horizon import AsyncHorizonClient
+from gateways.client.errors import ClientError
 from gateways.client.horizon import HorizonClient
 from gateways.client.proxies import is_outside
 
@@ -63,3 +65,24 @@ def test_the_environment_does_not_come_between(
     monkeypatch.setenv(variable, value)
     with HorizonClient(gateway) as client:
         assert client.get("/") == {}
+
+
+@pytest.mark.parametrize("client", [HorizonClient, AsyncHorizonClient])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:9"),
+        ("https_proxy", "gopher://127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://127.0.0.1:port"),
+        ("SSL_CERT_FILE", "/nonexistent"),
+        ("SSL_CERT_FILE", __file__),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, client: type, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ClientError) as refused:
+        client("https://horizon.example")
+    assert variable in str(refused.value)
+    assert "\n" not in str(refused.value)

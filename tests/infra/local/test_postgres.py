@@ -1,10 +1,7 @@
 """PostgreSQL: each installation there is, as it is and where its user cannot reach it."""
 
-import asyncio
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,39 +15,27 @@ from infra.local.errors import LocalError
 from infra.local.folders import DataFolder
 from infra.local.place import Place
 from infra.local.postgres import Installation
-from tests.support.servers import NativeServers, make_folder
+from tests.support.database_server import make_place, run_postgres
+from tests.support.servers import NativeServers
 
 WHEEL = postgres.find_installations()[-1]
 
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    folder = DataFolder(make_folder())
-    folder.make(is_shared=os.geteuid() == 0)
-    yield Place(folder)
-    processes.end_processes(folder.root)
-    shutil.rmtree(folder.root)
+    with make_place() as made:
+        yield made
 
 
 def start_and_ask(place: Place, installation: Installation) -> str:
     """Makes a cluster and a database, runs the server, returns the version it tells."""
-    account = get_server_account()
-    folder = postgres.choose_folder(place, account)
-    reachable = postgres.make_reachable(installation, folder, account)
-    password = place.get_secret(f"postgres.{postgres.SUPERUSER}")
-    asyncio.run(postgres.make_cluster(reachable, folder, password, account))
-    command = postgres.get_command(reachable, folder, place.get_port("postgres"), account)
-    with subprocess.Popen(command, cwd="/", stderr=subprocess.DEVNULL) as server:
-        try:
-            assert processes.wait_until(lambda: asyncio.run(postgres.is_ready(place)), 30)
-            for names in (["a"], ["a", "b"]):
-                passwords = {name: place.get_secret(f"postgres.{name}") for name in names}
-                postgres_admin.create_databases(postgres.get_superuser_url(place), passwords)
-            with psycopg.connect(place.get_database_url("a")) as connection:
-                row = connection.execute("SHOW server_version").fetchone()
-                assert connection.execute("SELECT upper('é') = 'É'").fetchone() is not None
-        finally:
-            server.send_signal(signal.SIGINT)
+    with run_postgres(place, installation):
+        for names in (["a"], ["a", "b"]):
+            passwords = {name: place.get_secret(f"postgres.{name}") for name in names}
+            postgres_admin.create_databases(postgres.get_superuser_url(place), passwords)
+        with psycopg.connect(place.get_database_url("a")) as connection:
+            row = connection.execute("SHOW server_version").fetchone()
+            assert connection.execute("SELECT upper('é') = 'É'").fetchone() is not None
     return str(row and row[0])
 
 

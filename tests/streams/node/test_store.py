@@ -1,12 +1,13 @@
 """The node's store on a real PostgreSQL: what was committed is there, what is damaged is told."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from infra.local import postgres, postgres_admin
 from infra.local.migrations import apply_migrations
 from schemas.contract import ReferenceKind
 from schemas.generated.common import Hash, Signature
@@ -19,6 +20,7 @@ from streams.ledger.hashes import ZERO_HASH
 from streams.ledger.references import DAY_MS
 from streams.node import store
 from streams.node.store import CorruptStore, Store
+from tests.support.database_server import make_place, run_postgres
 from tests.support.network import (
     Network,
     create_account,
@@ -32,6 +34,7 @@ from tests.support.network import (
 from tests.support.servers import Servers
 
 MIGRATIONS = Path("streams/node/migrations")
+COMMITS = 10
 CERTIFICATE = Certificate(())
 SIGNATURE = HeaderSignature(get_public_key("validator 0"), Signature(bytes(64)))
 
@@ -134,6 +137,40 @@ def test_the_hash_window_forgets_what_the_ledger_forgot(node: Node) -> None:
     with psycopg.connect(node.url) as connection:
         (kept,) = connection.execute("SELECT count(*) FROM hash_window").fetchone() or (0,)
     assert 0 < kept < 4
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+def test_a_server_that_may_lose_what_it_confirmed_is_refused(setting: str) -> None:
+    installation = postgres.find_installations()[-1]
+    with make_place() as place, run_postgres(place, installation, **{setting: "off"}):
+        passwords = {"node": place.get_secret("postgres.node")}
+        postgres_admin.create_databases(postgres.get_superuser_url(place), passwords)
+        with pytest.raises(CorruptStore, match=setting):
+            Store(place.get_database_url("node"))
+
+
+def test_a_commit_is_on_disk_whatever_the_role_says(node: Node) -> None:
+    """The log is flushed up to where a commit left it. Other work may write to it, but rarely."""
+    with psycopg.connect(node.url, autocommit=True) as connection:
+        connection.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = off")
+        with psycopg.connect(node.url, autocommit=True) as other:
+            change = "UPDATE ledgers SET header_hash = header_hash"
+            assert count_flushed(connection, lambda: other.execute(change)) < COMMITS / 2
+        node.store = node.reopen()
+        names = iter(range(COMMITS))
+        flushed = count_flushed(connection, lambda: node.close(f"person {next(names)}", 1_000))
+        assert flushed > COMMITS / 2
+
+
+def count_flushed(connection: "psycopg.Connection[Any]", commit: Callable[[], object]) -> int:
+    """After how many of some commits the log was on disk."""
+    places = "SELECT pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn()"
+    found = []
+    for _ in range(COMMITS):
+        commit()
+        found.append(connection.execute(places).fetchone())
+    return found.count((True,))
 
 
 def test_a_damaged_entry_is_found_at_the_start(node: Node) -> None:
