@@ -122,7 +122,8 @@ def test_references_are_loaded_again_and_dropped_with_their_day(node: Node) -> N
 
 def test_a_lost_row_of_the_reference_window_is_found_at_the_start(node: Node) -> None:
     node.close("issuer", 1_000)
-    node.apply("issuer", create_asset("EUR"), create_balance("issuer", "EUR"))
+    node.apply("issuer", create_asset("EUR"))
+    node.apply("issuer", create_balance("issuer", "EUR"))
     node.apply("issuer", issue(node.network, "issuer", "EUR", 1, "lost"))
     with psycopg.connect(node.url) as connection:
         connection.execute("DELETE FROM reference_window")
