@@ -36,6 +36,7 @@ OPERATIONS = (
     Row(14, "remove_asset_pair"),
     Row(15, "create_preissuance_request"),
     Row(16, "remove_asset"),
+    Row(17, "manage_limits"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -70,6 +71,8 @@ ENTRIES = (
     Row(19, "access_name"),
     Row(20, "access_use"),
     Row(21, "asset_pair"),
+    Row(22, "limits"),
+    Row(23, "statistics"),
 )
 
 # The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).

@@ -37,6 +37,7 @@ from schemas.generated.operations import ManageAssetPair
 from schemas.generated.operations import ManageBalance
 from schemas.generated.operations import ManageBalanceAction
 from schemas.generated.operations import ManageKeyValue
+from schemas.generated.operations import ManageLimits
 from schemas.generated.operations import ManageSigner
 from schemas.generated.operations import ManageSignerRole
 from schemas.generated.operations import ManageSignerRule
@@ -46,12 +47,14 @@ from schemas.generated.operations import PaymentToAccount
 from schemas.generated.operations import PaymentToBalance
 from schemas.generated.operations import PutFeeRange
 from schemas.generated.operations import PutKeyValue
+from schemas.generated.operations import PutLimit
 from schemas.generated.operations import RemoveAccountRole
 from schemas.generated.operations import RemoveAccountRule
 from schemas.generated.operations import RemoveAsset
 from schemas.generated.operations import RemoveAssetPair
 from schemas.generated.operations import RemoveFeeRange
 from schemas.generated.operations import RemoveKeyValue
+from schemas.generated.operations import RemoveLimit
 from schemas.generated.operations import RemoveSigner
 from schemas.generated.operations import RemoveSignerRole
 from schemas.generated.operations import RemoveSignerRule
@@ -68,7 +71,7 @@ from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits
 """Whatever an operation may do."""
 
 
@@ -253,3 +256,16 @@ def make_remove_asset(
 ) -> RemoveAsset:
     """Removes an asset that nobody holds (TokenD operation 53). Its code stays taken."""
     return RemoveAsset(code)
+
+
+def make_manage_limits(
+    *,
+    account_id: None | AccountID = None,
+    role_id: None | U64 = None,
+    action: PutLimit | RemoveLimit,
+) -> ManageLimits:
+    """Changes one limit of an account, of a role or of all (TokenD operation 13). For each kind an
+    account's own limits go before its role's, and those before the global ones; within them the
+    limit of the asset itself before the one that converts. That one limit applies.
+    """
+    return ManageLimits(account_id, role_id, action)

@@ -919,6 +919,126 @@ def write_FeeRange(value: FeeRange, out: bytearray) -> None:
     write_bounded(value.percent, out, 0, 100000000)
 
 
+class LimitKind(Enum):
+    """What a limit counts."""
+
+    SPEND = 0
+    """Payments made and withdrawals together."""
+    PAYMENT_OUT = 1
+    """Payments made."""
+    WITHDRAW = 2
+    """Withdrawals, from their requests on."""
+    DEPOSIT = 3
+    """Issuances received."""
+
+
+ALL_LimitKind = tuple(LimitKind)
+
+
+def read_LimitKind(data: Any, at: int) -> tuple[LimitKind, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_LimitKind[index >> 1], at + 1
+
+
+def write_LimitKind(value: LimitKind, out: bytearray) -> None:
+    if type(value) is not LimitKind:
+        raise Unencodable(f"{value!r} is not a LimitKind")
+    out.append(2 * value.value)
+
+
+class LimitPeriod(Enum):
+    """A calendar period in UTC."""
+
+    DAILY = 0
+    """A day."""
+    WEEKLY = 1
+    """A week from Monday to Sunday."""
+    MONTHLY = 2
+    """A calendar month."""
+    ANNUAL = 3
+    """A calendar year."""
+
+
+ALL_LimitPeriod = tuple(LimitPeriod)
+
+
+def read_LimitPeriod(data: Any, at: int) -> tuple[LimitPeriod, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_LimitPeriod[index >> 1], at + 1
+
+
+def write_LimitPeriod(value: LimitPeriod, out: bytearray) -> None:
+    if type(value) is not LimitPeriod:
+        raise Unencodable(f"{value!r} is not a LimitPeriod")
+    out.append(2 * value.value)
+
+
+class PeriodAmounts(Record, frozen=True):
+    """An amount per calendar period."""
+
+    daily: Amount
+    """In a day."""
+    weekly: Amount
+    """In a week from Monday to Sunday."""
+    monthly: Amount
+    """In a calendar month."""
+    annual: Amount
+    """In a calendar year."""
+
+
+def read_PeriodAmounts(data: Any, at: int) -> tuple[PeriodAmounts, int]:
+    f_daily = from_bytes(data[at : at + 16])
+    at += 16
+    f_weekly = from_bytes(data[at : at + 16])
+    at += 16
+    f_monthly = from_bytes(data[at : at + 16])
+    at += 16
+    f_annual = from_bytes(data[at : at + 16])
+    at += 16
+    return PeriodAmounts(f_daily, f_weekly, f_monthly, f_annual), at
+
+
+def write_PeriodAmounts(value: PeriodAmounts, out: bytearray) -> None:
+    write_unsigned(value.daily, out, 16)
+    write_unsigned(value.weekly, out, 16)
+    write_unsigned(value.monthly, out, 16)
+    write_unsigned(value.annual, out, 16)
+
+
+class Limit(Record, frozen=True):
+    """The most that may be moved in a period."""
+
+    kind: LimitKind
+    """What it counts."""
+    asset: str
+    """The asset that it is in."""
+    is_convert_needed: bool
+    """True: it counts amounts of all assets, converted to this one. False: it counts this asset
+    alone.
+    """
+    amounts: PeriodAmounts
+    """The most in each period; none is more than in a longer one."""
+
+
+def read_Limit(data: Any, at: int) -> tuple[Limit, int]:
+    f_kind, at = read_LimitKind(data, at)
+    f_asset, at = read_string(data, at, 16)
+    f_is_convert_needed, at = read_boolean(data, at)
+    f_amounts, at = read_PeriodAmounts(data, at)
+    return Limit(f_kind, f_asset, f_is_convert_needed, f_amounts), at
+
+
+def write_Limit(value: Limit, out: bytearray) -> None:
+    write_LimitKind(value.kind, out)
+    write_string(value.asset, out, 16)
+    write_boolean(value.is_convert_needed, out)
+    write_PeriodAmounts(value.amounts, out)
+
+
 class ExternalDetail(Record, frozen=True):
     """What a reviewer found or did outside the ledger, for programs."""
 
@@ -1014,6 +1134,10 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Fee: read_Fee,
     FeeType: read_FeeType,
     FeeRange: read_FeeRange,
+    LimitKind: read_LimitKind,
+    LimitPeriod: read_LimitPeriod,
+    PeriodAmounts: read_PeriodAmounts,
+    Limit: read_Limit,
     ExternalDetail: read_ExternalDetail,
 }
 
@@ -1044,5 +1168,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Fee: write_Fee,
     FeeType: write_FeeType,
     FeeRange: write_FeeRange,
+    LimitKind: write_LimitKind,
+    LimitPeriod: write_LimitPeriod,
+    PeriodAmounts: write_PeriodAmounts,
+    Limit: write_Limit,
     ExternalDetail: write_ExternalDetail,
 }

@@ -20,6 +20,9 @@ from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import FeeRange as FeeRange
 from schemas.generated.common import FeeType as FeeType
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import Limit as Limit
+from schemas.generated.common import LimitKind as LimitKind
+from schemas.generated.common import PeriodAmounts as PeriodAmounts
 from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
@@ -30,6 +33,9 @@ from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
+from schemas.generated.common import read_Limit as read_Limit
+from schemas.generated.common import read_LimitKind as read_LimitKind
+from schemas.generated.common import read_PeriodAmounts as read_PeriodAmounts
 from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
@@ -38,6 +44,9 @@ from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
+from schemas.generated.common import write_Limit as write_Limit
+from schemas.generated.common import write_LimitKind as write_LimitKind
+from schemas.generated.common import write_PeriodAmounts as write_PeriodAmounts
 from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
@@ -762,6 +771,65 @@ def write_KeyValue(value: KeyValue, out: bytearray) -> None:
     write(value.value, out)
 
 
+class Limits(Record, frozen=True):
+    """The limits of an account, of the accounts of a role, or of all."""
+
+    account_id: None | AccountID
+    """The account; absent: a role's limits, or the global ones."""
+    role_id: None | U64
+    """The account role. Never together with an account."""
+    limits: tuple[Limit, ...]
+    """By kind and asset; at least one. Of each kind at most one converts."""
+
+
+def read_Limits(data: Any, at: int) -> tuple[Limits, int]:
+    f_account_id: None | AccountID = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_account_id = data[at : at + 32]
+        at += 32
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    count, at = read_count(data, at, 32)
+    f_limits_list = []
+    if count:
+        for _ in range(count):  # f_limits
+            f_limits_item, at = read_Limit(data, at)
+            f_limits_list.append(f_limits_item)
+        at = read_array_end(data, at)
+    f_limits = tuple(f_limits_list)
+    return Limits(f_account_id, f_role_id, f_limits), at
+
+
+def write_Limits(value: Limits, out: bytearray) -> None:
+    if value.account_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.account_id) is not bytes or len(value.account_id) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.account_id
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+    write_count(len(value.limits), out, 32)
+    if value.limits:
+        for f_limits_item in value.limits:
+            write_Limit(f_limits_item, out)
+        out.append(0)
+
+
 class NetworkSettings(Record, frozen=True):
     """What the whole network agreed on; one entry."""
 
@@ -1132,6 +1200,47 @@ def write_SignerRule(value: SignerRule, out: bytearray) -> None:
     write_AccessRule(value.rule, out)
     write_bytes(value.details, out, 2048)
     write_boolean(value.is_read_only, out)
+
+
+class Statistics(Record, frozen=True):
+    """What an account has moved so far, where a limit counts it."""
+
+    account_id: AccountID
+    """The account."""
+    kind: LimitKind
+    """What is counted."""
+    asset: str
+    """The limit's asset."""
+    is_converted: bool
+    """Whether amounts of all assets were converted to it."""
+    day: int
+    """Days since 1970 of the last change. The totals are those of the day, week, month and year
+    that it lies in.
+    """
+    totals: PeriodAmounts
+    """What was counted in each."""
+
+
+def read_Statistics(data: Any, at: int) -> tuple[Statistics, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_kind, at = read_LimitKind(data, at)
+    f_asset, at = read_string(data, at, 16)
+    f_is_converted, at = read_boolean(data, at)
+    f_day, at = read_bounded(data, at, 0, 10000000)
+    f_totals, at = read_PeriodAmounts(data, at)
+    return Statistics(f_account_id, f_kind, f_asset, f_is_converted, f_day, f_totals), at
+
+
+def write_Statistics(value: Statistics, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_LimitKind(value.kind, out)
+    write_string(value.asset, out, 16)
+    write_boolean(value.is_converted, out)
+    write_bounded(value.day, out, 0, 10000000)
+    write_PeriodAmounts(value.totals, out)
 
 
 class Validators(Record, frozen=True):
@@ -1570,6 +1679,81 @@ def write_AssetPairKey(value: AssetPairKey, out: bytearray) -> None:
     write_string(value.quote, out, 16)
 
 
+class LimitsKey(Record, frozen=True):
+    """Names one Limits."""
+
+    account_id: None | AccountID
+    """The account; absent: a role's limits, or the global ones."""
+    role_id: None | U64
+    """The account role. Never together with an account."""
+
+
+def read_LimitsKey(data: Any, at: int) -> tuple[LimitsKey, int]:
+    f_account_id: None | AccountID = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_account_id = data[at : at + 32]
+        at += 32
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    return LimitsKey(f_account_id, f_role_id), at
+
+
+def write_LimitsKey(value: LimitsKey, out: bytearray) -> None:
+    if value.account_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.account_id) is not bytes or len(value.account_id) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.account_id
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+
+
+class StatisticsKey(Record, frozen=True):
+    """Names one Statistics."""
+
+    account_id: AccountID
+    """The account."""
+    kind: LimitKind
+    """What is counted."""
+    asset: str
+    """The limit's asset."""
+    is_converted: bool
+    """Whether amounts of all assets were converted to it."""
+
+
+def read_StatisticsKey(data: Any, at: int) -> tuple[StatisticsKey, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_kind, at = read_LimitKind(data, at)
+    f_asset, at = read_string(data, at, 16)
+    f_is_converted, at = read_boolean(data, at)
+    return StatisticsKey(f_account_id, f_kind, f_asset, f_is_converted), at
+
+
+def write_StatisticsKey(value: StatisticsKey, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_LimitKind(value.kind, out)
+    write_string(value.asset, out, 16)
+    write_boolean(value.is_converted, out)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
@@ -1630,12 +1814,14 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     DefaultSignerRules: read_DefaultSignerRules,
     FeeSchedule: read_FeeSchedule,
     KeyValue: read_KeyValue,
+    Limits: read_Limits,
     NetworkSettings: read_NetworkSettings,
     RequestContent: read_RequestContent,
     ReviewableRequest: read_ReviewableRequest,
     Signer: read_Signer,
     SignerRole: read_SignerRole,
     SignerRule: read_SignerRule,
+    Statistics: read_Statistics,
     Validators: read_Validators,
     NetworkSettingsKey: read_NetworkSettingsKey,
     CountersKey: read_CountersKey,
@@ -1659,6 +1845,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AccessNameKey: read_AccessNameKey,
     AccessUseKey: read_AccessUseKey,
     AssetPairKey: read_AssetPairKey,
+    LimitsKey: read_LimitsKey,
+    StatisticsKey: read_StatisticsKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -1679,12 +1867,14 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     DefaultSignerRules: write_DefaultSignerRules,
     FeeSchedule: write_FeeSchedule,
     KeyValue: write_KeyValue,
+    Limits: write_Limits,
     NetworkSettings: write_NetworkSettings,
     RequestContent: write_RequestContent,
     ReviewableRequest: write_ReviewableRequest,
     Signer: write_Signer,
     SignerRole: write_SignerRole,
     SignerRule: write_SignerRule,
+    Statistics: write_Statistics,
     Validators: write_Validators,
     NetworkSettingsKey: write_NetworkSettingsKey,
     CountersKey: write_CountersKey,
@@ -1708,4 +1898,6 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AccessNameKey: write_AccessNameKey,
     AccessUseKey: write_AccessUseKey,
     AssetPairKey: write_AssetPairKey,
+    LimitsKey: write_LimitsKey,
+    StatisticsKey: write_StatisticsKey,
 }

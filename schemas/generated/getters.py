@@ -10,6 +10,7 @@ from schemas.generated.common import AccessKind
 from schemas.generated.common import AccountID
 from schemas.generated.common import BalanceID
 from schemas.generated.common import FeeType
+from schemas.generated.common import LimitKind
 from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
 from schemas.generated.entries import AccessCounters
@@ -28,11 +29,13 @@ from schemas.generated.entries import Counters
 from schemas.generated.entries import DefaultSignerRules
 from schemas.generated.entries import FeeSchedule
 from schemas.generated.entries import KeyValue
+from schemas.generated.entries import Limits
 from schemas.generated.entries import NetworkSettings
 from schemas.generated.entries import ReviewableRequest
 from schemas.generated.entries import Signer
 from schemas.generated.entries import SignerRole
 from schemas.generated.entries import SignerRule
+from schemas.generated.entries import Statistics
 from schemas.generated.entries import Validators
 from schemas.generated.keys import KeyBytes
 
@@ -132,4 +135,12 @@ class EntryGetters:
 
     def get_asset_pair(self, base: str, quote: str) -> AssetPair | None:
         entry: AssetPair | None = self.get(KeyBytes(b'*' + encode_text(base) + encode_text(quote)))
+        return entry
+
+    def get_limits(self, account_id: None | AccountID, role_id: None | U64) -> Limits | None:
+        entry: Limits | None = self.get(KeyBytes(b',' + (b'\x00' if account_id is None else b'\x02' + account_id) + (b'\x00' if role_id is None else b'\x02' + role_id.to_bytes(8, "big"))))
+        return entry
+
+    def get_statistics(self, account_id: AccountID, kind: LimitKind, asset: str, is_converted: bool) -> Statistics | None:
+        entry: Statistics | None = self.get(KeyBytes(b'.' + account_id + encode_number(kind.value) + encode_text(asset) + bytes([is_converted])))
         return entry

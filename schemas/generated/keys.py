@@ -13,11 +13,12 @@ from schemas.generated.common import AccessKind
 from schemas.generated.common import AccountID
 from schemas.generated.common import BalanceID
 from schemas.generated.common import FeeType
+from schemas.generated.common import LimitKind
 from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
 
 KeyBytes = NewType("KeyBytes", bytes)
-Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair
+Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics
 
 NETWORK_SETTINGS = KeyBytes(b'\x00')
 COUNTERS = KeyBytes(b'\x02')
@@ -41,6 +42,8 @@ ACCESS_COUNTERS = KeyBytes(b'$')
 ACCESS_NAME = b'&'
 ACCESS_USE = b'('
 ASSET_PAIR = b'*'
+LIMITS = b','
+STATISTICS = b'.'
 
 
 def account_role_key(role_id: U64) -> KeyBytes:
@@ -107,6 +110,14 @@ def asset_pair_key(base: str, quote: str) -> KeyBytes:
     return KeyBytes(b'*' + encode_text(base) + encode_text(quote))
 
 
+def limits_key(account_id: None | AccountID, role_id: None | U64) -> KeyBytes:
+    return KeyBytes(b',' + (b'\x00' if account_id is None else b'\x02' + account_id) + (b'\x00' if role_id is None else b'\x02' + role_id.to_bytes(8, "big")))
+
+
+def statistics_key(account_id: AccountID, kind: LimitKind, asset: str, is_converted: bool) -> KeyBytes:
+    return KeyBytes(b'.' + account_id + encode_number(kind.value) + encode_text(asset) + bytes([is_converted]))
+
+
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.NetworkSettings: lambda _: NETWORK_SETTINGS,
     entries.Counters: lambda _: COUNTERS,
@@ -130,6 +141,8 @@ KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.AccessName: lambda entry: access_name_key(entry.kind, entry.name),
     entries.AccessUse: lambda entry: access_use_key(entry.kind, entry.id),
     entries.AssetPair: lambda entry: asset_pair_key(entry.base, entry.quote),
+    entries.Limits: lambda entry: limits_key(entry.account_id, entry.role_id),
+    entries.Statistics: lambda entry: statistics_key(entry.account_id, entry.kind, entry.asset, entry.is_converted),
 }
 
 

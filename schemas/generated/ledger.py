@@ -56,6 +56,8 @@ from schemas.generated.entries import FeeSchedule as FeeSchedule
 from schemas.generated.entries import FeeScheduleKey as FeeScheduleKey
 from schemas.generated.entries import KeyValue as KeyValue
 from schemas.generated.entries import KeyValueKey as KeyValueKey
+from schemas.generated.entries import Limits as Limits
+from schemas.generated.entries import LimitsKey as LimitsKey
 from schemas.generated.entries import NetworkSettings as NetworkSettings
 from schemas.generated.entries import NetworkSettingsKey as NetworkSettingsKey
 from schemas.generated.entries import ReviewableRequest as ReviewableRequest
@@ -66,6 +68,8 @@ from schemas.generated.entries import SignerRole as SignerRole
 from schemas.generated.entries import SignerRoleKey as SignerRoleKey
 from schemas.generated.entries import SignerRule as SignerRule
 from schemas.generated.entries import SignerRuleKey as SignerRuleKey
+from schemas.generated.entries import Statistics as Statistics
+from schemas.generated.entries import StatisticsKey as StatisticsKey
 from schemas.generated.entries import Validators as Validators
 from schemas.generated.entries import ValidatorsKey as ValidatorsKey
 from schemas.generated.entries import read_AccessCounters as read_AccessCounters
@@ -100,6 +104,8 @@ from schemas.generated.entries import read_FeeSchedule as read_FeeSchedule
 from schemas.generated.entries import read_FeeScheduleKey as read_FeeScheduleKey
 from schemas.generated.entries import read_KeyValue as read_KeyValue
 from schemas.generated.entries import read_KeyValueKey as read_KeyValueKey
+from schemas.generated.entries import read_Limits as read_Limits
+from schemas.generated.entries import read_LimitsKey as read_LimitsKey
 from schemas.generated.entries import read_NetworkSettings as read_NetworkSettings
 from schemas.generated.entries import read_NetworkSettingsKey as read_NetworkSettingsKey
 from schemas.generated.entries import read_ReviewableRequest as read_ReviewableRequest
@@ -110,6 +116,8 @@ from schemas.generated.entries import read_SignerRole as read_SignerRole
 from schemas.generated.entries import read_SignerRoleKey as read_SignerRoleKey
 from schemas.generated.entries import read_SignerRule as read_SignerRule
 from schemas.generated.entries import read_SignerRuleKey as read_SignerRuleKey
+from schemas.generated.entries import read_Statistics as read_Statistics
+from schemas.generated.entries import read_StatisticsKey as read_StatisticsKey
 from schemas.generated.entries import read_Validators as read_Validators
 from schemas.generated.entries import read_ValidatorsKey as read_ValidatorsKey
 from schemas.generated.entries import write_AccessCounters as write_AccessCounters
@@ -144,6 +152,8 @@ from schemas.generated.entries import write_FeeSchedule as write_FeeSchedule
 from schemas.generated.entries import write_FeeScheduleKey as write_FeeScheduleKey
 from schemas.generated.entries import write_KeyValue as write_KeyValue
 from schemas.generated.entries import write_KeyValueKey as write_KeyValueKey
+from schemas.generated.entries import write_Limits as write_Limits
+from schemas.generated.entries import write_LimitsKey as write_LimitsKey
 from schemas.generated.entries import write_NetworkSettings as write_NetworkSettings
 from schemas.generated.entries import write_NetworkSettingsKey as write_NetworkSettingsKey
 from schemas.generated.entries import write_ReviewableRequest as write_ReviewableRequest
@@ -154,6 +164,8 @@ from schemas.generated.entries import write_SignerRole as write_SignerRole
 from schemas.generated.entries import write_SignerRoleKey as write_SignerRoleKey
 from schemas.generated.entries import write_SignerRule as write_SignerRule
 from schemas.generated.entries import write_SignerRuleKey as write_SignerRuleKey
+from schemas.generated.entries import write_Statistics as write_Statistics
+from schemas.generated.entries import write_StatisticsKey as write_StatisticsKey
 from schemas.generated.entries import write_Validators as write_Validators
 from schemas.generated.entries import write_ValidatorsKey as write_ValidatorsKey
 from schemas.generated.transactions import TransactionResult as TransactionResult
@@ -314,14 +326,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 42:
-        read_bounded(data, at, 0, 21)  # raises
+    if branch & 1 or branch > 46:
+        read_bounded(data, at, 0, 23)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -340,14 +352,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 42:
-        read_bounded(data, at, 0, 21)  # raises
+    if branch & 1 or branch > 46:
+        read_bounded(data, at, 0, 23)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -829,7 +841,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -852,6 +864,8 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_AccessName,
     read_AccessUse,
     read_AssetPair,
+    read_Limits,
+    read_Statistics,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -877,9 +891,11 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AccessName: (b'&', write_AccessName),
     AccessUse: (b'(', write_AccessUse),
     AssetPair: (b'*', write_AssetPair),
+    Limits: (b',', write_Limits),
+    Statistics: (b'.', write_Statistics),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -902,6 +918,8 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_AccessNameKey,
     read_AccessUseKey,
     read_AssetPairKey,
+    read_LimitsKey,
+    read_StatisticsKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -927,6 +945,8 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AccessNameKey: (b'&', write_AccessNameKey),
     AccessUseKey: (b'(', write_AccessUseKey),
     AssetPairKey: (b'*', write_AssetPairKey),
+    LimitsKey: (b',', write_LimitsKey),
+    StatisticsKey: (b'.', write_StatisticsKey),
 }
 
 READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange, int]], ...] = (

@@ -20,6 +20,8 @@ from schemas.generated.common import Fee as Fee
 from schemas.generated.common import FeeRange as FeeRange
 from schemas.generated.common import FeeType as FeeType
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import Limit as Limit
+from schemas.generated.common import LimitKind as LimitKind
 from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
@@ -32,6 +34,8 @@ from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
+from schemas.generated.common import read_Limit as read_Limit
+from schemas.generated.common import read_LimitKind as read_LimitKind
 from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
@@ -40,6 +44,8 @@ from schemas.generated.common import write_ExternalDetail as write_ExternalDetai
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
+from schemas.generated.common import write_Limit as write_Limit
+from schemas.generated.common import write_LimitKind as write_LimitKind
 from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
@@ -1722,6 +1728,153 @@ def write_ManageKeyValueResult(value: ManageKeyValueResult, out: bytearray) -> N
     del value, out
 
 
+class PutLimit(Record, frozen=True):
+    """Adds a limit, or replaces the amounts of the same one."""
+
+    limit: Limit
+    """The limit. Kind, asset and whether it converts name it."""
+
+
+def read_PutLimit(data: Any, at: int) -> tuple[PutLimit, int]:
+    f_limit, at = read_Limit(data, at)
+    return PutLimit(f_limit), at
+
+
+def write_PutLimit(value: PutLimit, out: bytearray) -> None:
+    write_Limit(value.limit, out)
+
+
+class RemoveLimit(Record, frozen=True):
+    """Removes a limit."""
+
+    kind: LimitKind
+    """What it counts."""
+    asset: str
+    """The asset that it is in."""
+    is_convert_needed: bool
+    """Whether it converts."""
+
+
+def read_RemoveLimit(data: Any, at: int) -> tuple[RemoveLimit, int]:
+    f_kind, at = read_LimitKind(data, at)
+    f_asset, at = read_string(data, at, 16)
+    f_is_convert_needed, at = read_boolean(data, at)
+    return RemoveLimit(f_kind, f_asset, f_is_convert_needed), at
+
+
+def write_RemoveLimit(value: RemoveLimit, out: bytearray) -> None:
+    write_LimitKind(value.kind, out)
+    write_string(value.asset, out, 16)
+    write_boolean(value.is_convert_needed, out)
+
+
+class ManageLimits(Record, frozen=True):
+    """Changes one limit of an account, of a role or of all (TokenD operation 13). For each kind an
+    account's own limits go before its role's, and those before the global ones; within them the
+    limit of the asset itself before the one that converts. That one limit applies.
+    """
+
+    account_id: None | AccountID
+    """The account that it is for; absent: for a role or for all."""
+    role_id: None | U64
+    """The account role that it is for. Without an account and a role the limit is global."""
+    action: PutLimit | RemoveLimit
+    """What to do."""
+
+
+def read_ManageLimits(data: Any, at: int) -> tuple[ManageLimits, int]:
+    f_account_id: None | AccountID = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_account_id = data[at : at + 32]
+        at += 32
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_action, at = READERS_14[branch >> 1](data, at + 1)
+    return ManageLimits(f_account_id, f_role_id, f_action), at
+
+
+def write_ManageLimits(value: ManageLimits, out: bytearray) -> None:
+    if value.account_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.account_id) is not bytes or len(value.account_id) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.account_id
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+    try:
+        branch, write = WRITERS_15[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class ManageLimitsCode(Enum):
+    """Why the limits were not changed."""
+
+    ACCOUNT_AND_ROLE_GIVEN = 0
+    """A limit is for an account, for a role or for all. Name an account or a role, not both."""
+    INVALID_LIMITS = 1
+    """A limit may not be more than that of a longer period: daily <= weekly <= monthly <= annual."""
+    ACCOUNT_NOT_FOUND = 2
+    """There is no such account."""
+    ROLE_NOT_FOUND = 3
+    """There is no such account role."""
+    NOT_FOUND = 4
+    """There is no such limit."""
+    CONVERTING_LIMIT_EXISTS = 5
+    """Another limit of this kind converts to another asset already. Remove it first."""
+    TOO_MANY_LIMITS = 6
+    """There are 32 limits, the most there may be."""
+
+
+ALL_ManageLimitsCode = tuple(ManageLimitsCode)
+
+
+def read_ManageLimitsCode(data: Any, at: int) -> tuple[ManageLimitsCode, int]:
+    index = data[at]
+    if index & 1 or index > 12:
+        read_bounded(data, at, 0, 6)  # raises
+    return ALL_ManageLimitsCode[index >> 1], at + 1
+
+
+def write_ManageLimitsCode(value: ManageLimitsCode, out: bytearray) -> None:
+    if type(value) is not ManageLimitsCode:
+        raise Unencodable(f"{value!r} is not a ManageLimitsCode")
+    out.append(2 * value.value)
+
+
+class ManageLimitsResult(Record, frozen=True):
+    """The limits were changed."""
+
+
+
+def read_ManageLimitsResult(data: Any, at: int) -> tuple[ManageLimitsResult, int]:
+    return ManageLimitsResult(), at
+
+
+def write_ManageLimitsResult(value: ManageLimitsResult, out: bytearray) -> None:
+    del value, out
+
+
 class CreateSigner(Record, frozen=True):
     """Adds a signer."""
 
@@ -1784,13 +1937,13 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_14[branch >> 1](data, at + 1)
+    f_action, at = READERS_16[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_15[type(value.action)]
+        branch, write = WRITERS_17[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2008,13 +2161,13 @@ def read_ManageSignerRole(data: Any, at: int) -> tuple[ManageSignerRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_16[branch >> 1](data, at + 1)
+    f_action, at = READERS_18[branch >> 1](data, at + 1)
     return ManageSignerRole(f_action), at
 
 
 def write_ManageSignerRole(value: ManageSignerRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_17[type(value.action)]
+        branch, write = WRITERS_19[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2192,13 +2345,13 @@ def read_ManageSignerRule(data: Any, at: int) -> tuple[ManageSignerRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_18[branch >> 1](data, at + 1)
+    f_action, at = READERS_20[branch >> 1](data, at + 1)
     return ManageSignerRule(f_action), at
 
 
 def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_19[type(value.action)]
+        branch, write = WRITERS_21[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2350,7 +2503,7 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_20[branch >> 1](data, at + 1)
+    f_destination, at = READERS_22[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -2382,7 +2535,7 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_21[type(value.destination)]
+        branch, write = WRITERS_23[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -2446,6 +2599,14 @@ class PaymentCode(Enum):
     """The balance is lower than the amount and the fees that the payer pays."""
     LINE_FULL = 15
     """The receiving balance would exceed 128 bits."""
+    LIMITS_EXCEEDED = 16
+    """A limit of the payer's would be exceeded; the detail says which, and what is left of it."""
+    PAIR_NOT_FOUND = 17
+    """A limit of the payer's counts in another asset, and there is no pair to convert to it."""
+    PRICE_TOO_OLD = 18
+    """A limit of the payer's counts in another asset, and the price to convert by is too old. Try
+    again once there is a new price.
+    """
 
 
 ALL_PaymentCode = tuple(PaymentCode)
@@ -2453,8 +2614,8 @@ ALL_PaymentCode = tuple(PaymentCode)
 
 def read_PaymentCode(data: Any, at: int) -> tuple[PaymentCode, int]:
     index = data[at]
-    if index & 1 or index > 30:
-        read_bounded(data, at, 0, 15)  # raises
+    if index & 1 or index > 36:
+        read_bounded(data, at, 0, 18)  # raises
     return ALL_PaymentCode[index >> 1], at + 1
 
 
@@ -2888,7 +3049,7 @@ def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_22[branch >> 1](data, at + 1)
+    f_action, at = READERS_24[branch >> 1](data, at + 1)
     return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
 
 
@@ -2909,7 +3070,7 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
     write_FeeType(value.fee_type, out)
     write_bounded(value.subtype, out, 0, 1000)
     try:
-        branch, write = WRITERS_23[type(value.action)]
+        branch, write = WRITERS_25[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3052,58 +3213,68 @@ WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
-READERS_14: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_14: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
+    read_PutLimit,
+    read_RemoveLimit,
+)
+
+WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    PutLimit: (b'\x00', write_PutLimit),
+    RemoveLimit: (b'\x02', write_RemoveLimit),
+}
+
+READERS_16: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
 )
 
-WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (b'\x00', write_CreateSigner),
     UpdateSigner: (b'\x02', write_UpdateSigner),
     RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
-READERS_16: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
+READERS_18: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
     read_CreateSignerRole,
     read_UpdateSignerRole,
     read_RemoveSignerRole,
 )
 
-WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRole: (b'\x00', write_CreateSignerRole),
     UpdateSignerRole: (b'\x02', write_UpdateSignerRole),
     RemoveSignerRole: (b'\x04', write_RemoveSignerRole),
 }
 
-READERS_18: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
+READERS_20: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
     read_CreateSignerRule,
     read_UpdateSignerRule,
     read_RemoveSignerRule,
 )
 
-WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRule: (b'\x00', write_CreateSignerRule),
     UpdateSignerRule: (b'\x02', write_UpdateSignerRule),
     RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
 }
 
-READERS_20: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_22: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_22: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+READERS_24: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
     read_PutFeeRange,
     read_RemoveFeeRange,
 )
 
-WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutFeeRange: (b'\x00', write_PutFeeRange),
     RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
 }
@@ -3161,6 +3332,11 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageKeyValue: read_ManageKeyValue,
     ManageKeyValueCode: read_ManageKeyValueCode,
     ManageKeyValueResult: read_ManageKeyValueResult,
+    PutLimit: read_PutLimit,
+    RemoveLimit: read_RemoveLimit,
+    ManageLimits: read_ManageLimits,
+    ManageLimitsCode: read_ManageLimitsCode,
+    ManageLimitsResult: read_ManageLimitsResult,
     CreateSigner: read_CreateSigner,
     UpdateSigner: read_UpdateSigner,
     RemoveSigner: read_RemoveSigner,
@@ -3255,6 +3431,11 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageKeyValue: write_ManageKeyValue,
     ManageKeyValueCode: write_ManageKeyValueCode,
     ManageKeyValueResult: write_ManageKeyValueResult,
+    PutLimit: write_PutLimit,
+    RemoveLimit: write_RemoveLimit,
+    ManageLimits: write_ManageLimits,
+    ManageLimitsCode: write_ManageLimitsCode,
+    ManageLimitsResult: write_ManageLimitsResult,
     CreateSigner: write_CreateSigner,
     UpdateSigner: write_UpdateSigner,
     RemoveSigner: write_RemoveSigner,

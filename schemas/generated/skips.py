@@ -246,6 +246,15 @@ def skip_RemoveAssetCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_ManageLimitsResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ManageLimitsCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
     at = SKIPS_2[data[at] >> 1](data, at + 1)
     return at
@@ -478,6 +487,23 @@ def skip_FeesDue(data: Any, at: int) -> int:
     return at
 
 
+def skip_LimitExceeded(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 34
+    return at
+
+
 def skip_EntryChange(data: Any, at: int) -> int:
     at = skip_LedgerKey(data, at)
     at += 1
@@ -639,6 +665,27 @@ def skip_AssetPairKey(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_LimitsKey(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_StatisticsKey(data: Any, at: int) -> int:
+    at += 33
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
     return at
 
 
@@ -1135,6 +1182,47 @@ def skip_AssetPair(data: Any, at: int) -> int:
     return at
 
 
+def skip_Limits(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at += 1
+    if data[at - 1]:
+        at += 8
+    count, at = read_count(data, at, 32)
+    if count:
+        for _ in range(count):
+            at = skip_Limit(data, at)
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_Limit(data: Any, at: int) -> int:
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 65
+    return at
+
+
+def skip_Statistics(data: Any, at: int) -> int:
+    at += 33
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 64
+    return at
+
+
 def skip_ParticipantEffect(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
@@ -1193,7 +1281,7 @@ def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_20[data[at] >> 1](data, at + 1)
+    at = SKIPS_21[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1670,6 +1758,33 @@ def skip_RemoveAsset(data: Any, at: int) -> int:
     return at
 
 
+def skip_ManageLimits(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at = SKIPS_20[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_PutLimit(data: Any, at: int) -> int:
+    at = skip_Limit(data, at)
+    return at
+
+
+def skip_RemoveLimit(data: Any, at: int) -> int:
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -1689,7 +1804,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_21[data[at] >> 1](data, at + 1)
+    at = SKIPS_22[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -1710,7 +1825,7 @@ def locate_CreatePreissuanceRequest_reference(data: Any, at: int) -> int:
 
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_22[data[at] >> 1](data, at + 1)
+    at = SKIPS_23[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -1759,6 +1874,8 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_CreatePreissuanceRequestCode,
     skip_RemoveAssetResult,
     skip_RemoveAssetCode,
+    skip_ManageLimitsResult,
+    skip_ManageLimitsCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -1786,6 +1903,7 @@ SKIPS_2: tuple[Callable[[Any, int], int], ...] = (
     skip_AccessRefused,
     skip_FulfilmentRefused,
     skip_FeesDue,
+    skip_LimitExceeded,
 )
 
 SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
@@ -1811,6 +1929,8 @@ SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
     skip_AccessNameKey,
     skip_AccessUseKey,
     skip_AssetPairKey,
+    skip_LimitsKey,
+    skip_StatisticsKey,
 )
 
 SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
@@ -1850,6 +1970,8 @@ SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
     skip_AccessName,
     skip_AccessUse,
     skip_AssetPair,
+    skip_Limits,
+    skip_Statistics,
 )
 
 SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
@@ -1930,6 +2052,11 @@ SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
 )
 
 SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
+    skip_PutLimit,
+    skip_RemoveLimit,
+)
+
+SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -1947,14 +2074,15 @@ SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
     skip_RemoveAssetPair,
     skip_CreatePreissuanceRequest,
     skip_RemoveAsset,
+    skip_ManageLimits,
 )
 
-SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

@@ -13,15 +13,22 @@ from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccessRule as AccessRule
 from schemas.generated.common import AccountID as AccountID
+from schemas.generated.common import Amount as Amount
 from schemas.generated.common import Fee as Fee
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import LimitKind as LimitKind
+from schemas.generated.common import LimitPeriod as LimitPeriod
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_Fee as read_Fee
+from schemas.generated.common import read_LimitKind as read_LimitKind
+from schemas.generated.common import read_LimitPeriod as read_LimitPeriod
 from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_Fee as write_Fee
+from schemas.generated.common import write_LimitKind as write_LimitKind
+from schemas.generated.common import write_LimitPeriod as write_LimitPeriod
 from schemas.generated.operations import CreateAccount as CreateAccount
 from schemas.generated.operations import CreateAccountCode as CreateAccountCode
 from schemas.generated.operations import CreateAccountResult as CreateAccountResult
@@ -49,6 +56,9 @@ from schemas.generated.operations import ManageBalanceResult as ManageBalanceRes
 from schemas.generated.operations import ManageKeyValue as ManageKeyValue
 from schemas.generated.operations import ManageKeyValueCode as ManageKeyValueCode
 from schemas.generated.operations import ManageKeyValueResult as ManageKeyValueResult
+from schemas.generated.operations import ManageLimits as ManageLimits
+from schemas.generated.operations import ManageLimitsCode as ManageLimitsCode
+from schemas.generated.operations import ManageLimitsResult as ManageLimitsResult
 from schemas.generated.operations import ManageSigner as ManageSigner
 from schemas.generated.operations import ManageSignerCode as ManageSignerCode
 from schemas.generated.operations import ManageSignerResult as ManageSignerResult
@@ -100,6 +110,9 @@ from schemas.generated.operations import read_ManageBalanceResult as read_Manage
 from schemas.generated.operations import read_ManageKeyValue as read_ManageKeyValue
 from schemas.generated.operations import read_ManageKeyValueCode as read_ManageKeyValueCode
 from schemas.generated.operations import read_ManageKeyValueResult as read_ManageKeyValueResult
+from schemas.generated.operations import read_ManageLimits as read_ManageLimits
+from schemas.generated.operations import read_ManageLimitsCode as read_ManageLimitsCode
+from schemas.generated.operations import read_ManageLimitsResult as read_ManageLimitsResult
 from schemas.generated.operations import read_ManageSigner as read_ManageSigner
 from schemas.generated.operations import read_ManageSignerCode as read_ManageSignerCode
 from schemas.generated.operations import read_ManageSignerResult as read_ManageSignerResult
@@ -151,6 +164,9 @@ from schemas.generated.operations import write_ManageBalanceResult as write_Mana
 from schemas.generated.operations import write_ManageKeyValue as write_ManageKeyValue
 from schemas.generated.operations import write_ManageKeyValueCode as write_ManageKeyValueCode
 from schemas.generated.operations import write_ManageKeyValueResult as write_ManageKeyValueResult
+from schemas.generated.operations import write_ManageLimits as write_ManageLimits
+from schemas.generated.operations import write_ManageLimitsCode as write_ManageLimitsCode
+from schemas.generated.operations import write_ManageLimitsResult as write_ManageLimitsResult
 from schemas.generated.operations import write_ManageSigner as write_ManageSigner
 from schemas.generated.operations import write_ManageSignerCode as write_ManageSignerCode
 from schemas.generated.operations import write_ManageSignerResult as write_ManageSignerResult
@@ -182,7 +198,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits
     """What to do."""
 
 
@@ -196,8 +212,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 32:
-        read_bounded(data, at, 0, 16)  # raises
+    if branch & 1 or branch > 34:
+        read_bounded(data, at, 0, 17)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -499,17 +515,87 @@ def write_FeesDue(value: FeesDue, out: bytearray) -> None:
     write_Fee(value.destination_fee, out)
 
 
+class LimitExceeded(Record, frozen=True):
+    """With LIMITS_EXCEEDED: which limit, and what is left of it."""
+
+    account_id: None | AccountID
+    """The account whose own limit it is; absent: a role's or the global one."""
+    role_id: None | U64
+    """The account role whose limit it is."""
+    kind: LimitKind
+    """What it counts."""
+    asset: str
+    """The asset that it is in."""
+    is_convert_needed: bool
+    """Whether it counts all assets, converted."""
+    period: LimitPeriod
+    """The shortest period whose limit is exceeded."""
+    limit: Amount
+    """The most in this period."""
+    left: Amount
+    """What is left of it."""
+
+
+def read_LimitExceeded(data: Any, at: int) -> tuple[LimitExceeded, int]:
+    f_account_id: None | AccountID = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_account_id = data[at : at + 32]
+        at += 32
+    f_role_id: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_role_id = from_bytes(data[at : at + 8])
+        at += 8
+    f_kind, at = read_LimitKind(data, at)
+    f_asset, at = read_string(data, at, 16)
+    f_is_convert_needed, at = read_boolean(data, at)
+    f_period, at = read_LimitPeriod(data, at)
+    f_limit = from_bytes(data[at : at + 16])
+    at += 16
+    f_left = from_bytes(data[at : at + 16])
+    at += 16
+    return LimitExceeded(f_account_id, f_role_id, f_kind, f_asset, f_is_convert_needed, f_period, f_limit, f_left), at
+
+
+def write_LimitExceeded(value: LimitExceeded, out: bytearray) -> None:
+    if value.account_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.account_id) is not bytes or len(value.account_id) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.account_id
+    if value.role_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.role_id, out, 8)
+    write_LimitKind(value.kind, out)
+    write_string(value.asset, out, 16)
+    write_boolean(value.is_convert_needed, out)
+    write_LimitPeriod(value.period, out)
+    write_unsigned(value.limit, out, 16)
+    write_unsigned(value.left, out, 16)
+
+
 class RefusalDetail(Record, frozen=True):
     """What a program needs to know of a refusal beside its code."""
 
-    data: FirstUse | AccessRefused | FulfilmentRefused | FeesDue
+    data: FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded
     """The detail."""
 
 
 def read_RefusalDetail(data: Any, at: int) -> tuple[RefusalDetail, int]:
     branch = data[at]
-    if branch & 1 or branch > 6:
-        read_bounded(data, at, 0, 3)  # raises
+    if branch & 1 or branch > 8:
+        read_bounded(data, at, 0, 4)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return RefusalDetail(f_data), at
 
@@ -526,7 +612,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -538,8 +624,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 68:
-        read_bounded(data, at, 0, 34)  # raises
+    if branch & 1 or branch > 72:
+        read_bounded(data, at, 0, 36)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -623,7 +709,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -641,6 +727,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_RemoveAssetPair,
     read_CreatePreissuanceRequest,
     read_RemoveAsset,
+    read_ManageLimits,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -661,13 +748,15 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     RemoveAssetPair: (b'\x1c', write_RemoveAssetPair),
     CreatePreissuanceRequest: (b'\x1e', write_CreatePreissuanceRequest),
     RemoveAsset: (b' ', write_RemoveAsset),
+    ManageLimits: (b'"', write_ManageLimits),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded, int]], ...] = (
     read_FirstUse,
     read_AccessRefused,
     read_FulfilmentRefused,
     read_FeesDue,
+    read_LimitExceeded,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -675,9 +764,10 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AccessRefused: (b'\x02', write_AccessRefused),
     FulfilmentRefused: (b'\x04', write_FulfilmentRefused),
     FeesDue: (b'\x06', write_FeesDue),
+    LimitExceeded: (b'\x08', write_LimitExceeded),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -713,6 +803,8 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_CreatePreissuanceRequestCode,
     read_RemoveAssetResult,
     read_RemoveAssetCode,
+    read_ManageLimitsResult,
+    read_ManageLimitsCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -751,6 +843,8 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreatePreissuanceRequestCode: (b'@', write_CreatePreissuanceRequestCode),
     RemoveAssetResult: (b'B', write_RemoveAssetResult),
     RemoveAssetCode: (b'D', write_RemoveAssetCode),
+    ManageLimitsResult: (b'F', write_ManageLimitsResult),
+    ManageLimitsCode: (b'H', write_ManageLimitsCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -764,6 +858,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     FulfilmentCode: read_FulfilmentCode,
     FulfilmentRefused: read_FulfilmentRefused,
     FeesDue: read_FeesDue,
+    LimitExceeded: read_LimitExceeded,
     RefusalDetail: read_RefusalDetail,
     OperationResult: read_OperationResult,
     TransactionCode: read_TransactionCode,
@@ -781,6 +876,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     FulfilmentCode: write_FulfilmentCode,
     FulfilmentRefused: write_FulfilmentRefused,
     FeesDue: write_FeesDue,
+    LimitExceeded: write_LimitExceeded,
     RefusalDetail: write_RefusalDetail,
     OperationResult: write_OperationResult,
     TransactionCode: write_TransactionCode,

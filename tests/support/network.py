@@ -22,6 +22,9 @@ from schemas.generated.common import (
     FeeRange,
     FeeType,
     Hash,
+    Limit,
+    LimitKind,
+    PeriodAmounts,
     PublicKey,
     Reference,
     RequestResource,
@@ -43,11 +46,13 @@ from schemas.generated.operations import (
     ManageAsset,
     ManageBalance,
     ManageBalanceAction,
+    ManageLimits,
     Payment,
     PaymentFeeData,
     PaymentToBalance,
     PreissuanceContent,
     PutFeeRange,
+    PutLimit,
     ReviewAction,
     ReviewRequest,
     SetFees,
@@ -320,6 +325,23 @@ def set_fee(
     put = PutFeeRange(FeeRange(Amount(0), AMOUNT_MAX, Amount(fixed), percent))
     whose = None if account is None else get_account(account)
     return SetFees(whose, None, asset, FeeType.PAYMENT, subtype, put)
+
+
+def put_limit(
+    kind: LimitKind,
+    asset: str,
+    daily: int,
+    weekly: int | None = None,
+    *,
+    account: str | None = None,
+    is_convert_needed: bool = False,
+) -> ManageLimits:
+    """A limit by the day, and by the week if it is given: of one account, or of all."""
+    week = 10**30 if weekly is None else weekly
+    amounts = PeriodAmounts(Amount(daily), Amount(week), Amount(10**30), Amount(10**30))
+    whose = None if account is None else get_account(account)
+    limit = Limit(kind, asset, is_convert_needed, amounts)
+    return ManageLimits(whose, None, PutLimit(limit))
 
 
 def make_issuer_role() -> tuple[ManageAccountRule, ManageAccountRole]:

@@ -9,15 +9,17 @@ from schemas.generated.transactions import (
     FeesDue,
     FirstUse,
     FulfilmentRefused,
+    LimitExceeded,
     OperationResult,
     RefusalDetail,
 )
 from streams.ledger.access.requirements import Requirement, make_needed_rule
 from streams.ledger.context import TransactionContext
+from streams.ledger.prices import PriceProblem
 from streams.ledger.references import is_in_window
 from streams.ledger.state import LedgerState
 
-Detail: TypeAlias = FirstUse | AccessRefused | FulfilmentRefused | FeesDue
+Detail: TypeAlias = FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded
 
 
 def refused(code: Any, detail: Detail | None = None) -> OperationResult:
@@ -28,6 +30,14 @@ def refused(code: Any, detail: Detail | None = None) -> OperationResult:
 def refused_access(code: Any, account_id: AccountID, requirement: Requirement) -> OperationResult:
     """A refusal because the role of `account_id` does not allow something."""
     return refused(code, AccessRefused(account_id, make_needed_rule(requirement)))
+
+
+def refused_limits(codes: Any, why: LimitExceeded | PriceProblem) -> OperationResult:
+    """A refusal because of a limit, or for want of a price to count by. `codes`: the operation's
+    enum."""
+    if isinstance(why, PriceProblem):
+        return refused(codes[why.name])
+    return refused(codes.LIMITS_EXCEEDED, why)
 
 
 def succeeded(result: Any) -> OperationResult:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from schemas.contract import ReferenceKind
 from schemas.generated.common import AccountID, Action, Amount, Fee
-from schemas.generated.entries import Balance
+from schemas.generated.entries import Balance, Statistics
 from schemas.generated.ledger import EffectKind
 from schemas.generated.operations import (
     Payment,
@@ -34,10 +34,12 @@ from streams.ledger.fees import (
     compute_total,
     is_within,
 )
+from streams.ledger.limits import PAYMENT_KINDS, apply_counts, compute_counts
 from streams.ledger.operations.outcome import (
     compute_reference_refusal,
     refused,
     refused_access,
+    refused_limits,
     succeeded,
 )
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
@@ -45,7 +47,10 @@ from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
 
 OUTPUT_BYTES = (
-    compute_change_bytes(Balance, 2) + 2 * EFFECT_BYTES + compute_result_bytes(PaymentResult)
+    compute_change_bytes(Balance, 2)
+    + compute_change_bytes(Statistics, len(PAYMENT_KINDS))
+    + 2 * EFFECT_BYTES
+    + compute_result_bytes(PaymentResult)
 )
 COMMISSION_BYTES = compute_change_bytes(Balance) + EFFECT_BYTES
 TRANSFERABLE = int(AssetPolicy.TRANSFERABLE)  # a flag's own arithmetic costs half a microsecond
@@ -95,8 +100,14 @@ def apply(
     refusal = _compute_amount_refusal(op, sender, receiver, fees)
     if refusal is not None:
         return refusal
+    counts = compute_counts(
+        delta, source, PAYMENT_KINDS, sender.asset, op.amount, context.ledger.close_time_ms
+    )
+    if not isinstance(counts, tuple):
+        return refused_limits(PaymentCode, counts)
     if reference is not None:
         delta.use_reference(kind, source, reference, context.ledger.sequence)
+    apply_counts(delta, counts)
     return succeeded(_apply_movements(op, sender, receiver, fees, delta, context))
 
 

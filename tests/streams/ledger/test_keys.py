@@ -14,6 +14,7 @@ from schemas.generated.common import (
     AccountID,
     BalanceID,
     FeeType,
+    LimitKind,
     PublicKey,
 )
 from schemas.generated.ledger import LedgerKey
@@ -38,6 +39,12 @@ CASES: list[tuple[bytes, Any]] = [
     (keys.asset_supply_key("EUR"), entries.AssetSupplyKey("EUR")),
     (keys.asset_reservation_key("EUR"), entries.AssetReservationKey("EUR")),
     (keys.asset_pair_key("EUR", "USD"), entries.AssetPairKey("EUR", "USD")),
+    (keys.limits_key(AccountID(ONE), None), entries.LimitsKey(AccountID(ONE), None)),
+    (keys.limits_key(None, None), entries.LimitsKey(None, None)),
+    (
+        keys.statistics_key(AccountID(ONE), LimitKind.DEPOSIT, "EUR", True),
+        entries.StatisticsKey(AccountID(ONE), LimitKind.DEPOSIT, "EUR", True),
+    ),
     (
         keys.fee_schedule_key(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),
         entries.FeeScheduleKey(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),

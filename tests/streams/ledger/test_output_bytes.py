@@ -6,17 +6,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.generated.common import AccountID, Amount, FeeRange, FeeType, Price
-from schemas.generated.entries import AssetSupply, BaseAssets
+from schemas.generated.common import (
+    AccountID,
+    Amount,
+    FeeRange,
+    FeeType,
+    Limit,
+    LimitKind,
+    PeriodAmounts,
+    Price,
+)
+from schemas.generated.entries import AssetSupply, BaseAssets, Limits
 from schemas.generated.operations import (
     CreateAssetPair,
     CreateSigner,
     ManageAssetPair,
     ManageKeyValue,
+    ManageLimits,
     ManageSigner,
     PaymentToAccount,
     PutFeeRange,
     PutKeyValue,
+    PutLimit,
     RemoveAssetPair,
     RemoveKeyValue,
     RemoveSigner,
@@ -67,6 +78,13 @@ def make_wide_economy() -> Network:
     at = network.ledger.header.close_time_ms
     create_pair = CreateAssetPair(Price(AMOUNT_MAX, AMOUNT_MAX), 0, at, (1 << 64) - 1, 10**9)
     network.apply("master", ManageAssetPair(LONGEST, OTHER, create_pair))
+    most = PeriodAmounts(*[AMOUNT_MAX] * 4)
+    limits = (
+        Limit(kind, code, is_convert_needed=False, amounts=most)
+        for kind in LimitKind
+        for code in (LONGEST, *(f"LIMIT{number:011}" for number in range(6)))
+    )
+    put(network, Limits(get_account("alice"), None, tuple(limits)))
     fees = (make_fee(network, number).body for number in range(31))
     network.apply("master", *fees)
     dear = PutFeeRange(FeeRange(DEAR, AMOUNT_MAX, Amount(1 << 64), 50_000_000))
@@ -141,6 +159,13 @@ def remove_pair(network: Network, number: int) -> Any:
     return Operation(None, RemoveAssetPair(LONGEST, OTHER))
 
 
+def make_limit(network: Network, number: int) -> Any:
+    """Beside others of alice's."""
+    amounts = PeriodAmounts(*[Amount(AMOUNT_MAX - number % 2)] * 4)
+    limit = Limit(tuple(LimitKind)[number % 4], OTHER, False, amounts)
+    return Operation(None, ManageLimits(get_account("alice"), None, PutLimit(limit)))
+
+
 def make_signer(network: Network, number: int) -> Any:
     actions = (
         UpdateSigner(replace(get_wide_signer("spare"), weight=number % 1000 + 1)),
@@ -170,6 +195,7 @@ MAKERS = (
     make_fee,
     make_pair,
     remove_pair,
+    make_limit,
     make_signer,
     make_balance,
     make_value,

@@ -5,21 +5,29 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import U64, Amount, BalanceID, Fee, Reference
+from schemas.generated.common import (
+    U64,
+    Amount,
+    BalanceID,
+    Reference,
+)
 from schemas.generated.operations import (
     Payment,
     PaymentCode,
-    PaymentFeeData,
     PaymentResult,
     PaymentToAccount,
     PaymentToBalance,
 )
-from schemas.generated.transactions import FeesDue, FirstUse, OperationResult, RefusalDetail
+from schemas.generated.transactions import (
+    FirstUse,
+    OperationResult,
+    RefusalDetail,
+)
 from streams.ledger.values import AMOUNT_MAX
+from tests.streams.ledger.operations import payment_charges
 from tests.streams.ledger.operations.cases import Case, make_account_role, put, run_case
 from tests.support.network import (
     Network,
-    accept_fees,
     create_account,
     create_asset,
     create_balance,
@@ -27,7 +35,6 @@ from tests.support.network import (
     issue,
     make_reference,
     pay,
-    set_fee,
 )
 
 MUTE_ROLE = 9
@@ -106,45 +113,6 @@ def pay_all_of_the_day(network: Network) -> None:
     pay_once(network)
 
 
-def set_fees(network: Network) -> None:
-    """5 and 1 % outgoing, 3 incoming."""
-    network.apply("master", set_fee("EUR", 1, 5, 1_000_000), set_fee("EUR", 2, 3))
-
-
-def set_large_incoming_fee(network: Network) -> None:
-    network.apply("master", set_fee("EUR", 2, 8))
-
-
-def pay_with_fees(network: Network, accepted: PaymentFeeData | None, amount: int = 101) -> Payment:
-    return replace(pay(network, "alice", "bob", "EUR", amount), fee_data=accepted)
-
-
-def check_fees(network: Network, result: OperationResult) -> None:
-    """One percent of 101 is rounded up to 2."""
-    check_amounts(network, -101 - 5 - 2, 101 - 3, 5 + 2 + 3)
-    assert isinstance(result.outcome, PaymentResult)
-    assert result.outcome.source_sent == 108
-    assert result.outcome.source_fee == Fee(Amount(5), Amount(2))
-    assert result.outcome.destination_fee == Fee(Amount(3), Amount(0))
-
-
-def check_all_paid_by_sender(network: Network, result: OperationResult) -> None:
-    check_amounts(network, -101 - 5 - 2 - 3, 101, 5 + 2 + 3)
-    assert isinstance(result.outcome, PaymentResult)
-    assert result.outcome.source_sent == 111
-
-
-def check_amounts(network: Network, alice: int, bob: int, master: int) -> None:
-    assert network.get_amount("alice", "EUR") == 1_000_000 + alice
-    assert network.get_amount("bob", "EUR") == 1_000_000 + bob
-    assert network.get_amount("master", "EUR") == master
-
-
-def check_due(_: Network, result: OperationResult) -> None:
-    due = FeesDue("EUR", Fee(Amount(5), Amount(2)), Fee(Amount(3), Amount(0)))
-    assert result.detail == RefusalDetail(due)
-
-
 CASES = (
     Case(
         "to a balance",
@@ -186,38 +154,6 @@ CASES = (
         lambda n: pay(n, "bob", "alice", "EUR", 7, "rent"),
         given=pay_once,
         changes=("Balance changed", "Balance changed"),
-    ),
-    Case(
-        "with fees, into the master's balance, which is made",
-        "alice",
-        lambda n: pay_with_fees(n, accept_fees(5, 3)),
-        given=set_fees,
-        changes=("Balance changed", "Balance changed", "Balance made"),
-        check=check_fees,
-    ),
-    Case(
-        "with fees, at most more than is due",
-        "alice",
-        lambda n: pay_with_fees(n, accept_fees(50, 30)),
-        given=set_fees,
-        changes=("Balance changed", "Balance changed", "Balance made"),
-        check=check_fees,
-    ),
-    Case(
-        "with both fees, paid by the sender",
-        "alice",
-        lambda n: pay_with_fees(n, accept_fees(5, 3, is_paid_by_sender=True)),
-        given=set_fees,
-        changes=("Balance changed", "Balance changed", "Balance made"),
-        check=check_all_paid_by_sender,
-    ),
-    Case(
-        "a fee of which no part is due",
-        "alice",
-        lambda n: pay_with_fees(n, None, 7),
-        given=lambda n: n.apply("master", set_fee("EUR", 1, 5), set_fee("EUR", 1, 0, 0, "alice")),
-        changes=("Balance changed", "Balance changed"),
-        check=check_paid,
     ),
     Case(
         "nothing",
@@ -330,44 +266,6 @@ CASES = (
         given=make_bob_deaf,
     ),
     Case(
-        "with fees that the payer does not accept",
-        "alice",
-        lambda n: pay_with_fees(n, None),
-        PaymentCode.INSUFFICIENT_FEE_AMOUNT,
-        given=set_fees,
-        check=check_due,
-    ),
-    Case(
-        "with a higher fee than the payer accepts",
-        "alice",
-        lambda n: pay_with_fees(n, accept_fees(4, 3)),
-        PaymentCode.INSUFFICIENT_FEE_AMOUNT,
-        given=set_fees,
-        check=check_due,
-    ),
-    Case(
-        "with a higher receiver's fee than the payer accepts",
-        "alice",
-        lambda n: pay_with_fees(n, accept_fees(5, 2)),
-        PaymentCode.INSUFFICIENT_FEE_AMOUNT,
-        given=set_fees,
-        check=check_due,
-    ),
-    Case(
-        "less than the receiver's fee",
-        "alice",
-        lambda n: pay_with_fees(n, accept_fees(8, 8), 7),
-        PaymentCode.AMOUNT_IS_LESS_THAN_DESTINATION_FEE,
-        given=set_large_incoming_fee,
-    ),
-    Case(
-        "more than there is, with the fee",
-        "alice",
-        lambda n: pay_with_fees(n, accept_fees(10**6, 10**6), 1_000_000),
-        PaymentCode.UNDERFUNDED,
-        given=set_fees,
-    ),
-    Case(
         "more than there is",
         "alice",
         lambda n: pay(n, "alice", "bob", "EUR", 1_000_001),
@@ -380,6 +278,7 @@ CASES = (
         PaymentCode.LINE_FULL,
         given=fill_bob,
     ),
+    *payment_charges.CASES,
 )
 
 
