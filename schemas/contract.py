@@ -37,6 +37,10 @@ OPERATIONS = (
     Row(15, "create_preissuance_request"),
     Row(16, "remove_asset"),
     Row(17, "manage_limits"),
+    Row(18, "create_change_role_request"),
+    Row(19, "cancel_change_role_request"),
+    Row(20, "initiate_kyc_recovery"),
+    Row(21, "create_kyc_recovery_request"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -45,6 +49,8 @@ REQUESTS = (
     Row(1, "issuance"),
     Row(2, "preissuance"),
     Row(3, "update_asset"),
+    Row(4, "change_role"),
+    Row(5, "kyc_recovery"),
 )
 
 # schemas/entries/STEM.avsc holds a kind of ledger entry; its attribute `key` names it.
@@ -73,6 +79,8 @@ ENTRIES = (
     Row(21, "asset_pair"),
     Row(22, "limits"),
     Row(23, "statistics"),
+    Row(24, "account_kyc"),
+    Row(25, "account_reservation"),
 )
 
 # The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).

@@ -11,23 +11,28 @@ from schemas.generated.common import BalanceID
 from schemas.generated.common import ExternalDetail
 from schemas.generated.common import FeeType
 from schemas.generated.common import Hash
+from schemas.generated.common import KycCommitment
 from schemas.generated.common import PublicKey
 from schemas.generated.common import Reference
 from schemas.generated.common import Signature
 from schemas.generated.common import SignerData
 from schemas.generated.common import U64
 from schemas.generated.operations import CancelAssetRequest
+from schemas.generated.operations import CancelChangeRoleRequest
 from schemas.generated.operations import ChangePreissuedAssetSigner
 from schemas.generated.operations import CreateAccount
 from schemas.generated.operations import CreateAccountRole
 from schemas.generated.operations import CreateAccountRule
 from schemas.generated.operations import CreateAsset
 from schemas.generated.operations import CreateAssetPair
+from schemas.generated.operations import CreateChangeRoleRequest
 from schemas.generated.operations import CreateIssuanceRequest
+from schemas.generated.operations import CreateKycRecoveryRequest
 from schemas.generated.operations import CreatePreissuanceRequest
 from schemas.generated.operations import CreateSigner
 from schemas.generated.operations import CreateSignerRole
 from schemas.generated.operations import CreateSignerRule
+from schemas.generated.operations import InitiateKycRecovery
 from schemas.generated.operations import IssuanceToAccount
 from schemas.generated.operations import IssuanceToBalance
 from schemas.generated.operations import ManageAccountRole
@@ -71,7 +76,7 @@ from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest
 """Whatever an operation may do."""
 
 
@@ -269,3 +274,45 @@ def make_manage_limits(
     limit of the asset itself before the one that converts. That one limit applies.
     """
     return ManageLimits(account_id, role_id, action)
+
+
+def make_create_change_role_request(
+    *,
+    request_id: U64,
+    destination: AccountID,
+    role_id: U64,
+    kyc: None | KycCommitment = None,
+    all_tasks: None | int = None,
+) -> CreateChangeRoleRequest:
+    """Asks for another role of an account, with what proves who holds it (TokenD operation 22)."""
+    return CreateChangeRoleRequest(request_id, destination, role_id, kyc, all_tasks)
+
+
+def make_cancel_change_role_request(
+    *,
+    request_id: U64,
+) -> CancelChangeRoleRequest:
+    """Takes back a request for another role (TokenD operation 47)."""
+    return CancelChangeRoleRequest(request_id)
+
+
+def make_initiate_kyc_recovery(
+    *,
+    account_id: AccountID,
+    public_key: PublicKey,
+) -> InitiateKycRecovery:
+    """Gives an account whose keys are lost one signer that may do no more than ask for new ones
+    (TokenD operation 48).
+    """
+    return InitiateKycRecovery(account_id, public_key)
+
+
+def make_create_kyc_recovery_request(
+    *,
+    request_id: U64,
+    signers: tuple[SignerData, ...],
+    kyc: None | KycCommitment = None,
+    all_tasks: None | int = None,
+) -> CreateKycRecoveryRequest:
+    """Asks for new signers of the source, whose keys are lost (TokenD operation 49)."""
+    return CreateKycRecoveryRequest(request_id, signers, kyc, all_tasks)

@@ -919,6 +919,57 @@ def write_FeeRange(value: FeeRange, out: bytearray) -> None:
     write_bounded(value.percent, out, 0, 100000000)
 
 
+class KycCommitment(Record, frozen=True):
+    """Commits to documents about a person without saying anything of them."""
+
+    salted_hash: Hash
+    """SHA-256 of 32 random bytes and the documents' canonical bytes. The salt is kept with the
+    documents: once it is deleted, nothing can be told from the hash.
+    """
+    schema_id: U64
+    """Which form the documents have, agreed among the services."""
+
+
+def read_KycCommitment(data: Any, at: int) -> tuple[KycCommitment, int]:
+    f_salted_hash = data[at : at + 32]
+    at += 32
+    f_schema_id = from_bytes(data[at : at + 8])
+    at += 8
+    return KycCommitment(f_salted_hash, f_schema_id), at
+
+
+def write_KycCommitment(value: KycCommitment, out: bytearray) -> None:
+    if type(value.salted_hash) is not bytes or len(value.salted_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.salted_hash
+    write_unsigned(value.schema_id, out, 8)
+
+
+class AccountRequestKind(Enum):
+    """Kinds of request of which an account has at most one."""
+
+    CHANGE_ROLE = 0
+    """For another role."""
+    KYC_RECOVERY = 1
+    """For new signers."""
+
+
+ALL_AccountRequestKind = tuple(AccountRequestKind)
+
+
+def read_AccountRequestKind(data: Any, at: int) -> tuple[AccountRequestKind, int]:
+    index = data[at]
+    if index & 1 or index > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    return ALL_AccountRequestKind[index >> 1], at + 1
+
+
+def write_AccountRequestKind(value: AccountRequestKind, out: bytearray) -> None:
+    if type(value) is not AccountRequestKind:
+        raise Unencodable(f"{value!r} is not a AccountRequestKind")
+    out.append(2 * value.value)
+
+
 class LimitKind(Enum):
     """What a limit counts."""
 
@@ -1134,6 +1185,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Fee: read_Fee,
     FeeType: read_FeeType,
     FeeRange: read_FeeRange,
+    KycCommitment: read_KycCommitment,
+    AccountRequestKind: read_AccountRequestKind,
     LimitKind: read_LimitKind,
     LimitPeriod: read_LimitPeriod,
     PeriodAmounts: read_PeriodAmounts,
@@ -1168,6 +1221,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Fee: write_Fee,
     FeeType: write_FeeType,
     FeeRange: write_FeeRange,
+    KycCommitment: write_KycCommitment,
+    AccountRequestKind: write_AccountRequestKind,
     LimitKind: write_LimitKind,
     LimitPeriod: write_LimitPeriod,
     PeriodAmounts: write_PeriodAmounts,

@@ -14,12 +14,14 @@ from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccessKind as AccessKind
 from schemas.generated.common import AccessRule as AccessRule
 from schemas.generated.common import AccountID as AccountID
+from schemas.generated.common import AccountRequestKind as AccountRequestKind
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
 from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import FeeRange as FeeRange
 from schemas.generated.common import FeeType as FeeType
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import KycCommitment as KycCommitment
 from schemas.generated.common import Limit as Limit
 from schemas.generated.common import LimitKind as LimitKind
 from schemas.generated.common import PeriodAmounts as PeriodAmounts
@@ -30,9 +32,11 @@ from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_AccessKind as read_AccessKind
 from schemas.generated.common import read_AccessRule as read_AccessRule
+from schemas.generated.common import read_AccountRequestKind as read_AccountRequestKind
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
+from schemas.generated.common import read_KycCommitment as read_KycCommitment
 from schemas.generated.common import read_Limit as read_Limit
 from schemas.generated.common import read_LimitKind as read_LimitKind
 from schemas.generated.common import read_PeriodAmounts as read_PeriodAmounts
@@ -41,9 +45,11 @@ from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_AccessKind as write_AccessKind
 from schemas.generated.common import write_AccessRule as write_AccessRule
+from schemas.generated.common import write_AccountRequestKind as write_AccountRequestKind
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
+from schemas.generated.common import write_KycCommitment as write_KycCommitment
 from schemas.generated.common import write_Limit as write_Limit
 from schemas.generated.common import write_LimitKind as write_LimitKind
 from schemas.generated.common import write_PeriodAmounts as write_PeriodAmounts
@@ -65,16 +71,22 @@ from schemas.generated.operations import write_StringValue as write_StringValue
 from schemas.generated.operations import write_U128Value as write_U128Value
 from schemas.generated.operations import write_U32Value as write_U32Value
 from schemas.generated.operations import write_U64Value as write_U64Value
+from schemas.generated.requests import ChangeRoleRequest as ChangeRoleRequest
 from schemas.generated.requests import CreateAssetRequest as CreateAssetRequest
 from schemas.generated.requests import IssuanceRequest as IssuanceRequest
+from schemas.generated.requests import KycRecoveryRequest as KycRecoveryRequest
 from schemas.generated.requests import PreissuanceRequest as PreissuanceRequest
 from schemas.generated.requests import UpdateAssetRequest as UpdateAssetRequest
+from schemas.generated.requests import read_ChangeRoleRequest as read_ChangeRoleRequest
 from schemas.generated.requests import read_CreateAssetRequest as read_CreateAssetRequest
 from schemas.generated.requests import read_IssuanceRequest as read_IssuanceRequest
+from schemas.generated.requests import read_KycRecoveryRequest as read_KycRecoveryRequest
 from schemas.generated.requests import read_PreissuanceRequest as read_PreissuanceRequest
 from schemas.generated.requests import read_UpdateAssetRequest as read_UpdateAssetRequest
+from schemas.generated.requests import write_ChangeRoleRequest as write_ChangeRoleRequest
 from schemas.generated.requests import write_CreateAssetRequest as write_CreateAssetRequest
 from schemas.generated.requests import write_IssuanceRequest as write_IssuanceRequest
+from schemas.generated.requests import write_KycRecoveryRequest as write_KycRecoveryRequest
 from schemas.generated.requests import write_PreissuanceRequest as write_PreissuanceRequest
 from schemas.generated.requests import write_UpdateAssetRequest as write_UpdateAssetRequest
 
@@ -219,6 +231,67 @@ def write_Account(value: Account, out: bytearray) -> None:
     write_unsigned(value.sequential_id, out, 8)
     write_unsigned(value.role_id, out, 8)
     write_fixed_array(value.signers, out, 50, 32)
+
+
+class AccountKyc(Record, frozen=True):
+    """What was shown of who holds an account, as of the last request that was fulfilled."""
+
+    account_id: AccountID
+    """The account."""
+    commitment: KycCommitment
+    """To the documents."""
+    request_id: U64
+    """The request that brought it."""
+    set_at_ms: U64
+    """Close time of the ledger that fulfilled it."""
+
+
+def read_AccountKyc(data: Any, at: int) -> tuple[AccountKyc, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_commitment, at = read_KycCommitment(data, at)
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_set_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return AccountKyc(f_account_id, f_commitment, f_request_id, f_set_at_ms), at
+
+
+def write_AccountKyc(value: AccountKyc, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_KycCommitment(value.commitment, out)
+    write_unsigned(value.request_id, out, 8)
+    write_unsigned(value.set_at_ms, out, 8)
+
+
+class AccountReservation(Record, frozen=True):
+    """The one request of its kind that an account may have."""
+
+    kind: AccountRequestKind
+    """The kind."""
+    account_id: AccountID
+    """The account it is about."""
+    request_id: U64
+    """The request."""
+
+
+def read_AccountReservation(data: Any, at: int) -> tuple[AccountReservation, int]:
+    f_kind, at = read_AccountRequestKind(data, at)
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    return AccountReservation(f_kind, f_account_id, f_request_id), at
+
+
+def write_AccountReservation(value: AccountReservation, out: bytearray) -> None:
+    write_AccountRequestKind(value.kind, out)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_unsigned(value.request_id, out, 8)
 
 
 class AccountRole(Record, frozen=True):
@@ -910,7 +983,7 @@ class RequestContent(Record, frozen=True):
     """The request's number."""
     sequence_number: U64
     """1, and one more with every edit."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest
     """What is asked for."""
 
 
@@ -920,8 +993,8 @@ def read_RequestContent(data: Any, at: int) -> tuple[RequestContent, int]:
     f_sequence_number = from_bytes(data[at : at + 8])
     at += 8
     branch = data[at]
-    if branch & 1 or branch > 6:
-        read_bounded(data, at, 0, 3)  # raises
+    if branch & 1 or branch > 10:
+        read_bounded(data, at, 0, 5)  # raises
     f_body, at = READERS_2[branch >> 1](data, at + 1)
     return RequestContent(f_request_id, f_sequence_number, f_body), at
 
@@ -962,7 +1035,7 @@ class ReviewableRequest(Record, frozen=True):
     """Those left."""
     external_details: tuple[ExternalDetail, ...]
     """What reviewers noted, in order; only ever added to."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest
     """What is asked for."""
 
 
@@ -1004,8 +1077,8 @@ def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
         at = read_array_end(data, at)
     f_external_details = tuple(f_external_details_list)
     branch = data[at]
-    if branch & 1 or branch > 6:
-        read_bounded(data, at, 0, 3)  # raises
+    if branch & 1 or branch > 10:
+        read_bounded(data, at, 0, 5)  # raises
     f_body, at = READERS_4[branch >> 1](data, at + 1)
     return ReviewableRequest(f_request_id, f_sequence_number, f_request_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_external_details, f_body), at
 
@@ -1754,6 +1827,48 @@ def write_StatisticsKey(value: StatisticsKey, out: bytearray) -> None:
     write_boolean(value.is_converted, out)
 
 
+class AccountKycKey(Record, frozen=True):
+    """Names one AccountKyc."""
+
+    account_id: AccountID
+    """The account."""
+
+
+def read_AccountKycKey(data: Any, at: int) -> tuple[AccountKycKey, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    return AccountKycKey(f_account_id), at
+
+
+def write_AccountKycKey(value: AccountKycKey, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+
+
+class AccountReservationKey(Record, frozen=True):
+    """Names one AccountReservation."""
+
+    kind: AccountRequestKind
+    """The kind."""
+    account_id: AccountID
+    """The account it is about."""
+
+
+def read_AccountReservationKey(data: Any, at: int) -> tuple[AccountReservationKey, int]:
+    f_kind, at = read_AccountRequestKind(data, at)
+    f_account_id = data[at : at + 32]
+    at += 32
+    return AccountReservationKey(f_kind, f_account_id), at
+
+
+def write_AccountReservationKey(value: AccountReservationKey, out: bytearray) -> None:
+    write_AccountRequestKind(value.kind, out)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
@@ -1768,11 +1883,13 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
     read_UpdateAssetRequest,
+    read_ChangeRoleRequest,
+    read_KycRecoveryRequest,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1780,13 +1897,17 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     IssuanceRequest: (b'\x02', write_IssuanceRequest),
     PreissuanceRequest: (b'\x04', write_PreissuanceRequest),
     UpdateAssetRequest: (b'\x06', write_UpdateAssetRequest),
+    ChangeRoleRequest: (b'\x08', write_ChangeRoleRequest),
+    KycRecoveryRequest: (b'\n', write_KycRecoveryRequest),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
     read_UpdateAssetRequest,
+    read_ChangeRoleRequest,
+    read_KycRecoveryRequest,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1794,6 +1915,8 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     IssuanceRequest: (b'\x02', write_IssuanceRequest),
     PreissuanceRequest: (b'\x04', write_PreissuanceRequest),
     UpdateAssetRequest: (b'\x06', write_UpdateAssetRequest),
+    ChangeRoleRequest: (b'\x08', write_ChangeRoleRequest),
+    KycRecoveryRequest: (b'\n', write_KycRecoveryRequest),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -1801,6 +1924,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AccessName: read_AccessName,
     AccessUse: read_AccessUse,
     Account: read_Account,
+    AccountKyc: read_AccountKyc,
+    AccountReservation: read_AccountReservation,
     AccountRole: read_AccountRole,
     AccountRule: read_AccountRule,
     AssetState: read_AssetState,
@@ -1847,6 +1972,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AssetPairKey: read_AssetPairKey,
     LimitsKey: read_LimitsKey,
     StatisticsKey: read_StatisticsKey,
+    AccountKycKey: read_AccountKycKey,
+    AccountReservationKey: read_AccountReservationKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -1854,6 +1981,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AccessName: write_AccessName,
     AccessUse: write_AccessUse,
     Account: write_Account,
+    AccountKyc: write_AccountKyc,
+    AccountReservation: write_AccountReservation,
     AccountRole: write_AccountRole,
     AccountRule: write_AccountRule,
     AssetState: write_AssetState,
@@ -1900,4 +2029,6 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AssetPairKey: write_AssetPairKey,
     LimitsKey: write_LimitsKey,
     StatisticsKey: write_StatisticsKey,
+    AccountKycKey: write_AccountKycKey,
+    AccountReservationKey: write_AccountReservationKey,
 }

@@ -8,6 +8,7 @@ from typing import Any
 from schemas.binary import encode_number, encode_text
 from schemas.generated.common import AccessKind
 from schemas.generated.common import AccountID
+from schemas.generated.common import AccountRequestKind
 from schemas.generated.common import BalanceID
 from schemas.generated.common import FeeType
 from schemas.generated.common import LimitKind
@@ -17,6 +18,8 @@ from schemas.generated.entries import AccessCounters
 from schemas.generated.entries import AccessName
 from schemas.generated.entries import AccessUse
 from schemas.generated.entries import Account
+from schemas.generated.entries import AccountKyc
+from schemas.generated.entries import AccountReservation
 from schemas.generated.entries import AccountRole
 from schemas.generated.entries import AccountRule
 from schemas.generated.entries import Asset
@@ -143,4 +146,12 @@ class EntryGetters:
 
     def get_statistics(self, account_id: AccountID, kind: LimitKind, asset: str, is_converted: bool) -> Statistics | None:
         entry: Statistics | None = self.get(KeyBytes(b'.' + account_id + encode_number(kind.value) + encode_text(asset) + bytes([is_converted])))
+        return entry
+
+    def get_account_kyc(self, account_id: AccountID) -> AccountKyc | None:
+        entry: AccountKyc | None = self.get(KeyBytes(b'0' + account_id))
+        return entry
+
+    def get_account_reservation(self, kind: AccountRequestKind, account_id: AccountID) -> AccountReservation | None:
+        entry: AccountReservation | None = self.get(KeyBytes(b'2' + encode_number(kind.value) + account_id))
         return entry

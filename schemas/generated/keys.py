@@ -11,6 +11,7 @@ from schemas.binary import encode_number, encode_text
 from schemas.generated import entries
 from schemas.generated.common import AccessKind
 from schemas.generated.common import AccountID
+from schemas.generated.common import AccountRequestKind
 from schemas.generated.common import BalanceID
 from schemas.generated.common import FeeType
 from schemas.generated.common import LimitKind
@@ -18,7 +19,7 @@ from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
 
 KeyBytes = NewType("KeyBytes", bytes)
-Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics
+Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation
 
 NETWORK_SETTINGS = KeyBytes(b'\x00')
 COUNTERS = KeyBytes(b'\x02')
@@ -44,6 +45,8 @@ ACCESS_USE = b'('
 ASSET_PAIR = b'*'
 LIMITS = b','
 STATISTICS = b'.'
+ACCOUNT_KYC = b'0'
+ACCOUNT_RESERVATION = b'2'
 
 
 def account_role_key(role_id: U64) -> KeyBytes:
@@ -118,6 +121,14 @@ def statistics_key(account_id: AccountID, kind: LimitKind, asset: str, is_conver
     return KeyBytes(b'.' + account_id + encode_number(kind.value) + encode_text(asset) + bytes([is_converted]))
 
 
+def account_kyc_key(account_id: AccountID) -> KeyBytes:
+    return KeyBytes(b'0' + account_id)
+
+
+def account_reservation_key(kind: AccountRequestKind, account_id: AccountID) -> KeyBytes:
+    return KeyBytes(b'2' + encode_number(kind.value) + account_id)
+
+
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.NetworkSettings: lambda _: NETWORK_SETTINGS,
     entries.Counters: lambda _: COUNTERS,
@@ -143,6 +154,8 @@ KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.AssetPair: lambda entry: asset_pair_key(entry.base, entry.quote),
     entries.Limits: lambda entry: limits_key(entry.account_id, entry.role_id),
     entries.Statistics: lambda entry: statistics_key(entry.account_id, entry.kind, entry.asset, entry.is_converted),
+    entries.AccountKyc: lambda entry: account_kyc_key(entry.account_id),
+    entries.AccountReservation: lambda entry: account_reservation_key(entry.kind, entry.account_id),
 }
 
 

@@ -32,6 +32,10 @@ from schemas.generated.entries import AccessUse as AccessUse
 from schemas.generated.entries import AccessUseKey as AccessUseKey
 from schemas.generated.entries import Account as Account
 from schemas.generated.entries import AccountKey as AccountKey
+from schemas.generated.entries import AccountKyc as AccountKyc
+from schemas.generated.entries import AccountKycKey as AccountKycKey
+from schemas.generated.entries import AccountReservation as AccountReservation
+from schemas.generated.entries import AccountReservationKey as AccountReservationKey
 from schemas.generated.entries import AccountRole as AccountRole
 from schemas.generated.entries import AccountRoleKey as AccountRoleKey
 from schemas.generated.entries import AccountRule as AccountRule
@@ -80,6 +84,10 @@ from schemas.generated.entries import read_AccessUse as read_AccessUse
 from schemas.generated.entries import read_AccessUseKey as read_AccessUseKey
 from schemas.generated.entries import read_Account as read_Account
 from schemas.generated.entries import read_AccountKey as read_AccountKey
+from schemas.generated.entries import read_AccountKyc as read_AccountKyc
+from schemas.generated.entries import read_AccountKycKey as read_AccountKycKey
+from schemas.generated.entries import read_AccountReservation as read_AccountReservation
+from schemas.generated.entries import read_AccountReservationKey as read_AccountReservationKey
 from schemas.generated.entries import read_AccountRole as read_AccountRole
 from schemas.generated.entries import read_AccountRoleKey as read_AccountRoleKey
 from schemas.generated.entries import read_AccountRule as read_AccountRule
@@ -128,6 +136,10 @@ from schemas.generated.entries import write_AccessUse as write_AccessUse
 from schemas.generated.entries import write_AccessUseKey as write_AccessUseKey
 from schemas.generated.entries import write_Account as write_Account
 from schemas.generated.entries import write_AccountKey as write_AccountKey
+from schemas.generated.entries import write_AccountKyc as write_AccountKyc
+from schemas.generated.entries import write_AccountKycKey as write_AccountKycKey
+from schemas.generated.entries import write_AccountReservation as write_AccountReservation
+from schemas.generated.entries import write_AccountReservationKey as write_AccountReservationKey
 from schemas.generated.entries import write_AccountRole as write_AccountRole
 from schemas.generated.entries import write_AccountRoleKey as write_AccountRoleKey
 from schemas.generated.entries import write_AccountRule as write_AccountRule
@@ -326,14 +338,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 46:
-        read_bounded(data, at, 0, 23)  # raises
+    if branch & 1 or branch > 50:
+        read_bounded(data, at, 0, 25)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -352,14 +364,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 46:
-        read_bounded(data, at, 0, 23)  # raises
+    if branch & 1 or branch > 50:
+        read_bounded(data, at, 0, 25)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -432,6 +444,10 @@ class EffectKind(Enum):
     """A request of its own was created, changed or ended."""
     PRICE_CHANGED = 5
     """It set the price of a pair of assets."""
+    ROLE_CHANGED = 6
+    """It got another account role."""
+    SIGNERS_REPLACED = 7
+    """All its signers were replaced, because its keys were lost."""
 
 
 ALL_EffectKind = tuple(EffectKind)
@@ -439,8 +455,8 @@ ALL_EffectKind = tuple(EffectKind)
 
 def read_EffectKind(data: Any, at: int) -> tuple[EffectKind, int]:
     index = data[at]
-    if index & 1 or index > 10:
-        read_bounded(data, at, 0, 5)  # raises
+    if index & 1 or index > 14:
+        read_bounded(data, at, 0, 7)  # raises
     return ALL_EffectKind[index >> 1], at + 1
 
 
@@ -585,6 +601,28 @@ def write_PriceChange(value: PriceChange, out: bytearray) -> None:
     write_unsigned(value.round, out, 8)
 
 
+class RoleChange(Record, frozen=True):
+    """A role that an account got."""
+
+    old_role_id: U64
+    """The account role it had."""
+    new_role_id: U64
+    """The one it has."""
+
+
+def read_RoleChange(data: Any, at: int) -> tuple[RoleChange, int]:
+    f_old_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_new_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    return RoleChange(f_old_role_id, f_new_role_id), at
+
+
+def write_RoleChange(value: RoleChange, out: bytearray) -> None:
+    write_unsigned(value.old_role_id, out, 8)
+    write_unsigned(value.new_role_id, out, 8)
+
+
 class ParticipantEffect(Record, frozen=True):
     """What an operation meant to one account."""
 
@@ -594,8 +632,8 @@ class ParticipantEffect(Record, frozen=True):
     """The participant."""
     kind: EffectKind
     """What happened."""
-    detail: None | BalanceMovement | RequestChange | PriceChange
-    """Absent with PARTICIPATED."""
+    detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange
+    """Absent with PARTICIPATED and SIGNERS_REPLACED."""
 
 
 def read_ParticipantEffect(data: Any, at: int) -> tuple[ParticipantEffect, int]:
@@ -603,10 +641,10 @@ def read_ParticipantEffect(data: Any, at: int) -> tuple[ParticipantEffect, int]:
     f_account_id = data[at : at + 32]
     at += 32
     f_kind, at = read_EffectKind(data, at)
-    f_detail: None | BalanceMovement | RequestChange | PriceChange = None
+    f_detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange = None
     branch = data[at]
-    if branch & 1 or branch > 6:
-        read_bounded(data, at, 0, 3)  # raises
+    if branch & 1 or branch > 8:
+        read_bounded(data, at, 0, 4)  # raises
     at += 1
     if branch:
         f_detail, at = READERS_4[(branch >> 1) - 1](data, at)
@@ -841,7 +879,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -866,6 +904,8 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_AssetPair,
     read_Limits,
     read_Statistics,
+    read_AccountKyc,
+    read_AccountReservation,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -893,9 +933,11 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AssetPair: (b'*', write_AssetPair),
     Limits: (b',', write_Limits),
     Statistics: (b'.', write_Statistics),
+    AccountKyc: (b'0', write_AccountKyc),
+    AccountReservation: (b'2', write_AccountReservation),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -920,6 +962,8 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_AssetPairKey,
     read_LimitsKey,
     read_StatisticsKey,
+    read_AccountKycKey,
+    read_AccountReservationKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -947,18 +991,22 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AssetPairKey: (b'*', write_AssetPairKey),
     LimitsKey: (b',', write_LimitsKey),
     StatisticsKey: (b'.', write_StatisticsKey),
+    AccountKycKey: (b'0', write_AccountKycKey),
+    AccountReservationKey: (b'2', write_AccountReservationKey),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange | RoleChange, int]], ...] = (
     read_BalanceMovement,
     read_RequestChange,
     read_PriceChange,
+    read_RoleChange,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BalanceMovement: (b'\x02', write_BalanceMovement),
     RequestChange: (b'\x04', write_RequestChange),
     PriceChange: (b'\x06', write_PriceChange),
+    RoleChange: (b'\x08', write_RoleChange),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -973,6 +1021,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     RequestEvent: read_RequestEvent,
     RequestChange: read_RequestChange,
     PriceChange: read_PriceChange,
+    RoleChange: read_RoleChange,
     ParticipantEffect: read_ParticipantEffect,
     AppliedTransaction: read_AppliedTransaction,
     LedgerBody: read_LedgerBody,
@@ -993,6 +1042,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     RequestEvent: write_RequestEvent,
     RequestChange: write_RequestChange,
     PriceChange: write_PriceChange,
+    RoleChange: write_RoleChange,
     ParticipantEffect: write_ParticipantEffect,
     AppliedTransaction: write_AppliedTransaction,
     LedgerBody: write_LedgerBody,

@@ -20,6 +20,7 @@ from schemas.generated.common import Fee as Fee
 from schemas.generated.common import FeeRange as FeeRange
 from schemas.generated.common import FeeType as FeeType
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import KycCommitment as KycCommitment
 from schemas.generated.common import Limit as Limit
 from schemas.generated.common import LimitKind as LimitKind
 from schemas.generated.common import Price as Price
@@ -34,6 +35,7 @@ from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
+from schemas.generated.common import read_KycCommitment as read_KycCommitment
 from schemas.generated.common import read_Limit as read_Limit
 from schemas.generated.common import read_LimitKind as read_LimitKind
 from schemas.generated.common import read_Price as read_Price
@@ -44,11 +46,65 @@ from schemas.generated.common import write_ExternalDetail as write_ExternalDetai
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
+from schemas.generated.common import write_KycCommitment as write_KycCommitment
 from schemas.generated.common import write_Limit as write_Limit
 from schemas.generated.common import write_LimitKind as write_LimitKind
 from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
+
+
+class CancelChangeRoleRequest(Record, frozen=True):
+    """Takes back a request for another role (TokenD operation 47)."""
+
+    request_id: U64
+    """The request, the source's own."""
+
+
+def read_CancelChangeRoleRequest(data: Any, at: int) -> tuple[CancelChangeRoleRequest, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    return CancelChangeRoleRequest(f_request_id), at
+
+
+def write_CancelChangeRoleRequest(value: CancelChangeRoleRequest, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+
+
+class CancelChangeRoleRequestCode(Enum):
+    """Why it was not taken back."""
+
+    REQUEST_NOT_FOUND = 0
+    """The request is not one of the source's for another role."""
+
+
+ALL_CancelChangeRoleRequestCode = tuple(CancelChangeRoleRequestCode)
+
+
+def read_CancelChangeRoleRequestCode(data: Any, at: int) -> tuple[CancelChangeRoleRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 0:
+        read_bounded(data, at, 0, 0)  # raises
+    return ALL_CancelChangeRoleRequestCode[index >> 1], at + 1
+
+
+def write_CancelChangeRoleRequestCode(value: CancelChangeRoleRequestCode, out: bytearray) -> None:
+    if type(value) is not CancelChangeRoleRequestCode:
+        raise Unencodable(f"{value!r} is not a CancelChangeRoleRequestCode")
+    out.append(2 * value.value)
+
+
+class CancelChangeRoleRequestResult(Record, frozen=True):
+    """The request has ended."""
+
+
+
+def read_CancelChangeRoleRequestResult(data: Any, at: int) -> tuple[CancelChangeRoleRequestResult, int]:
+    return CancelChangeRoleRequestResult(), at
+
+
+def write_CancelChangeRoleRequestResult(value: CancelChangeRoleRequestResult, out: bytearray) -> None:
+    del value, out
 
 
 class CreateAccount(Record, frozen=True):
@@ -161,6 +217,127 @@ def read_CreateAccountResult(data: Any, at: int) -> tuple[CreateAccountResult, i
 
 def write_CreateAccountResult(value: CreateAccountResult, out: bytearray) -> None:
     write_unsigned(value.sequential_id, out, 8)
+
+
+class CreateChangeRoleRequest(Record, frozen=True):
+    """Asks for another role of an account, with what proves who holds it (TokenD operation 22)."""
+
+    request_id: U64
+    """0 for a new request, otherwise the rejected request that this one replaces."""
+    destination: AccountID
+    """The account."""
+    role_id: U64
+    """The account role it shall have."""
+    kyc: None | KycCommitment
+    """What the documents were that were shown; absent: none."""
+    all_tasks: None | int
+    """The tasks of the request; absent: those of the key-value change_role_tasks:CURRENT:NEW,
+    *:NEW, CURRENT:* or *:*, the first that is set.
+    """
+
+
+def read_CreateChangeRoleRequest(data: Any, at: int) -> tuple[CreateChangeRoleRequest, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_destination = data[at : at + 32]
+    at += 32
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_kyc: None | KycCommitment = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_kyc, at = read_KycCommitment(data, at)
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return CreateChangeRoleRequest(f_request_id, f_destination, f_role_id, f_kyc, f_all_tasks), at
+
+
+def write_CreateChangeRoleRequest(value: CreateChangeRoleRequest, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    if type(value.destination) is not bytes or len(value.destination) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.destination
+    write_unsigned(value.role_id, out, 8)
+    if value.kyc is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_KycCommitment(value.kyc, out)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class CreateChangeRoleRequestCode(Enum):
+    """Why nothing was asked for."""
+
+    SYSTEM_TASKS_NOT_ALLOWED = 0
+    """The task bits 1, 2 and 4 are set by the system alone."""
+    NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE = 1
+    """A request that is edited keeps its tasks. Leave them out."""
+    DESTINATION_NOT_FOUND = 2
+    """The destination is no account."""
+    MASTER_NOT_ALLOWED = 3
+    """The master account keeps its role."""
+    NO_SUCH_ROLE = 4
+    """The account role does not exist."""
+    CHANGE_ROLE_TASKS_NOT_FOUND = 5
+    """No tasks are given and no key-value change_role_tasks allows this change of roles."""
+    REQUEST_ALREADY_EXISTS = 6
+    """A request for this account awaits its reviewer."""
+    REQUEST_NOT_FOUND = 7
+    """There is no such request of the source."""
+    REQUEST_IS_PENDING = 8
+    """Only a rejected request can be replaced; this one awaits its reviewer."""
+    DESTINATION_MISMATCHED = 9
+    """A request that is edited keeps its account."""
+
+
+ALL_CreateChangeRoleRequestCode = tuple(CreateChangeRoleRequestCode)
+
+
+def read_CreateChangeRoleRequestCode(data: Any, at: int) -> tuple[CreateChangeRoleRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 18:
+        read_bounded(data, at, 0, 9)  # raises
+    return ALL_CreateChangeRoleRequestCode[index >> 1], at + 1
+
+
+def write_CreateChangeRoleRequestCode(value: CreateChangeRoleRequestCode, out: bytearray) -> None:
+    if type(value) is not CreateChangeRoleRequestCode:
+        raise Unencodable(f"{value!r} is not a CreateChangeRoleRequestCode")
+    out.append(2 * value.value)
+
+
+class CreateChangeRoleRequestResult(Record, frozen=True):
+    """The request was accepted."""
+
+    request_id: U64
+    """The request's number."""
+    fulfilled: bool
+    """True: no task was left and the account has the role."""
+
+
+def read_CreateChangeRoleRequestResult(data: Any, at: int) -> tuple[CreateChangeRoleRequestResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_fulfilled, at = read_boolean(data, at)
+    return CreateChangeRoleRequestResult(f_request_id, f_fulfilled), at
+
+
+def write_CreateChangeRoleRequestResult(value: CreateChangeRoleRequestResult, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_boolean(value.fulfilled, out)
 
 
 class IssuanceToAccount(Record, frozen=True):
@@ -356,6 +533,134 @@ def write_CreateIssuanceRequestResult(value: CreateIssuanceRequestResult, out: b
     write_boolean(value.fulfilled, out)
 
 
+class CreateKycRecoveryRequest(Record, frozen=True):
+    """Asks for new signers of the source, whose keys are lost (TokenD operation 49)."""
+
+    request_id: U64
+    """0 for a new request, otherwise the rejected request that this one replaces."""
+    signers: tuple[SignerData, ...]
+    """Who may sign from then on; their weights must reach the threshold of 1000."""
+    kyc: None | KycCommitment
+    """What the documents were that were shown; absent: none."""
+    all_tasks: None | int
+    """The tasks of the request; absent: those of the key-value create_kyc_recovery_tasks."""
+
+
+def read_CreateKycRecoveryRequest(data: Any, at: int) -> tuple[CreateKycRecoveryRequest, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    count, at = read_count(data, at, 20)
+    f_signers_list = []
+    if count:
+        for _ in range(count):  # f_signers
+            f_signers_item, at = read_SignerData(data, at)
+            f_signers_list.append(f_signers_item)
+        at = read_array_end(data, at)
+    f_signers = tuple(f_signers_list)
+    f_kyc: None | KycCommitment = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_kyc, at = read_KycCommitment(data, at)
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return CreateKycRecoveryRequest(f_request_id, f_signers, f_kyc, f_all_tasks), at
+
+
+def write_CreateKycRecoveryRequest(value: CreateKycRecoveryRequest, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_count(len(value.signers), out, 20)
+    if value.signers:
+        for f_signers_item in value.signers:
+            write_SignerData(f_signers_item, out)
+        out.append(0)
+    if value.kyc is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_KycCommitment(value.kyc, out)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class CreateKycRecoveryRequestCode(Enum):
+    """Why nothing was asked for."""
+
+    NO_SIGNER_DATA = 0
+    """No signers are given; an account without signers could never act. Give at least one."""
+    SIGNER_DUPLICATION = 1
+    """One key stands twice among the signers. Give each key once."""
+    INVALID_SIGNER_DATA = 2
+    """A signer's details are not JSON. Give a JSON value or leave them empty."""
+    INVALID_WEIGHT = 3
+    """A signer's weight is 0, or the heaviest signers per identity do not reach 1000 together."""
+    SYSTEM_TASKS_NOT_ALLOWED = 4
+    """The task bits 1, 2 and 4 are set by the system alone."""
+    NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE = 5
+    """A request that is edited keeps its tasks. Leave them out."""
+    RECOVERY_NOT_ALLOWED = 6
+    """The key-value kyc_recovery_enabled is not set or 0."""
+    MASTER_NOT_ALLOWED = 7
+    """The master account cannot be recovered so."""
+    NO_SUCH_SIGNER_ROLE = 8
+    """A signer's role does not exist."""
+    KYC_RECOVERY_TASKS_NOT_FOUND = 9
+    """No tasks are given and the key-value create_kyc_recovery_tasks is not set."""
+    REQUEST_ALREADY_EXISTS = 10
+    """A request to recover this account awaits its reviewer."""
+    REQUEST_NOT_FOUND = 11
+    """There is no such request of the source."""
+    REQUEST_IS_PENDING = 12
+    """Only a rejected request can be replaced; this one awaits its reviewer."""
+
+
+ALL_CreateKycRecoveryRequestCode = tuple(CreateKycRecoveryRequestCode)
+
+
+def read_CreateKycRecoveryRequestCode(data: Any, at: int) -> tuple[CreateKycRecoveryRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 24:
+        read_bounded(data, at, 0, 12)  # raises
+    return ALL_CreateKycRecoveryRequestCode[index >> 1], at + 1
+
+
+def write_CreateKycRecoveryRequestCode(value: CreateKycRecoveryRequestCode, out: bytearray) -> None:
+    if type(value) is not CreateKycRecoveryRequestCode:
+        raise Unencodable(f"{value!r} is not a CreateKycRecoveryRequestCode")
+    out.append(2 * value.value)
+
+
+class CreateKycRecoveryRequestResult(Record, frozen=True):
+    """The request was accepted."""
+
+    request_id: U64
+    """The request's number."""
+    fulfilled: bool
+    """True: no task was left and the account has the new signers."""
+
+
+def read_CreateKycRecoveryRequestResult(data: Any, at: int) -> tuple[CreateKycRecoveryRequestResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_fulfilled, at = read_boolean(data, at)
+    return CreateKycRecoveryRequestResult(f_request_id, f_fulfilled), at
+
+
+def write_CreateKycRecoveryRequestResult(value: CreateKycRecoveryRequestResult, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_boolean(value.fulfilled, out)
+
+
 class PreissuanceContent(Record, frozen=True):
     """What the offline key signs: the SHA-256 of 'tokend-preissuance' || network id || the bytes
     of this.
@@ -520,6 +825,74 @@ def read_CreatePreissuanceRequestResult(data: Any, at: int) -> tuple[CreatePreis
 def write_CreatePreissuanceRequestResult(value: CreatePreissuanceRequestResult, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     write_boolean(value.fulfilled, out)
+
+
+class InitiateKycRecovery(Record, frozen=True):
+    """Gives an account whose keys are lost one signer that may do no more than ask for new ones
+    (TokenD operation 48).
+    """
+
+    account_id: AccountID
+    """The account."""
+    public_key: PublicKey
+    """Its only signer from now on, with the role of the key-value kyc_recovery_signer_role."""
+
+
+def read_InitiateKycRecovery(data: Any, at: int) -> tuple[InitiateKycRecovery, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_public_key = data[at : at + 32]
+    at += 32
+    return InitiateKycRecovery(f_account_id, f_public_key), at
+
+
+def write_InitiateKycRecovery(value: InitiateKycRecovery, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    if type(value.public_key) is not bytes or len(value.public_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.public_key
+
+
+class InitiateKycRecoveryCode(Enum):
+    """Why no recovery was begun."""
+
+    RECOVERY_NOT_ALLOWED = 0
+    """The key-value kyc_recovery_enabled is not set or 0."""
+    RECOVERY_SIGNER_ROLE_NOT_FOUND = 1
+    """The key-value kyc_recovery_signer_role names no signer role."""
+    MASTER_NOT_ALLOWED = 2
+    """The master account cannot be recovered so."""
+
+
+ALL_InitiateKycRecoveryCode = tuple(InitiateKycRecoveryCode)
+
+
+def read_InitiateKycRecoveryCode(data: Any, at: int) -> tuple[InitiateKycRecoveryCode, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_InitiateKycRecoveryCode[index >> 1], at + 1
+
+
+def write_InitiateKycRecoveryCode(value: InitiateKycRecoveryCode, out: bytearray) -> None:
+    if type(value) is not InitiateKycRecoveryCode:
+        raise Unencodable(f"{value!r} is not a InitiateKycRecoveryCode")
+    out.append(2 * value.value)
+
+
+class InitiateKycRecoveryResult(Record, frozen=True):
+    """The account has that signer alone."""
+
+
+
+def read_InitiateKycRecoveryResult(data: Any, at: int) -> tuple[InitiateKycRecoveryResult, int]:
+    return InitiateKycRecoveryResult(), at
+
+
+def write_InitiateKycRecoveryResult(value: InitiateKycRecoveryResult, out: bytearray) -> None:
+    del value, out
 
 
 class CreateAccountRole(Record, frozen=True):
@@ -3280,18 +3653,30 @@ WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    CancelChangeRoleRequest: read_CancelChangeRoleRequest,
+    CancelChangeRoleRequestCode: read_CancelChangeRoleRequestCode,
+    CancelChangeRoleRequestResult: read_CancelChangeRoleRequestResult,
     CreateAccount: read_CreateAccount,
     CreateAccountCode: read_CreateAccountCode,
     CreateAccountResult: read_CreateAccountResult,
+    CreateChangeRoleRequest: read_CreateChangeRoleRequest,
+    CreateChangeRoleRequestCode: read_CreateChangeRoleRequestCode,
+    CreateChangeRoleRequestResult: read_CreateChangeRoleRequestResult,
     IssuanceToAccount: read_IssuanceToAccount,
     IssuanceToBalance: read_IssuanceToBalance,
     CreateIssuanceRequest: read_CreateIssuanceRequest,
     CreateIssuanceRequestCode: read_CreateIssuanceRequestCode,
     CreateIssuanceRequestResult: read_CreateIssuanceRequestResult,
+    CreateKycRecoveryRequest: read_CreateKycRecoveryRequest,
+    CreateKycRecoveryRequestCode: read_CreateKycRecoveryRequestCode,
+    CreateKycRecoveryRequestResult: read_CreateKycRecoveryRequestResult,
     PreissuanceContent: read_PreissuanceContent,
     CreatePreissuanceRequest: read_CreatePreissuanceRequest,
     CreatePreissuanceRequestCode: read_CreatePreissuanceRequestCode,
     CreatePreissuanceRequestResult: read_CreatePreissuanceRequestResult,
+    InitiateKycRecovery: read_InitiateKycRecovery,
+    InitiateKycRecoveryCode: read_InitiateKycRecoveryCode,
+    InitiateKycRecoveryResult: read_InitiateKycRecoveryResult,
     CreateAccountRole: read_CreateAccountRole,
     UpdateAccountRole: read_UpdateAccountRole,
     RemoveAccountRole: read_RemoveAccountRole,
@@ -3379,18 +3764,30 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    CancelChangeRoleRequest: write_CancelChangeRoleRequest,
+    CancelChangeRoleRequestCode: write_CancelChangeRoleRequestCode,
+    CancelChangeRoleRequestResult: write_CancelChangeRoleRequestResult,
     CreateAccount: write_CreateAccount,
     CreateAccountCode: write_CreateAccountCode,
     CreateAccountResult: write_CreateAccountResult,
+    CreateChangeRoleRequest: write_CreateChangeRoleRequest,
+    CreateChangeRoleRequestCode: write_CreateChangeRoleRequestCode,
+    CreateChangeRoleRequestResult: write_CreateChangeRoleRequestResult,
     IssuanceToAccount: write_IssuanceToAccount,
     IssuanceToBalance: write_IssuanceToBalance,
     CreateIssuanceRequest: write_CreateIssuanceRequest,
     CreateIssuanceRequestCode: write_CreateIssuanceRequestCode,
     CreateIssuanceRequestResult: write_CreateIssuanceRequestResult,
+    CreateKycRecoveryRequest: write_CreateKycRecoveryRequest,
+    CreateKycRecoveryRequestCode: write_CreateKycRecoveryRequestCode,
+    CreateKycRecoveryRequestResult: write_CreateKycRecoveryRequestResult,
     PreissuanceContent: write_PreissuanceContent,
     CreatePreissuanceRequest: write_CreatePreissuanceRequest,
     CreatePreissuanceRequestCode: write_CreatePreissuanceRequestCode,
     CreatePreissuanceRequestResult: write_CreatePreissuanceRequestResult,
+    InitiateKycRecovery: write_InitiateKycRecovery,
+    InitiateKycRecoveryCode: write_InitiateKycRecoveryCode,
+    InitiateKycRecoveryResult: write_InitiateKycRecoveryResult,
     CreateAccountRole: write_CreateAccountRole,
     UpdateAccountRole: write_UpdateAccountRole,
     RemoveAccountRole: write_RemoveAccountRole,

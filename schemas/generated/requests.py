@@ -11,15 +11,61 @@ from typing import Any, NewType, TypeAlias
 
 from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
+from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
+from schemas.generated.common import KycCommitment as KycCommitment
 from schemas.generated.common import PublicKey as PublicKey
+from schemas.generated.common import SignerData as SignerData
+from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_KycCommitment as read_KycCommitment
+from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import write_KycCommitment as write_KycCommitment
+from schemas.generated.common import write_SignerData as write_SignerData
 from schemas.generated.operations import CreateAsset as CreateAsset
 from schemas.generated.operations import UpdateAsset as UpdateAsset
 from schemas.generated.operations import read_CreateAsset as read_CreateAsset
 from schemas.generated.operations import read_UpdateAsset as read_UpdateAsset
 from schemas.generated.operations import write_CreateAsset as write_CreateAsset
 from schemas.generated.operations import write_UpdateAsset as write_UpdateAsset
+
+
+class ChangeRoleRequest(Record, frozen=True):
+    """A request for another role of an account."""
+
+    destination: AccountID
+    """The account."""
+    role_id: U64
+    """The account role it shall have."""
+    kyc: None | KycCommitment
+    """What the documents were that were shown; absent: none."""
+
+
+def read_ChangeRoleRequest(data: Any, at: int) -> tuple[ChangeRoleRequest, int]:
+    f_destination = data[at : at + 32]
+    at += 32
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_kyc: None | KycCommitment = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_kyc, at = read_KycCommitment(data, at)
+    return ChangeRoleRequest(f_destination, f_role_id, f_kyc), at
+
+
+def write_ChangeRoleRequest(value: ChangeRoleRequest, out: bytearray) -> None:
+    if type(value.destination) is not bytes or len(value.destination) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.destination
+    write_unsigned(value.role_id, out, 8)
+    if value.kyc is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_KycCommitment(value.kyc, out)
 
 
 class CreateAssetRequest(Record, frozen=True):
@@ -74,6 +120,54 @@ def write_IssuanceRequest(value: IssuanceRequest, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.receiver
     write_bytes(value.creator_details, out, 2048)
+
+
+class KycRecoveryRequest(Record, frozen=True):
+    """A request for new signers of an account whose keys are lost."""
+
+    account_id: AccountID
+    """The account."""
+    signers: tuple[SignerData, ...]
+    """Who may sign from then on; their weights must reach the threshold of 1000."""
+    kyc: None | KycCommitment
+    """What the documents were that were shown; absent: none."""
+
+
+def read_KycRecoveryRequest(data: Any, at: int) -> tuple[KycRecoveryRequest, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    count, at = read_count(data, at, 20)
+    f_signers_list = []
+    if count:
+        for _ in range(count):  # f_signers
+            f_signers_item, at = read_SignerData(data, at)
+            f_signers_list.append(f_signers_item)
+        at = read_array_end(data, at)
+    f_signers = tuple(f_signers_list)
+    f_kyc: None | KycCommitment = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_kyc, at = read_KycCommitment(data, at)
+    return KycRecoveryRequest(f_account_id, f_signers, f_kyc), at
+
+
+def write_KycRecoveryRequest(value: KycRecoveryRequest, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_count(len(value.signers), out, 20)
+    if value.signers:
+        for f_signers_item in value.signers:
+            write_SignerData(f_signers_item, out)
+        out.append(0)
+    if value.kyc is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_KycCommitment(value.kyc, out)
 
 
 class PreissuanceRequest(Record, frozen=True):
@@ -133,15 +227,19 @@ def write_UpdateAssetRequest(value: UpdateAssetRequest, out: bytearray) -> None:
 
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    ChangeRoleRequest: read_ChangeRoleRequest,
     CreateAssetRequest: read_CreateAssetRequest,
     IssuanceRequest: read_IssuanceRequest,
+    KycRecoveryRequest: read_KycRecoveryRequest,
     PreissuanceRequest: read_PreissuanceRequest,
     UpdateAssetRequest: read_UpdateAssetRequest,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    ChangeRoleRequest: write_ChangeRoleRequest,
     CreateAssetRequest: write_CreateAssetRequest,
     IssuanceRequest: write_IssuanceRequest,
+    KycRecoveryRequest: write_KycRecoveryRequest,
     PreissuanceRequest: write_PreissuanceRequest,
     UpdateAssetRequest: write_UpdateAssetRequest,
 }

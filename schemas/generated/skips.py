@@ -255,6 +255,44 @@ def skip_ManageLimitsCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_CreateChangeRoleRequestResult(data: Any, at: int) -> int:
+    at += 9
+    return at
+
+
+def skip_CreateChangeRoleRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CancelChangeRoleRequestResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_CancelChangeRoleRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_InitiateKycRecoveryResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_InitiateKycRecoveryCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CreateKycRecoveryRequestResult(data: Any, at: int) -> int:
+    at += 9
+    return at
+
+
+def skip_CreateKycRecoveryRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
     at = SKIPS_2[data[at] >> 1](data, at + 1)
     return at
@@ -689,6 +727,16 @@ def skip_StatisticsKey(data: Any, at: int) -> int:
     return at
 
 
+def skip_AccountKycKey(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
+def skip_AccountReservationKey(data: Any, at: int) -> int:
+    at += 33
+    return at
+
+
 def skip_LedgerEntry(data: Any, at: int) -> int:
     at = SKIPS_6[data[at] >> 1](data, at + 1)
     return at
@@ -1056,6 +1104,27 @@ def skip_UpdateAsset(data: Any, at: int) -> int:
     return at
 
 
+def skip_ChangeRoleRequest(data: Any, at: int) -> int:
+    at += 40
+    at += 1
+    if data[at - 1]:
+        at += 40
+    return at
+
+
+def skip_KycRecoveryRequest(data: Any, at: int) -> int:
+    at += 32
+    count, at = read_count(data, at, 20)
+    if count:
+        for _ in range(count):
+            at = skip_SignerData(data, at)
+        at = read_array_end(data, at)
+    at += 1
+    if data[at - 1]:
+        at += 40
+    return at
+
+
 def skip_AssetReservation(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -1223,6 +1292,16 @@ def skip_Statistics(data: Any, at: int) -> int:
     return at
 
 
+def skip_AccountKyc(data: Any, at: int) -> int:
+    at += 88
+    return at
+
+
+def skip_AccountReservation(data: Any, at: int) -> int:
+    at += 41
+    return at
+
+
 def skip_ParticipantEffect(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
@@ -1274,6 +1353,11 @@ def skip_PriceChange(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 40
+    return at
+
+
+def skip_RoleChange(data: Any, at: int) -> int:
+    at += 16
     return at
 
 
@@ -1785,6 +1869,47 @@ def skip_RemoveLimit(data: Any, at: int) -> int:
     return at
 
 
+def skip_CreateChangeRoleRequest(data: Any, at: int) -> int:
+    at += 48
+    at += 1
+    if data[at - 1]:
+        at += 40
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
+def skip_CancelChangeRoleRequest(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_InitiateKycRecovery(data: Any, at: int) -> int:
+    at += 64
+    return at
+
+
+def skip_CreateKycRecoveryRequest(data: Any, at: int) -> int:
+    at += 8
+    count, at = read_count(data, at, 20)
+    if count:
+        for _ in range(count):
+            at = skip_SignerData(data, at)
+        at = read_array_end(data, at)
+    at += 1
+    if data[at - 1]:
+        at += 40
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -1876,6 +2001,14 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_RemoveAssetCode,
     skip_ManageLimitsResult,
     skip_ManageLimitsCode,
+    skip_CreateChangeRoleRequestResult,
+    skip_CreateChangeRoleRequestCode,
+    skip_CancelChangeRoleRequestResult,
+    skip_CancelChangeRoleRequestCode,
+    skip_InitiateKycRecoveryResult,
+    skip_InitiateKycRecoveryCode,
+    skip_CreateKycRecoveryRequestResult,
+    skip_CreateKycRecoveryRequestCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -1931,6 +2064,8 @@ SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
     skip_AssetPairKey,
     skip_LimitsKey,
     skip_StatisticsKey,
+    skip_AccountKycKey,
+    skip_AccountReservationKey,
 )
 
 SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
@@ -1945,6 +2080,8 @@ SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceRequest,
     skip_PreissuanceRequest,
     skip_UpdateAssetRequest,
+    skip_ChangeRoleRequest,
+    skip_KycRecoveryRequest,
 )
 
 SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
@@ -1972,12 +2109,15 @@ SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
     skip_AssetPair,
     skip_Limits,
     skip_Statistics,
+    skip_AccountKyc,
+    skip_AccountReservation,
 )
 
 SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
     skip_BalanceMovement,
     skip_RequestChange,
     skip_PriceChange,
+    skip_RoleChange,
 )
 
 SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
@@ -2075,6 +2215,10 @@ SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
     skip_CreatePreissuanceRequest,
     skip_RemoveAsset,
     skip_ManageLimits,
+    skip_CreateChangeRoleRequest,
+    skip_CancelChangeRoleRequest,
+    skip_InitiateKycRecovery,
+    skip_CreateKycRecoveryRequest,
 )
 
 SKIPS_22: tuple[Callable[[Any, int], int], ...] = (

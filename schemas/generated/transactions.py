@@ -29,15 +29,27 @@ from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_LimitKind as write_LimitKind
 from schemas.generated.common import write_LimitPeriod as write_LimitPeriod
+from schemas.generated.operations import CancelChangeRoleRequest as CancelChangeRoleRequest
+from schemas.generated.operations import CancelChangeRoleRequestCode as CancelChangeRoleRequestCode
+from schemas.generated.operations import CancelChangeRoleRequestResult as CancelChangeRoleRequestResult
 from schemas.generated.operations import CreateAccount as CreateAccount
 from schemas.generated.operations import CreateAccountCode as CreateAccountCode
 from schemas.generated.operations import CreateAccountResult as CreateAccountResult
+from schemas.generated.operations import CreateChangeRoleRequest as CreateChangeRoleRequest
+from schemas.generated.operations import CreateChangeRoleRequestCode as CreateChangeRoleRequestCode
+from schemas.generated.operations import CreateChangeRoleRequestResult as CreateChangeRoleRequestResult
 from schemas.generated.operations import CreateIssuanceRequest as CreateIssuanceRequest
 from schemas.generated.operations import CreateIssuanceRequestCode as CreateIssuanceRequestCode
 from schemas.generated.operations import CreateIssuanceRequestResult as CreateIssuanceRequestResult
+from schemas.generated.operations import CreateKycRecoveryRequest as CreateKycRecoveryRequest
+from schemas.generated.operations import CreateKycRecoveryRequestCode as CreateKycRecoveryRequestCode
+from schemas.generated.operations import CreateKycRecoveryRequestResult as CreateKycRecoveryRequestResult
 from schemas.generated.operations import CreatePreissuanceRequest as CreatePreissuanceRequest
 from schemas.generated.operations import CreatePreissuanceRequestCode as CreatePreissuanceRequestCode
 from schemas.generated.operations import CreatePreissuanceRequestResult as CreatePreissuanceRequestResult
+from schemas.generated.operations import InitiateKycRecovery as InitiateKycRecovery
+from schemas.generated.operations import InitiateKycRecoveryCode as InitiateKycRecoveryCode
+from schemas.generated.operations import InitiateKycRecoveryResult as InitiateKycRecoveryResult
 from schemas.generated.operations import ManageAccountRole as ManageAccountRole
 from schemas.generated.operations import ManageAccountRoleCode as ManageAccountRoleCode
 from schemas.generated.operations import ManageAccountRoleResult as ManageAccountRoleResult
@@ -83,15 +95,27 @@ from schemas.generated.operations import ReviewRequestResult as ReviewRequestRes
 from schemas.generated.operations import SetFees as SetFees
 from schemas.generated.operations import SetFeesCode as SetFeesCode
 from schemas.generated.operations import SetFeesResult as SetFeesResult
+from schemas.generated.operations import read_CancelChangeRoleRequest as read_CancelChangeRoleRequest
+from schemas.generated.operations import read_CancelChangeRoleRequestCode as read_CancelChangeRoleRequestCode
+from schemas.generated.operations import read_CancelChangeRoleRequestResult as read_CancelChangeRoleRequestResult
 from schemas.generated.operations import read_CreateAccount as read_CreateAccount
 from schemas.generated.operations import read_CreateAccountCode as read_CreateAccountCode
 from schemas.generated.operations import read_CreateAccountResult as read_CreateAccountResult
+from schemas.generated.operations import read_CreateChangeRoleRequest as read_CreateChangeRoleRequest
+from schemas.generated.operations import read_CreateChangeRoleRequestCode as read_CreateChangeRoleRequestCode
+from schemas.generated.operations import read_CreateChangeRoleRequestResult as read_CreateChangeRoleRequestResult
 from schemas.generated.operations import read_CreateIssuanceRequest as read_CreateIssuanceRequest
 from schemas.generated.operations import read_CreateIssuanceRequestCode as read_CreateIssuanceRequestCode
 from schemas.generated.operations import read_CreateIssuanceRequestResult as read_CreateIssuanceRequestResult
+from schemas.generated.operations import read_CreateKycRecoveryRequest as read_CreateKycRecoveryRequest
+from schemas.generated.operations import read_CreateKycRecoveryRequestCode as read_CreateKycRecoveryRequestCode
+from schemas.generated.operations import read_CreateKycRecoveryRequestResult as read_CreateKycRecoveryRequestResult
 from schemas.generated.operations import read_CreatePreissuanceRequest as read_CreatePreissuanceRequest
 from schemas.generated.operations import read_CreatePreissuanceRequestCode as read_CreatePreissuanceRequestCode
 from schemas.generated.operations import read_CreatePreissuanceRequestResult as read_CreatePreissuanceRequestResult
+from schemas.generated.operations import read_InitiateKycRecovery as read_InitiateKycRecovery
+from schemas.generated.operations import read_InitiateKycRecoveryCode as read_InitiateKycRecoveryCode
+from schemas.generated.operations import read_InitiateKycRecoveryResult as read_InitiateKycRecoveryResult
 from schemas.generated.operations import read_ManageAccountRole as read_ManageAccountRole
 from schemas.generated.operations import read_ManageAccountRoleCode as read_ManageAccountRoleCode
 from schemas.generated.operations import read_ManageAccountRoleResult as read_ManageAccountRoleResult
@@ -137,15 +161,27 @@ from schemas.generated.operations import read_ReviewRequestResult as read_Review
 from schemas.generated.operations import read_SetFees as read_SetFees
 from schemas.generated.operations import read_SetFeesCode as read_SetFeesCode
 from schemas.generated.operations import read_SetFeesResult as read_SetFeesResult
+from schemas.generated.operations import write_CancelChangeRoleRequest as write_CancelChangeRoleRequest
+from schemas.generated.operations import write_CancelChangeRoleRequestCode as write_CancelChangeRoleRequestCode
+from schemas.generated.operations import write_CancelChangeRoleRequestResult as write_CancelChangeRoleRequestResult
 from schemas.generated.operations import write_CreateAccount as write_CreateAccount
 from schemas.generated.operations import write_CreateAccountCode as write_CreateAccountCode
 from schemas.generated.operations import write_CreateAccountResult as write_CreateAccountResult
+from schemas.generated.operations import write_CreateChangeRoleRequest as write_CreateChangeRoleRequest
+from schemas.generated.operations import write_CreateChangeRoleRequestCode as write_CreateChangeRoleRequestCode
+from schemas.generated.operations import write_CreateChangeRoleRequestResult as write_CreateChangeRoleRequestResult
 from schemas.generated.operations import write_CreateIssuanceRequest as write_CreateIssuanceRequest
 from schemas.generated.operations import write_CreateIssuanceRequestCode as write_CreateIssuanceRequestCode
 from schemas.generated.operations import write_CreateIssuanceRequestResult as write_CreateIssuanceRequestResult
+from schemas.generated.operations import write_CreateKycRecoveryRequest as write_CreateKycRecoveryRequest
+from schemas.generated.operations import write_CreateKycRecoveryRequestCode as write_CreateKycRecoveryRequestCode
+from schemas.generated.operations import write_CreateKycRecoveryRequestResult as write_CreateKycRecoveryRequestResult
 from schemas.generated.operations import write_CreatePreissuanceRequest as write_CreatePreissuanceRequest
 from schemas.generated.operations import write_CreatePreissuanceRequestCode as write_CreatePreissuanceRequestCode
 from schemas.generated.operations import write_CreatePreissuanceRequestResult as write_CreatePreissuanceRequestResult
+from schemas.generated.operations import write_InitiateKycRecovery as write_InitiateKycRecovery
+from schemas.generated.operations import write_InitiateKycRecoveryCode as write_InitiateKycRecoveryCode
+from schemas.generated.operations import write_InitiateKycRecoveryResult as write_InitiateKycRecoveryResult
 from schemas.generated.operations import write_ManageAccountRole as write_ManageAccountRole
 from schemas.generated.operations import write_ManageAccountRoleCode as write_ManageAccountRoleCode
 from schemas.generated.operations import write_ManageAccountRoleResult as write_ManageAccountRoleResult
@@ -198,7 +234,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest
     """What to do."""
 
 
@@ -212,8 +248,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 34:
-        read_bounded(data, at, 0, 17)  # raises
+    if branch & 1 or branch > 42:
+        read_bounded(data, at, 0, 21)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -457,6 +493,10 @@ class FulfilmentCode(Enum):
     """The key that signed is not the asset's offline key, or not any more."""
     FEE_EXCEEDS_AMOUNT = 8
     """The receiver's fee leaves nothing of the amount."""
+    NO_SUCH_ROLE = 9
+    """The account role does not exist any more."""
+    NO_SUCH_SIGNER_ROLE = 10
+    """A signer's role does not exist any more."""
 
 
 ALL_FulfilmentCode = tuple(FulfilmentCode)
@@ -464,8 +504,8 @@ ALL_FulfilmentCode = tuple(FulfilmentCode)
 
 def read_FulfilmentCode(data: Any, at: int) -> tuple[FulfilmentCode, int]:
     index = data[at]
-    if index & 1 or index > 16:
-        read_bounded(data, at, 0, 8)  # raises
+    if index & 1 or index > 20:
+        read_bounded(data, at, 0, 10)  # raises
     return ALL_FulfilmentCode[index >> 1], at + 1
 
 
@@ -612,7 +652,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -624,8 +664,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 72:
-        read_bounded(data, at, 0, 36)  # raises
+    if branch & 1 or branch > 88:
+        read_bounded(data, at, 0, 44)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -709,7 +749,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -728,6 +768,10 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_CreatePreissuanceRequest,
     read_RemoveAsset,
     read_ManageLimits,
+    read_CreateChangeRoleRequest,
+    read_CancelChangeRoleRequest,
+    read_InitiateKycRecovery,
+    read_CreateKycRecoveryRequest,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -749,6 +793,10 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreatePreissuanceRequest: (b'\x1e', write_CreatePreissuanceRequest),
     RemoveAsset: (b' ', write_RemoveAsset),
     ManageLimits: (b'"', write_ManageLimits),
+    CreateChangeRoleRequest: (b'$', write_CreateChangeRoleRequest),
+    CancelChangeRoleRequest: (b'&', write_CancelChangeRoleRequest),
+    InitiateKycRecovery: (b'(', write_InitiateKycRecovery),
+    CreateKycRecoveryRequest: (b'*', write_CreateKycRecoveryRequest),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded, int]], ...] = (
@@ -767,7 +815,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LimitExceeded: (b'\x08', write_LimitExceeded),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -805,6 +853,14 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_RemoveAssetCode,
     read_ManageLimitsResult,
     read_ManageLimitsCode,
+    read_CreateChangeRoleRequestResult,
+    read_CreateChangeRoleRequestCode,
+    read_CancelChangeRoleRequestResult,
+    read_CancelChangeRoleRequestCode,
+    read_InitiateKycRecoveryResult,
+    read_InitiateKycRecoveryCode,
+    read_CreateKycRecoveryRequestResult,
+    read_CreateKycRecoveryRequestCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -845,6 +901,14 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     RemoveAssetCode: (b'D', write_RemoveAssetCode),
     ManageLimitsResult: (b'F', write_ManageLimitsResult),
     ManageLimitsCode: (b'H', write_ManageLimitsCode),
+    CreateChangeRoleRequestResult: (b'J', write_CreateChangeRoleRequestResult),
+    CreateChangeRoleRequestCode: (b'L', write_CreateChangeRoleRequestCode),
+    CancelChangeRoleRequestResult: (b'N', write_CancelChangeRoleRequestResult),
+    CancelChangeRoleRequestCode: (b'P', write_CancelChangeRoleRequestCode),
+    InitiateKycRecoveryResult: (b'R', write_InitiateKycRecoveryResult),
+    InitiateKycRecoveryCode: (b'T', write_InitiateKycRecoveryCode),
+    CreateKycRecoveryRequestResult: (b'V', write_CreateKycRecoveryRequestResult),
+    CreateKycRecoveryRequestCode: (b'X', write_CreateKycRecoveryRequestCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

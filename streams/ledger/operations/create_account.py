@@ -1,21 +1,23 @@
 """CreateAccount: a new account, controlled by its signers alone."""
 
-from collections.abc import Iterable
-
-from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX, SIGNER_DATA_DETAILS_LENGTH_MAX
-from schemas.generated.common import AccessKind, AccountID, Action, SignerData
-from schemas.generated.entries import Account, Balance, Counters, Signer
+from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX
+from schemas.generated.common import AccessKind, AccountID, Action
+from schemas.generated.entries import Account, Balance, Counters
 from schemas.generated.operations import CreateAccount, CreateAccountCode, CreateAccountResult
 from schemas.generated.transactions import OperationResult
-from schemas.json_text import is_json_text
 from streams.ledger.access.registry import USE_BYTES, count_uses
 from streams.ledger.access.requirements import Requirements, require_account
 from streams.ledger.balances import add_participant, apply_new_balance
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
+from streams.ledger.signers import (
+    apply_signers,
+    compute_signer_bytes,
+    have_roles,
+    validate_signers,
+)
 from streams.ledger.state import LedgerDelta, LedgerState
-from streams.ledger.values import SIGNATURE_THRESHOLD
 
 IS_SIZED_BY_STATE = True
 OUTPUT_BYTES = (
@@ -25,9 +27,6 @@ OUTPUT_BYTES = (
     + 2 * EFFECT_BYTES
     + compute_result_bytes(CreateAccountResult)
 )
-SIGNER_BYTES = (
-    compute_change_bytes(Signer, is_new=True) - SIGNER_DATA_DETAILS_LENGTH_MAX + USE_BYTES
-)
 BALANCE_BYTES = compute_change_bytes(Balance, is_new=True)
 
 
@@ -35,15 +34,8 @@ def validate(op: CreateAccount) -> CreateAccountCode | None:
     """Checks that hold whatever the ledger says."""
     if op.destination in (bytes(32), op.referrer):
         return CreateAccountCode.INVALID_DESTINATION
-    if not op.signers:
-        return CreateAccountCode.NO_SIGNER_DATA
-    if len({signer.public_key for signer in op.signers}) != len(op.signers):
-        return CreateAccountCode.SIGNER_DUPLICATION
-    if not all(is_json_text(signer.details) for signer in op.signers):
-        return CreateAccountCode.INVALID_SIGNER_DATA
-    if not _have_enough_weight(op.signers):
-        return CreateAccountCode.INVALID_WEIGHT
-    return None
+    code: CreateAccountCode | None = validate_signers(op.signers, CreateAccountCode)
+    return code
 
 
 def get_requirements(
@@ -66,7 +58,7 @@ def apply(
         return refused(CreateAccountCode.REFERRER_NOT_FOUND)
     if delta.get_account_role(op.role_id) is None:
         return refused(CreateAccountCode.NO_SUCH_ROLE)
-    if any(delta.get_signer_role(signer.role_id) is None for signer in op.signers):
+    if not have_roles(delta, op.signers):
         return refused(CreateAccountCode.NO_SUCH_SIGNER_ROLE)
     counters = delta.get_counters()
     sequential_id = counters.account + 1
@@ -74,9 +66,7 @@ def apply(
     keys = tuple(sorted(signer.public_key for signer in op.signers))
     delta.put(Account(op.destination, op.referrer, sequential_id, op.role_id, keys))
     count_uses(delta, AccessKind.ACCOUNT_ROLE, (op.role_id,), 1)
-    for signer in op.signers:
-        delta.put(Signer(op.destination, signer))
-        count_uses(delta, AccessKind.SIGNER_ROLE, (signer.role_id,), 1)
+    apply_signers(delta, op.destination, op.signers)
     for asset in context.ledger.base_assets:
         apply_new_balance(delta, context.ledger.network_id, op.destination, asset)
     add_participant(delta, source)
@@ -89,15 +79,4 @@ def compute_output_bytes(op: CreateAccount, state: LedgerState | None) -> int:
     that was a base asset before that ledger."""
     most = BASE_ASSETS_CODES_ITEMS_MAX
     base_assets = most if state is None else len(state.get_base_assets().codes)
-    signers = sum(SIGNER_BYTES + len(signer.details) for signer in op.signers)
-    return OUTPUT_BYTES + signers + base_assets * BALANCE_BYTES
-
-
-def _have_enough_weight(signers: Iterable[SignerData]) -> bool:
-    """Every weight counts for something, and the heaviest per identity reach the threshold."""
-    heaviest: dict[int, int] = {}
-    for signer in signers:
-        if signer.weight == 0:
-            return False
-        heaviest[signer.identity] = max(signer.weight, heaviest.get(signer.identity, 0))
-    return sum(heaviest.values()) >= SIGNATURE_THRESHOLD
+    return OUTPUT_BYTES + compute_signer_bytes(op.signers) + base_assets * BALANCE_BYTES

@@ -83,6 +83,17 @@ def open_request(
     return Opened(request_id, tasks == 0, refusal)
 
 
+def find_rejected(
+    state: LedgerState, request_id: int, source: AccountID, body: type, codes: Any
+) -> Any:
+    """The rejected request that `source` may edit, or why it may not. `codes`: the operation's
+    enum; `body`: the kind's record."""
+    request = state.get_reviewable_request(request_id)
+    if request is None or request.requestor != source or type(request.body) is not body:
+        return codes.REQUEST_NOT_FOUND
+    return request if request.reject_reason else codes.REQUEST_IS_PENDING
+
+
 def edit_request(
     delta: LedgerDelta, context: TransactionContext, request: ReviewableRequest, body: Any
 ) -> FulfilmentCode | None:

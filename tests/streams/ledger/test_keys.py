@@ -12,6 +12,7 @@ from schemas.generated.common import (
     U64,
     AccessKind,
     AccountID,
+    AccountRequestKind,
     BalanceID,
     FeeType,
     LimitKind,
@@ -52,6 +53,11 @@ CASES: list[tuple[bytes, Any]] = [
     (
         keys.fee_schedule_key(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
         entries.FeeScheduleKey(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
+    ),
+    (keys.account_kyc_key(AccountID(ONE)), entries.AccountKycKey(AccountID(ONE))),
+    (
+        keys.account_reservation_key(AccountRequestKind.KYC_RECOVERY, AccountID(ONE)),
+        entries.AccountReservationKey(AccountRequestKind.KYC_RECOVERY, AccountID(ONE)),
     ),
     (keys.account_rule_key(7), entries.AccountRuleKey(U64(7))),
     (keys.signer_rule_key(7), entries.SignerRuleKey(U64(7))),

@@ -1,0 +1,62 @@
+"""CancelChangeRoleRequest: who asked for another role takes it back."""
+
+from schemas.generated.common import AccountID, Action
+from schemas.generated.ledger import RequestEvent
+from schemas.generated.operations import (
+    CancelChangeRoleRequest,
+    CancelChangeRoleRequestCode,
+    CancelChangeRoleRequestResult,
+)
+from schemas.generated.requests import ChangeRoleRequest
+from schemas.generated.transactions import OperationResult
+from streams.ledger.access.requirements import Requirements, require_request
+from streams.ledger.context import TransactionContext
+from streams.ledger.operations.outcome import refused, succeeded
+from streams.ledger.output import EFFECT_BYTES, compute_result_bytes
+from streams.ledger.requests import change_role
+from streams.ledger.requests.pending import release_request
+from streams.ledger.requests.table import compute_request_change_bytes, get_kind
+from streams.ledger.state import LedgerDelta, LedgerState
+
+OUTPUT_BYTES = (
+    compute_request_change_bytes(ChangeRoleRequest)
+    + change_role.OUTPUT_BYTES
+    + EFFECT_BYTES
+    + compute_result_bytes(CancelChangeRoleRequestResult)
+)
+
+
+def validate(op: CancelChangeRoleRequest) -> CancelChangeRoleRequestCode | None:  # noqa: ARG001 - a common form
+    """Nothing can be wrong whatever the ledger says."""
+    return None
+
+
+def get_requirements(
+    op: CancelChangeRoleRequest,
+    source: AccountID,  # noqa: ARG001 - every operation has this form
+    state: LedgerState,
+) -> Requirements | None:
+    """Cancelling requests of the kind."""
+    request = state.get_reviewable_request(op.request_id)
+    return None if request is None else (require_request(Action.CANCEL, get_kind(request).name),)
+
+
+def apply(
+    op: CancelChangeRoleRequest,
+    source: AccountID,
+    delta: LedgerDelta,
+    context: TransactionContext,  # noqa: ARG001 - every operation has this form
+) -> OperationResult:
+    """Ends the request without effect, pending or rejected (TokenD 1.2)."""
+    request = delta.get_reviewable_request(op.request_id)
+    if request is None or request.requestor != source:
+        return refused(CancelChangeRoleRequestCode.REQUEST_NOT_FOUND)
+    if not isinstance(request.body, ChangeRoleRequest):
+        return refused(CancelChangeRoleRequestCode.REQUEST_NOT_FOUND)
+    release_request(delta, request, RequestEvent.CANCELLED)
+    return succeeded(CancelChangeRoleRequestResult())
+
+
+def compute_output_bytes(op: CancelChangeRoleRequest, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
+    """The most bytes it can add to a ledger's body beside the envelope."""
+    return OUTPUT_BYTES

@@ -1,0 +1,89 @@
+"""A request for another role of an account. An account has at most one."""
+
+from msgspec.structs import replace
+
+from schemas.generated.common import AccessKind, AccountID, AccountRequestKind
+from schemas.generated.entries import Account, AccountKyc, AccountReservation, ReviewableRequest
+from schemas.generated.keys import account_reservation_key
+from schemas.generated.ledger import EffectKind, ParticipantEffect, RoleChange
+from schemas.generated.requests import ChangeRoleRequest
+from schemas.generated.transactions import FulfilmentCode
+from streams.ledger.access.registry import USE_BYTES, count_uses
+from streams.ledger.context import TransactionContext
+from streams.ledger.errors import InvariantViolation
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
+from streams.ledger.state import LedgerDelta, LedgerState
+
+IS_EDITABLE = True
+KIND = AccountRequestKind.CHANGE_ROLE
+OUTPUT_BYTES = (
+    compute_change_bytes(AccountReservation)
+    + compute_change_bytes(Account)
+    + compute_change_bytes(AccountKyc)
+    + 2 * USE_BYTES
+    + EFFECT_BYTES
+)
+
+
+def get_asset(body: ChangeRoleRequest, state: LedgerState) -> None:
+    del body, state
+
+
+def compute_system_tasks(
+    body: ChangeRoleRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
+) -> int:
+    del body, requestor, state, context
+    return 0
+
+
+def hold(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Takes the account's one place."""
+    del context
+    destination = _get_body(request).destination
+    if delta.get_account_reservation(KIND, destination) is not None:
+        return FulfilmentCode.REQUEST_ALREADY_EXISTS
+    delta.put(AccountReservation(KIND, destination, request.request_id))
+    return None
+
+
+def fulfil(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Gives the account the role, and keeps what was shown."""
+    body = _get_body(request)
+    account = delta.get_account(body.destination)
+    if account is None:
+        raise InvariantViolation(f"the account {body.destination.hex()} is gone")
+    if delta.get_account_role(body.role_id) is None:
+        return FulfilmentCode.NO_SUCH_ROLE
+    release(delta, request)
+    delta.put(replace(account, role_id=body.role_id))
+    count_uses(delta, AccessKind.ACCOUNT_ROLE, (account.role_id,), -1)
+    count_uses(delta, AccessKind.ACCOUNT_ROLE, (body.role_id,), 1)
+    if body.kyc is not None:
+        closed_at_ms = context.ledger.close_time_ms
+        delta.put(AccountKyc(account.account_id, body.kyc, request.request_id, closed_at_ms))
+    detail = RoleChange(account.role_id, body.role_id)
+    effect = ParticipantEffect(
+        delta.operation_index, account.account_id, EffectKind.ROLE_CHANGED, detail
+    )
+    delta.effects.append(effect)
+    return None
+
+
+def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
+    """Frees the place."""
+    delta.remove(account_reservation_key(KIND, _get_body(request).destination))
+
+
+def compute_output_bytes(body: ChangeRoleRequest | None) -> int:
+    del body
+    return OUTPUT_BYTES
+
+
+def _get_body(request: ReviewableRequest) -> ChangeRoleRequest:
+    if not isinstance(request.body, ChangeRoleRequest):
+        raise TypeError(f"the request {request.request_id} is of another kind")
+    return request.body

@@ -1,0 +1,83 @@
+"""A request for new signers of an account whose keys are lost. An account has at most one."""
+
+from schemas.generated.bounds import KYC_RECOVERY_REQUEST_SIGNERS_ITEMS_MAX
+from schemas.generated.common import AccountID, AccountRequestKind
+from schemas.generated.entries import AccountKyc, AccountReservation, ReviewableRequest, Signer
+from schemas.generated.keys import account_reservation_key
+from schemas.generated.requests import KycRecoveryRequest
+from schemas.generated.transactions import FulfilmentCode
+from streams.ledger.access.registry import USE_BYTES
+from streams.ledger.context import TransactionContext
+from streams.ledger.output import compute_change_bytes
+from streams.ledger.signers import (
+    REPLACEMENT_BYTES,
+    compute_signer_bytes,
+    have_roles,
+    replace_signers,
+)
+from streams.ledger.state import LedgerDelta, LedgerState
+
+IS_EDITABLE = True
+KIND = AccountRequestKind.KYC_RECOVERY
+OUTPUT_BYTES = (
+    compute_change_bytes(AccountReservation) + compute_change_bytes(AccountKyc) + REPLACEMENT_BYTES
+)
+
+
+def get_asset(body: KycRecoveryRequest, state: LedgerState) -> None:
+    del body, state
+
+
+def compute_system_tasks(
+    body: KycRecoveryRequest,
+    requestor: AccountID,
+    state: LedgerState,
+    context: TransactionContext,
+) -> int:
+    del body, requestor, state, context
+    return 0
+
+
+def hold(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Takes the account's one place."""
+    del context
+    account_id = _get_body(request).account_id
+    if delta.get_account_reservation(KIND, account_id) is not None:
+        return FulfilmentCode.REQUEST_ALREADY_EXISTS
+    delta.put(AccountReservation(KIND, account_id, request.request_id))
+    return None
+
+
+def fulfil(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Replaces the account's signers, and keeps what was shown."""
+    body = _get_body(request)
+    if not have_roles(delta, body.signers):
+        return FulfilmentCode.NO_SUCH_SIGNER_ROLE
+    release(delta, request)
+    replace_signers(delta, body.account_id, body.signers)
+    if body.kyc is not None:
+        closed_at_ms = context.ledger.close_time_ms
+        delta.put(AccountKyc(body.account_id, body.kyc, request.request_id, closed_at_ms))
+    return None
+
+
+def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
+    """Frees the place."""
+    delta.remove(account_reservation_key(KIND, _get_body(request).account_id))
+
+
+def compute_output_bytes(body: KycRecoveryRequest | None) -> int:
+    if body is None:
+        most = compute_change_bytes(Signer, is_new=True) + USE_BYTES
+        return OUTPUT_BYTES + KYC_RECOVERY_REQUEST_SIGNERS_ITEMS_MAX * most
+    return OUTPUT_BYTES + compute_signer_bytes(body.signers)
+
+
+def _get_body(request: ReviewableRequest) -> KycRecoveryRequest:
+    if not isinstance(request.body, KycRecoveryRequest):
+        raise TypeError(f"the request {request.request_id} is of another kind")
+    return request.body
