@@ -41,6 +41,8 @@ OPERATIONS = (
     Row(19, "cancel_change_role_request"),
     Row(20, "initiate_kyc_recovery"),
     Row(21, "create_kyc_recovery_request"),
+    Row(22, "create_withdrawal_request"),
+    Row(23, "create_aml_alert"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -51,6 +53,8 @@ REQUESTS = (
     Row(3, "update_asset"),
     Row(4, "change_role"),
     Row(5, "kyc_recovery"),
+    Row(6, "withdrawal"),
+    Row(7, "aml_alert"),
 )
 
 # schemas/entries/STEM.avsc holds a kind of ledger entry; its attribute `key` names it.
@@ -81,6 +85,7 @@ ENTRIES = (
     Row(23, "statistics"),
     Row(24, "account_kyc"),
     Row(25, "account_reservation"),
+    Row(26, "pending_statistics"),
 )
 
 # The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).

@@ -8,7 +8,11 @@ from typing import TypeAlias
 from schemas.generated.common import AccountID
 from schemas.generated.common import Amount
 from schemas.generated.common import BalanceID
+from schemas.generated.common import BankAccount
+from schemas.generated.common import BitcoinAddress
+from schemas.generated.common import EthereumAddress
 from schemas.generated.common import ExternalDetail
+from schemas.generated.common import Fee
 from schemas.generated.common import FeeType
 from schemas.generated.common import Hash
 from schemas.generated.common import KycCommitment
@@ -23,6 +27,7 @@ from schemas.generated.operations import ChangePreissuedAssetSigner
 from schemas.generated.operations import CreateAccount
 from schemas.generated.operations import CreateAccountRole
 from schemas.generated.operations import CreateAccountRule
+from schemas.generated.operations import CreateAmlAlert
 from schemas.generated.operations import CreateAsset
 from schemas.generated.operations import CreateAssetPair
 from schemas.generated.operations import CreateChangeRoleRequest
@@ -32,6 +37,7 @@ from schemas.generated.operations import CreatePreissuanceRequest
 from schemas.generated.operations import CreateSigner
 from schemas.generated.operations import CreateSignerRole
 from schemas.generated.operations import CreateSignerRule
+from schemas.generated.operations import CreateWithdrawalRequest
 from schemas.generated.operations import InitiateKycRecovery
 from schemas.generated.operations import IssuanceToAccount
 from schemas.generated.operations import IssuanceToBalance
@@ -76,7 +82,7 @@ from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert
 """Whatever an operation may do."""
 
 
@@ -316,3 +322,32 @@ def make_create_kyc_recovery_request(
 ) -> CreateKycRecoveryRequest:
     """Asks for new signers of the source, whose keys are lost (TokenD operation 49)."""
     return CreateKycRecoveryRequest(request_id, signers, kyc, all_tasks)
+
+
+def make_create_withdrawal_request(
+    *,
+    balance_id: BalanceID,
+    amount: Amount,
+    fee_max: None | Fee = None,
+    destination: BitcoinAddress | EthereumAddress | BankAccount,
+    reference: Reference,
+    creator_details: bytes = b'',
+) -> CreateWithdrawalRequest:
+    """Asks to withdraw an amount from the network (TokenD operation 7). Amount and fee are locked
+    until the request ends. Its tasks are those of the key-value withdrawal_tasks, never none.
+    """
+    return CreateWithdrawalRequest(balance_id, amount, fee_max, destination, reference, creator_details)
+
+
+def make_create_aml_alert(
+    *,
+    balance_id: BalanceID,
+    amount: Amount,
+    reference: Reference,
+    creator_details: bytes = b'',
+    all_tasks: None | int = None,
+) -> CreateAmlAlert:
+    """Locks an amount of any account's that is under suspicion (TokenD operation 21). If the
+    request is approved the amount is burned; if it is rejected for good the amount is unlocked.
+    """
+    return CreateAmlAlert(balance_id, amount, reference, creator_details, all_tasks)

@@ -970,6 +970,71 @@ def write_AccountRequestKind(value: AccountRequestKind, out: bytearray) -> None:
     out.append(2 * value.value)
 
 
+class BitcoinAddress(Record, frozen=True):
+    """An address on Bitcoin."""
+
+    address: str
+    """As it is written: base58 or bech32. The ledger checks its form, not its checksum."""
+
+
+def read_BitcoinAddress(data: Any, at: int) -> tuple[BitcoinAddress, int]:
+    length = data[at]
+    if length & 0x81:
+        f_address, at = read_string(data, at, 90)
+    else:
+        end = at + 1 + (length >> 1)
+        f_address = data[at + 1 : end].decode()
+        at = end
+    return BitcoinAddress(f_address), at
+
+
+def write_BitcoinAddress(value: BitcoinAddress, out: bytearray) -> None:
+    write_string(value.address, out, 90)
+
+
+EthereumAddressBytes = NewType("EthereumAddressBytes", bytes)
+"""An Ethereum address."""
+
+
+class EthereumAddress(Record, frozen=True):
+    """An address on Ethereum."""
+
+    address: EthereumAddressBytes
+    """Its 20 bytes; not all zeros."""
+
+
+def read_EthereumAddress(data: Any, at: int) -> tuple[EthereumAddress, int]:
+    f_address = data[at : at + 20]
+    at += 20
+    return EthereumAddress(f_address), at
+
+
+def write_EthereumAddress(value: EthereumAddress, out: bytearray) -> None:
+    if type(value.address) is not bytes or len(value.address) != 20:
+        raise Unencodable("expected 20 bytes")
+    out += value.address
+
+
+class BankAccount(Record, frozen=True):
+    """A bank account."""
+
+    iban: str
+    """The account by ISO 13616, in capitals, without spaces, with a true checksum."""
+    bic: str
+    """The bank by ISO 9362, 8 or 11 characters; empty: the IBAN says it."""
+
+
+def read_BankAccount(data: Any, at: int) -> tuple[BankAccount, int]:
+    f_iban, at = read_string(data, at, 34)
+    f_bic, at = read_string(data, at, 11)
+    return BankAccount(f_iban, f_bic), at
+
+
+def write_BankAccount(value: BankAccount, out: bytearray) -> None:
+    write_string(value.iban, out, 34)
+    write_string(value.bic, out, 11)
+
+
 class LimitKind(Enum):
     """What a limit counts."""
 
@@ -1187,6 +1252,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     FeeRange: read_FeeRange,
     KycCommitment: read_KycCommitment,
     AccountRequestKind: read_AccountRequestKind,
+    BitcoinAddress: read_BitcoinAddress,
+    EthereumAddress: read_EthereumAddress,
+    BankAccount: read_BankAccount,
     LimitKind: read_LimitKind,
     LimitPeriod: read_LimitPeriod,
     PeriodAmounts: read_PeriodAmounts,
@@ -1223,6 +1291,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     FeeRange: write_FeeRange,
     KycCommitment: write_KycCommitment,
     AccountRequestKind: write_AccountRequestKind,
+    BitcoinAddress: write_BitcoinAddress,
+    EthereumAddress: write_EthereumAddress,
+    BankAccount: write_BankAccount,
     LimitKind: write_LimitKind,
     LimitPeriod: write_LimitPeriod,
     PeriodAmounts: write_PeriodAmounts,

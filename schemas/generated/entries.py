@@ -71,24 +71,30 @@ from schemas.generated.operations import write_StringValue as write_StringValue
 from schemas.generated.operations import write_U128Value as write_U128Value
 from schemas.generated.operations import write_U32Value as write_U32Value
 from schemas.generated.operations import write_U64Value as write_U64Value
+from schemas.generated.requests import AmlAlertRequest as AmlAlertRequest
 from schemas.generated.requests import ChangeRoleRequest as ChangeRoleRequest
 from schemas.generated.requests import CreateAssetRequest as CreateAssetRequest
 from schemas.generated.requests import IssuanceRequest as IssuanceRequest
 from schemas.generated.requests import KycRecoveryRequest as KycRecoveryRequest
 from schemas.generated.requests import PreissuanceRequest as PreissuanceRequest
 from schemas.generated.requests import UpdateAssetRequest as UpdateAssetRequest
+from schemas.generated.requests import WithdrawalRequest as WithdrawalRequest
+from schemas.generated.requests import read_AmlAlertRequest as read_AmlAlertRequest
 from schemas.generated.requests import read_ChangeRoleRequest as read_ChangeRoleRequest
 from schemas.generated.requests import read_CreateAssetRequest as read_CreateAssetRequest
 from schemas.generated.requests import read_IssuanceRequest as read_IssuanceRequest
 from schemas.generated.requests import read_KycRecoveryRequest as read_KycRecoveryRequest
 from schemas.generated.requests import read_PreissuanceRequest as read_PreissuanceRequest
 from schemas.generated.requests import read_UpdateAssetRequest as read_UpdateAssetRequest
+from schemas.generated.requests import read_WithdrawalRequest as read_WithdrawalRequest
+from schemas.generated.requests import write_AmlAlertRequest as write_AmlAlertRequest
 from schemas.generated.requests import write_ChangeRoleRequest as write_ChangeRoleRequest
 from schemas.generated.requests import write_CreateAssetRequest as write_CreateAssetRequest
 from schemas.generated.requests import write_IssuanceRequest as write_IssuanceRequest
 from schemas.generated.requests import write_KycRecoveryRequest as write_KycRecoveryRequest
 from schemas.generated.requests import write_PreissuanceRequest as write_PreissuanceRequest
 from schemas.generated.requests import write_UpdateAssetRequest as write_UpdateAssetRequest
+from schemas.generated.requests import write_WithdrawalRequest as write_WithdrawalRequest
 
 
 class AccessCounters(Record, frozen=True):
@@ -976,6 +982,78 @@ def write_NetworkSettings(value: NetworkSettings, out: bytearray) -> None:
     write_bounded(value.references_per_day, out, 1, 1000000000)
 
 
+class StatisticsCount(Record, frozen=True):
+    """An amount that was counted."""
+
+    kind: LimitKind
+    """What was counted."""
+    asset: str
+    """The limit's asset."""
+    is_converted: bool
+    """Whether it was converted to it."""
+    amount: Amount
+    """How much of that asset."""
+
+
+def read_StatisticsCount(data: Any, at: int) -> tuple[StatisticsCount, int]:
+    f_kind, at = read_LimitKind(data, at)
+    f_asset, at = read_string(data, at, 16)
+    f_is_converted, at = read_boolean(data, at)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    return StatisticsCount(f_kind, f_asset, f_is_converted, f_amount), at
+
+
+def write_StatisticsCount(value: StatisticsCount, out: bytearray) -> None:
+    write_LimitKind(value.kind, out)
+    write_string(value.asset, out, 16)
+    write_boolean(value.is_converted, out)
+    write_unsigned(value.amount, out, 16)
+
+
+class PendingStatistics(Record, frozen=True):
+    """What a pending request has counted. It is taken back if the request does not take effect."""
+
+    request_id: U64
+    """The request."""
+    account_id: AccountID
+    """Whose statistics."""
+    day: int
+    """Days since 1970 when it was counted."""
+    counts: tuple[StatisticsCount, ...]
+    """At least one."""
+
+
+def read_PendingStatistics(data: Any, at: int) -> tuple[PendingStatistics, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_day, at = read_bounded(data, at, 0, 10000000)
+    count, at = read_count(data, at, 2)
+    f_counts_list = []
+    if count:
+        for _ in range(count):  # f_counts
+            f_counts_item, at = read_StatisticsCount(data, at)
+            f_counts_list.append(f_counts_item)
+        at = read_array_end(data, at)
+    f_counts = tuple(f_counts_list)
+    return PendingStatistics(f_request_id, f_account_id, f_day, f_counts), at
+
+
+def write_PendingStatistics(value: PendingStatistics, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_bounded(value.day, out, 0, 10000000)
+    write_count(len(value.counts), out, 2)
+    if value.counts:
+        for f_counts_item in value.counts:
+            write_StatisticsCount(f_counts_item, out)
+        out.append(0)
+
+
 class RequestContent(Record, frozen=True):
     """What a reviewer decides about. The SHA-256 of its bytes is the request's hash."""
 
@@ -983,7 +1061,7 @@ class RequestContent(Record, frozen=True):
     """The request's number."""
     sequence_number: U64
     """1, and one more with every edit."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest
     """What is asked for."""
 
 
@@ -993,8 +1071,8 @@ def read_RequestContent(data: Any, at: int) -> tuple[RequestContent, int]:
     f_sequence_number = from_bytes(data[at : at + 8])
     at += 8
     branch = data[at]
-    if branch & 1 or branch > 10:
-        read_bounded(data, at, 0, 5)  # raises
+    if branch & 1 or branch > 14:
+        read_bounded(data, at, 0, 7)  # raises
     f_body, at = READERS_2[branch >> 1](data, at + 1)
     return RequestContent(f_request_id, f_sequence_number, f_body), at
 
@@ -1035,7 +1113,7 @@ class ReviewableRequest(Record, frozen=True):
     """Those left."""
     external_details: tuple[ExternalDetail, ...]
     """What reviewers noted, in order; only ever added to."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest
     """What is asked for."""
 
 
@@ -1077,8 +1155,8 @@ def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
         at = read_array_end(data, at)
     f_external_details = tuple(f_external_details_list)
     branch = data[at]
-    if branch & 1 or branch > 10:
-        read_bounded(data, at, 0, 5)  # raises
+    if branch & 1 or branch > 14:
+        read_bounded(data, at, 0, 7)  # raises
     f_body, at = READERS_4[branch >> 1](data, at + 1)
     return ReviewableRequest(f_request_id, f_sequence_number, f_request_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_external_details, f_body), at
 
@@ -1869,6 +1947,23 @@ def write_AccountReservationKey(value: AccountReservationKey, out: bytearray) ->
     out += value.account_id
 
 
+class PendingStatisticsKey(Record, frozen=True):
+    """Names one PendingStatistics."""
+
+    request_id: U64
+    """The request."""
+
+
+def read_PendingStatisticsKey(data: Any, at: int) -> tuple[PendingStatisticsKey, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    return PendingStatisticsKey(f_request_id), at
+
+
+def write_PendingStatisticsKey(value: PendingStatisticsKey, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
@@ -1883,13 +1978,15 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
     read_UpdateAssetRequest,
     read_ChangeRoleRequest,
     read_KycRecoveryRequest,
+    read_WithdrawalRequest,
+    read_AmlAlertRequest,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1899,15 +1996,19 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     UpdateAssetRequest: (b'\x06', write_UpdateAssetRequest),
     ChangeRoleRequest: (b'\x08', write_ChangeRoleRequest),
     KycRecoveryRequest: (b'\n', write_KycRecoveryRequest),
+    WithdrawalRequest: (b'\x0c', write_WithdrawalRequest),
+    AmlAlertRequest: (b'\x0e', write_AmlAlertRequest),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
     read_UpdateAssetRequest,
     read_ChangeRoleRequest,
     read_KycRecoveryRequest,
+    read_WithdrawalRequest,
+    read_AmlAlertRequest,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1917,6 +2018,8 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     UpdateAssetRequest: (b'\x06', write_UpdateAssetRequest),
     ChangeRoleRequest: (b'\x08', write_ChangeRoleRequest),
     KycRecoveryRequest: (b'\n', write_KycRecoveryRequest),
+    WithdrawalRequest: (b'\x0c', write_WithdrawalRequest),
+    AmlAlertRequest: (b'\x0e', write_AmlAlertRequest),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -1941,6 +2044,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     KeyValue: read_KeyValue,
     Limits: read_Limits,
     NetworkSettings: read_NetworkSettings,
+    StatisticsCount: read_StatisticsCount,
+    PendingStatistics: read_PendingStatistics,
     RequestContent: read_RequestContent,
     ReviewableRequest: read_ReviewableRequest,
     Signer: read_Signer,
@@ -1974,6 +2079,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     StatisticsKey: read_StatisticsKey,
     AccountKycKey: read_AccountKycKey,
     AccountReservationKey: read_AccountReservationKey,
+    PendingStatisticsKey: read_PendingStatisticsKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -1998,6 +2104,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     KeyValue: write_KeyValue,
     Limits: write_Limits,
     NetworkSettings: write_NetworkSettings,
+    StatisticsCount: write_StatisticsCount,
+    PendingStatistics: write_PendingStatistics,
     RequestContent: write_RequestContent,
     ReviewableRequest: write_ReviewableRequest,
     Signer: write_Signer,
@@ -2031,4 +2139,5 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     StatisticsKey: write_StatisticsKey,
     AccountKycKey: write_AccountKycKey,
     AccountReservationKey: write_AccountReservationKey,
+    PendingStatisticsKey: write_PendingStatisticsKey,
 }

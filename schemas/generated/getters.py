@@ -34,6 +34,7 @@ from schemas.generated.entries import FeeSchedule
 from schemas.generated.entries import KeyValue
 from schemas.generated.entries import Limits
 from schemas.generated.entries import NetworkSettings
+from schemas.generated.entries import PendingStatistics
 from schemas.generated.entries import ReviewableRequest
 from schemas.generated.entries import Signer
 from schemas.generated.entries import SignerRole
@@ -154,4 +155,8 @@ class EntryGetters:
 
     def get_account_reservation(self, kind: AccountRequestKind, account_id: AccountID) -> AccountReservation | None:
         entry: AccountReservation | None = self.get(KeyBytes(b'2' + encode_number(kind.value) + account_id))
+        return entry
+
+    def get_pending_statistics(self, request_id: U64) -> PendingStatistics | None:
+        entry: PendingStatistics | None = self.get(KeyBytes(b'4' + request_id.to_bytes(8, "big")))
         return entry

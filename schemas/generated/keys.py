@@ -19,7 +19,7 @@ from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
 
 KeyBytes = NewType("KeyBytes", bytes)
-Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation
+Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation | entries.PendingStatistics
 
 NETWORK_SETTINGS = KeyBytes(b'\x00')
 COUNTERS = KeyBytes(b'\x02')
@@ -47,6 +47,7 @@ LIMITS = b','
 STATISTICS = b'.'
 ACCOUNT_KYC = b'0'
 ACCOUNT_RESERVATION = b'2'
+PENDING_STATISTICS = b'4'
 
 
 def account_role_key(role_id: U64) -> KeyBytes:
@@ -129,6 +130,10 @@ def account_reservation_key(kind: AccountRequestKind, account_id: AccountID) -> 
     return KeyBytes(b'2' + encode_number(kind.value) + account_id)
 
 
+def pending_statistics_key(request_id: U64) -> KeyBytes:
+    return KeyBytes(b'4' + request_id.to_bytes(8, "big"))
+
+
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.NetworkSettings: lambda _: NETWORK_SETTINGS,
     entries.Counters: lambda _: COUNTERS,
@@ -156,6 +161,7 @@ KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.Statistics: lambda entry: statistics_key(entry.account_id, entry.kind, entry.asset, entry.is_converted),
     entries.AccountKyc: lambda entry: account_kyc_key(entry.account_id),
     entries.AccountReservation: lambda entry: account_reservation_key(entry.kind, entry.account_id),
+    entries.PendingStatistics: lambda entry: pending_statistics_key(entry.request_id),
 }
 
 

@@ -64,6 +64,8 @@ from schemas.generated.entries import Limits as Limits
 from schemas.generated.entries import LimitsKey as LimitsKey
 from schemas.generated.entries import NetworkSettings as NetworkSettings
 from schemas.generated.entries import NetworkSettingsKey as NetworkSettingsKey
+from schemas.generated.entries import PendingStatistics as PendingStatistics
+from schemas.generated.entries import PendingStatisticsKey as PendingStatisticsKey
 from schemas.generated.entries import ReviewableRequest as ReviewableRequest
 from schemas.generated.entries import ReviewableRequestKey as ReviewableRequestKey
 from schemas.generated.entries import Signer as Signer
@@ -116,6 +118,8 @@ from schemas.generated.entries import read_Limits as read_Limits
 from schemas.generated.entries import read_LimitsKey as read_LimitsKey
 from schemas.generated.entries import read_NetworkSettings as read_NetworkSettings
 from schemas.generated.entries import read_NetworkSettingsKey as read_NetworkSettingsKey
+from schemas.generated.entries import read_PendingStatistics as read_PendingStatistics
+from schemas.generated.entries import read_PendingStatisticsKey as read_PendingStatisticsKey
 from schemas.generated.entries import read_ReviewableRequest as read_ReviewableRequest
 from schemas.generated.entries import read_ReviewableRequestKey as read_ReviewableRequestKey
 from schemas.generated.entries import read_Signer as read_Signer
@@ -168,6 +172,8 @@ from schemas.generated.entries import write_Limits as write_Limits
 from schemas.generated.entries import write_LimitsKey as write_LimitsKey
 from schemas.generated.entries import write_NetworkSettings as write_NetworkSettings
 from schemas.generated.entries import write_NetworkSettingsKey as write_NetworkSettingsKey
+from schemas.generated.entries import write_PendingStatistics as write_PendingStatistics
+from schemas.generated.entries import write_PendingStatisticsKey as write_PendingStatisticsKey
 from schemas.generated.entries import write_ReviewableRequest as write_ReviewableRequest
 from schemas.generated.entries import write_ReviewableRequestKey as write_ReviewableRequestKey
 from schemas.generated.entries import write_Signer as write_Signer
@@ -338,14 +344,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 50:
-        read_bounded(data, at, 0, 25)  # raises
+    if branch & 1 or branch > 52:
+        read_bounded(data, at, 0, 26)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -364,14 +370,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 50:
-        read_bounded(data, at, 0, 25)  # raises
+    if branch & 1 or branch > 52:
+        read_bounded(data, at, 0, 26)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -448,6 +454,14 @@ class EffectKind(Enum):
     """It got another account role."""
     SIGNERS_REPLACED = 7
     """All its signers were replaced, because its keys were lost."""
+    LOCKED = 8
+    """An amount of a balance, and a fee, is held for a request and cannot be spent."""
+    UNLOCKED = 9
+    """What was held can be spent again."""
+    WITHDRAWN = 10
+    """What was held left the network; the fee was charged."""
+    BURNED = 11
+    """What was held is gone."""
 
 
 ALL_EffectKind = tuple(EffectKind)
@@ -455,8 +469,8 @@ ALL_EffectKind = tuple(EffectKind)
 
 def read_EffectKind(data: Any, at: int) -> tuple[EffectKind, int]:
     index = data[at]
-    if index & 1 or index > 14:
-        read_bounded(data, at, 0, 7)  # raises
+    if index & 1 or index > 22:
+        read_bounded(data, at, 0, 11)  # raises
     return ALL_EffectKind[index >> 1], at + 1
 
 
@@ -879,7 +893,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -906,6 +920,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_Statistics,
     read_AccountKyc,
     read_AccountReservation,
+    read_PendingStatistics,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -935,9 +950,10 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     Statistics: (b'.', write_Statistics),
     AccountKyc: (b'0', write_AccountKyc),
     AccountReservation: (b'2', write_AccountReservation),
+    PendingStatistics: (b'4', write_PendingStatistics),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -964,6 +980,7 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_StatisticsKey,
     read_AccountKycKey,
     read_AccountReservationKey,
+    read_PendingStatisticsKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -993,6 +1010,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     StatisticsKey: (b'.', write_StatisticsKey),
     AccountKycKey: (b'0', write_AccountKycKey),
     AccountReservationKey: (b'2', write_AccountReservationKey),
+    PendingStatisticsKey: (b'4', write_PendingStatisticsKey),
 }
 
 READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange | RoleChange, int]], ...] = (

@@ -15,6 +15,9 @@ from schemas.generated.common import AccessRule as AccessRule
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
+from schemas.generated.common import BankAccount as BankAccount
+from schemas.generated.common import BitcoinAddress as BitcoinAddress
+from schemas.generated.common import EthereumAddress as EthereumAddress
 from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import Fee as Fee
 from schemas.generated.common import FeeRange as FeeRange
@@ -31,6 +34,9 @@ from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U128 as U128
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_AccessRule as read_AccessRule
+from schemas.generated.common import read_BankAccount as read_BankAccount
+from schemas.generated.common import read_BitcoinAddress as read_BitcoinAddress
+from schemas.generated.common import read_EthereumAddress as read_EthereumAddress
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_FeeRange as read_FeeRange
@@ -42,6 +48,9 @@ from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_AccessRule as write_AccessRule
+from schemas.generated.common import write_BankAccount as write_BankAccount
+from schemas.generated.common import write_BitcoinAddress as write_BitcoinAddress
+from schemas.generated.common import write_EthereumAddress as write_EthereumAddress
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_FeeRange as write_FeeRange
@@ -217,6 +226,126 @@ def read_CreateAccountResult(data: Any, at: int) -> tuple[CreateAccountResult, i
 
 def write_CreateAccountResult(value: CreateAccountResult, out: bytearray) -> None:
     write_unsigned(value.sequential_id, out, 8)
+
+
+class CreateAmlAlert(Record, frozen=True):
+    """Locks an amount of any account's that is under suspicion (TokenD operation 21). If the
+    request is approved the amount is burned; if it is rejected for good the amount is unlocked.
+    """
+
+    balance_id: BalanceID
+    """The balance."""
+    amount: Amount
+    """How much."""
+    reference: Reference
+    """Makes sure that the same alert is raised once; unique among the source's payments."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+    all_tasks: None | int
+    """The tasks of the request; absent: those of the key-value aml_alert_create."""
+
+
+def read_CreateAmlAlert(data: Any, at: int) -> tuple[CreateAmlAlert, int]:
+    f_balance_id = data[at : at + 32]
+    at += 32
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_reference, at = read_Reference(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return CreateAmlAlert(f_balance_id, f_amount, f_reference, f_creator_details, f_all_tasks), at
+
+
+def write_CreateAmlAlert(value: CreateAmlAlert, out: bytearray) -> None:
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
+    write_unsigned(value.amount, out, 16)
+    write_Reference(value.reference, out)
+    write_bytes(value.creator_details, out, 2048)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class CreateAmlAlertCode(Enum):
+    """Why no alert was raised."""
+
+    INVALID_AMOUNT = 0
+    """The amount must be more than 0."""
+    INVALID_REFERENCE = 1
+    """The reference's text is empty. Give one, so that the same alert is never raised twice."""
+    INVALID_CREATOR_DETAILS = 2
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    SYSTEM_TASKS_NOT_ALLOWED = 3
+    """System task bits (1, 2, 4) are set by the system alone."""
+    REFERENCE_OUT_OF_WINDOW = 4
+    """The day of the reference is outside the network's window (see /v3/info). Use today's day for
+    something new; look up whether the old one took effect.
+    """
+    REFERENCE_DUPLICATION = 5
+    """The source used this reference before; the detail names the ledger that closed the first
+    use.
+    """
+    REFERENCE_QUOTA_EXCEEDED = 6
+    """The source has used the most references of this day that an account may use. Use another day
+    of the window.
+    """
+    AML_ALERT_TASKS_NOT_FOUND = 7
+    """No tasks are given and the key-value aml_alert_create is not set."""
+    UNDERFUNDED = 8
+    """Less than the amount may be spent from the balance."""
+
+
+ALL_CreateAmlAlertCode = tuple(CreateAmlAlertCode)
+
+
+def read_CreateAmlAlertCode(data: Any, at: int) -> tuple[CreateAmlAlertCode, int]:
+    index = data[at]
+    if index & 1 or index > 16:
+        read_bounded(data, at, 0, 8)  # raises
+    return ALL_CreateAmlAlertCode[index >> 1], at + 1
+
+
+def write_CreateAmlAlertCode(value: CreateAmlAlertCode, out: bytearray) -> None:
+    if type(value) is not CreateAmlAlertCode:
+        raise Unencodable(f"{value!r} is not a CreateAmlAlertCode")
+    out.append(2 * value.value)
+
+
+class CreateAmlAlertResult(Record, frozen=True):
+    """The alert was raised."""
+
+    request_id: U64
+    """The request's number."""
+    fulfilled: bool
+    """True: no task was left and the amount is burned."""
+
+
+def read_CreateAmlAlertResult(data: Any, at: int) -> tuple[CreateAmlAlertResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_fulfilled, at = read_boolean(data, at)
+    return CreateAmlAlertResult(f_request_id, f_fulfilled), at
+
+
+def write_CreateAmlAlertResult(value: CreateAmlAlertResult, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_boolean(value.fulfilled, out)
 
 
 class CreateChangeRoleRequest(Record, frozen=True):
@@ -827,6 +956,174 @@ def write_CreatePreissuanceRequestResult(value: CreatePreissuanceRequestResult, 
     write_boolean(value.fulfilled, out)
 
 
+class CreateWithdrawalRequest(Record, frozen=True):
+    """Asks to withdraw an amount from the network (TokenD operation 7). Amount and fee are locked
+    until the request ends. Its tasks are those of the key-value withdrawal_tasks, never none.
+    """
+
+    balance_id: BalanceID
+    """The balance, one of the source's own."""
+    amount: Amount
+    """How much leaves the network."""
+    fee_max: None | Fee
+    """The most that the source accepts for each part of the fee, which is charged besides; absent:
+    no fee.
+    """
+    destination: BitcoinAddress | EthereumAddress | BankAccount
+    """Where to."""
+    reference: Reference
+    """Makes sure that the same withdrawal is asked for once; unique among the source's payments
+    and withdrawals.
+    """
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_CreateWithdrawalRequest(data: Any, at: int) -> tuple[CreateWithdrawalRequest, int]:
+    f_balance_id = data[at : at + 32]
+    at += 32
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_fee_max: None | Fee = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_fee_max, at = read_Fee(data, at)
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_destination, at = READERS_2[branch >> 1](data, at + 1)
+    f_reference, at = read_Reference(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    return CreateWithdrawalRequest(f_balance_id, f_amount, f_fee_max, f_destination, f_reference, f_creator_details), at
+
+
+def write_CreateWithdrawalRequest(value: CreateWithdrawalRequest, out: bytearray) -> None:
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
+    write_unsigned(value.amount, out, 16)
+    if value.fee_max is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_Fee(value.fee_max, out)
+    try:
+        branch, write = WRITERS_3[type(value.destination)]
+    except KeyError:
+        raise get_branch_error(value.destination) from None
+    out += branch
+    write(value.destination, out)
+    write_Reference(value.reference, out)
+    write_bytes(value.creator_details, out, 2048)
+
+
+class CreateWithdrawalRequestCode(Enum):
+    """Why nothing was asked for."""
+
+    INVALID_AMOUNT = 0
+    """The amount must be more than 0."""
+    INVALID_REFERENCE = 1
+    """The reference's text is empty. Give one, so that the same withdrawal is never made twice."""
+    INVALID_DESTINATION = 2
+    """The destination has not the form that its system gives it. Check for typing errors."""
+    INVALID_CREATOR_DETAILS = 3
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    NOT_AUTHORIZED = 4
+    """The balance is another account's."""
+    REFERENCE_OUT_OF_WINDOW = 5
+    """The day of the reference is outside the network's window (see /v3/info). Use today's day for
+    something new; look up whether the old one took effect.
+    """
+    REFERENCE_DUPLICATION = 6
+    """The source used this reference before; the detail names the ledger that closed the first
+    use.
+    """
+    REFERENCE_QUOTA_EXCEEDED = 7
+    """The source has used the most references of this day that an account may use. Use another day
+    of the window.
+    """
+    ASSET_IS_NOT_WITHDRAWABLE = 8
+    """The asset cannot be withdrawn."""
+    LOWER_BOUND_NOT_EXCEEDED = 9
+    """The amount is lower than the key-value withdraw_lower_bound:<asset>."""
+    WITHDRAWAL_TASKS_NOT_FOUND = 10
+    """Neither withdrawal_tasks:<asset> nor withdrawal_tasks:* is set: the asset cannot be
+    withdrawn now.
+    """
+    INSUFFICIENT_FEE_AMOUNT = 11
+    """More is due than the most that the source accepts; the detail says what."""
+    UNDERFUNDED = 12
+    """The balance is lower than the amount and its fee."""
+    LIMITS_EXCEEDED = 13
+    """A limit of the source's would be exceeded; the detail says which, and what is left of it."""
+    PAIR_NOT_FOUND = 14
+    """A limit of the source's counts in another asset, and there is no pair to convert to it."""
+    PRICE_TOO_OLD = 15
+    """A limit of the source's counts in another asset, and the price to convert by is too old. Try
+    again once there is a new price.
+    """
+
+
+ALL_CreateWithdrawalRequestCode = tuple(CreateWithdrawalRequestCode)
+
+
+def read_CreateWithdrawalRequestCode(data: Any, at: int) -> tuple[CreateWithdrawalRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 30:
+        read_bounded(data, at, 0, 15)  # raises
+    return ALL_CreateWithdrawalRequestCode[index >> 1], at + 1
+
+
+def write_CreateWithdrawalRequestCode(value: CreateWithdrawalRequestCode, out: bytearray) -> None:
+    if type(value) is not CreateWithdrawalRequestCode:
+        raise Unencodable(f"{value!r} is not a CreateWithdrawalRequestCode")
+    out.append(2 * value.value)
+
+
+class CreateWithdrawalRequestResult(Record, frozen=True):
+    """The amount and the fee are locked until the request ends."""
+
+    request_id: U64
+    """The request's number."""
+    asset: str
+    """The asset."""
+    fee: None | Fee
+    """The fee that is charged when it is fulfilled; absent: none."""
+
+
+def read_CreateWithdrawalRequestResult(data: Any, at: int) -> tuple[CreateWithdrawalRequestResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_asset, at = read_string(data, at, 16)
+    f_fee: None | Fee = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_fee, at = read_Fee(data, at)
+    return CreateWithdrawalRequestResult(f_request_id, f_asset, f_fee), at
+
+
+def write_CreateWithdrawalRequestResult(value: CreateWithdrawalRequestResult, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_string(value.asset, out, 16)
+    if value.fee is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_Fee(value.fee, out)
+
+
 class InitiateKycRecovery(Record, frozen=True):
     """Gives an account whose keys are lost one signer that may do no more than ask for new ones
     (TokenD operation 48).
@@ -1058,13 +1355,13 @@ def read_ManageAccountRole(data: Any, at: int) -> tuple[ManageAccountRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_2[branch >> 1](data, at + 1)
+    f_action, at = READERS_4[branch >> 1](data, at + 1)
     return ManageAccountRole(f_action), at
 
 
 def write_ManageAccountRole(value: ManageAccountRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_3[type(value.action)]
+        branch, write = WRITERS_5[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1234,13 +1531,13 @@ def read_ManageAccountRule(data: Any, at: int) -> tuple[ManageAccountRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_4[branch >> 1](data, at + 1)
+    f_action, at = READERS_6[branch >> 1](data, at + 1)
     return ManageAccountRule(f_action), at
 
 
 def write_ManageAccountRule(value: ManageAccountRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_5[type(value.action)]
+        branch, write = WRITERS_7[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1538,14 +1835,14 @@ def read_ManageAsset(data: Any, at: int) -> tuple[ManageAsset, int]:
     branch = data[at]
     if branch & 1 or branch > 8:
         read_bounded(data, at, 0, 4)  # raises
-    f_action, at = READERS_6[branch >> 1](data, at + 1)
+    f_action, at = READERS_8[branch >> 1](data, at + 1)
     return ManageAsset(f_request_id, f_action), at
 
 
 def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     try:
-        branch, write = WRITERS_7[type(value.action)]
+        branch, write = WRITERS_9[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1737,7 +2034,7 @@ def read_ManageAssetPair(data: Any, at: int) -> tuple[ManageAssetPair, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_8[branch >> 1](data, at + 1)
+    f_action, at = READERS_10[branch >> 1](data, at + 1)
     return ManageAssetPair(f_base, f_quote, f_action), at
 
 
@@ -1745,7 +2042,7 @@ def write_ManageAssetPair(value: ManageAssetPair, out: bytearray) -> None:
     write_string(value.base, out, 16)
     write_string(value.quote, out, 16)
     try:
-        branch, write = WRITERS_9[type(value.action)]
+        branch, write = WRITERS_11[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1995,13 +2292,13 @@ def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 6:
         read_bounded(data, at, 0, 3)  # raises
-    f_value, at = READERS_10[branch >> 1](data, at + 1)
+    f_value, at = READERS_12[branch >> 1](data, at + 1)
     return PutKeyValue(f_value), at
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_11[type(value.value)]
+        branch, write = WRITERS_13[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
     out += branch
@@ -2041,14 +2338,14 @@ def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_12[branch >> 1](data, at + 1)
+    f_action, at = READERS_14[branch >> 1](data, at + 1)
     return ManageKeyValue(f_key, f_action), at
 
 
 def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     try:
-        branch, write = WRITERS_13[type(value.action)]
+        branch, write = WRITERS_15[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2175,7 +2472,7 @@ def read_ManageLimits(data: Any, at: int) -> tuple[ManageLimits, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_14[branch >> 1](data, at + 1)
+    f_action, at = READERS_16[branch >> 1](data, at + 1)
     return ManageLimits(f_account_id, f_role_id, f_action), at
 
 
@@ -2193,7 +2490,7 @@ def write_ManageLimits(value: ManageLimits, out: bytearray) -> None:
         out.append(2)
         write_unsigned(value.role_id, out, 8)
     try:
-        branch, write = WRITERS_15[type(value.action)]
+        branch, write = WRITERS_17[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2310,13 +2607,13 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_16[branch >> 1](data, at + 1)
+    f_action, at = READERS_18[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_17[type(value.action)]
+        branch, write = WRITERS_19[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2534,13 +2831,13 @@ def read_ManageSignerRole(data: Any, at: int) -> tuple[ManageSignerRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_18[branch >> 1](data, at + 1)
+    f_action, at = READERS_20[branch >> 1](data, at + 1)
     return ManageSignerRole(f_action), at
 
 
 def write_ManageSignerRole(value: ManageSignerRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_19[type(value.action)]
+        branch, write = WRITERS_21[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2718,13 +3015,13 @@ def read_ManageSignerRule(data: Any, at: int) -> tuple[ManageSignerRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_20[branch >> 1](data, at + 1)
+    f_action, at = READERS_22[branch >> 1](data, at + 1)
     return ManageSignerRule(f_action), at
 
 
 def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_21[type(value.action)]
+        branch, write = WRITERS_23[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2876,7 +3173,7 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_22[branch >> 1](data, at + 1)
+    f_destination, at = READERS_24[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -2908,7 +3205,7 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_23[type(value.destination)]
+        branch, write = WRITERS_25[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -3422,7 +3719,7 @@ def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_24[branch >> 1](data, at + 1)
+    f_action, at = READERS_26[branch >> 1](data, at + 1)
     return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
 
 
@@ -3443,7 +3740,7 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
     write_FeeType(value.fee_type, out)
     write_bounded(value.subtype, out, 0, 1000)
     try:
-        branch, write = WRITERS_25[type(value.action)]
+        branch, write = WRITERS_27[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3510,31 +3807,43 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     IssuanceToBalance: (b'\x02', write_IssuanceToBalance),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+    read_BitcoinAddress,
+    read_EthereumAddress,
+    read_BankAccount,
+)
+
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    BitcoinAddress: (b'\x00', write_BitcoinAddress),
+    EthereumAddress: (b'\x02', write_EthereumAddress),
+    BankAccount: (b'\x04', write_BankAccount),
+}
+
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
     read_CreateAccountRole,
     read_UpdateAccountRole,
     read_RemoveAccountRole,
 )
 
-WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRole: (b'\x00', write_CreateAccountRole),
     UpdateAccountRole: (b'\x02', write_UpdateAccountRole),
     RemoveAccountRole: (b'\x04', write_RemoveAccountRole),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
+READERS_6: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
     read_CreateAccountRule,
     read_UpdateAccountRule,
     read_RemoveAccountRule,
 )
 
-WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRule: (b'\x00', write_CreateAccountRule),
     UpdateAccountRule: (b'\x02', write_UpdateAccountRule),
     RemoveAccountRule: (b'\x04', write_RemoveAccountRule),
 }
 
-READERS_6: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
+READERS_8: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
     read_CreateAsset,
     read_UpdateAsset,
     read_CancelAssetRequest,
@@ -3542,7 +3851,7 @@ READERS_6: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAs
     read_UpdateMaxIssuance,
 )
 
-WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAsset: (b'\x00', write_CreateAsset),
     UpdateAsset: (b'\x02', write_UpdateAsset),
     CancelAssetRequest: (b'\x04', write_CancelAssetRequest),
@@ -3550,104 +3859,104 @@ WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     UpdateMaxIssuance: (b'\x08', write_UpdateMaxIssuance),
 }
 
-READERS_8: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
+READERS_10: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
     read_CreateAssetPair,
     read_UpdatePrice,
     read_UpdatePairPolicies,
 )
 
-WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAssetPair: (b'\x00', write_CreateAssetPair),
     UpdatePrice: (b'\x02', write_UpdatePrice),
     UpdatePairPolicies: (b'\x04', write_UpdatePairPolicies),
 }
 
-READERS_10: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
+READERS_12: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
     read_U128Value,
 )
 
-WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_12: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
+READERS_14: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
     read_PutKeyValue,
     read_RemoveKeyValue,
 )
 
-WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutKeyValue: (b'\x00', write_PutKeyValue),
     RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
-READERS_14: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
+READERS_16: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
     read_PutLimit,
     read_RemoveLimit,
 )
 
-WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutLimit: (b'\x00', write_PutLimit),
     RemoveLimit: (b'\x02', write_RemoveLimit),
 }
 
-READERS_16: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_18: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
 )
 
-WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (b'\x00', write_CreateSigner),
     UpdateSigner: (b'\x02', write_UpdateSigner),
     RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
-READERS_18: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
+READERS_20: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
     read_CreateSignerRole,
     read_UpdateSignerRole,
     read_RemoveSignerRole,
 )
 
-WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRole: (b'\x00', write_CreateSignerRole),
     UpdateSignerRole: (b'\x02', write_UpdateSignerRole),
     RemoveSignerRole: (b'\x04', write_RemoveSignerRole),
 }
 
-READERS_20: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
+READERS_22: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
     read_CreateSignerRule,
     read_UpdateSignerRule,
     read_RemoveSignerRule,
 )
 
-WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRule: (b'\x00', write_CreateSignerRule),
     UpdateSignerRule: (b'\x02', write_UpdateSignerRule),
     RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
 }
 
-READERS_22: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_24: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_24: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+READERS_26: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
     read_PutFeeRange,
     read_RemoveFeeRange,
 )
 
-WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_27: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutFeeRange: (b'\x00', write_PutFeeRange),
     RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
 }
@@ -3659,6 +3968,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateAccount: read_CreateAccount,
     CreateAccountCode: read_CreateAccountCode,
     CreateAccountResult: read_CreateAccountResult,
+    CreateAmlAlert: read_CreateAmlAlert,
+    CreateAmlAlertCode: read_CreateAmlAlertCode,
+    CreateAmlAlertResult: read_CreateAmlAlertResult,
     CreateChangeRoleRequest: read_CreateChangeRoleRequest,
     CreateChangeRoleRequestCode: read_CreateChangeRoleRequestCode,
     CreateChangeRoleRequestResult: read_CreateChangeRoleRequestResult,
@@ -3674,6 +3986,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreatePreissuanceRequest: read_CreatePreissuanceRequest,
     CreatePreissuanceRequestCode: read_CreatePreissuanceRequestCode,
     CreatePreissuanceRequestResult: read_CreatePreissuanceRequestResult,
+    CreateWithdrawalRequest: read_CreateWithdrawalRequest,
+    CreateWithdrawalRequestCode: read_CreateWithdrawalRequestCode,
+    CreateWithdrawalRequestResult: read_CreateWithdrawalRequestResult,
     InitiateKycRecovery: read_InitiateKycRecovery,
     InitiateKycRecoveryCode: read_InitiateKycRecoveryCode,
     InitiateKycRecoveryResult: read_InitiateKycRecoveryResult,
@@ -3770,6 +4085,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreateAccount: write_CreateAccount,
     CreateAccountCode: write_CreateAccountCode,
     CreateAccountResult: write_CreateAccountResult,
+    CreateAmlAlert: write_CreateAmlAlert,
+    CreateAmlAlertCode: write_CreateAmlAlertCode,
+    CreateAmlAlertResult: write_CreateAmlAlertResult,
     CreateChangeRoleRequest: write_CreateChangeRoleRequest,
     CreateChangeRoleRequestCode: write_CreateChangeRoleRequestCode,
     CreateChangeRoleRequestResult: write_CreateChangeRoleRequestResult,
@@ -3785,6 +4103,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreatePreissuanceRequest: write_CreatePreissuanceRequest,
     CreatePreissuanceRequestCode: write_CreatePreissuanceRequestCode,
     CreatePreissuanceRequestResult: write_CreatePreissuanceRequestResult,
+    CreateWithdrawalRequest: write_CreateWithdrawalRequest,
+    CreateWithdrawalRequestCode: write_CreateWithdrawalRequestCode,
+    CreateWithdrawalRequestResult: write_CreateWithdrawalRequestResult,
     InitiateKycRecovery: write_InitiateKycRecovery,
     InitiateKycRecoveryCode: write_InitiateKycRecoveryCode,
     InitiateKycRecoveryResult: write_InitiateKycRecoveryResult,

@@ -14,12 +14,24 @@ from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import BalanceID as BalanceID
+from schemas.generated.common import BankAccount as BankAccount
+from schemas.generated.common import BitcoinAddress as BitcoinAddress
+from schemas.generated.common import EthereumAddress as EthereumAddress
+from schemas.generated.common import Fee as Fee
 from schemas.generated.common import KycCommitment as KycCommitment
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import read_BankAccount as read_BankAccount
+from schemas.generated.common import read_BitcoinAddress as read_BitcoinAddress
+from schemas.generated.common import read_EthereumAddress as read_EthereumAddress
+from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_KycCommitment as read_KycCommitment
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import write_BankAccount as write_BankAccount
+from schemas.generated.common import write_BitcoinAddress as write_BitcoinAddress
+from schemas.generated.common import write_EthereumAddress as write_EthereumAddress
+from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_KycCommitment as write_KycCommitment
 from schemas.generated.common import write_SignerData as write_SignerData
 from schemas.generated.operations import CreateAsset as CreateAsset
@@ -28,6 +40,40 @@ from schemas.generated.operations import read_CreateAsset as read_CreateAsset
 from schemas.generated.operations import read_UpdateAsset as read_UpdateAsset
 from schemas.generated.operations import write_CreateAsset as write_CreateAsset
 from schemas.generated.operations import write_UpdateAsset as write_UpdateAsset
+
+
+class AmlAlertRequest(Record, frozen=True):
+    """A request to burn an amount under suspicion. It locks the amount."""
+
+    balance_id: BalanceID
+    """The balance."""
+    amount: Amount
+    """How much."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_AmlAlertRequest(data: Any, at: int) -> tuple[AmlAlertRequest, int]:
+    f_balance_id = data[at : at + 32]
+    at += 32
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    return AmlAlertRequest(f_balance_id, f_amount, f_creator_details), at
+
+
+def write_AmlAlertRequest(value: AmlAlertRequest, out: bytearray) -> None:
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
+    write_unsigned(value.amount, out, 16)
+    write_bytes(value.creator_details, out, 2048)
 
 
 class ChangeRoleRequest(Record, frozen=True):
@@ -224,22 +270,96 @@ def write_UpdateAssetRequest(value: UpdateAssetRequest, out: bytearray) -> None:
     write_UpdateAsset(value.asset, out)
 
 
+class WithdrawalRequest(Record, frozen=True):
+    """A request to withdraw. It locks amount and fee."""
 
+    balance_id: BalanceID
+    """The balance."""
+    amount: Amount
+    """How much leaves the network."""
+    fee: None | Fee
+    """The fee, charged besides; absent: none."""
+    destination: BitcoinAddress | EthereumAddress | BankAccount
+    """Where to."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_WithdrawalRequest(data: Any, at: int) -> tuple[WithdrawalRequest, int]:
+    f_balance_id = data[at : at + 32]
+    at += 32
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_fee: None | Fee = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_fee, at = read_Fee(data, at)
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_destination, at = READERS_0[branch >> 1](data, at + 1)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    return WithdrawalRequest(f_balance_id, f_amount, f_fee, f_destination, f_creator_details), at
+
+
+def write_WithdrawalRequest(value: WithdrawalRequest, out: bytearray) -> None:
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
+    write_unsigned(value.amount, out, 16)
+    if value.fee is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_Fee(value.fee, out)
+    try:
+        branch, write = WRITERS_1[type(value.destination)]
+    except KeyError:
+        raise get_branch_error(value.destination) from None
+    out += branch
+    write(value.destination, out)
+    write_bytes(value.creator_details, out, 2048)
+
+
+READERS_0: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+    read_BitcoinAddress,
+    read_EthereumAddress,
+    read_BankAccount,
+)
+
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    BitcoinAddress: (b'\x00', write_BitcoinAddress),
+    EthereumAddress: (b'\x02', write_EthereumAddress),
+    BankAccount: (b'\x04', write_BankAccount),
+}
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    AmlAlertRequest: read_AmlAlertRequest,
     ChangeRoleRequest: read_ChangeRoleRequest,
     CreateAssetRequest: read_CreateAssetRequest,
     IssuanceRequest: read_IssuanceRequest,
     KycRecoveryRequest: read_KycRecoveryRequest,
     PreissuanceRequest: read_PreissuanceRequest,
     UpdateAssetRequest: read_UpdateAssetRequest,
+    WithdrawalRequest: read_WithdrawalRequest,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    AmlAlertRequest: write_AmlAlertRequest,
     ChangeRoleRequest: write_ChangeRoleRequest,
     CreateAssetRequest: write_CreateAssetRequest,
     IssuanceRequest: write_IssuanceRequest,
     KycRecoveryRequest: write_KycRecoveryRequest,
     PreissuanceRequest: write_PreissuanceRequest,
     UpdateAssetRequest: write_UpdateAssetRequest,
+    WithdrawalRequest: write_WithdrawalRequest,
 }

@@ -293,6 +293,34 @@ def skip_CreateKycRecoveryRequestCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_CreateWithdrawalRequestResult(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 32
+    return at
+
+
+def skip_CreateWithdrawalRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CreateAmlAlertResult(data: Any, at: int) -> int:
+    at += 9
+    return at
+
+
+def skip_CreateAmlAlertCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
     at = SKIPS_2[data[at] >> 1](data, at + 1)
     return at
@@ -737,8 +765,13 @@ def skip_AccountReservationKey(data: Any, at: int) -> int:
     return at
 
 
+def skip_PendingStatisticsKey(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
 def skip_LedgerEntry(data: Any, at: int) -> int:
-    at = SKIPS_6[data[at] >> 1](data, at + 1)
+    at = SKIPS_7[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -985,7 +1018,7 @@ def skip_ReviewableRequest(data: Any, at: int) -> int:
         for _ in range(count):
             at = skip_ExternalDetail(data, at)
         at = read_array_end(data, at)
-    at = SKIPS_5[data[at] >> 1](data, at + 1)
+    at = SKIPS_6[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1122,6 +1155,58 @@ def skip_KycRecoveryRequest(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 40
+    return at
+
+
+def skip_WithdrawalRequest(data: Any, at: int) -> int:
+    at += 48
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at = SKIPS_5[data[at] >> 1](data, at + 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_BitcoinAddress(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_EthereumAddress(data: Any, at: int) -> int:
+    at += 20
+    return at
+
+
+def skip_BankAccount(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_AmlAlertRequest(data: Any, at: int) -> int:
+    at += 48
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
     return at
 
 
@@ -1302,6 +1387,30 @@ def skip_AccountReservation(data: Any, at: int) -> int:
     return at
 
 
+def skip_PendingStatistics(data: Any, at: int) -> int:
+    at += 40
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    count, at = read_count(data, at, 2)
+    if count:
+        for _ in range(count):
+            at = skip_StatisticsCount(data, at)
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_StatisticsCount(data: Any, at: int) -> int:
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 17
+    return at
+
+
 def skip_ParticipantEffect(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
@@ -1309,7 +1418,7 @@ def skip_ParticipantEffect(data: Any, at: int) -> int:
     at += 33
     at += 1
     if data[at - 1]:
-        at = SKIPS_7[(data[at - 1] >> 1) - 1](data, at)
+        at = SKIPS_8[(data[at - 1] >> 1) - 1](data, at)
     return at
 
 
@@ -1365,7 +1474,7 @@ def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_21[data[at] >> 1](data, at + 1)
+    at = SKIPS_23[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1384,7 +1493,7 @@ def skip_CreateAccount(data: Any, at: int) -> int:
 
 
 def skip_ManageSigner(data: Any, at: int) -> int:
-    at = SKIPS_8[data[at] >> 1](data, at + 1)
+    at = SKIPS_9[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1419,12 +1528,12 @@ def skip_ManageKeyValue(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_10[data[at] >> 1](data, at + 1)
+    at = SKIPS_11[data[at] >> 1](data, at + 1)
     return at
 
 
 def skip_PutKeyValue(data: Any, at: int) -> int:
-    at = SKIPS_9[data[at] >> 1](data, at + 1)
+    at = SKIPS_10[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1434,7 +1543,7 @@ def skip_RemoveKeyValue(data: Any, at: int) -> int:
 
 def skip_ManageAsset(data: Any, at: int) -> int:
     at += 8
-    at = SKIPS_11[data[at] >> 1](data, at + 1)
+    at = SKIPS_12[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1469,7 +1578,7 @@ def skip_CreateIssuanceRequest(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_12[data[at] >> 1](data, at + 1)
+    at = SKIPS_13[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -1496,7 +1605,7 @@ def skip_IssuanceToBalance(data: Any, at: int) -> int:
 
 def skip_Payment(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_13[data[at] >> 1](data, at + 1)
+    at = SKIPS_14[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -1559,7 +1668,7 @@ def skip_SetFees(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
-    at = SKIPS_14[data[at] >> 1](data, at + 1)
+    at = SKIPS_15[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1574,7 +1683,7 @@ def skip_RemoveFeeRange(data: Any, at: int) -> int:
 
 
 def skip_ManageAccountRole(data: Any, at: int) -> int:
-    at = SKIPS_15[data[at] >> 1](data, at + 1)
+    at = SKIPS_16[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1626,7 +1735,7 @@ def skip_RemoveAccountRole(data: Any, at: int) -> int:
 
 
 def skip_ManageAccountRule(data: Any, at: int) -> int:
-    at = SKIPS_16[data[at] >> 1](data, at + 1)
+    at = SKIPS_17[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1668,7 +1777,7 @@ def skip_RemoveAccountRule(data: Any, at: int) -> int:
 
 
 def skip_ManageSignerRole(data: Any, at: int) -> int:
-    at = SKIPS_17[data[at] >> 1](data, at + 1)
+    at = SKIPS_18[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1720,7 +1829,7 @@ def skip_RemoveSignerRole(data: Any, at: int) -> int:
 
 
 def skip_ManageSignerRule(data: Any, at: int) -> int:
-    at = SKIPS_18[data[at] >> 1](data, at + 1)
+    at = SKIPS_19[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1772,7 +1881,7 @@ def skip_ManageAssetPair(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_19[data[at] >> 1](data, at + 1)
+    at = SKIPS_20[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1849,7 +1958,7 @@ def skip_ManageLimits(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
-    at = SKIPS_20[data[at] >> 1](data, at + 1)
+    at = SKIPS_21[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1910,6 +2019,37 @@ def skip_CreateKycRecoveryRequest(data: Any, at: int) -> int:
     return at
 
 
+def skip_CreateWithdrawalRequest(data: Any, at: int) -> int:
+    at += 48
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at = SKIPS_22[data[at] >> 1](data, at + 1)
+    at = skip_Reference(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_CreateAmlAlert(data: Any, at: int) -> int:
+    at += 48
+    at = skip_Reference(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -1922,6 +2062,11 @@ def skip_TransactionEnvelope(data: Any, at: int) -> int:
     return at
 
 
+def locate_CreateAmlAlert_reference(data: Any, at: int) -> int:
+    at += 48
+    return at
+
+
 def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -1929,7 +2074,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_22[data[at] >> 1](data, at + 1)
+    at = SKIPS_24[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -1948,9 +2093,18 @@ def locate_CreatePreissuanceRequest_reference(data: Any, at: int) -> int:
     return at
 
 
+def locate_CreateWithdrawalRequest_reference(data: Any, at: int) -> int:
+    at += 48
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at = SKIPS_25[data[at] >> 1](data, at + 1)
+    return at
+
+
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_23[data[at] >> 1](data, at + 1)
+    at = SKIPS_26[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2009,6 +2163,10 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_InitiateKycRecoveryCode,
     skip_CreateKycRecoveryRequestResult,
     skip_CreateKycRecoveryRequestCode,
+    skip_CreateWithdrawalRequestResult,
+    skip_CreateWithdrawalRequestCode,
+    skip_CreateAmlAlertResult,
+    skip_CreateAmlAlertCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -2066,6 +2224,7 @@ SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
     skip_StatisticsKey,
     skip_AccountKycKey,
     skip_AccountReservationKey,
+    skip_PendingStatisticsKey,
 )
 
 SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
@@ -2076,15 +2235,23 @@ SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
 )
 
 SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
+    skip_BitcoinAddress,
+    skip_EthereumAddress,
+    skip_BankAccount,
+)
+
+SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetRequest,
     skip_IssuanceRequest,
     skip_PreissuanceRequest,
     skip_UpdateAssetRequest,
     skip_ChangeRoleRequest,
     skip_KycRecoveryRequest,
+    skip_WithdrawalRequest,
+    skip_AmlAlertRequest,
 )
 
-SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
     skip_NetworkSettings,
     skip_Counters,
     skip_BaseAssets,
@@ -2111,34 +2278,35 @@ SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
     skip_Statistics,
     skip_AccountKyc,
     skip_AccountReservation,
+    skip_PendingStatistics,
 )
 
-SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
     skip_BalanceMovement,
     skip_RequestChange,
     skip_PriceChange,
     skip_RoleChange,
 )
 
-SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSigner,
     skip_UpdateSigner,
     skip_RemoveSigner,
 )
 
-SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
     skip_U128Value,
 )
 
-SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
     skip_PutKeyValue,
     skip_RemoveKeyValue,
 )
 
-SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAsset,
     skip_UpdateAsset,
     skip_CancelAssetRequest,
@@ -2146,57 +2314,63 @@ SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
     skip_UpdateMaxIssuance,
 )
 
-SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
     skip_PutFeeRange,
     skip_RemoveFeeRange,
 )
 
-SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccountRole,
     skip_UpdateAccountRole,
     skip_RemoveAccountRole,
 )
 
-SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccountRule,
     skip_UpdateAccountRule,
     skip_RemoveAccountRule,
 )
 
-SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSignerRole,
     skip_UpdateSignerRole,
     skip_RemoveSignerRole,
 )
 
-SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSignerRule,
     skip_UpdateSignerRule,
     skip_RemoveSignerRule,
 )
 
-SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetPair,
     skip_UpdatePrice,
     skip_UpdatePairPolicies,
 )
 
-SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
     skip_PutLimit,
     skip_RemoveLimit,
 )
 
-SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
+    skip_BitcoinAddress,
+    skip_EthereumAddress,
+    skip_BankAccount,
+)
+
+SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -2219,14 +2393,22 @@ SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
     skip_CancelChangeRoleRequest,
     skip_InitiateKycRecovery,
     skip_CreateKycRecoveryRequest,
+    skip_CreateWithdrawalRequest,
+    skip_CreateAmlAlert,
 )
 
-SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_24: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
+    skip_BitcoinAddress,
+    skip_EthereumAddress,
+    skip_BankAccount,
+)
+
+SKIPS_26: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

@@ -35,6 +35,9 @@ from schemas.generated.operations import CancelChangeRoleRequestResult as Cancel
 from schemas.generated.operations import CreateAccount as CreateAccount
 from schemas.generated.operations import CreateAccountCode as CreateAccountCode
 from schemas.generated.operations import CreateAccountResult as CreateAccountResult
+from schemas.generated.operations import CreateAmlAlert as CreateAmlAlert
+from schemas.generated.operations import CreateAmlAlertCode as CreateAmlAlertCode
+from schemas.generated.operations import CreateAmlAlertResult as CreateAmlAlertResult
 from schemas.generated.operations import CreateChangeRoleRequest as CreateChangeRoleRequest
 from schemas.generated.operations import CreateChangeRoleRequestCode as CreateChangeRoleRequestCode
 from schemas.generated.operations import CreateChangeRoleRequestResult as CreateChangeRoleRequestResult
@@ -47,6 +50,9 @@ from schemas.generated.operations import CreateKycRecoveryRequestResult as Creat
 from schemas.generated.operations import CreatePreissuanceRequest as CreatePreissuanceRequest
 from schemas.generated.operations import CreatePreissuanceRequestCode as CreatePreissuanceRequestCode
 from schemas.generated.operations import CreatePreissuanceRequestResult as CreatePreissuanceRequestResult
+from schemas.generated.operations import CreateWithdrawalRequest as CreateWithdrawalRequest
+from schemas.generated.operations import CreateWithdrawalRequestCode as CreateWithdrawalRequestCode
+from schemas.generated.operations import CreateWithdrawalRequestResult as CreateWithdrawalRequestResult
 from schemas.generated.operations import InitiateKycRecovery as InitiateKycRecovery
 from schemas.generated.operations import InitiateKycRecoveryCode as InitiateKycRecoveryCode
 from schemas.generated.operations import InitiateKycRecoveryResult as InitiateKycRecoveryResult
@@ -101,6 +107,9 @@ from schemas.generated.operations import read_CancelChangeRoleRequestResult as r
 from schemas.generated.operations import read_CreateAccount as read_CreateAccount
 from schemas.generated.operations import read_CreateAccountCode as read_CreateAccountCode
 from schemas.generated.operations import read_CreateAccountResult as read_CreateAccountResult
+from schemas.generated.operations import read_CreateAmlAlert as read_CreateAmlAlert
+from schemas.generated.operations import read_CreateAmlAlertCode as read_CreateAmlAlertCode
+from schemas.generated.operations import read_CreateAmlAlertResult as read_CreateAmlAlertResult
 from schemas.generated.operations import read_CreateChangeRoleRequest as read_CreateChangeRoleRequest
 from schemas.generated.operations import read_CreateChangeRoleRequestCode as read_CreateChangeRoleRequestCode
 from schemas.generated.operations import read_CreateChangeRoleRequestResult as read_CreateChangeRoleRequestResult
@@ -113,6 +122,9 @@ from schemas.generated.operations import read_CreateKycRecoveryRequestResult as 
 from schemas.generated.operations import read_CreatePreissuanceRequest as read_CreatePreissuanceRequest
 from schemas.generated.operations import read_CreatePreissuanceRequestCode as read_CreatePreissuanceRequestCode
 from schemas.generated.operations import read_CreatePreissuanceRequestResult as read_CreatePreissuanceRequestResult
+from schemas.generated.operations import read_CreateWithdrawalRequest as read_CreateWithdrawalRequest
+from schemas.generated.operations import read_CreateWithdrawalRequestCode as read_CreateWithdrawalRequestCode
+from schemas.generated.operations import read_CreateWithdrawalRequestResult as read_CreateWithdrawalRequestResult
 from schemas.generated.operations import read_InitiateKycRecovery as read_InitiateKycRecovery
 from schemas.generated.operations import read_InitiateKycRecoveryCode as read_InitiateKycRecoveryCode
 from schemas.generated.operations import read_InitiateKycRecoveryResult as read_InitiateKycRecoveryResult
@@ -167,6 +179,9 @@ from schemas.generated.operations import write_CancelChangeRoleRequestResult as 
 from schemas.generated.operations import write_CreateAccount as write_CreateAccount
 from schemas.generated.operations import write_CreateAccountCode as write_CreateAccountCode
 from schemas.generated.operations import write_CreateAccountResult as write_CreateAccountResult
+from schemas.generated.operations import write_CreateAmlAlert as write_CreateAmlAlert
+from schemas.generated.operations import write_CreateAmlAlertCode as write_CreateAmlAlertCode
+from schemas.generated.operations import write_CreateAmlAlertResult as write_CreateAmlAlertResult
 from schemas.generated.operations import write_CreateChangeRoleRequest as write_CreateChangeRoleRequest
 from schemas.generated.operations import write_CreateChangeRoleRequestCode as write_CreateChangeRoleRequestCode
 from schemas.generated.operations import write_CreateChangeRoleRequestResult as write_CreateChangeRoleRequestResult
@@ -179,6 +194,9 @@ from schemas.generated.operations import write_CreateKycRecoveryRequestResult as
 from schemas.generated.operations import write_CreatePreissuanceRequest as write_CreatePreissuanceRequest
 from schemas.generated.operations import write_CreatePreissuanceRequestCode as write_CreatePreissuanceRequestCode
 from schemas.generated.operations import write_CreatePreissuanceRequestResult as write_CreatePreissuanceRequestResult
+from schemas.generated.operations import write_CreateWithdrawalRequest as write_CreateWithdrawalRequest
+from schemas.generated.operations import write_CreateWithdrawalRequestCode as write_CreateWithdrawalRequestCode
+from schemas.generated.operations import write_CreateWithdrawalRequestResult as write_CreateWithdrawalRequestResult
 from schemas.generated.operations import write_InitiateKycRecovery as write_InitiateKycRecovery
 from schemas.generated.operations import write_InitiateKycRecoveryCode as write_InitiateKycRecoveryCode
 from schemas.generated.operations import write_InitiateKycRecoveryResult as write_InitiateKycRecoveryResult
@@ -234,7 +252,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert
     """What to do."""
 
 
@@ -248,8 +266,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 42:
-        read_bounded(data, at, 0, 21)  # raises
+    if branch & 1 or branch > 46:
+        read_bounded(data, at, 0, 23)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -497,6 +515,12 @@ class FulfilmentCode(Enum):
     """The account role does not exist any more."""
     NO_SUCH_SIGNER_ROLE = 10
     """A signer's role does not exist any more."""
+    REQUESTOR_NOT_ALLOWED = 11
+    """The role of who asked does not allow it any more."""
+    UNDERFUNDED = 12
+    """The balance is lower than what is needed."""
+    LIMITS_EXCEEDED = 13
+    """A limit would be exceeded, or what it counts cannot be converted."""
 
 
 ALL_FulfilmentCode = tuple(FulfilmentCode)
@@ -504,8 +528,8 @@ ALL_FulfilmentCode = tuple(FulfilmentCode)
 
 def read_FulfilmentCode(data: Any, at: int) -> tuple[FulfilmentCode, int]:
     index = data[at]
-    if index & 1 or index > 20:
-        read_bounded(data, at, 0, 10)  # raises
+    if index & 1 or index > 26:
+        read_bounded(data, at, 0, 13)  # raises
     return ALL_FulfilmentCode[index >> 1], at + 1
 
 
@@ -652,7 +676,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -664,8 +688,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 88:
-        read_bounded(data, at, 0, 44)  # raises
+    if branch & 1 or branch > 96:
+        read_bounded(data, at, 0, 48)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -749,7 +773,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -772,6 +796,8 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_CancelChangeRoleRequest,
     read_InitiateKycRecovery,
     read_CreateKycRecoveryRequest,
+    read_CreateWithdrawalRequest,
+    read_CreateAmlAlert,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -797,6 +823,8 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CancelChangeRoleRequest: (b'&', write_CancelChangeRoleRequest),
     InitiateKycRecovery: (b'(', write_InitiateKycRecovery),
     CreateKycRecoveryRequest: (b'*', write_CreateKycRecoveryRequest),
+    CreateWithdrawalRequest: (b',', write_CreateWithdrawalRequest),
+    CreateAmlAlert: (b'.', write_CreateAmlAlert),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded, int]], ...] = (
@@ -815,7 +843,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LimitExceeded: (b'\x08', write_LimitExceeded),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -861,6 +889,10 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_InitiateKycRecoveryCode,
     read_CreateKycRecoveryRequestResult,
     read_CreateKycRecoveryRequestCode,
+    read_CreateWithdrawalRequestResult,
+    read_CreateWithdrawalRequestCode,
+    read_CreateAmlAlertResult,
+    read_CreateAmlAlertCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -909,6 +941,10 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     InitiateKycRecoveryCode: (b'T', write_InitiateKycRecoveryCode),
     CreateKycRecoveryRequestResult: (b'V', write_CreateKycRecoveryRequestResult),
     CreateKycRecoveryRequestCode: (b'X', write_CreateKycRecoveryRequestCode),
+    CreateWithdrawalRequestResult: (b'Z', write_CreateWithdrawalRequestResult),
+    CreateWithdrawalRequestCode: (b'\\', write_CreateWithdrawalRequestCode),
+    CreateAmlAlertResult: (b'^', write_CreateAmlAlertResult),
+    CreateAmlAlertCode: (b'`', write_CreateAmlAlertCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

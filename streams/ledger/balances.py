@@ -1,6 +1,6 @@
 """Creating, crediting and charging balances: the only code that changes an amount."""
 
-from schemas.generated.common import AccountID, Amount, BalanceID, Fee, Hash
+from schemas.generated.common import AccountID, Amount, Fee, Hash
 from schemas.generated.entries import AssetSupply, Balance
 from schemas.generated.ledger import BalanceMovement, EffectKind, ParticipantEffect
 from streams.ledger.errors import InvariantViolation
@@ -51,6 +51,33 @@ def apply_charge(
     _add_movement(delta, balance, amount, kind, fee)
 
 
+def apply_lock(
+    delta: LedgerDelta, balance: Balance, amount: Amount, fee: Fee | None = None
+) -> None:
+    """Holds `amount` and `fee` for a request. The caller has checked that they can be spent."""
+    held = amount if fee is None else amount + fee.fixed + fee.percent
+    delta.put(_with_amounts(balance, balance.amount - held, balance.locked + held))
+    _add_movement(delta, balance, amount, EffectKind.LOCKED, fee)
+
+
+def apply_unlock(
+    delta: LedgerDelta, balance: Balance, amount: Amount, fee: Fee | None = None
+) -> None:
+    """Gives back what was held."""
+    held = amount if fee is None else amount + fee.fixed + fee.percent
+    delta.put(_with_amounts(balance, balance.amount + held, balance.locked - held))
+    _add_movement(delta, balance, amount, EffectKind.UNLOCKED, fee)
+
+
+def apply_charge_locked(
+    delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind, fee: Fee | None = None
+) -> None:
+    """Takes what was held."""
+    held = amount if fee is None else amount + fee.fixed + fee.percent
+    delta.put(_with_amounts(balance, balance.amount, balance.locked - held))
+    _add_movement(delta, balance, amount, kind, fee)
+
+
 def get_supply(state: LedgerState, code: str) -> AssetSupply:
     """The running totals of an asset that exists."""
     supply = state.get_asset_supply(code)
@@ -70,6 +97,13 @@ def apply_issued(delta: LedgerDelta, code: str, amount: Amount) -> None:
             supply.pending_issuance,
         )
     )
+
+
+def apply_left_circulation(delta: LedgerDelta, code: str, amount: int) -> None:
+    """Takes from what is issued: it was withdrawn or burned. It does not become issuable again."""
+    supply = get_supply(delta, code)
+    issued = Amount(supply.issued - amount)
+    delta.put(AssetSupply(code, supply.available_for_issuance, issued, supply.pending_issuance))
 
 
 def apply_preissued(delta: LedgerDelta, code: str, amount: int) -> None:
@@ -101,10 +135,14 @@ def _add_movement(
 
 
 def _with_amount(balance: Balance, amount: int) -> Balance:
+    return _with_amounts(balance, amount, balance.locked)
+
+
+def _with_amounts(balance: Balance, amount: int, locked: int) -> Balance:
     return Balance(
-        BalanceID(balance.balance_id),
+        balance.balance_id,
         balance.account_id,
         balance.asset,
         Amount(amount),
-        balance.locked,
+        Amount(locked),
     )

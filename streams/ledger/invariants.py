@@ -13,10 +13,19 @@ from schemas.codec import decode
 from schemas.contract import ENTRIES
 from schemas.generated import entries
 from schemas.generated.common import AccountID
-from schemas.generated.entries import READERS, Account, Asset, AssetSupply, Balance, Signer
+from schemas.generated.entries import (
+    READERS,
+    Account,
+    Asset,
+    AssetSupply,
+    Balance,
+    ReviewableRequest,
+    Signer,
+)
 from schemas.generated.keys import Entry, KeyBytes, get_key
 from schemas.generated.ledger import LedgerEntry
 from streams.ledger.errors import InvariantViolation
+from streams.ledger.requests.locks import get_lock
 from streams.ledger.state import LedgerState
 
 
@@ -108,11 +117,39 @@ class SignersKnown:
         self._surplus[account_id] = self._surplus.get(account_id, 0) + number
 
 
+class LockedAmounts:
+    """What is locked on a balance is what requests lock on it."""
+
+    kinds: ClassVar = (Balance, ReviewableRequest)
+
+    def __init__(self) -> None:
+        self._surplus: dict[bytes, int] = {}
+
+    def see(self, before: Any, after: Any) -> None:
+        for entry, sign in ((before, -1), (after, 1)):
+            if isinstance(entry, Balance):
+                if entry.locked:
+                    self._add(entry.balance_id, sign * entry.locked)
+            elif entry is not None:
+                lock = get_lock(entry.body)
+                if lock is not None:
+                    self._add(lock[0], -sign * lock[1])
+
+    def conclude(self, state: LedgerState) -> None:
+        del state
+        for balance_id, surplus in self._surplus.items():
+            if surplus != 0:
+                raise InvariantViolation(f"{balance_id.hex()} does not lock what requests lock")
+
+    def _add(self, balance_id: bytes, amount: int) -> None:
+        self._surplus[balance_id] = self._surplus.get(balance_id, 0) + amount
+
+
 # By the first byte of an entry, which is its branch in LedgerEntry.
 KINDS: dict[int, type] = {
     encode_index(row.number)[0]: getattr(entries, get_type_name(row.stem)) for row in ENTRIES
 }
-INVARIANTS = (Conservation, IssuanceLimits, Identities, SignersKnown)
+INVARIANTS = (Conservation, IssuanceLimits, Identities, SignersKnown, LockedAmounts)
 
 
 def check_changes(

@@ -20,8 +20,8 @@ from schemas.generated.common import (
     LimitPeriod,
     PeriodAmounts,
 )
-from schemas.generated.entries import Limits, Statistics
-from schemas.generated.keys import LIMITS, KeyBytes
+from schemas.generated.entries import Limits, PendingStatistics, Statistics, StatisticsCount
+from schemas.generated.keys import LIMITS, KeyBytes, pending_statistics_key
 from schemas.generated.transactions import LimitExceeded
 from streams.ledger.prices import PriceProblem, convert
 from streams.ledger.references import DAY_MS
@@ -81,6 +81,45 @@ def apply_counts(delta: LedgerDelta, counts: Counts) -> None:
     """Remembers what was moved."""
     for count in counts:
         delta.put(count.statistics)
+
+
+def apply_pending(
+    delta: LedgerDelta, request_id: int, account_id: AccountID, counts: Counts
+) -> None:
+    """Remembers what a request has counted, so that it can be taken back."""
+    apply_counts(delta, counts)
+    if counts:
+        rows = tuple(
+            StatisticsCount(
+                count.statistics.kind,
+                count.statistics.asset,
+                count.statistics.is_converted,
+                Amount(count.amount),
+            )
+            for count in counts
+        )
+        delta.put(PendingStatistics(request_id, account_id, counts[0].statistics.day, rows))
+
+
+def drop_pending(delta: LedgerDelta, request_id: int) -> PendingStatistics | None:
+    """Forgets what the request counted: it took effect."""
+    pending = delta.get_pending_statistics(request_id)
+    if pending is not None:
+        delta.remove(pending_statistics_key(request_id))
+    return pending
+
+
+def take_back(delta: LedgerDelta, request_id: int) -> None:
+    """The request did not take effect: what it counted is left out of the periods that hold the day
+    on which it was counted."""
+    pending = drop_pending(delta, request_id)
+    if pending is None:
+        return
+    for count in pending.counts:
+        name = (pending.account_id, count.kind, count.asset, count.is_converted)
+        statistics = delta.get_statistics(*name)
+        if statistics is not None:
+            delta.put(compute_reversed(statistics, count.amount, pending.day))
 
 
 def compute_left(

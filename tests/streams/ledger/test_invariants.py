@@ -13,6 +13,7 @@ from streams.ledger.errors import InvariantViolation
 from streams.ledger.invariants import check_changes, check_everything
 from streams.ledger.state import LedgerState
 from tests.streams.ledger.operations.cases import put
+from tests.streams.ledger.operations.test_create_aml_alert import alert
 from tests.support.network import Network, get_account, get_public_key, make_economy
 
 
@@ -51,7 +52,27 @@ def test_value_cannot_appear_or_vanish(field: str) -> None:
             changed = replace(balance, locked=Amount(balance.locked + 1))
         with pytest.raises(InvariantViolation, match="made or lost in EUR"):
             change(balance, changed)
-    change(balance, replace(balance, amount=Amount(balance.amount - 1), locked=Amount(1)))
+
+
+def test_nothing_is_locked_without_a_request() -> None:
+    network = make_economy()
+    balance = get_balance(network)
+    locked = replace(balance, amount=Amount(balance.amount - 1), locked=Amount(1))
+    with pytest.raises(InvariantViolation, match="does not lock what requests lock"):
+        change(balance, locked)
+    put(network, locked)
+    with pytest.raises(InvariantViolation, match="does not lock what requests lock"):
+        check_everything(network.ledger.state)
+
+
+def test_a_request_does_not_end_without_its_lock() -> None:
+    network = make_economy()
+    alert(network)
+    check_everything(network.ledger.state)
+    request = network.ledger.state.get_reviewable_request(4)
+    assert request is not None
+    with pytest.raises(InvariantViolation, match="does not lock what requests lock"):
+        change(request, None)
 
 
 def test_a_full_scan_finds_what_one_change_did() -> None:

@@ -46,6 +46,7 @@ CASES: list[tuple[bytes, Any]] = [
         keys.statistics_key(AccountID(ONE), LimitKind.DEPOSIT, "EUR", True),
         entries.StatisticsKey(AccountID(ONE), LimitKind.DEPOSIT, "EUR", True),
     ),
+    (keys.pending_statistics_key(U64(9)), entries.PendingStatisticsKey(U64(9))),
     (
         keys.fee_schedule_key(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),
         entries.FeeScheduleKey(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from schemas.generated.common import (
     AccountID,
     Amount,
+    BankAccount,
+    Fee,
     FeeRange,
     FeeType,
     Limit,
@@ -16,10 +18,17 @@ from schemas.generated.common import (
     PeriodAmounts,
     Price,
 )
-from schemas.generated.entries import AssetSupply, BaseAssets, Limits
+from schemas.generated.entries import (
+    AssetSupply,
+    BaseAssets,
+    KeyValue,
+    Limits,
+)
 from schemas.generated.operations import (
+    CreateAmlAlert,
     CreateAssetPair,
     CreateSigner,
+    CreateWithdrawalRequest,
     ManageAssetPair,
     ManageKeyValue,
     ManageLimits,
@@ -31,14 +40,19 @@ from schemas.generated.operations import (
     RemoveAssetPair,
     RemoveKeyValue,
     RemoveSigner,
+    ReviewAction,
     SetFees,
     StringValue,
+    U32Value,
     UpdatePairPolicies,
     UpdatePrice,
     UpdateSigner,
 )
 from schemas.generated.transactions import Operation
-from streams.ledger.values import AMOUNT_MAX
+from streams.ledger.values import (
+    AMOUNT_MAX,
+    AssetPolicy,
+)
 from tests.streams.ledger.operations.cases import put
 from tests.support.network import (
     Network,
@@ -51,7 +65,9 @@ from tests.support.network import (
     get_public_key,
     issue,
     make_economy,
+    make_reference,
     pay,
+    review,
 )
 
 DETAILS = b'"' + b"x" * 2046 + b'"'
@@ -63,7 +79,9 @@ def make_wide_economy() -> Network:
     """Everything as large as it may be before the operation: 63 base assets, an asset with the
     longest code and details, in which alice and bob are rich."""
     network = make_economy()
-    network.apply("issuer", with_details(create_asset(LONGEST, maximum=AMOUNT_MAX)))
+    withdrawable = int(AssetPolicy.TRANSFERABLE | AssetPolicy.WITHDRAWABLE)
+    longest = create_asset(LONGEST, maximum=AMOUNT_MAX, policies=withdrawable)
+    network.apply("issuer", with_details(longest))
     network.close(*(network.prepare(n, create_balance(n, LONGEST)) for n in ("alice", "bob")))
     network.apply("issuer", issue(network, "alice", LONGEST, AMOUNT_MAX // 2, "rich"))
     network.apply("alice", ManageSigner(CreateSigner(get_wide_signer("spare"))))
@@ -91,7 +109,12 @@ def make_wide_economy() -> Network:
     network.apply(
         "master",
         *(SetFees(None, None, LONGEST, FeeType.PAYMENT, each, dear) for each in (1, 2)),
+        SetFees(None, None, LONGEST, FeeType.WITHDRAWAL, 0, dear),
     )
+    put(network, KeyValue("aml_alert_create", U32Value(0)))
+    put(network, KeyValue("withdrawal_tasks:*", U32Value(1 << 31)))
+    for number in range(200_000, 200_003):
+        network.apply("alice", make_withdrawal(network, number).body)
     put(network, BaseAssets(codes), *(replace(asset, code=code) for code in codes), *supplies)
     return network
 
@@ -166,6 +189,37 @@ def make_limit(network: Network, number: int) -> Any:
     return Operation(None, ManageLimits(get_account("alice"), None, PutLimit(limit)))
 
 
+def make_withdrawal(network: Network, number: int) -> Any:
+    """With a fee, counted by two limits."""
+    made = CreateWithdrawalRequest(
+        network.get_balance_id("alice", LONGEST),
+        Amount(DEAR + number),
+        Fee(AMOUNT_MAX, AMOUNT_MAX),
+        BankAccount("NO9386011117947", "DNBANOKKXXX"),
+        make_reference(network, f"w{number:063}"),
+        DETAILS,
+    )
+    return Operation(get_account("alice"), made)
+
+
+def make_alert(network: Network, number: int) -> Any:
+    made = CreateAmlAlert(
+        network.get_balance_id("alice", LONGEST),
+        Amount(DEAR + number),
+        make_reference(network, f"a{number:063}"),
+        DETAILS,
+        None if number % 2 else 16,
+    )
+    return Operation(None, made)
+
+
+def review_last(network: Network, number: int) -> Any:
+    """An approval or a rejection of a request that stands since before."""
+    action = ReviewAction.APPROVE if number % 2 else ReviewAction.PERMANENT_REJECT
+    counters = network.ledger.state.get_counters()
+    return Operation(None, review(network, counters.request - number % 3, action))
+
+
 def make_signer(network: Network, number: int) -> Any:
     actions = (
         UpdateSigner(replace(get_wide_signer("spare"), weight=number % 1000 + 1)),
@@ -196,6 +250,9 @@ MAKERS = (
     make_pair,
     remove_pair,
     make_limit,
+    make_withdrawal,
+    make_alert,
+    review_last,
     make_signer,
     make_balance,
     make_value,

@@ -1,0 +1,86 @@
+"""A request to burn an amount under suspicion. While it stands, the amount is locked."""
+
+from schemas.generated.common import AccountID
+from schemas.generated.entries import AssetSupply, Balance, ReviewableRequest
+from schemas.generated.ledger import EffectKind
+from schemas.generated.requests import AmlAlertRequest
+from schemas.generated.transactions import FulfilmentCode
+from streams.ledger.balances import (
+    apply_charge_locked,
+    apply_left_circulation,
+    apply_lock,
+    apply_unlock,
+)
+from streams.ledger.context import TransactionContext
+from streams.ledger.errors import InvariantViolation
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
+from streams.ledger.state import LedgerDelta, LedgerState
+
+IS_EDITABLE = False
+OUTPUT_BYTES = compute_change_bytes(Balance) + compute_change_bytes(AssetSupply) + 2 * EFFECT_BYTES
+
+
+def get_asset(body: AmlAlertRequest, state: LedgerState) -> str | None:
+    balance = state.get_balance(body.balance_id)
+    return None if balance is None else balance.asset
+
+
+def compute_system_tasks(
+    body: AmlAlertRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
+) -> int:
+    del body, requestor, state, context
+    return 0
+
+
+def hold(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Locks the amount, whoever holds it."""
+    del context
+    body = _get_body(request)
+    balance = _get_balance(delta, body)
+    if balance.amount < body.amount:
+        return FulfilmentCode.UNDERFUNDED
+    apply_lock(delta, balance, body.amount)
+    return None
+
+
+def fulfil(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Burns the amount."""
+    del context
+    body = _get_body(request)
+    balance = _get_balance(delta, body)
+    apply_charge_locked(delta, balance, body.amount, EffectKind.BURNED)
+    apply_left_circulation(delta, balance.asset, body.amount)
+    return None
+
+
+def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
+    """Unlocks the amount."""
+    body = _get_body(request)
+    apply_unlock(delta, _get_balance(delta, body), body.amount)
+
+
+def compute_output_bytes(body: AmlAlertRequest | None) -> int:
+    del body
+    return OUTPUT_BYTES
+
+
+def get_lock(body: AmlAlertRequest) -> tuple[bytes, int]:
+    """What it locks, on which balance."""
+    return body.balance_id, body.amount
+
+
+def _get_balance(delta: LedgerDelta, body: AmlAlertRequest) -> Balance:
+    balance = delta.get_balance(body.balance_id)
+    if balance is None:
+        raise InvariantViolation(f"the balance {body.balance_id.hex()} is gone")
+    return balance
+
+
+def _get_body(request: ReviewableRequest) -> AmlAlertRequest:
+    if not isinstance(request.body, AmlAlertRequest):
+        raise TypeError(f"the request {request.request_id} is of another kind")
+    return request.body

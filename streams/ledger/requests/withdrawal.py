@@ -1,0 +1,126 @@
+"""A request to withdraw. While it stands, its amount and fee are locked and count for limits."""
+
+from schemas.generated.common import AccountID, Action
+from schemas.generated.entries import (
+    AssetSupply,
+    Balance,
+    PendingStatistics,
+    ReviewableRequest,
+    Statistics,
+)
+from schemas.generated.ledger import EffectKind
+from schemas.generated.requests import WithdrawalRequest
+from schemas.generated.transactions import FulfilmentCode
+from streams.ledger.access.checks import is_account_allowed
+from streams.ledger.access.requirements import require_asset
+from streams.ledger.balances import (
+    apply_charge_locked,
+    apply_left_circulation,
+    apply_lock,
+    apply_unlock,
+)
+from streams.ledger.context import TransactionContext
+from streams.ledger.errors import InvariantViolation
+from streams.ledger.fees import apply_commission, compute_total
+from streams.ledger.limits import (
+    WITHDRAWAL_KINDS,
+    apply_pending,
+    compute_counts,
+    drop_pending,
+    take_back,
+)
+from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
+from streams.ledger.state import LedgerDelta, LedgerState
+
+IS_EDITABLE = False
+OUTPUT_BYTES = (
+    compute_change_bytes(Balance, 2)  # its own, and what collects the fee
+    + compute_change_bytes(AssetSupply)
+    + compute_change_bytes(Statistics, len(WITHDRAWAL_KINDS))
+    + compute_change_bytes(PendingStatistics)
+    + 2 * EFFECT_BYTES
+)
+
+
+def get_asset(body: WithdrawalRequest, state: LedgerState) -> str | None:
+    balance = state.get_balance(body.balance_id)
+    return None if balance is None else balance.asset
+
+
+def compute_system_tasks(
+    body: WithdrawalRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
+) -> int:
+    del body, requestor, state, context
+    return 0
+
+
+def hold(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """Locks amount and fee, and counts the amount."""
+    body = _get_body(request)
+    balance = _get_balance(delta, body)
+    if balance.amount < body.amount + compute_total(body.fee):
+        return FulfilmentCode.UNDERFUNDED
+    counts = compute_counts(
+        delta,
+        request.requestor,
+        WITHDRAWAL_KINDS,
+        balance.asset,
+        body.amount,
+        context.ledger.close_time_ms,
+    )
+    if not isinstance(counts, tuple):
+        return FulfilmentCode.LIMITS_EXCEEDED
+    apply_pending(delta, request.request_id, request.requestor, counts)
+    apply_lock(delta, balance, body.amount, body.fee)
+    return None
+
+
+def fulfil(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentCode | None:
+    """The amount leaves the network, unless the requestor may not withdraw any more."""
+    body = _get_body(request)
+    balance = _get_balance(delta, body)
+    asset = delta.get_asset(balance.asset)
+    if asset is None:
+        raise InvariantViolation(f"the asset {balance.asset} is gone")
+    withdrawing = require_asset(Action.WITHDRAW, asset.code, asset.asset_type)
+    if not is_account_allowed(delta, request.requestor, withdrawing, context):
+        return FulfilmentCode.REQUESTOR_NOT_ALLOWED
+    drop_pending(delta, request.request_id)
+    apply_charge_locked(delta, balance, body.amount, EffectKind.WITHDRAWN, body.fee)
+    apply_left_circulation(delta, asset.code, body.amount)
+    apply_commission(delta, context.ledger.network_id, asset.code, compute_total(body.fee))
+    return None
+
+
+def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
+    """Unlocks, and takes back what was counted."""
+    body = _get_body(request)
+    take_back(delta, request.request_id)
+    apply_unlock(delta, _get_balance(delta, body), body.amount, body.fee)
+
+
+def compute_output_bytes(body: WithdrawalRequest | None) -> int:
+    del body
+    return OUTPUT_BYTES
+
+
+def get_lock(body: WithdrawalRequest) -> tuple[bytes, int]:
+    """What it locks, on which balance."""
+    return body.balance_id, body.amount + compute_total(body.fee)
+
+
+def _get_balance(delta: LedgerDelta, body: WithdrawalRequest) -> Balance:
+    balance = delta.get_balance(body.balance_id)
+    if balance is None:
+        raise InvariantViolation(f"the balance {body.balance_id.hex()} is gone")
+    return balance
+
+
+def _get_body(request: ReviewableRequest) -> WithdrawalRequest:
+    if not isinstance(request.body, WithdrawalRequest):
+        raise TypeError(f"the request {request.request_id} is of another kind")
+    return request.body
