@@ -6,7 +6,12 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from gateways.horizon.authorization import SIGNERS_OF_ACCOUNT, make_not_found, make_owner_guard
+from gateways.horizon.access import require_account_read
+from gateways.horizon.authorization import (
+    SIGNERS_AND_ROLE_OF_ACCOUNT,
+    make_not_found,
+    make_owner_guard,
+)
 from gateways.horizon.balances import BALANCES_BY_ACCOUNT, render_balances
 from gateways.horizon.database import PointQuery
 from gateways.horizon.resource import one_route
@@ -70,7 +75,7 @@ ROUTES = (
         AccountAttributes,
         "An account, with its balances and signers if asked for.",
         Parameter("id", ACCOUNT_ID, "G..."),
-        guard=make_owner_guard(SIGNERS_OF_ACCOUNT, "account"),
+        guard=make_owner_guard(SIGNERS_AND_ROLE_OF_ACCOUNT, "account", require_account_read),
         parameters=(
             Parameter("include", choices("balances", "signers"), "What to include, with commas."),
         ),

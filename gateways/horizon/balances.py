@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from gateways.horizon.access import require_balance_read
 from gateways.horizon.authorization import SIGNERS_OF_BALANCE, make_owner_guard
 from gateways.horizon.database import PointQuery
 from gateways.horizon.filters import by_account, by_asset
@@ -61,7 +62,7 @@ async def get_balance(call: Call) -> Response:
     return respond_one(call, resource, snapshot)
 
 
-guard_balance = make_owner_guard(SIGNERS_OF_BALANCE, "balance")
+guard_balance = make_owner_guard(SIGNERS_OF_BALANCE, "balance", require_balance_read)
 
 BALANCES = ResourceCollection(
     "balances",
@@ -72,6 +73,7 @@ BALANCES = ResourceCollection(
     (by_account("b.account_id"), by_asset("b.asset")),
     render=render_balances,
     get_position=lambda row: show_balance(row.balance_id),
+    require=require_balance_read,
 )
 
 ROUTES = (

@@ -4,11 +4,17 @@ from typing import Any
 
 import msgspec
 
+from schemas.assembly import get_entries
 from schemas.description import load_contract, resolve
 from schemas.json_schema import make_json_schema
 
 REFERENCE, DEFINITION = "#/components/schemas/", "#/$defs/"
-SHOWN = ("ledger.LedgerHeader", "ledger.Certificate", "ledger.LedgerEntry")
+SHOWN = (
+    "ledger.LedgerHeader",
+    "ledger.Certificate",
+    "ledger.LedgerEntry",
+    *get_entries(),
+)
 # Unions of records that are shown without the type beside their members.
 UNIONS = {
     "operation": ("transactions.Operation", "body"),

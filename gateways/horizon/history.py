@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from gateways.horizon.access import require_balance_read
 from gateways.horizon.filters import by_account
 from gateways.horizon.ids import get_ledger_range
 from gateways.horizon.movements import EffectAttributes, render_effect
@@ -83,6 +84,7 @@ HISTORY = ResourceCollection(
     render=render_history,
     needs=("filter[account]",),
     get_key=lambda row: (row.id, row.account_id),
+    require=require_balance_read,
 )
 
 ROUTES = (

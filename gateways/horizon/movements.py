@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from gateways.horizon.access import require_balance_read
 from gateways.horizon.filters import by_account, by_asset, by_balance
 from gateways.horizon.resource import Rendered, ResourceCollection, get_row_id, list_route
 from gateways.horizon.service import Horizon
@@ -96,6 +97,7 @@ MOVEMENTS = ResourceCollection(
     (by_account("m.account_id"), by_balance("m.balance_id"), by_asset("m.asset")),
     render=render_movements,
     get_key=get_row_id,
+    require=require_balance_read,
 )
 
 ROUTES = (

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from starlette.responses import Response
 
+from gateways.horizon.access import may_read, require_transaction_read
 from gateways.horizon.authorization import make_not_found
 from gateways.horizon.contract_types import shows_one_of
 from gateways.horizon.database import PointQuery
@@ -22,6 +23,7 @@ from gateways.horizon.resource import (
     one_route,
 )
 from gateways.horizon.responses import respond_one
+from gateways.horizon.scales import find_assets
 from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource, relate
 from gateways.http.keyset import Filter, PageQuery
@@ -35,11 +37,10 @@ from schemas.values import format_time
 SUCCESS = "SUCCESS"
 OPERATION = PointQuery("select id as key, * from horizon.operations where id = any(%s)")
 # By the signer's accounts, because participants are not indexed by operation. Its parameters are
-# the signer, the operation's id, and the account that may read everything.
+# the signer and the operation's id.
 SIGNER_IS_PARTICIPANT = (
-    "with asking as (select account_id from horizon.signers where public_key = %s)"
-    " select 1 from asking where exists (select 1 from horizon.participants p"
-    " where p.account_id = asking.account_id and p.operation_id = %s) or account_id = %s limit 1"
+    "select 1 from horizon.signers s join horizon.participants p on p.account_id = s.account_id"
+    " where s.public_key = %s and p.operation_id = %s limit 1"
 )
 _TRANSACTION_ID = "(select id from horizon.transactions where transaction_hash = %s limit 1)"
 
@@ -80,8 +81,7 @@ def decode_operation(row: Any) -> Decoded:
 async def get_scales(horizon: Horizon, decoded: Sequence[Decoded]) -> Scales:
     """Of all amounts in the operations."""
     bodies = [operation.body for operation, _ in decoded]
-    codes = {body.asset for body in bodies if hasattr(body, "asset")}
-    return await horizon.scales.get(codes, bodies)
+    return await horizon.scales.get(find_assets(bodies), bodies)
 
 
 def render_attributes(row: Any, decoded: Decoded, scales: Scales) -> OperationAttributes:
@@ -128,12 +128,13 @@ async def get_operation(call: Call) -> Response:
 
 
 async def guard_operation(call: Call) -> None:
-    """Every participant may read it."""
+    """Every participant may read it, and who may read transactions."""
     horizon: Horizon = call.service
-    snapshot = await horizon.database.get_pages(
-        PageQuery(SIGNER_IS_PARTICIPANT, (call.signer, call.path["id"], horizon.master))
-    )
-    if not snapshot.rows[0]:
+    query = PageQuery(SIGNER_IS_PARTICIPANT, (call.signer, call.path["id"]))
+    snapshot = await horizon.database.get_pages(query)
+    if not snapshot.rows[0] and not await may_read(
+        horizon, call.signer, require_transaction_read({})
+    ):
         raise make_not_found("operation", snapshot)
 
 
@@ -159,6 +160,7 @@ OPERATIONS = ResourceCollection(
     ),
     render=render_operations,
     get_key=get_row_id,
+    require=require_transaction_read,
 )
 
 ROUTES = (

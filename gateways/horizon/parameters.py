@@ -12,8 +12,16 @@ def _parse_asset_code(text: str) -> str:
     return text
 
 
+def _parse_asset_pair(text: str) -> tuple[str, str]:
+    base, _, quote = text.partition(":")
+    return _parse_asset_code(base), _parse_asset_code(quote)
+
+
 BALANCE_ID = ParameterType(decode_balance_id, {"type": "string", "pattern": "^B[A-Z2-7]{55}$"})
 ASSET_CODE = ParameterType(_parse_asset_code, {"type": "string", "pattern": "^[A-Za-z0-9]{1,16}$"})
+ASSET_PAIR = ParameterType(
+    _parse_asset_pair, {"type": "string", "pattern": "^[A-Za-z0-9]{1,16}:[A-Za-z0-9]{1,16}$"}
+)
 
 BY_ACCOUNT = Parameter("filter[account]", ACCOUNT_ID, "Only those of this account.")
 BY_ASSET = Parameter("filter[asset]", ASSET_CODE, "Only those of this asset.")

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from gateways.horizon.authorization import make_collection_guard, make_not_found
+from gateways.horizon.authorization import Require, make_collection_guard, make_not_found
 from gateways.horizon.database import PointQuery, Snapshot
 from gateways.horizon.ids import get_ledger_range
 from gateways.horizon.problems import VIEW_UNAVAILABLE
@@ -50,13 +50,15 @@ class ResourceCollection(Collection):
 
     `needs`: filters without which it is refused. `get_key` names a row that never changes, so that
     its JSON is rendered once for all pages and streams; None where rows change. `get_start`: from a
-    ledger's sequence to the position after it.
+    ledger's sequence to the position after it. `require`: what a signer who owns none of it must be
+    allowed to read; only public ones have none.
     """
 
     render: Callable[[Horizon, Sequence[Any]], Awaitable[Rendered]] = None  # type: ignore[assignment]
     get_position: Callable[[Any], str] = get_id
     needs: tuple[str, ...] = ()
     get_key: Callable[[Any], Hashable] | None = None
+    require: Require | None = None
     get_start: Callable[[int], int] = lambda sequence: get_ledger_range(sequence)[1]
 
     async def show(self, horizon: Horizon, rows: Sequence[Any]) -> list[Any]:
@@ -85,20 +87,29 @@ def list_route(
     streams: bool = False,
 ) -> Route:
     """The row of a collection. Private ones have the guard of collections."""
-    more = () if is_public else (FORBIDDEN,)
+    guard = _get_guard(collection, is_public=is_public)
+    more = () if guard is None else (FORBIDDEN,)
     filters = [_describe_filter(each.parameter, collection) for each in collection.filters]
     return Route(
         path,
         "GET",
         _make_list_handler(collection),
         doc,
-        None if is_public else make_collection_guard(collection),
+        guard,
         response=Listing[attributes, Meta],
         parameters=(*filters, *PAGE),
         problems=(BAD_REQUEST, BAD_CURSOR, VIEW_UNAVAILABLE, *more),
         streams=streams,
         tag=path.split("/")[2],
     )
+
+
+def _get_guard(collection: ResourceCollection, *, is_public: bool) -> Guard | None:
+    if is_public:
+        return None
+    if collection.require is None:
+        raise ValueError(f"{collection.name} is private: say what reading it requires")
+    return make_collection_guard(collection, collection.require)
 
 
 def _describe_filter(parameter: Parameter, collection: ResourceCollection) -> Parameter:
@@ -132,10 +143,19 @@ def one_route(
     )
 
 
-async def get_one(call: Call, query: PointQuery, name: str, word: str) -> tuple[Any, Snapshot]:
-    """The row whose key is the path's parameter `name`. Raises Problem if there is none."""
+async def get_one(
+    call: Call,
+    query: PointQuery,
+    name: str,
+    word: str,
+    make_key: Callable[[Any], Any] | None = None,
+) -> tuple[Any, Snapshot]:
+    """The row whose key is the path's parameter `name`, or what `make_key` makes of it. Raises
+    Problem if there is none."""
     horizon: Horizon = call.service
-    snapshot = await horizon.database.get_points((query, call.path[name]))
+    given = call.path[name]
+    key = given if make_key is None else make_key(given)
+    snapshot = await horizon.database.get_points((query, key))
     if not snapshot.rows[0]:
         raise make_not_found(word, snapshot)
     return snapshot.rows[0][0], snapshot

@@ -4,6 +4,7 @@ from gateways.horizon import (
     accounts,
     assets,
     balances,
+    entries,
     history,
     info,
     key_values,
@@ -11,6 +12,7 @@ from gateways.horizon import (
     movements,
     operations,
     proofs,
+    requests,
     submission,
     transactions,
 )
@@ -31,5 +33,7 @@ ROUTES: tuple[Route, ...] = (
     *history.ROUTES,
     *movements.ROUTES,
     *key_values.ROUTES,
+    *requests.ROUTES,
+    *entries.ROUTES,
     *make_system_routes(ViewHealth),
 )

@@ -16,6 +16,12 @@ BALANCE_ASSET = PointQuery(
 )
 
 
+def find_assets(values: Iterable[Any]) -> set[str]:
+    """The codes that records name in a field `asset`."""
+    codes = (getattr(each, "asset", None) for each in values)
+    return {each for each in codes if isinstance(each, str)}
+
+
 class ScaleCache:
     """Reads what it does not know yet."""
 

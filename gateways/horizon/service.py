@@ -43,7 +43,7 @@ class Horizon(GatewayService):
         "Amounts are decimal strings, ids and sequences are strings, times are UTC. Every answer "
         "from the views names its ledger in the header Latest-Ledger."
     )
-    signers = "by a signer of the owner's account, or of the master account"
+    signers = "by a signer of the owner's account, or one whose roles allow this read"
     response_headers = ("latest-ledger",)
     metrics: HorizonMetrics
 
@@ -56,7 +56,6 @@ class Horizon(GatewayService):
         self.network_id = opened.closed.header.network_id
         self.genesis_hash = opened.closed.header_hash
         self.genesis_settings = opened.ledger.state.get_network_settings()
-        self.master = self.genesis_settings.master_account
         self.genesis_quorum_set = opened.ledger.state.get_validators().quorum_set
         url = settings.database.url.reveal()
         self.database = Database(url, PROGRESS)

@@ -1,7 +1,7 @@
 """Transactions in ledgers, and the status of those that are not in one yet.
 
 A transaction is shown to anybody who knows its hash, which is as good as a key: its salt is random,
-and only its submitter, its participants and the master ever see it.
+and only its submitter, its participants and who may read transactions ever see it.
 """
 
 import base64
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from gateways.horizon.access import require_transaction_read
 from gateways.horizon.filters import by_ledger
 from gateways.horizon.ids import OPERATIONS_MAX
 from gateways.horizon.operations import SUCCESS, get_code
@@ -172,6 +173,7 @@ TRANSACTIONS = ResourceCollection(
     (Filter(BY_ACCOUNT, "", walk=_walk_by_account), by_ledger("t.id")),
     render=render_transactions,
     get_key=get_row_id,
+    require=require_transaction_read,
 )
 
 ROUTES = (

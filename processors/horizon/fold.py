@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from processors.horizon.body import AppliedSlices, Change, cut_body
+from processors.horizon.requests import RequestRow, add_entries, fold_request
 from schemas.assembly import get_type_name
 from schemas.binary import read_bytes, read_count, read_string
 from schemas.codec import encode
@@ -20,7 +21,7 @@ from schemas.generated.bounds import (
     TRANSACTION_OPERATIONS_ITEMS_MAX,
 )
 from schemas.generated.common import read_Reference
-from schemas.generated.ledger import BalanceMovement
+from schemas.generated.ledger import BalanceMovement, RequestChange
 from schemas.generated.transactions import TransactionCode
 from streams.ledger.chain import VerifiedLedger
 from streams.ledger.fees import NOTHING
@@ -75,6 +76,7 @@ class LedgerRows(NamedTuple):
     participants: list[Row]
     movements: list[Row]
     references: list[ReferenceRow]
+    requests: dict[int, RequestRow]
     changes: dict[bytes, bytes | None]
 
 
@@ -88,11 +90,12 @@ def fold_ledger(verified: VerifiedLedger) -> LedgerRows:
     """All rows of one ledger. Raises `Malformed` if its body is not one."""
     header = verified.header
     body = cut_body(verified.record.body)
-    rows = LedgerRows(header.sequence, (), [], [], [], [], [], {})
+    rows = LedgerRows(header.sequence, (), [], [], [], [], [], {}, {})
     for index, applied in enumerate(body.transactions, start=1):
         _fold_transaction(rows, applied, index, header.close_time_ms)
         _fold_changes(rows, applied.changes)
     _fold_changes(rows, body.changes)
+    add_entries(rows.requests, rows.changes)
     ledger = (
         header.sequence,
         verified.header_hash,
@@ -185,6 +188,9 @@ def _fold_effects(
     for effect in applied.effects:
         participants[effect.operation_index][effect.account_id] = None
         movement = effect.detail
+        if isinstance(movement, RequestChange):
+            operation_id = transaction_id | effect.operation_index + 1
+            fold_request(rows.requests, effect.account_id, movement, operation_id, close_time_ms)
         if not isinstance(movement, BalanceMovement):
             continue
         fee = movement.fee or NOTHING

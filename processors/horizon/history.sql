@@ -111,6 +111,25 @@ CREATE TABLE horizon.used_references (
 ) PARTITION BY RANGE (bucket);
 CREATE INDEX used_references_account ON horizon.used_references (account_id, reference);
 
+-- Reviewable requests, also those that have ended (requests.py).
+CREATE TABLE horizon.requests (
+    request_id    bigint PRIMARY KEY,
+    kind          text COLLATE "C" NOT NULL,  -- the stem of its schema, as 'issuance'
+    requestor     bytea  NOT NULL,
+    reviewer      bytea,            -- this, asset, all_tasks and entry: none if it was fulfilled by
+    asset         text COLLATE "C", -- the operation that made it
+    state         text COLLATE "C" NOT NULL,  -- PENDING, REJECTED (it can be edited), or how it ended
+    all_tasks     bigint,
+    pending_tasks bigint NOT NULL,
+    entry         bytea,            -- LedgerEntry, as it stood last
+    created_by    bigint NOT NULL,  -- operation ids
+    created_at_ms bigint NOT NULL,
+    changed_by    bigint NOT NULL,
+    changed_at_ms bigint NOT NULL
+);
+CREATE INDEX requests_requestor ON horizon.requests (requestor, request_id);
+CREATE INDEX requests_state ON horizon.requests (state, request_id);
+
 -- What nodes refused at their doors within the last hour; provisional: other nodes may have taken them.
 CREATE TABLE horizon.rejections (
     envelope_hash    bytea  NOT NULL,

@@ -42,7 +42,12 @@ CREATE TABLE {} (
 )
 """
 
-COMPARED = (*(table.name for table in STATE_TABLES), "used_references", *HISTORY_TABLES)
+COMPARED = (
+    *(table.name for table in STATE_TABLES),
+    "used_references",
+    "requests",
+    *HISTORY_TABLES,
+)
 ID_COLUMNS = {
     "transactions": "id",
     "operations": "id",

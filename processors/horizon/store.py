@@ -15,6 +15,7 @@ from psycopg.types.string import BytesBinaryDumper
 
 from processors.horizon.fold import LedgerRows, Row
 from processors.horizon.references import ReferenceStore
+from processors.horizon.requests import merge_requests, write_requests
 from processors.horizon.schema import (
     LIVE,
     Connection,
@@ -175,6 +176,8 @@ class LedgerStore:
             self._copy_history("participants", _chain(rows.participants for rows in batch.ledgers))
             self._copy_history("movements", _chain(rows.movements for rows in batch.ledgers))
             self.references.write(batch.ledgers, batch.position.close_time_ms, self._copy)
+            requests = merge_requests(rows.requests for rows in batch.ledgers)
+            write_requests(self.connection, self.schema, requests)
             for changes in compute_state_changes(_merge_changes(batch.ledgers)):
                 self._write_state(changes)
             if is_live:

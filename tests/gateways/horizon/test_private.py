@@ -26,6 +26,7 @@ from tests.gateways.http.tampering import KINDS, Signing
 from tests.gateways.support import Gateway
 from tests.support.network import (
     create_account,
+    create_asset,
     get_account,
     get_key,
     get_owner,
@@ -46,6 +47,7 @@ def carol(gateway: Gateway) -> None:
     world, network = gateway.world, gateway.world.network
     world.apply("alice", pay(network, "alice", "bob", "EUR", 5))
     world.apply("master", create_account("carol"))
+    world.apply("alice", create_asset("ALI"))
 
 
 def get_target(gateway: Gateway, route: Route) -> tuple[str, dict[str, str]]:
@@ -55,10 +57,18 @@ def get_target(gateway: Gateway, route: Route) -> tuple[str, dict[str, str]]:
         page = gateway.get("/v3/operations", ACCOUNT)["data"]
         operation = next(e["id"] for e in page if e["attributes"]["type"] == "payment")
     balance = encode_balance_id(world.network.get_balance_id("alice", "EUR"))
-    values = {"accounts": ALICE, "balances": balance, "operations": operation}
+    query = {"filter[requestor]": ALICE}
+    request = ask(gateway, "alice", "/v3/requests", query).json()["data"][0]["id"]
+    values = {
+        "accounts": ALICE,
+        "balances": balance,
+        "operations": operation,
+        "requests": request,
+    }
     name = route.path.split("/")[2]
     is_list = "{" not in route.path
-    return route.path.replace("{id}", values.get(name, "")), ACCOUNT if is_list else {}
+    filters = query if name == "requests" else ACCOUNT
+    return route.path.replace("{id}", values.get(name, "")), filters if is_list else {}
 
 
 def ask(gateway: Gateway, name: str | None, path: str, query: Any = None, **more: Any) -> Any:

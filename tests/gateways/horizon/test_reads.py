@@ -11,7 +11,10 @@ import pytest
 from gateways.horizon.routes import ROUTES
 from gateways.http import rendered
 from gateways.http.routes import Route
+from schemas.generated.common import Price
 from schemas.generated.operations import (
+    CreateAssetPair,
+    ManageAssetPair,
     ManageKeyValue,
     PutKeyValue,
     StringValue,
@@ -26,6 +29,7 @@ from tests.support.network import (
     create_balance,
     get_account,
     pay,
+    set_fee,
 )
 
 KEY_VALUES: dict[str, U32Value | U64Value | StringValue] = {
@@ -47,6 +51,9 @@ def history(gateway: Gateway) -> None:
     world.apply("bob", pay(network, "bob", "alice", "EUR", 7))
     world.apply("issuer", create_asset("WEI", maximum=10**30, digits=18))
     world.apply("alice", create_balance("alice", "WEI"))
+    quoted_at_ms = network.ledger.header.close_time_ms
+    pair = CreateAssetPair(Price(3, 1), 1, quoted_at_ms, 60_000, 0)
+    world.apply("master", ManageAssetPair("EUR", "WEI", pair), set_fee("WEI", 1, 5))
     world.apply("master", *(ManageKeyValue(key, PutKeyValue(v)) for key, v in KEY_VALUES.items()))
 
 
@@ -58,6 +65,10 @@ def get_keys(gateway: Gateway) -> dict[str, str]:
         "{code}": "EUR",
         "{key}": "payment_tasks:*",
         "/operations/{id}": f"/operations/{page['id']}",
+        "/requests/{id}": "/requests/1",
+        "/asset-pairs/{id}": "/asset-pairs/EUR:WEI",
+        "-roles/{id}": "-roles/1",
+        "-rules/{id}": "-rules/1",
         "/accounts/{id}": f"/accounts/{ALICE}",
         "/balances/{id}": f"/balances/{get_balance(gateway, 'alice')}",
     }

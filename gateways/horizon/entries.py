@@ -1,0 +1,162 @@
+"""Entries of the ledger that the views keep as bytes: shown as their schemas say.
+
+A kind has a row in `KINDS`. Its collection walks the keys of the kind in their order.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from starlette.responses import Response
+
+from gateways.horizon.contract_types import shows
+from gateways.horizon.database import PointQuery
+from gateways.horizon.parameters import ASSET_PAIR
+from gateways.horizon.resource import Rendered, ResourceCollection, get_one, list_route, one_route
+from gateways.horizon.responses import respond_one
+from gateways.horizon.scales import find_assets
+from gateways.horizon.service import Horizon
+from gateways.http.jsonapi import Resource
+from gateways.http.parameter_types import NUMBER, ParameterType
+from gateways.http.routes import Call, Parameter, Route
+from schemas.assembly import get_type_name
+from schemas.codec import decode
+from schemas.contract import ENTRIES
+from schemas.generated import keys
+from schemas.generated.keys import KeyBytes
+from schemas.generated.ledger import LedgerEntry
+from schemas.readable import show_value
+
+ENTRY = PointQuery("select key, entry, changed_in from horizon.entries where key = any(%s)")
+KEY_BYTES_MAX = 1_024
+
+
+class EntryKind(NamedTuple):
+    """`identify`: the id of an entry in documents. `parameter` and `make_key`: of the route of one
+    entry; None where only the collection is shown."""
+
+    stem: str
+    path: str
+    doc: str
+    identify: Callable[[Any], str]
+    parameter: Parameter | None = None
+    make_key: Callable[[Any], KeyBytes] | None = None
+
+
+def _parse_key(text: str) -> bytes:
+    if len(text) > 2 * KEY_BYTES_MAX:
+        raise ValueError("expected a cursor that a page gave")
+    return bytes.fromhex(text)
+
+
+KEY = ParameterType(_parse_key, {"type": "string", "pattern": "^([0-9a-f]{2})+$"})
+
+
+def _by_number(name: str, what: str) -> Parameter:
+    return Parameter(name, NUMBER, f"The number of the {what}.")
+
+
+KINDS = (
+    EntryKind(
+        "account_role",
+        "account-roles",
+        "Account roles: what accounts may do.",
+        lambda entry: str(entry.role_id),
+        _by_number("id", "role"),
+        keys.account_role_key,
+    ),
+    EntryKind(
+        "account_rule",
+        "account-rules",
+        "The rules that account roles have.",
+        lambda entry: str(entry.rule_id),
+        _by_number("id", "rule"),
+        keys.account_rule_key,
+    ),
+    EntryKind(
+        "signer_role",
+        "signer-roles",
+        "Signer roles: what signers may sign.",
+        lambda entry: str(entry.role_id),
+        _by_number("id", "role"),
+        keys.signer_role_key,
+    ),
+    EntryKind(
+        "signer_rule",
+        "signer-rules",
+        "The rules that signer roles have.",
+        lambda entry: str(entry.rule_id),
+        _by_number("id", "rule"),
+        keys.signer_rule_key,
+    ),
+    EntryKind(
+        "default_signer_rules",
+        "default-signer-rules",
+        "The signer rules that every signer role has besides, and the roles that do not.",
+        lambda _: "default",
+    ),
+    EntryKind(
+        "asset_pair",
+        "asset-pairs",
+        "Pairs of assets and their prices.",
+        lambda entry: f"{entry.base}:{entry.quote}",
+        Parameter("id", ASSET_PAIR, "BASE:QUOTE, the codes of the two assets."),
+        lambda pair: keys.asset_pair_key(*pair),
+    ),
+    EntryKind(
+        "fee_schedule",
+        "fees",
+        "Fees: of accounts, of account roles, of all.",
+        lambda entry: keys.get_key(entry).hex(),
+    ),
+)
+
+
+def _make_routes(kind: EntryKind) -> list[Route]:
+    full_name = f"entries.{get_type_name(kind.stem)}"
+    attributes: Any = msgspec.defstruct(
+        f"{get_type_name(kind.stem)}Attributes",
+        [("entry", Annotated[dict[str, Any], shows(full_name)]), ("changed_in", str)],
+        namespace={"__doc__": kind.doc},
+        frozen=True,
+    )
+
+    async def render(horizon: Horizon, rows: Sequence[Any]) -> Rendered:
+        entries = [decode(LedgerEntry, row.entry).data for row in rows]
+        scales = await horizon.scales.get(find_assets(entries), entries)
+        return [
+            Resource(
+                kind.path,
+                kind.identify(entry),
+                attributes(show_value(entry, scales), str(row.changed_in)),
+            )
+            for row, entry in zip(rows, entries, strict=True)
+        ]
+
+    async def get_entry(call: Call) -> Response:
+        row, snapshot = await get_one(call, ENTRY, "id", "entry", kind.make_key)
+        (resource,) = await render(call.service, [row])
+        return respond_one(call, resource, snapshot)
+
+    (number,) = (row.number for row in ENTRIES if row.stem == kind.stem)
+    first, last = f"{2 * number:02x}", f"{2 * number + 1:02x}"
+    collection = ResourceCollection(
+        kind.path,
+        "(select key, entry, changed_in from horizon.entries"  # noqa: S608 - numbers of the contract
+        f" where key >= '\\x{first}' and key < '\\x{last}') e",
+        "e.*",
+        "e.key",
+        KEY,
+        render=render,
+        get_position=lambda row: str(row.key.hex()),
+    )
+    path = f"/v3/{kind.path}"
+    routes = [list_route(path, collection, attributes, kind.doc, is_public=True)]
+    if kind.parameter is not None:
+        routes.append(
+            one_route(f"{path}/{{id}}", get_entry, attributes, "One of them.", kind.parameter)
+        )
+    return routes
+
+
+ROUTES: tuple[Route, ...] = tuple(route for kind in KINDS for route in _make_routes(kind))
