@@ -43,6 +43,8 @@ OPERATIONS = (
     Row(21, "create_kyc_recovery_request"),
     Row(22, "create_withdrawal_request"),
     Row(23, "create_aml_alert"),
+    Row(24, "create_payment_request"),
+    Row(25, "create_redemption_request"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -55,6 +57,8 @@ REQUESTS = (
     Row(5, "kyc_recovery"),
     Row(6, "withdrawal"),
     Row(7, "aml_alert"),
+    Row(8, "payment"),
+    Row(9, "redemption"),
 )
 
 # schemas/entries/STEM.avsc holds a kind of ledger entry; its attribute `key` names it.

@@ -33,7 +33,9 @@ from schemas.generated.operations import CreateAssetPair
 from schemas.generated.operations import CreateChangeRoleRequest
 from schemas.generated.operations import CreateIssuanceRequest
 from schemas.generated.operations import CreateKycRecoveryRequest
+from schemas.generated.operations import CreatePaymentRequest
 from schemas.generated.operations import CreatePreissuanceRequest
+from schemas.generated.operations import CreateRedemptionRequest
 from schemas.generated.operations import CreateSigner
 from schemas.generated.operations import CreateSignerRole
 from schemas.generated.operations import CreateSignerRule
@@ -82,7 +84,7 @@ from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest
 """Whatever an operation may do."""
 
 
@@ -351,3 +353,35 @@ def make_create_aml_alert(
     request is approved the amount is burned; if it is rejected for good the amount is unlocked.
     """
     return CreateAmlAlert(balance_id, amount, reference, creator_details, all_tasks)
+
+
+def make_create_payment_request(
+    *,
+    source_balance: BalanceID,
+    destination: PaymentToAccount | PaymentToBalance,
+    amount: Amount,
+    fee_data: None | PaymentFeeData = None,
+    subject: str = '',
+    reference: None | Reference = None,
+    creator_details: bytes = b'',
+    all_tasks: None | int = None,
+) -> CreatePaymentRequest:
+    """Asks for a payment that is made once it is approved (TokenD operation 52). Nothing is
+    locked: if the balance is too low by then, the approval is refused.
+    """
+    return CreatePaymentRequest(source_balance, destination, amount, fee_data, subject, reference, creator_details, all_tasks)
+
+
+def make_create_redemption_request(
+    *,
+    source_balance: BalanceID,
+    destination: AccountID,
+    amount: Amount,
+    reference: Reference,
+    creator_details: bytes = b'',
+    all_tasks: None | int = None,
+) -> CreateRedemptionRequest:
+    """Asks to pay out an amount of the source's own asset in redemption of something (TokenD
+    operation 56). The amount is locked until the request ends; there is no fee.
+    """
+    return CreateRedemptionRequest(source_balance, destination, amount, reference, creator_details, all_tasks)

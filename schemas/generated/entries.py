@@ -76,7 +76,9 @@ from schemas.generated.requests import ChangeRoleRequest as ChangeRoleRequest
 from schemas.generated.requests import CreateAssetRequest as CreateAssetRequest
 from schemas.generated.requests import IssuanceRequest as IssuanceRequest
 from schemas.generated.requests import KycRecoveryRequest as KycRecoveryRequest
+from schemas.generated.requests import PaymentRequest as PaymentRequest
 from schemas.generated.requests import PreissuanceRequest as PreissuanceRequest
+from schemas.generated.requests import RedemptionRequest as RedemptionRequest
 from schemas.generated.requests import UpdateAssetRequest as UpdateAssetRequest
 from schemas.generated.requests import WithdrawalRequest as WithdrawalRequest
 from schemas.generated.requests import read_AmlAlertRequest as read_AmlAlertRequest
@@ -84,7 +86,9 @@ from schemas.generated.requests import read_ChangeRoleRequest as read_ChangeRole
 from schemas.generated.requests import read_CreateAssetRequest as read_CreateAssetRequest
 from schemas.generated.requests import read_IssuanceRequest as read_IssuanceRequest
 from schemas.generated.requests import read_KycRecoveryRequest as read_KycRecoveryRequest
+from schemas.generated.requests import read_PaymentRequest as read_PaymentRequest
 from schemas.generated.requests import read_PreissuanceRequest as read_PreissuanceRequest
+from schemas.generated.requests import read_RedemptionRequest as read_RedemptionRequest
 from schemas.generated.requests import read_UpdateAssetRequest as read_UpdateAssetRequest
 from schemas.generated.requests import read_WithdrawalRequest as read_WithdrawalRequest
 from schemas.generated.requests import write_AmlAlertRequest as write_AmlAlertRequest
@@ -92,7 +96,9 @@ from schemas.generated.requests import write_ChangeRoleRequest as write_ChangeRo
 from schemas.generated.requests import write_CreateAssetRequest as write_CreateAssetRequest
 from schemas.generated.requests import write_IssuanceRequest as write_IssuanceRequest
 from schemas.generated.requests import write_KycRecoveryRequest as write_KycRecoveryRequest
+from schemas.generated.requests import write_PaymentRequest as write_PaymentRequest
 from schemas.generated.requests import write_PreissuanceRequest as write_PreissuanceRequest
+from schemas.generated.requests import write_RedemptionRequest as write_RedemptionRequest
 from schemas.generated.requests import write_UpdateAssetRequest as write_UpdateAssetRequest
 from schemas.generated.requests import write_WithdrawalRequest as write_WithdrawalRequest
 
@@ -1061,7 +1067,7 @@ class RequestContent(Record, frozen=True):
     """The request's number."""
     sequence_number: U64
     """1, and one more with every edit."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest
     """What is asked for."""
 
 
@@ -1071,8 +1077,8 @@ def read_RequestContent(data: Any, at: int) -> tuple[RequestContent, int]:
     f_sequence_number = from_bytes(data[at : at + 8])
     at += 8
     branch = data[at]
-    if branch & 1 or branch > 14:
-        read_bounded(data, at, 0, 7)  # raises
+    if branch & 1 or branch > 18:
+        read_bounded(data, at, 0, 9)  # raises
     f_body, at = READERS_2[branch >> 1](data, at + 1)
     return RequestContent(f_request_id, f_sequence_number, f_body), at
 
@@ -1113,7 +1119,7 @@ class ReviewableRequest(Record, frozen=True):
     """Those left."""
     external_details: tuple[ExternalDetail, ...]
     """What reviewers noted, in order; only ever added to."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest
     """What is asked for."""
 
 
@@ -1155,8 +1161,8 @@ def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
         at = read_array_end(data, at)
     f_external_details = tuple(f_external_details_list)
     branch = data[at]
-    if branch & 1 or branch > 14:
-        read_bounded(data, at, 0, 7)  # raises
+    if branch & 1 or branch > 18:
+        read_bounded(data, at, 0, 9)  # raises
     f_body, at = READERS_4[branch >> 1](data, at + 1)
     return ReviewableRequest(f_request_id, f_sequence_number, f_request_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_external_details, f_body), at
 
@@ -1978,7 +1984,7 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
@@ -1987,6 +1993,8 @@ READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest
     read_KycRecoveryRequest,
     read_WithdrawalRequest,
     read_AmlAlertRequest,
+    read_PaymentRequest,
+    read_RedemptionRequest,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1998,9 +2006,11 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     KycRecoveryRequest: (b'\n', write_KycRecoveryRequest),
     WithdrawalRequest: (b'\x0c', write_WithdrawalRequest),
     AmlAlertRequest: (b'\x0e', write_AmlAlertRequest),
+    PaymentRequest: (b'\x10', write_PaymentRequest),
+    RedemptionRequest: (b'\x12', write_RedemptionRequest),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
@@ -2009,6 +2019,8 @@ READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest
     read_KycRecoveryRequest,
     read_WithdrawalRequest,
     read_AmlAlertRequest,
+    read_PaymentRequest,
+    read_RedemptionRequest,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -2020,6 +2032,8 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     KycRecoveryRequest: (b'\n', write_KycRecoveryRequest),
     WithdrawalRequest: (b'\x0c', write_WithdrawalRequest),
     AmlAlertRequest: (b'\x0e', write_AmlAlertRequest),
+    PaymentRequest: (b'\x10', write_PaymentRequest),
+    RedemptionRequest: (b'\x12', write_RedemptionRequest),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

@@ -462,6 +462,8 @@ class EffectKind(Enum):
     """What was held left the network; the fee was charged."""
     BURNED = 11
     """What was held is gone."""
+    CHARGED_FROM_LOCKED = 12
+    """What was held was given to another."""
 
 
 ALL_EffectKind = tuple(EffectKind)
@@ -469,8 +471,8 @@ ALL_EffectKind = tuple(EffectKind)
 
 def read_EffectKind(data: Any, at: int) -> tuple[EffectKind, int]:
     index = data[at]
-    if index & 1 or index > 22:
-        read_bounded(data, at, 0, 11)  # raises
+    if index & 1 or index > 24:
+        read_bounded(data, at, 0, 12)  # raises
     return ALL_EffectKind[index >> 1], at + 1
 
 

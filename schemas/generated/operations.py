@@ -790,6 +790,238 @@ def write_CreateKycRecoveryRequestResult(value: CreateKycRecoveryRequestResult, 
     write_boolean(value.fulfilled, out)
 
 
+class PaymentToAccount(Record, frozen=True):
+    """Pay to an account: to its first balance of the asset, created if there is none."""
+
+    account_id: AccountID
+    """The account."""
+
+
+def read_PaymentToAccount(data: Any, at: int) -> tuple[PaymentToAccount, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    return PaymentToAccount(f_account_id), at
+
+
+def write_PaymentToAccount(value: PaymentToAccount, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+
+
+class PaymentToBalance(Record, frozen=True):
+    """Pay to one balance."""
+
+    balance_id: BalanceID
+    """The balance."""
+
+
+def read_PaymentToBalance(data: Any, at: int) -> tuple[PaymentToBalance, int]:
+    f_balance_id = data[at : at + 32]
+    at += 32
+    return PaymentToBalance(f_balance_id), at
+
+
+def write_PaymentToBalance(value: PaymentToBalance, out: bytearray) -> None:
+    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.balance_id
+
+
+class PaymentFeeData(Record, frozen=True):
+    """The most that the payer accepts, for each part of each fee. What is due is charged, not
+    this.
+    """
+
+    source_fee: Fee
+    """The sender's fee."""
+    destination_fee: Fee
+    """The receiver's fee."""
+    source_pays_for_destination: bool
+    """True: the sender pays the receiver's fee too."""
+
+
+def read_PaymentFeeData(data: Any, at: int) -> tuple[PaymentFeeData, int]:
+    f_source_fee, at = read_Fee(data, at)
+    f_destination_fee, at = read_Fee(data, at)
+    f_source_pays_for_destination, at = read_boolean(data, at)
+    return PaymentFeeData(f_source_fee, f_destination_fee, f_source_pays_for_destination), at
+
+
+def write_PaymentFeeData(value: PaymentFeeData, out: bytearray) -> None:
+    write_Fee(value.source_fee, out)
+    write_Fee(value.destination_fee, out)
+    write_boolean(value.source_pays_for_destination, out)
+
+
+class CreatePaymentRequest(Record, frozen=True):
+    """Asks for a payment that is made once it is approved (TokenD operation 52). Nothing is
+    locked: if the balance is too low by then, the approval is refused.
+    """
+
+    source_balance: BalanceID
+    """The balance to charge, the source's own."""
+    destination: PaymentToAccount | PaymentToBalance
+    """Who is paid."""
+    amount: Amount
+    """How much."""
+    fee_data: None | PaymentFeeData
+    """The most the payer accepts to be charged; absent: the payment is refused if any fee is due."""
+    subject: str
+    """What for; free text."""
+    reference: None | Reference
+    """Makes sure that the same payment is asked for once; unique among the source's payments."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+    all_tasks: None | int
+    """The tasks of the request; absent: those of the key-value payment_tasks."""
+
+
+def read_CreatePaymentRequest(data: Any, at: int) -> tuple[CreatePaymentRequest, int]:
+    f_source_balance = data[at : at + 32]
+    at += 32
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_destination, at = READERS_2[branch >> 1](data, at + 1)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_fee_data: None | PaymentFeeData = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_fee_data, at = read_PaymentFeeData(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_subject, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_subject = data[at + 1 : end].decode()
+        at = end
+    f_reference: None | Reference = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_reference, at = read_Reference(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return CreatePaymentRequest(f_source_balance, f_destination, f_amount, f_fee_data, f_subject, f_reference, f_creator_details, f_all_tasks), at
+
+
+def write_CreatePaymentRequest(value: CreatePaymentRequest, out: bytearray) -> None:
+    if type(value.source_balance) is not bytes or len(value.source_balance) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.source_balance
+    try:
+        branch, write = WRITERS_3[type(value.destination)]
+    except KeyError:
+        raise get_branch_error(value.destination) from None
+    out += branch
+    write(value.destination, out)
+    write_unsigned(value.amount, out, 16)
+    if value.fee_data is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_PaymentFeeData(value.fee_data, out)
+    write_string(value.subject, out, 256)
+    if value.reference is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_Reference(value.reference, out)
+    write_bytes(value.creator_details, out, 2048)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class CreatePaymentRequestCode(Enum):
+    """Why nothing was asked for."""
+
+    INVALID_AMOUNT = 0
+    """The amount must be more than 0."""
+    INVALID_REFERENCE = 1
+    """The reference's text is empty. Give one, or no reference."""
+    INVALID_CREATOR_DETAILS = 2
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    SYSTEM_TASKS_NOT_ALLOWED = 3
+    """System task bits (1, 2, 4) are set by the system alone."""
+    NOT_AUTHORIZED = 4
+    """The balance is another account's."""
+    REFERENCE_OUT_OF_WINDOW = 5
+    """The day of the reference is outside the network's window (see /v3/info). Use today's day for
+    something new; look up whether the old one took effect.
+    """
+    REFERENCE_DUPLICATION = 6
+    """The source used this reference before; the detail names the ledger that closed the first
+    use.
+    """
+    REFERENCE_QUOTA_EXCEEDED = 7
+    """The source has used the most references of this day that an account may use. Use another day
+    of the window.
+    """
+    PAYMENT_TASKS_NOT_FOUND = 8
+    """No tasks are given and neither payment_tasks:<asset> nor payment_tasks:* is set."""
+    FULFILMENT_REFUSED = 9
+    """The payment could not be made; the detail says why."""
+
+
+ALL_CreatePaymentRequestCode = tuple(CreatePaymentRequestCode)
+
+
+def read_CreatePaymentRequestCode(data: Any, at: int) -> tuple[CreatePaymentRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 18:
+        read_bounded(data, at, 0, 9)  # raises
+    return ALL_CreatePaymentRequestCode[index >> 1], at + 1
+
+
+def write_CreatePaymentRequestCode(value: CreatePaymentRequestCode, out: bytearray) -> None:
+    if type(value) is not CreatePaymentRequestCode:
+        raise Unencodable(f"{value!r} is not a CreatePaymentRequestCode")
+    out.append(2 * value.value)
+
+
+class CreatePaymentRequestResult(Record, frozen=True):
+    """The request was accepted."""
+
+    request_id: U64
+    """The request's number."""
+    fulfilled: bool
+    """True: no task was left and the payment is made."""
+
+
+def read_CreatePaymentRequestResult(data: Any, at: int) -> tuple[CreatePaymentRequestResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_fulfilled, at = read_boolean(data, at)
+    return CreatePaymentRequestResult(f_request_id, f_fulfilled), at
+
+
+def write_CreatePaymentRequestResult(value: CreatePaymentRequestResult, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_boolean(value.fulfilled, out)
+
+
 class PreissuanceContent(Record, frozen=True):
     """What the offline key signs: the SHA-256 of 'tokend-preissuance' || network id || the bytes
     of this.
@@ -956,6 +1188,143 @@ def write_CreatePreissuanceRequestResult(value: CreatePreissuanceRequestResult, 
     write_boolean(value.fulfilled, out)
 
 
+class CreateRedemptionRequest(Record, frozen=True):
+    """Asks to pay out an amount of the source's own asset in redemption of something (TokenD
+    operation 56). The amount is locked until the request ends; there is no fee.
+    """
+
+    source_balance: BalanceID
+    """The balance to charge: the source's, of an asset that the source owns."""
+    destination: AccountID
+    """Who receives it: on its first balance of the asset, created if there is none."""
+    amount: Amount
+    """How much."""
+    reference: Reference
+    """Makes sure that the same redemption is made once; unique among the source's payments."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+    all_tasks: None | int
+    """The tasks of the request; absent: those of the key-value redemption_tasks."""
+
+
+def read_CreateRedemptionRequest(data: Any, at: int) -> tuple[CreateRedemptionRequest, int]:
+    f_source_balance = data[at : at + 32]
+    at += 32
+    f_destination = data[at : at + 32]
+    at += 32
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_reference, at = read_Reference(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return CreateRedemptionRequest(f_source_balance, f_destination, f_amount, f_reference, f_creator_details, f_all_tasks), at
+
+
+def write_CreateRedemptionRequest(value: CreateRedemptionRequest, out: bytearray) -> None:
+    if type(value.source_balance) is not bytes or len(value.source_balance) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.source_balance
+    if type(value.destination) is not bytes or len(value.destination) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.destination
+    write_unsigned(value.amount, out, 16)
+    write_Reference(value.reference, out)
+    write_bytes(value.creator_details, out, 2048)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class CreateRedemptionRequestCode(Enum):
+    """Why nothing was asked for."""
+
+    INVALID_AMOUNT = 0
+    """The amount must be more than 0."""
+    INVALID_REFERENCE = 1
+    """The reference's text is empty. Give one, so that the same redemption is never made twice."""
+    INVALID_CREATOR_DETAILS = 2
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    SYSTEM_TASKS_NOT_ALLOWED = 3
+    """System task bits (1, 2, 4) are set by the system alone."""
+    SELF_REDEMPTION = 4
+    """The source cannot redeem to itself."""
+    NOT_AUTHORIZED = 5
+    """The balance, or its asset, is another account's."""
+    REFERENCE_OUT_OF_WINDOW = 6
+    """The day of the reference is outside the network's window (see /v3/info). Use today's day for
+    something new; look up whether the old one took effect.
+    """
+    REFERENCE_DUPLICATION = 7
+    """The source used this reference before; the detail names the ledger that closed the first
+    use.
+    """
+    REFERENCE_QUOTA_EXCEEDED = 8
+    """The source has used the most references of this day that an account may use. Use another day
+    of the window.
+    """
+    DESTINATION_NOT_FOUND = 9
+    """The destination is no account."""
+    COUNTERPARTY_NOT_ALLOWED = 10
+    """The destination's role does not allow it to receive redemptions of the asset."""
+    REDEMPTION_TASKS_NOT_FOUND = 11
+    """No tasks are given and the key-value redemption_tasks is not set."""
+    UNDERFUNDED = 12
+    """Less than the amount may be spent from the balance."""
+    RECEIVER_FULL_LINE = 13
+    """The receiving balance would exceed 128 bits."""
+
+
+ALL_CreateRedemptionRequestCode = tuple(CreateRedemptionRequestCode)
+
+
+def read_CreateRedemptionRequestCode(data: Any, at: int) -> tuple[CreateRedemptionRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 26:
+        read_bounded(data, at, 0, 13)  # raises
+    return ALL_CreateRedemptionRequestCode[index >> 1], at + 1
+
+
+def write_CreateRedemptionRequestCode(value: CreateRedemptionRequestCode, out: bytearray) -> None:
+    if type(value) is not CreateRedemptionRequestCode:
+        raise Unencodable(f"{value!r} is not a CreateRedemptionRequestCode")
+    out.append(2 * value.value)
+
+
+class CreateRedemptionRequestResult(Record, frozen=True):
+    """The request was accepted."""
+
+    request_id: U64
+    """The request's number."""
+    fulfilled: bool
+    """True: no task was left and the amount is paid out."""
+
+
+def read_CreateRedemptionRequestResult(data: Any, at: int) -> tuple[CreateRedemptionRequestResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_fulfilled, at = read_boolean(data, at)
+    return CreateRedemptionRequestResult(f_request_id, f_fulfilled), at
+
+
+def write_CreateRedemptionRequestResult(value: CreateRedemptionRequestResult, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_boolean(value.fulfilled, out)
+
+
 class CreateWithdrawalRequest(Record, frozen=True):
     """Asks to withdraw an amount from the network (TokenD operation 7). Amount and fee are locked
     until the request ends. Its tasks are those of the key-value withdrawal_tasks, never none.
@@ -994,7 +1363,7 @@ def read_CreateWithdrawalRequest(data: Any, at: int) -> tuple[CreateWithdrawalRe
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_destination, at = READERS_2[branch >> 1](data, at + 1)
+    f_destination, at = READERS_4[branch >> 1](data, at + 1)
     f_reference, at = read_Reference(data, at)
     length = data[at]
     if length & 0x81:
@@ -1017,7 +1386,7 @@ def write_CreateWithdrawalRequest(value: CreateWithdrawalRequest, out: bytearray
         out.append(2)
         write_Fee(value.fee_max, out)
     try:
-        branch, write = WRITERS_3[type(value.destination)]
+        branch, write = WRITERS_5[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -1355,13 +1724,13 @@ def read_ManageAccountRole(data: Any, at: int) -> tuple[ManageAccountRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_4[branch >> 1](data, at + 1)
+    f_action, at = READERS_6[branch >> 1](data, at + 1)
     return ManageAccountRole(f_action), at
 
 
 def write_ManageAccountRole(value: ManageAccountRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_5[type(value.action)]
+        branch, write = WRITERS_7[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1531,13 +1900,13 @@ def read_ManageAccountRule(data: Any, at: int) -> tuple[ManageAccountRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_6[branch >> 1](data, at + 1)
+    f_action, at = READERS_8[branch >> 1](data, at + 1)
     return ManageAccountRule(f_action), at
 
 
 def write_ManageAccountRule(value: ManageAccountRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_7[type(value.action)]
+        branch, write = WRITERS_9[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1835,14 +2204,14 @@ def read_ManageAsset(data: Any, at: int) -> tuple[ManageAsset, int]:
     branch = data[at]
     if branch & 1 or branch > 8:
         read_bounded(data, at, 0, 4)  # raises
-    f_action, at = READERS_8[branch >> 1](data, at + 1)
+    f_action, at = READERS_10[branch >> 1](data, at + 1)
     return ManageAsset(f_request_id, f_action), at
 
 
 def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     try:
-        branch, write = WRITERS_9[type(value.action)]
+        branch, write = WRITERS_11[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2034,7 +2403,7 @@ def read_ManageAssetPair(data: Any, at: int) -> tuple[ManageAssetPair, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_10[branch >> 1](data, at + 1)
+    f_action, at = READERS_12[branch >> 1](data, at + 1)
     return ManageAssetPair(f_base, f_quote, f_action), at
 
 
@@ -2042,7 +2411,7 @@ def write_ManageAssetPair(value: ManageAssetPair, out: bytearray) -> None:
     write_string(value.base, out, 16)
     write_string(value.quote, out, 16)
     try:
-        branch, write = WRITERS_11[type(value.action)]
+        branch, write = WRITERS_13[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2292,13 +2661,13 @@ def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 6:
         read_bounded(data, at, 0, 3)  # raises
-    f_value, at = READERS_12[branch >> 1](data, at + 1)
+    f_value, at = READERS_14[branch >> 1](data, at + 1)
     return PutKeyValue(f_value), at
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_13[type(value.value)]
+        branch, write = WRITERS_15[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
     out += branch
@@ -2338,14 +2707,14 @@ def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_14[branch >> 1](data, at + 1)
+    f_action, at = READERS_16[branch >> 1](data, at + 1)
     return ManageKeyValue(f_key, f_action), at
 
 
 def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     try:
-        branch, write = WRITERS_15[type(value.action)]
+        branch, write = WRITERS_17[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2472,7 +2841,7 @@ def read_ManageLimits(data: Any, at: int) -> tuple[ManageLimits, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_16[branch >> 1](data, at + 1)
+    f_action, at = READERS_18[branch >> 1](data, at + 1)
     return ManageLimits(f_account_id, f_role_id, f_action), at
 
 
@@ -2490,7 +2859,7 @@ def write_ManageLimits(value: ManageLimits, out: bytearray) -> None:
         out.append(2)
         write_unsigned(value.role_id, out, 8)
     try:
-        branch, write = WRITERS_17[type(value.action)]
+        branch, write = WRITERS_19[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2607,13 +2976,13 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_18[branch >> 1](data, at + 1)
+    f_action, at = READERS_20[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_19[type(value.action)]
+        branch, write = WRITERS_21[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2831,13 +3200,13 @@ def read_ManageSignerRole(data: Any, at: int) -> tuple[ManageSignerRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_20[branch >> 1](data, at + 1)
+    f_action, at = READERS_22[branch >> 1](data, at + 1)
     return ManageSignerRole(f_action), at
 
 
 def write_ManageSignerRole(value: ManageSignerRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_21[type(value.action)]
+        branch, write = WRITERS_23[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3015,13 +3384,13 @@ def read_ManageSignerRule(data: Any, at: int) -> tuple[ManageSignerRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_22[branch >> 1](data, at + 1)
+    f_action, at = READERS_24[branch >> 1](data, at + 1)
     return ManageSignerRule(f_action), at
 
 
 def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_23[type(value.action)]
+        branch, write = WRITERS_25[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3084,70 +3453,6 @@ def write_ManageSignerRuleResult(value: ManageSignerRuleResult, out: bytearray) 
     write_unsigned(value.rule_id, out, 8)
 
 
-class PaymentToAccount(Record, frozen=True):
-    """Pay to an account: to its first balance of the asset, created if there is none."""
-
-    account_id: AccountID
-    """The account."""
-
-
-def read_PaymentToAccount(data: Any, at: int) -> tuple[PaymentToAccount, int]:
-    f_account_id = data[at : at + 32]
-    at += 32
-    return PaymentToAccount(f_account_id), at
-
-
-def write_PaymentToAccount(value: PaymentToAccount, out: bytearray) -> None:
-    if type(value.account_id) is not bytes or len(value.account_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.account_id
-
-
-class PaymentToBalance(Record, frozen=True):
-    """Pay to one balance."""
-
-    balance_id: BalanceID
-    """The balance."""
-
-
-def read_PaymentToBalance(data: Any, at: int) -> tuple[PaymentToBalance, int]:
-    f_balance_id = data[at : at + 32]
-    at += 32
-    return PaymentToBalance(f_balance_id), at
-
-
-def write_PaymentToBalance(value: PaymentToBalance, out: bytearray) -> None:
-    if type(value.balance_id) is not bytes or len(value.balance_id) != 32:
-        raise Unencodable("expected 32 bytes")
-    out += value.balance_id
-
-
-class PaymentFeeData(Record, frozen=True):
-    """The most that the payer accepts, for each part of each fee. What is due is charged, not
-    this.
-    """
-
-    source_fee: Fee
-    """The sender's fee."""
-    destination_fee: Fee
-    """The receiver's fee."""
-    source_pays_for_destination: bool
-    """True: the sender pays the receiver's fee too."""
-
-
-def read_PaymentFeeData(data: Any, at: int) -> tuple[PaymentFeeData, int]:
-    f_source_fee, at = read_Fee(data, at)
-    f_destination_fee, at = read_Fee(data, at)
-    f_source_pays_for_destination, at = read_boolean(data, at)
-    return PaymentFeeData(f_source_fee, f_destination_fee, f_source_pays_for_destination), at
-
-
-def write_PaymentFeeData(value: PaymentFeeData, out: bytearray) -> None:
-    write_Fee(value.source_fee, out)
-    write_Fee(value.destination_fee, out)
-    write_boolean(value.source_pays_for_destination, out)
-
-
 class Payment(Record, frozen=True):
     """Moves an amount of one asset between two balances (TokenD operation 23)."""
 
@@ -3173,7 +3478,7 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_24[branch >> 1](data, at + 1)
+    f_destination, at = READERS_26[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -3205,7 +3510,7 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_25[type(value.destination)]
+        branch, write = WRITERS_27[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -3719,7 +4024,7 @@ def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_26[branch >> 1](data, at + 1)
+    f_action, at = READERS_28[branch >> 1](data, at + 1)
     return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
 
 
@@ -3740,7 +4045,7 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
     write_FeeType(value.fee_type, out)
     write_bounded(value.subtype, out, 0, 1000)
     try:
-        branch, write = WRITERS_27[type(value.action)]
+        branch, write = WRITERS_29[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3807,43 +4112,53 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     IssuanceToBalance: (b'\x02', write_IssuanceToBalance),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+    read_PaymentToAccount,
+    read_PaymentToBalance,
+)
+
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    PaymentToAccount: (b'\x00', write_PaymentToAccount),
+    PaymentToBalance: (b'\x02', write_PaymentToBalance),
+}
+
+READERS_4: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
     read_BitcoinAddress,
     read_EthereumAddress,
     read_BankAccount,
 )
 
-WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BitcoinAddress: (b'\x00', write_BitcoinAddress),
     EthereumAddress: (b'\x02', write_EthereumAddress),
     BankAccount: (b'\x04', write_BankAccount),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
+READERS_6: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
     read_CreateAccountRole,
     read_UpdateAccountRole,
     read_RemoveAccountRole,
 )
 
-WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRole: (b'\x00', write_CreateAccountRole),
     UpdateAccountRole: (b'\x02', write_UpdateAccountRole),
     RemoveAccountRole: (b'\x04', write_RemoveAccountRole),
 }
 
-READERS_6: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
+READERS_8: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
     read_CreateAccountRule,
     read_UpdateAccountRule,
     read_RemoveAccountRule,
 )
 
-WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRule: (b'\x00', write_CreateAccountRule),
     UpdateAccountRule: (b'\x02', write_UpdateAccountRule),
     RemoveAccountRule: (b'\x04', write_RemoveAccountRule),
 }
 
-READERS_8: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
+READERS_10: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
     read_CreateAsset,
     read_UpdateAsset,
     read_CancelAssetRequest,
@@ -3851,7 +4166,7 @@ READERS_8: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAs
     read_UpdateMaxIssuance,
 )
 
-WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAsset: (b'\x00', write_CreateAsset),
     UpdateAsset: (b'\x02', write_UpdateAsset),
     CancelAssetRequest: (b'\x04', write_CancelAssetRequest),
@@ -3859,104 +4174,104 @@ WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     UpdateMaxIssuance: (b'\x08', write_UpdateMaxIssuance),
 }
 
-READERS_10: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
+READERS_12: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
     read_CreateAssetPair,
     read_UpdatePrice,
     read_UpdatePairPolicies,
 )
 
-WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAssetPair: (b'\x00', write_CreateAssetPair),
     UpdatePrice: (b'\x02', write_UpdatePrice),
     UpdatePairPolicies: (b'\x04', write_UpdatePairPolicies),
 }
 
-READERS_12: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
+READERS_14: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
     read_U128Value,
 )
 
-WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_14: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
+READERS_16: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
     read_PutKeyValue,
     read_RemoveKeyValue,
 )
 
-WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutKeyValue: (b'\x00', write_PutKeyValue),
     RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
-READERS_16: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
+READERS_18: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
     read_PutLimit,
     read_RemoveLimit,
 )
 
-WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutLimit: (b'\x00', write_PutLimit),
     RemoveLimit: (b'\x02', write_RemoveLimit),
 }
 
-READERS_18: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_20: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
 )
 
-WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (b'\x00', write_CreateSigner),
     UpdateSigner: (b'\x02', write_UpdateSigner),
     RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
-READERS_20: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
+READERS_22: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
     read_CreateSignerRole,
     read_UpdateSignerRole,
     read_RemoveSignerRole,
 )
 
-WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRole: (b'\x00', write_CreateSignerRole),
     UpdateSignerRole: (b'\x02', write_UpdateSignerRole),
     RemoveSignerRole: (b'\x04', write_RemoveSignerRole),
 }
 
-READERS_22: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
+READERS_24: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
     read_CreateSignerRule,
     read_UpdateSignerRule,
     read_RemoveSignerRule,
 )
 
-WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRule: (b'\x00', write_CreateSignerRule),
     UpdateSignerRule: (b'\x02', write_UpdateSignerRule),
     RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
 }
 
-READERS_24: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_26: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_27: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_26: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+READERS_28: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
     read_PutFeeRange,
     read_RemoveFeeRange,
 )
 
-WRITERS_27: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_29: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutFeeRange: (b'\x00', write_PutFeeRange),
     RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
 }
@@ -3982,10 +4297,16 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateKycRecoveryRequest: read_CreateKycRecoveryRequest,
     CreateKycRecoveryRequestCode: read_CreateKycRecoveryRequestCode,
     CreateKycRecoveryRequestResult: read_CreateKycRecoveryRequestResult,
+    CreatePaymentRequest: read_CreatePaymentRequest,
+    CreatePaymentRequestCode: read_CreatePaymentRequestCode,
+    CreatePaymentRequestResult: read_CreatePaymentRequestResult,
     PreissuanceContent: read_PreissuanceContent,
     CreatePreissuanceRequest: read_CreatePreissuanceRequest,
     CreatePreissuanceRequestCode: read_CreatePreissuanceRequestCode,
     CreatePreissuanceRequestResult: read_CreatePreissuanceRequestResult,
+    CreateRedemptionRequest: read_CreateRedemptionRequest,
+    CreateRedemptionRequestCode: read_CreateRedemptionRequestCode,
+    CreateRedemptionRequestResult: read_CreateRedemptionRequestResult,
     CreateWithdrawalRequest: read_CreateWithdrawalRequest,
     CreateWithdrawalRequestCode: read_CreateWithdrawalRequestCode,
     CreateWithdrawalRequestResult: read_CreateWithdrawalRequestResult,
@@ -4099,10 +4420,16 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreateKycRecoveryRequest: write_CreateKycRecoveryRequest,
     CreateKycRecoveryRequestCode: write_CreateKycRecoveryRequestCode,
     CreateKycRecoveryRequestResult: write_CreateKycRecoveryRequestResult,
+    CreatePaymentRequest: write_CreatePaymentRequest,
+    CreatePaymentRequestCode: write_CreatePaymentRequestCode,
+    CreatePaymentRequestResult: write_CreatePaymentRequestResult,
     PreissuanceContent: write_PreissuanceContent,
     CreatePreissuanceRequest: write_CreatePreissuanceRequest,
     CreatePreissuanceRequestCode: write_CreatePreissuanceRequestCode,
     CreatePreissuanceRequestResult: write_CreatePreissuanceRequestResult,
+    CreateRedemptionRequest: write_CreateRedemptionRequest,
+    CreateRedemptionRequestCode: write_CreateRedemptionRequestCode,
+    CreateRedemptionRequestResult: write_CreateRedemptionRequestResult,
     CreateWithdrawalRequest: write_CreateWithdrawalRequest,
     CreateWithdrawalRequestCode: write_CreateWithdrawalRequestCode,
     CreateWithdrawalRequestResult: write_CreateWithdrawalRequestResult,

@@ -35,10 +35,19 @@ from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_KycCommitment as write_KycCommitment
 from schemas.generated.common import write_SignerData as write_SignerData
 from schemas.generated.operations import CreateAsset as CreateAsset
+from schemas.generated.operations import PaymentFeeData as PaymentFeeData
+from schemas.generated.operations import PaymentToAccount as PaymentToAccount
+from schemas.generated.operations import PaymentToBalance as PaymentToBalance
 from schemas.generated.operations import UpdateAsset as UpdateAsset
 from schemas.generated.operations import read_CreateAsset as read_CreateAsset
+from schemas.generated.operations import read_PaymentFeeData as read_PaymentFeeData
+from schemas.generated.operations import read_PaymentToAccount as read_PaymentToAccount
+from schemas.generated.operations import read_PaymentToBalance as read_PaymentToBalance
 from schemas.generated.operations import read_UpdateAsset as read_UpdateAsset
 from schemas.generated.operations import write_CreateAsset as write_CreateAsset
+from schemas.generated.operations import write_PaymentFeeData as write_PaymentFeeData
+from schemas.generated.operations import write_PaymentToAccount as write_PaymentToAccount
+from schemas.generated.operations import write_PaymentToBalance as write_PaymentToBalance
 from schemas.generated.operations import write_UpdateAsset as write_UpdateAsset
 
 
@@ -216,6 +225,76 @@ def write_KycRecoveryRequest(value: KycRecoveryRequest, out: bytearray) -> None:
         write_KycCommitment(value.kyc, out)
 
 
+class PaymentRequest(Record, frozen=True):
+    """A request to pay. It locks nothing."""
+
+    source_balance: BalanceID
+    """The balance to charge."""
+    destination: PaymentToAccount | PaymentToBalance
+    """Who is paid."""
+    amount: Amount
+    """How much."""
+    fee_data: None | PaymentFeeData
+    """The most the payer accepts to be charged."""
+    subject: str
+    """What for."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_PaymentRequest(data: Any, at: int) -> tuple[PaymentRequest, int]:
+    f_source_balance = data[at : at + 32]
+    at += 32
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_destination, at = READERS_0[branch >> 1](data, at + 1)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_fee_data: None | PaymentFeeData = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_fee_data, at = read_PaymentFeeData(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_subject, at = read_string(data, at, 256)
+    else:
+        end = at + 1 + (length >> 1)
+        f_subject = data[at + 1 : end].decode()
+        at = end
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    return PaymentRequest(f_source_balance, f_destination, f_amount, f_fee_data, f_subject, f_creator_details), at
+
+
+def write_PaymentRequest(value: PaymentRequest, out: bytearray) -> None:
+    if type(value.source_balance) is not bytes or len(value.source_balance) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.source_balance
+    try:
+        branch, write = WRITERS_1[type(value.destination)]
+    except KeyError:
+        raise get_branch_error(value.destination) from None
+    out += branch
+    write(value.destination, out)
+    write_unsigned(value.amount, out, 16)
+    if value.fee_data is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_PaymentFeeData(value.fee_data, out)
+    write_string(value.subject, out, 256)
+    write_bytes(value.creator_details, out, 2048)
+
+
 class PreissuanceRequest(Record, frozen=True):
     """A request to make more of an asset issuable."""
 
@@ -251,6 +330,47 @@ def write_PreissuanceRequest(value: PreissuanceRequest, out: bytearray) -> None:
     if type(value.signer) is not bytes or len(value.signer) != 32:
         raise Unencodable("expected 32 bytes")
     out += value.signer
+    write_bytes(value.creator_details, out, 2048)
+
+
+class RedemptionRequest(Record, frozen=True):
+    """A request to pay out in redemption. It locks the amount."""
+
+    source_balance: BalanceID
+    """The balance to charge."""
+    destination: AccountID
+    """Who receives it."""
+    amount: Amount
+    """How much."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_RedemptionRequest(data: Any, at: int) -> tuple[RedemptionRequest, int]:
+    f_source_balance = data[at : at + 32]
+    at += 32
+    f_destination = data[at : at + 32]
+    at += 32
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    return RedemptionRequest(f_source_balance, f_destination, f_amount, f_creator_details), at
+
+
+def write_RedemptionRequest(value: RedemptionRequest, out: bytearray) -> None:
+    if type(value.source_balance) is not bytes or len(value.source_balance) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.source_balance
+    if type(value.destination) is not bytes or len(value.destination) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.destination
+    write_unsigned(value.amount, out, 16)
     write_bytes(value.creator_details, out, 2048)
 
 
@@ -300,7 +420,7 @@ def read_WithdrawalRequest(data: Any, at: int) -> tuple[WithdrawalRequest, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_destination, at = READERS_0[branch >> 1](data, at + 1)
+    f_destination, at = READERS_2[branch >> 1](data, at + 1)
     length = data[at]
     if length & 0x81:
         f_creator_details, at = read_bytes(data, at, 2048)
@@ -322,7 +442,7 @@ def write_WithdrawalRequest(value: WithdrawalRequest, out: bytearray) -> None:
         out.append(2)
         write_Fee(value.fee, out)
     try:
-        branch, write = WRITERS_1[type(value.destination)]
+        branch, write = WRITERS_3[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -330,13 +450,23 @@ def write_WithdrawalRequest(value: WithdrawalRequest, out: bytearray) -> None:
     write_bytes(value.creator_details, out, 2048)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+    read_PaymentToAccount,
+    read_PaymentToBalance,
+)
+
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    PaymentToAccount: (b'\x00', write_PaymentToAccount),
+    PaymentToBalance: (b'\x02', write_PaymentToBalance),
+}
+
+READERS_2: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
     read_BitcoinAddress,
     read_EthereumAddress,
     read_BankAccount,
 )
 
-WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BitcoinAddress: (b'\x00', write_BitcoinAddress),
     EthereumAddress: (b'\x02', write_EthereumAddress),
     BankAccount: (b'\x04', write_BankAccount),
@@ -348,7 +478,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateAssetRequest: read_CreateAssetRequest,
     IssuanceRequest: read_IssuanceRequest,
     KycRecoveryRequest: read_KycRecoveryRequest,
+    PaymentRequest: read_PaymentRequest,
     PreissuanceRequest: read_PreissuanceRequest,
+    RedemptionRequest: read_RedemptionRequest,
     UpdateAssetRequest: read_UpdateAssetRequest,
     WithdrawalRequest: read_WithdrawalRequest,
 }
@@ -359,7 +491,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreateAssetRequest: write_CreateAssetRequest,
     IssuanceRequest: write_IssuanceRequest,
     KycRecoveryRequest: write_KycRecoveryRequest,
+    PaymentRequest: write_PaymentRequest,
     PreissuanceRequest: write_PreissuanceRequest,
+    RedemptionRequest: write_RedemptionRequest,
     UpdateAssetRequest: write_UpdateAssetRequest,
     WithdrawalRequest: write_WithdrawalRequest,
 }

@@ -321,6 +321,26 @@ def skip_CreateAmlAlertCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_CreatePaymentRequestResult(data: Any, at: int) -> int:
+    at += 9
+    return at
+
+
+def skip_CreatePaymentRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CreateRedemptionRequestResult(data: Any, at: int) -> int:
+    at += 9
+    return at
+
+
+def skip_CreateRedemptionRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
     at = SKIPS_2[data[at] >> 1](data, at + 1)
     return at
@@ -771,7 +791,7 @@ def skip_PendingStatisticsKey(data: Any, at: int) -> int:
 
 
 def skip_LedgerEntry(data: Any, at: int) -> int:
-    at = SKIPS_7[data[at] >> 1](data, at + 1)
+    at = SKIPS_8[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1018,7 +1038,7 @@ def skip_ReviewableRequest(data: Any, at: int) -> int:
         for _ in range(count):
             at = skip_ExternalDetail(data, at)
         at = read_array_end(data, at)
-    at = SKIPS_6[data[at] >> 1](data, at + 1)
+    at = SKIPS_7[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1202,6 +1222,46 @@ def skip_BankAccount(data: Any, at: int) -> int:
 
 def skip_AmlAlertRequest(data: Any, at: int) -> int:
     at += 48
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_PaymentRequest(data: Any, at: int) -> int:
+    at += 32
+    at = SKIPS_6[data[at] >> 1](data, at + 1)
+    at += 16
+    at += 1
+    if data[at - 1]:
+        at += 65
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_PaymentToAccount(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
+def skip_PaymentToBalance(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
+def skip_RedemptionRequest(data: Any, at: int) -> int:
+    at += 80
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -1418,7 +1478,7 @@ def skip_ParticipantEffect(data: Any, at: int) -> int:
     at += 33
     at += 1
     if data[at - 1]:
-        at = SKIPS_8[(data[at - 1] >> 1) - 1](data, at)
+        at = SKIPS_9[(data[at - 1] >> 1) - 1](data, at)
     return at
 
 
@@ -1474,7 +1534,7 @@ def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_23[data[at] >> 1](data, at + 1)
+    at = SKIPS_25[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1493,7 +1553,7 @@ def skip_CreateAccount(data: Any, at: int) -> int:
 
 
 def skip_ManageSigner(data: Any, at: int) -> int:
-    at = SKIPS_9[data[at] >> 1](data, at + 1)
+    at = SKIPS_10[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1528,12 +1588,12 @@ def skip_ManageKeyValue(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_11[data[at] >> 1](data, at + 1)
+    at = SKIPS_12[data[at] >> 1](data, at + 1)
     return at
 
 
 def skip_PutKeyValue(data: Any, at: int) -> int:
-    at = SKIPS_10[data[at] >> 1](data, at + 1)
+    at = SKIPS_11[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1543,7 +1603,7 @@ def skip_RemoveKeyValue(data: Any, at: int) -> int:
 
 def skip_ManageAsset(data: Any, at: int) -> int:
     at += 8
-    at = SKIPS_12[data[at] >> 1](data, at + 1)
+    at = SKIPS_13[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1578,7 +1638,7 @@ def skip_CreateIssuanceRequest(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_13[data[at] >> 1](data, at + 1)
+    at = SKIPS_14[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -1605,7 +1665,7 @@ def skip_IssuanceToBalance(data: Any, at: int) -> int:
 
 def skip_Payment(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_14[data[at] >> 1](data, at + 1)
+    at = SKIPS_15[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -1618,16 +1678,6 @@ def skip_Payment(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at = skip_Reference(data, at)
-    return at
-
-
-def skip_PaymentToAccount(data: Any, at: int) -> int:
-    at += 32
-    return at
-
-
-def skip_PaymentToBalance(data: Any, at: int) -> int:
-    at += 32
     return at
 
 
@@ -1668,7 +1718,7 @@ def skip_SetFees(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
-    at = SKIPS_15[data[at] >> 1](data, at + 1)
+    at = SKIPS_16[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1683,7 +1733,7 @@ def skip_RemoveFeeRange(data: Any, at: int) -> int:
 
 
 def skip_ManageAccountRole(data: Any, at: int) -> int:
-    at = SKIPS_16[data[at] >> 1](data, at + 1)
+    at = SKIPS_17[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1735,7 +1785,7 @@ def skip_RemoveAccountRole(data: Any, at: int) -> int:
 
 
 def skip_ManageAccountRule(data: Any, at: int) -> int:
-    at = SKIPS_17[data[at] >> 1](data, at + 1)
+    at = SKIPS_18[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1777,7 +1827,7 @@ def skip_RemoveAccountRule(data: Any, at: int) -> int:
 
 
 def skip_ManageSignerRole(data: Any, at: int) -> int:
-    at = SKIPS_18[data[at] >> 1](data, at + 1)
+    at = SKIPS_19[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1829,7 +1879,7 @@ def skip_RemoveSignerRole(data: Any, at: int) -> int:
 
 
 def skip_ManageSignerRule(data: Any, at: int) -> int:
-    at = SKIPS_19[data[at] >> 1](data, at + 1)
+    at = SKIPS_20[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1881,7 +1931,7 @@ def skip_ManageAssetPair(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_20[data[at] >> 1](data, at + 1)
+    at = SKIPS_21[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1958,7 +2008,7 @@ def skip_ManageLimits(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
-    at = SKIPS_21[data[at] >> 1](data, at + 1)
+    at = SKIPS_22[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2024,7 +2074,7 @@ def skip_CreateWithdrawalRequest(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_22[data[at] >> 1](data, at + 1)
+    at = SKIPS_23[data[at] >> 1](data, at + 1)
     at = skip_Reference(data, at)
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -2036,6 +2086,50 @@ def skip_CreateWithdrawalRequest(data: Any, at: int) -> int:
 
 def skip_CreateAmlAlert(data: Any, at: int) -> int:
     at += 48
+    at = skip_Reference(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
+def skip_CreatePaymentRequest(data: Any, at: int) -> int:
+    at += 32
+    at = SKIPS_24[data[at] >> 1](data, at + 1)
+    at += 16
+    at += 1
+    if data[at - 1]:
+        at += 65
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at = skip_Reference(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
+def skip_CreateRedemptionRequest(data: Any, at: int) -> int:
+    at += 80
     at = skip_Reference(data, at)
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -2074,7 +2168,22 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_24[data[at] >> 1](data, at + 1)
+    at = SKIPS_26[data[at] >> 1](data, at + 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def locate_CreatePaymentRequest_reference(data: Any, at: int) -> int:
+    at += 32
+    at = SKIPS_27[data[at] >> 1](data, at + 1)
+    at += 16
+    at += 1
+    if data[at - 1]:
+        at += 65
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -2093,18 +2202,23 @@ def locate_CreatePreissuanceRequest_reference(data: Any, at: int) -> int:
     return at
 
 
+def locate_CreateRedemptionRequest_reference(data: Any, at: int) -> int:
+    at += 80
+    return at
+
+
 def locate_CreateWithdrawalRequest_reference(data: Any, at: int) -> int:
     at += 48
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_25[data[at] >> 1](data, at + 1)
+    at = SKIPS_28[data[at] >> 1](data, at + 1)
     return at
 
 
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_26[data[at] >> 1](data, at + 1)
+    at = SKIPS_29[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2167,6 +2281,10 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateWithdrawalRequestCode,
     skip_CreateAmlAlertResult,
     skip_CreateAmlAlertCode,
+    skip_CreatePaymentRequestResult,
+    skip_CreatePaymentRequestCode,
+    skip_CreateRedemptionRequestResult,
+    skip_CreateRedemptionRequestCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -2241,6 +2359,11 @@ SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
 )
 
 SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
+    skip_PaymentToAccount,
+    skip_PaymentToBalance,
+)
+
+SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetRequest,
     skip_IssuanceRequest,
     skip_PreissuanceRequest,
@@ -2249,9 +2372,11 @@ SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
     skip_KycRecoveryRequest,
     skip_WithdrawalRequest,
     skip_AmlAlertRequest,
+    skip_PaymentRequest,
+    skip_RedemptionRequest,
 )
 
-SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
     skip_NetworkSettings,
     skip_Counters,
     skip_BaseAssets,
@@ -2281,32 +2406,32 @@ SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
     skip_PendingStatistics,
 )
 
-SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
     skip_BalanceMovement,
     skip_RequestChange,
     skip_PriceChange,
     skip_RoleChange,
 )
 
-SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSigner,
     skip_UpdateSigner,
     skip_RemoveSigner,
 )
 
-SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
     skip_U128Value,
 )
 
-SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
     skip_PutKeyValue,
     skip_RemoveKeyValue,
 )
 
-SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAsset,
     skip_UpdateAsset,
     skip_CancelAssetRequest,
@@ -2314,63 +2439,68 @@ SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
     skip_UpdateMaxIssuance,
 )
 
-SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
     skip_PutFeeRange,
     skip_RemoveFeeRange,
 )
 
-SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccountRole,
     skip_UpdateAccountRole,
     skip_RemoveAccountRole,
 )
 
-SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccountRule,
     skip_UpdateAccountRule,
     skip_RemoveAccountRule,
 )
 
-SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSignerRole,
     skip_UpdateSignerRole,
     skip_RemoveSignerRole,
 )
 
-SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSignerRule,
     skip_UpdateSignerRule,
     skip_RemoveSignerRule,
 )
 
-SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetPair,
     skip_UpdatePrice,
     skip_UpdatePairPolicies,
 )
 
-SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
     skip_PutLimit,
     skip_RemoveLimit,
 )
 
-SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
 )
 
-SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_24: tuple[Callable[[Any, int], int], ...] = (
+    skip_PaymentToAccount,
+    skip_PaymentToBalance,
+)
+
+SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -2395,20 +2525,27 @@ SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateKycRecoveryRequest,
     skip_CreateWithdrawalRequest,
     skip_CreateAmlAlert,
+    skip_CreatePaymentRequest,
+    skip_CreateRedemptionRequest,
 )
 
-SKIPS_24: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_26: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_27: tuple[Callable[[Any, int], int], ...] = (
+    skip_PaymentToAccount,
+    skip_PaymentToBalance,
+)
+
+SKIPS_28: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
 )
 
-SKIPS_26: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_29: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

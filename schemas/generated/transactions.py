@@ -47,9 +47,15 @@ from schemas.generated.operations import CreateIssuanceRequestResult as CreateIs
 from schemas.generated.operations import CreateKycRecoveryRequest as CreateKycRecoveryRequest
 from schemas.generated.operations import CreateKycRecoveryRequestCode as CreateKycRecoveryRequestCode
 from schemas.generated.operations import CreateKycRecoveryRequestResult as CreateKycRecoveryRequestResult
+from schemas.generated.operations import CreatePaymentRequest as CreatePaymentRequest
+from schemas.generated.operations import CreatePaymentRequestCode as CreatePaymentRequestCode
+from schemas.generated.operations import CreatePaymentRequestResult as CreatePaymentRequestResult
 from schemas.generated.operations import CreatePreissuanceRequest as CreatePreissuanceRequest
 from schemas.generated.operations import CreatePreissuanceRequestCode as CreatePreissuanceRequestCode
 from schemas.generated.operations import CreatePreissuanceRequestResult as CreatePreissuanceRequestResult
+from schemas.generated.operations import CreateRedemptionRequest as CreateRedemptionRequest
+from schemas.generated.operations import CreateRedemptionRequestCode as CreateRedemptionRequestCode
+from schemas.generated.operations import CreateRedemptionRequestResult as CreateRedemptionRequestResult
 from schemas.generated.operations import CreateWithdrawalRequest as CreateWithdrawalRequest
 from schemas.generated.operations import CreateWithdrawalRequestCode as CreateWithdrawalRequestCode
 from schemas.generated.operations import CreateWithdrawalRequestResult as CreateWithdrawalRequestResult
@@ -119,9 +125,15 @@ from schemas.generated.operations import read_CreateIssuanceRequestResult as rea
 from schemas.generated.operations import read_CreateKycRecoveryRequest as read_CreateKycRecoveryRequest
 from schemas.generated.operations import read_CreateKycRecoveryRequestCode as read_CreateKycRecoveryRequestCode
 from schemas.generated.operations import read_CreateKycRecoveryRequestResult as read_CreateKycRecoveryRequestResult
+from schemas.generated.operations import read_CreatePaymentRequest as read_CreatePaymentRequest
+from schemas.generated.operations import read_CreatePaymentRequestCode as read_CreatePaymentRequestCode
+from schemas.generated.operations import read_CreatePaymentRequestResult as read_CreatePaymentRequestResult
 from schemas.generated.operations import read_CreatePreissuanceRequest as read_CreatePreissuanceRequest
 from schemas.generated.operations import read_CreatePreissuanceRequestCode as read_CreatePreissuanceRequestCode
 from schemas.generated.operations import read_CreatePreissuanceRequestResult as read_CreatePreissuanceRequestResult
+from schemas.generated.operations import read_CreateRedemptionRequest as read_CreateRedemptionRequest
+from schemas.generated.operations import read_CreateRedemptionRequestCode as read_CreateRedemptionRequestCode
+from schemas.generated.operations import read_CreateRedemptionRequestResult as read_CreateRedemptionRequestResult
 from schemas.generated.operations import read_CreateWithdrawalRequest as read_CreateWithdrawalRequest
 from schemas.generated.operations import read_CreateWithdrawalRequestCode as read_CreateWithdrawalRequestCode
 from schemas.generated.operations import read_CreateWithdrawalRequestResult as read_CreateWithdrawalRequestResult
@@ -191,9 +203,15 @@ from schemas.generated.operations import write_CreateIssuanceRequestResult as wr
 from schemas.generated.operations import write_CreateKycRecoveryRequest as write_CreateKycRecoveryRequest
 from schemas.generated.operations import write_CreateKycRecoveryRequestCode as write_CreateKycRecoveryRequestCode
 from schemas.generated.operations import write_CreateKycRecoveryRequestResult as write_CreateKycRecoveryRequestResult
+from schemas.generated.operations import write_CreatePaymentRequest as write_CreatePaymentRequest
+from schemas.generated.operations import write_CreatePaymentRequestCode as write_CreatePaymentRequestCode
+from schemas.generated.operations import write_CreatePaymentRequestResult as write_CreatePaymentRequestResult
 from schemas.generated.operations import write_CreatePreissuanceRequest as write_CreatePreissuanceRequest
 from schemas.generated.operations import write_CreatePreissuanceRequestCode as write_CreatePreissuanceRequestCode
 from schemas.generated.operations import write_CreatePreissuanceRequestResult as write_CreatePreissuanceRequestResult
+from schemas.generated.operations import write_CreateRedemptionRequest as write_CreateRedemptionRequest
+from schemas.generated.operations import write_CreateRedemptionRequestCode as write_CreateRedemptionRequestCode
+from schemas.generated.operations import write_CreateRedemptionRequestResult as write_CreateRedemptionRequestResult
 from schemas.generated.operations import write_CreateWithdrawalRequest as write_CreateWithdrawalRequest
 from schemas.generated.operations import write_CreateWithdrawalRequestCode as write_CreateWithdrawalRequestCode
 from schemas.generated.operations import write_CreateWithdrawalRequestResult as write_CreateWithdrawalRequestResult
@@ -252,7 +270,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest
     """What to do."""
 
 
@@ -266,8 +284,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 46:
-        read_bounded(data, at, 0, 23)  # raises
+    if branch & 1 or branch > 50:
+        read_bounded(data, at, 0, 25)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -521,6 +539,24 @@ class FulfilmentCode(Enum):
     """The balance is lower than what is needed."""
     LIMITS_EXCEEDED = 13
     """A limit would be exceeded, or what it counts cannot be converted."""
+    DESTINATION_ACCOUNT_NOT_FOUND = 14
+    """The destination is no account."""
+    DESTINATION_BALANCE_NOT_FOUND = 15
+    """The destination balance does not exist."""
+    SELF_PAYMENT = 16
+    """Source and destination are the same balance."""
+    BALANCE_ASSETS_MISMATCHED = 17
+    """The two balances are of different assets."""
+    NOT_ALLOWED_BY_ASSET_POLICY = 18
+    """The asset is not transferable."""
+    INSUFFICIENT_FEE_AMOUNT = 19
+    """More is due than the payer accepts as fees."""
+    AMOUNT_IS_LESS_THAN_DESTINATION_FEE = 20
+    """The receiver's fee is more than the amount."""
+    PAIR_NOT_FOUND = 21
+    """A limit counts in another asset, and there is no pair to convert to it."""
+    PRICE_TOO_OLD = 22
+    """A limit counts in another asset, and the price to convert by is too old."""
 
 
 ALL_FulfilmentCode = tuple(FulfilmentCode)
@@ -528,8 +564,8 @@ ALL_FulfilmentCode = tuple(FulfilmentCode)
 
 def read_FulfilmentCode(data: Any, at: int) -> tuple[FulfilmentCode, int]:
     index = data[at]
-    if index & 1 or index > 26:
-        read_bounded(data, at, 0, 13)  # raises
+    if index & 1 or index > 44:
+        read_bounded(data, at, 0, 22)  # raises
     return ALL_FulfilmentCode[index >> 1], at + 1
 
 
@@ -676,7 +712,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -688,8 +724,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 96:
-        read_bounded(data, at, 0, 48)  # raises
+    if branch & 1 or branch > 104:
+        read_bounded(data, at, 0, 52)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -773,7 +809,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -798,6 +834,8 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_CreateKycRecoveryRequest,
     read_CreateWithdrawalRequest,
     read_CreateAmlAlert,
+    read_CreatePaymentRequest,
+    read_CreateRedemptionRequest,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -825,6 +863,8 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateKycRecoveryRequest: (b'*', write_CreateKycRecoveryRequest),
     CreateWithdrawalRequest: (b',', write_CreateWithdrawalRequest),
     CreateAmlAlert: (b'.', write_CreateAmlAlert),
+    CreatePaymentRequest: (b'0', write_CreatePaymentRequest),
+    CreateRedemptionRequest: (b'2', write_CreateRedemptionRequest),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded, int]], ...] = (
@@ -843,7 +883,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LimitExceeded: (b'\x08', write_LimitExceeded),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -893,6 +933,10 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_CreateWithdrawalRequestCode,
     read_CreateAmlAlertResult,
     read_CreateAmlAlertCode,
+    read_CreatePaymentRequestResult,
+    read_CreatePaymentRequestCode,
+    read_CreateRedemptionRequestResult,
+    read_CreateRedemptionRequestCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -945,6 +989,10 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateWithdrawalRequestCode: (b'\\', write_CreateWithdrawalRequestCode),
     CreateAmlAlertResult: (b'^', write_CreateAmlAlertResult),
     CreateAmlAlertCode: (b'`', write_CreateAmlAlertCode),
+    CreatePaymentRequestResult: (b'b', write_CreatePaymentRequestResult),
+    CreatePaymentRequestCode: (b'd', write_CreatePaymentRequestCode),
+    CreateRedemptionRequestResult: (b'f', write_CreateRedemptionRequestResult),
+    CreateRedemptionRequestCode: (b'h', write_CreateRedemptionRequestCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

@@ -50,6 +50,7 @@ ACCOUNT_RULES = (
     ("send-assets", _allow(AssetResource, Action.SEND)),
     ("receive-assets", _allow(AssetResource, Action.RECEIVE)),
     ("receive-issuances", _allow(AssetResource, Action.RECEIVE_ISSUANCE)),
+    ("receive-redemptions", _allow(AssetResource, Action.RECEIVE_REDEMPTION)),
     ("withdraw-assets", _allow(AssetResource, Action.WITHDRAW)),
     ("create-requests", _allow(RequestResource, Action.CREATE)),
     ("cancel-requests", _allow(RequestResource, Action.CANCEL)),

@@ -117,6 +117,22 @@ def compute_output_bytes(op: Payment, state: LedgerState | None) -> int:  # noqa
     return OUTPUT_BYTES if op.fee_data is None else OUTPUT_BYTES + COMMISSION_BYTES
 
 
+def compute_destination_refusal(op: Payment, state: LedgerState) -> PaymentCode | None:
+    """Why this destination can never be paid from this balance, whatever the amounts are."""
+    sender = state.get_balance(op.source_balance)
+    if sender is None:
+        return PaymentCode.SOURCE_BALANCE_NOT_FOUND
+    if isinstance(op.destination, PaymentToAccount):
+        exists = state.get_account(op.destination.account_id) is not None
+        return None if exists else PaymentCode.DESTINATION_ACCOUNT_NOT_FOUND
+    receiver = state.get_balance(op.destination.balance_id)
+    if receiver is None:
+        return PaymentCode.DESTINATION_BALANCE_NOT_FOUND
+    if receiver.balance_id == sender.balance_id:
+        return PaymentCode.SELF_PAYMENT
+    return None if receiver.asset == sender.asset else PaymentCode.BALANCE_ASSETS_MISMATCHED
+
+
 def _get_or_create_receiver(
     op: Payment, asset: str, delta: LedgerDelta, context: TransactionContext
 ) -> Balance | PaymentCode:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from schemas.generated.requests import AmlAlertRequest, WithdrawalRequest
-from streams.ledger.requests import aml_alert, withdrawal
+from schemas.generated.requests import AmlAlertRequest, RedemptionRequest, WithdrawalRequest
+from streams.ledger.requests import aml_alert, redemption, withdrawal
 
 LOCKS: dict[type, Callable[[Any], tuple[bytes, int]]] = {
     AmlAlertRequest: aml_alert.get_lock,
+    RedemptionRequest: redemption.get_lock,
     WithdrawalRequest: withdrawal.get_lock,
 }
 

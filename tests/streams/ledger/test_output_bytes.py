@@ -27,6 +27,8 @@ from schemas.generated.entries import (
 from schemas.generated.operations import (
     CreateAmlAlert,
     CreateAssetPair,
+    CreatePaymentRequest,
+    CreateRedemptionRequest,
     CreateSigner,
     CreateWithdrawalRequest,
     ManageAssetPair,
@@ -83,6 +85,8 @@ def make_wide_economy() -> Network:
     longest = create_asset(LONGEST, maximum=AMOUNT_MAX, policies=withdrawable)
     network.apply("issuer", with_details(longest))
     network.close(*(network.prepare(n, create_balance(n, LONGEST)) for n in ("alice", "bob")))
+    network.apply("issuer", create_balance("issuer", LONGEST))
+    network.apply("issuer", issue(network, "issuer", LONGEST, 1 << 64, "own"))
     network.apply("issuer", issue(network, "alice", LONGEST, AMOUNT_MAX // 2, "rich"))
     network.apply("alice", ManageSigner(CreateSigner(get_wide_signer("spare"))))
     put_value = ManageKeyValue("k" * 256, PutKeyValue(StringValue("v" * 256)))
@@ -111,7 +115,8 @@ def make_wide_economy() -> Network:
         *(SetFees(None, None, LONGEST, FeeType.PAYMENT, each, dear) for each in (1, 2)),
         SetFees(None, None, LONGEST, FeeType.WITHDRAWAL, 0, dear),
     )
-    put(network, KeyValue("aml_alert_create", U32Value(0)))
+    for key in ("aml_alert_create", "payment_tasks:*", "redemption_tasks"):
+        put(network, KeyValue(key, U32Value(0)))
     put(network, KeyValue("withdrawal_tasks:*", U32Value(1 << 31)))
     for number in range(200_000, 200_003):
         network.apply("alice", make_withdrawal(network, number).body)
@@ -213,6 +218,34 @@ def make_alert(network: Network, number: int) -> Any:
     return Operation(None, made)
 
 
+def make_payment_request(network: Network, number: int) -> Any:
+    """With a fee, paid at once or not."""
+    payment = make_payment_with_fees(network, number).body
+    made = CreatePaymentRequest(
+        payment.source_balance,
+        payment.destination,
+        payment.amount,
+        payment.fee_data,
+        payment.subject,
+        make_reference(network, f"p{number:063}"),
+        DETAILS,
+        None,
+    )
+    return Operation(get_account("alice"), made)
+
+
+def make_redemption(network: Network, number: int) -> Any:
+    made = CreateRedemptionRequest(
+        network.get_balance_id("issuer", LONGEST),
+        get_account("poor" if number % 2 else "bob"),
+        Amount(number + 1),
+        make_reference(network, f"r{number:063}"),
+        DETAILS,
+        16 if number % 3 == 0 else None,
+    )
+    return Operation(get_account("issuer"), made)
+
+
 def review_last(network: Network, number: int) -> Any:
     """An approval or a rejection of a request that stands since before."""
     action = ReviewAction.APPROVE if number % 2 else ReviewAction.PERMANENT_REJECT
@@ -252,6 +285,8 @@ MAKERS = (
     make_limit,
     make_withdrawal,
     make_alert,
+    make_payment_request,
+    make_redemption,
     review_last,
     make_signer,
     make_balance,
