@@ -1,8 +1,8 @@
 """Puts the contract together: the table's members become unions, keys and reference kinds.
 
-A hand-written schema says `"@operations"`, `"@outcomes"`, `"@requests"`, `"@entries"` or `"@keys"`
-where a union of the table's members belongs. An entry's attribute `key` lists the fields that name
-it; the record of its key is made from them.
+A hand-written schema says `"@operations"`, `"@outcomes"`, `"@requests"`, `"@governed"`,
+`"@entries"` or `"@keys"` where a union of the table's members belongs. An entry's attribute `key`
+lists the fields that name it; the record of its key is made from them.
 """
 
 import re
@@ -76,6 +76,7 @@ def _make_unions(named: Named) -> dict[str, list[str]]:
         "@operations": operations,
         "@outcomes": outcomes,
         "@requests": requests,
+        "@governed": [f"operations.{get_type_name(stem)}" for stem in contract.GOVERNED],
         "@entries": get_entries(),
         "@keys": keys,
     }

@@ -14,7 +14,18 @@ from schemas.description import load_contract
 ROOT = Path(__file__).parent.parent
 OPERATION_PARTS = ("def validate", "def get_requirements", "def apply", "def compute_output_bytes")
 # Modules beside the operations', the requests' and their tests'.
-SHARED = {"__init__", "outcome", "table", "pending", "locks", "cases", "test_table", "test_pending"}
+SHARED = {
+    "__init__",
+    "outcome",
+    "table",
+    "pending",
+    "locks",
+    "cases",
+    "test_table",
+    "policies",
+    "test_pending",
+    "test_policies",
+}
 
 
 def find_gaps(root: Path = ROOT) -> Iterator[str]:

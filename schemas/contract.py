@@ -45,6 +45,9 @@ OPERATIONS = (
     Row(23, "create_aml_alert"),
     Row(24, "create_payment_request"),
     Row(25, "create_redemption_request"),
+    Row(26, "manage_approval_policy"),
+    Row(27, "manage_asset_halt"),
+    Row(28, "create_governed_change_request"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -59,6 +62,7 @@ REQUESTS = (
     Row(7, "aml_alert"),
     Row(8, "payment"),
     Row(9, "redemption"),
+    Row(10, "governed_change"),
 )
 
 # schemas/entries/STEM.avsc holds a kind of ledger entry; its attribute `key` names it.
@@ -90,6 +94,19 @@ ENTRIES = (
     Row(24, "account_kyc"),
     Row(25, "account_reservation"),
     Row(26, "pending_statistics"),
+    Row(27, "approval_policy"),
+    Row(28, "asset_halt"),
+)
+
+# The operations that a governed change can carry, by their branch in it. Only ever appended to.
+GOVERNED = (
+    "manage_approval_policy",
+    "manage_asset_halt",
+    "manage_asset_pair",
+    "manage_account_role",
+    "manage_account_rule",
+    "manage_signer_role",
+    "manage_signer_rule",
 )
 
 # The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).

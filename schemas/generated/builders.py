@@ -31,6 +31,7 @@ from schemas.generated.operations import CreateAmlAlert
 from schemas.generated.operations import CreateAsset
 from schemas.generated.operations import CreateAssetPair
 from schemas.generated.operations import CreateChangeRoleRequest
+from schemas.generated.operations import CreateGovernedChangeRequest
 from schemas.generated.operations import CreateIssuanceRequest
 from schemas.generated.operations import CreateKycRecoveryRequest
 from schemas.generated.operations import CreatePaymentRequest
@@ -45,7 +46,9 @@ from schemas.generated.operations import IssuanceToAccount
 from schemas.generated.operations import IssuanceToBalance
 from schemas.generated.operations import ManageAccountRole
 from schemas.generated.operations import ManageAccountRule
+from schemas.generated.operations import ManageApprovalPolicy
 from schemas.generated.operations import ManageAsset
+from schemas.generated.operations import ManageAssetHalt
 from schemas.generated.operations import ManageAssetPair
 from schemas.generated.operations import ManageBalance
 from schemas.generated.operations import ManageBalanceAction
@@ -58,11 +61,13 @@ from schemas.generated.operations import Payment
 from schemas.generated.operations import PaymentFeeData
 from schemas.generated.operations import PaymentToAccount
 from schemas.generated.operations import PaymentToBalance
+from schemas.generated.operations import PutApprovalPolicy
 from schemas.generated.operations import PutFeeRange
 from schemas.generated.operations import PutKeyValue
 from schemas.generated.operations import PutLimit
 from schemas.generated.operations import RemoveAccountRole
 from schemas.generated.operations import RemoveAccountRule
+from schemas.generated.operations import RemoveApprovalPolicy
 from schemas.generated.operations import RemoveAsset
 from schemas.generated.operations import RemoveAssetPair
 from schemas.generated.operations import RemoveFeeRange
@@ -84,7 +89,7 @@ from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest
 """Whatever an operation may do."""
 
 
@@ -385,3 +390,39 @@ def make_create_redemption_request(
     operation 56). The amount is locked until the request ends; there is no fee.
     """
     return CreateRedemptionRequest(source_balance, destination, amount, reference, creator_details, all_tasks)
+
+
+def make_manage_approval_policy(
+    *,
+    kind: str,
+    asset: str = '',
+    action: PutApprovalPolicy | RemoveApprovalPolicy,
+) -> ManageApprovalPolicy:
+    """Changes what requests of a kind need: so many distinct reviewers, and a delay (not in
+    TokenD).
+    """
+    return ManageApprovalPolicy(kind, asset, action)
+
+
+def make_manage_asset_halt(
+    *,
+    asset: str,
+    issuance: None | bool = None,
+    withdrawal: None | bool = None,
+) -> ManageAssetHalt:
+    """Halts issuances or withdrawals of an asset, or lifts such a halt (not in TokenD). A halt is
+    lifted by a governed change alone.
+    """
+    return ManageAssetHalt(asset, issuance, withdrawal)
+
+
+def make_create_governed_change_request(
+    *,
+    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule,
+    all_tasks: None | int = None,
+) -> CreateGovernedChangeRequest:
+    """Asks to apply one of the operations that policies can put under the agreement of several
+    people (not in TokenD). It is applied, as one of the source's, when the request is
+    fulfilled.
+    """
+    return CreateGovernedChangeRequest(change, all_tasks)

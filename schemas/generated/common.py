@@ -52,6 +52,8 @@ class Action(Enum):
     """Begin the recovery of an account whose keys are lost."""
     CUSTOM = 17
     """What the resource itself names."""
+    LIFT_HALT = 18
+    """Lift a halt of an asset."""
 
 
 ALL_Action = tuple(Action)
@@ -59,8 +61,8 @@ ALL_Action = tuple(Action)
 
 def read_Action(data: Any, at: int) -> tuple[Action, int]:
     index = data[at]
-    if index & 1 or index > 34:
-        read_bounded(data, at, 0, 17)  # raises
+    if index & 1 or index > 36:
+        read_bounded(data, at, 0, 18)  # raises
     return ALL_Action[index >> 1], at + 1
 
 
@@ -713,6 +715,76 @@ def write_AccessKind(value: AccessKind, out: bytearray) -> None:
     out.append(2 * value.value)
 
 
+class ApprovalTerms(Record, frozen=True):
+    """What a request under an approval policy needs."""
+
+    reviewers: int
+    """So many distinct reviewers must approve it."""
+    delay_ms: int
+    """It may be executed so long after the last of these approvals. 0: it is fulfilled with it."""
+
+
+def read_ApprovalTerms(data: Any, at: int) -> tuple[ApprovalTerms, int]:
+    f_reviewers, at = read_bounded(data, at, 1, 20)
+    f_delay_ms, at = read_bounded(data, at, 0, 31536000000)
+    return ApprovalTerms(f_reviewers, f_delay_ms), at
+
+
+def write_ApprovalTerms(value: ApprovalTerms, out: bytearray) -> None:
+    write_bounded(value.reviewers, out, 1, 20)
+    write_bounded(value.delay_ms, out, 0, 31536000000)
+
+
+Amount = NewType("Amount", int)
+"""An amount in the asset's smallest unit, unsigned 128 bits."""
+
+
+class ApprovalRange(Record, frozen=True):
+    """The terms for requests of an amount within a range."""
+
+    lower: None | Amount
+    """The least amount; absent: any."""
+    upper: None | Amount
+    """The greatest amount, itself included; absent: any."""
+    terms: ApprovalTerms
+    """What these requests need."""
+
+
+def read_ApprovalRange(data: Any, at: int) -> tuple[ApprovalRange, int]:
+    f_lower: None | Amount = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_lower = from_bytes(data[at : at + 16])
+        at += 16
+    f_upper: None | Amount = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_upper = from_bytes(data[at : at + 16])
+        at += 16
+    f_terms, at = read_ApprovalTerms(data, at)
+    return ApprovalRange(f_lower, f_upper, f_terms), at
+
+
+def write_ApprovalRange(value: ApprovalRange, out: bytearray) -> None:
+    if value.lower is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.lower, out, 16)
+    if value.upper is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.upper, out, 16)
+    write_ApprovalTerms(value.terms, out)
+
+
 Hash = NewType("Hash", bytes)
 """A SHA-256 digest."""
 
@@ -731,10 +803,6 @@ BalanceID = NewType("BalanceID", bytes)
 
 Signature = NewType("Signature", bytes)
 """An Ed25519 signature."""
-
-
-Amount = NewType("Amount", int)
-"""An amount in the asset's smallest unit, unsigned 128 bits."""
 
 
 U128: TypeAlias = int
@@ -1244,6 +1312,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CustomResource: read_CustomResource,
     AccessRule: read_AccessRule,
     AccessKind: read_AccessKind,
+    ApprovalTerms: read_ApprovalTerms,
+    ApprovalRange: read_ApprovalRange,
     Price: read_Price,
     Reference: read_Reference,
     SignerData: read_SignerData,
@@ -1283,6 +1353,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CustomResource: write_CustomResource,
     AccessRule: write_AccessRule,
     AccessKind: write_AccessKind,
+    ApprovalTerms: write_ApprovalTerms,
+    ApprovalRange: write_ApprovalRange,
     Price: write_Price,
     Reference: write_Reference,
     SignerData: write_SignerData,

@@ -16,6 +16,8 @@ from schemas.generated.common import AccessRule as AccessRule
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import AccountRequestKind as AccountRequestKind
 from schemas.generated.common import Amount as Amount
+from schemas.generated.common import ApprovalRange as ApprovalRange
+from schemas.generated.common import ApprovalTerms as ApprovalTerms
 from schemas.generated.common import BalanceID as BalanceID
 from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import FeeRange as FeeRange
@@ -33,6 +35,8 @@ from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_AccessKind as read_AccessKind
 from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_AccountRequestKind as read_AccountRequestKind
+from schemas.generated.common import read_ApprovalRange as read_ApprovalRange
+from schemas.generated.common import read_ApprovalTerms as read_ApprovalTerms
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
@@ -46,6 +50,8 @@ from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_AccessKind as write_AccessKind
 from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_AccountRequestKind as write_AccountRequestKind
+from schemas.generated.common import write_ApprovalRange as write_ApprovalRange
+from schemas.generated.common import write_ApprovalTerms as write_ApprovalTerms
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
@@ -74,6 +80,7 @@ from schemas.generated.operations import write_U64Value as write_U64Value
 from schemas.generated.requests import AmlAlertRequest as AmlAlertRequest
 from schemas.generated.requests import ChangeRoleRequest as ChangeRoleRequest
 from schemas.generated.requests import CreateAssetRequest as CreateAssetRequest
+from schemas.generated.requests import GovernedChangeRequest as GovernedChangeRequest
 from schemas.generated.requests import IssuanceRequest as IssuanceRequest
 from schemas.generated.requests import KycRecoveryRequest as KycRecoveryRequest
 from schemas.generated.requests import PaymentRequest as PaymentRequest
@@ -84,6 +91,7 @@ from schemas.generated.requests import WithdrawalRequest as WithdrawalRequest
 from schemas.generated.requests import read_AmlAlertRequest as read_AmlAlertRequest
 from schemas.generated.requests import read_ChangeRoleRequest as read_ChangeRoleRequest
 from schemas.generated.requests import read_CreateAssetRequest as read_CreateAssetRequest
+from schemas.generated.requests import read_GovernedChangeRequest as read_GovernedChangeRequest
 from schemas.generated.requests import read_IssuanceRequest as read_IssuanceRequest
 from schemas.generated.requests import read_KycRecoveryRequest as read_KycRecoveryRequest
 from schemas.generated.requests import read_PaymentRequest as read_PaymentRequest
@@ -94,6 +102,7 @@ from schemas.generated.requests import read_WithdrawalRequest as read_Withdrawal
 from schemas.generated.requests import write_AmlAlertRequest as write_AmlAlertRequest
 from schemas.generated.requests import write_ChangeRoleRequest as write_ChangeRoleRequest
 from schemas.generated.requests import write_CreateAssetRequest as write_CreateAssetRequest
+from schemas.generated.requests import write_GovernedChangeRequest as write_GovernedChangeRequest
 from schemas.generated.requests import write_IssuanceRequest as write_IssuanceRequest
 from schemas.generated.requests import write_KycRecoveryRequest as write_KycRecoveryRequest
 from schemas.generated.requests import write_PaymentRequest as write_PaymentRequest
@@ -423,6 +432,41 @@ def write_AccountRule(value: AccountRule, out: bytearray) -> None:
     write_boolean(value.is_read_only, out)
 
 
+class ApprovalPolicy(Record, frozen=True):
+    """What requests of a kind, about an asset, need beside their tasks."""
+
+    kind: str
+    """The kind of request, e.g. issuance."""
+    asset: str
+    """The asset's code. Empty: requests about no asset, or about one without a policy of its own."""
+    ranges: tuple[ApprovalRange, ...]
+    """Ascending, without overlap. A request whose amount is in none of them is under no policy."""
+
+
+def read_ApprovalPolicy(data: Any, at: int) -> tuple[ApprovalPolicy, int]:
+    f_kind, at = read_string(data, at, 32)
+    f_asset, at = read_string(data, at, 16)
+    count, at = read_count(data, at, 16)
+    f_ranges_list = []
+    if count:
+        for _ in range(count):  # f_ranges
+            f_ranges_item, at = read_ApprovalRange(data, at)
+            f_ranges_list.append(f_ranges_item)
+        at = read_array_end(data, at)
+    f_ranges = tuple(f_ranges_list)
+    return ApprovalPolicy(f_kind, f_asset, f_ranges), at
+
+
+def write_ApprovalPolicy(value: ApprovalPolicy, out: bytearray) -> None:
+    write_string(value.kind, out, 32)
+    write_string(value.asset, out, 16)
+    write_count(len(value.ranges), out, 16)
+    if value.ranges:
+        for f_ranges_item in value.ranges:
+            write_ApprovalRange(f_ranges_item, out)
+        out.append(0)
+
+
 class AssetState(Enum):
     """Whether an asset can be used."""
 
@@ -515,6 +559,30 @@ def write_Asset(value: Asset, out: bytearray) -> None:
     write_bounded(value.trailing_digits, out, 0, 18)
     write_unsigned(value.signer_changes, out, 8)
     write_AssetState(value.state, out)
+
+
+class AssetHalt(Record, frozen=True):
+    """What is halted of an asset; absent: nothing."""
+
+    asset: str
+    """The asset's code."""
+    issuance: bool
+    """True: nothing of it is issued; requests wait."""
+    withdrawal: bool
+    """True: no withdrawal of it is fulfilled; requests wait. Transfers that were committed go on."""
+
+
+def read_AssetHalt(data: Any, at: int) -> tuple[AssetHalt, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_issuance, at = read_boolean(data, at)
+    f_withdrawal, at = read_boolean(data, at)
+    return AssetHalt(f_asset, f_issuance, f_withdrawal), at
+
+
+def write_AssetHalt(value: AssetHalt, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_boolean(value.issuance, out)
+    write_boolean(value.withdrawal, out)
 
 
 class AssetPair(Record, frozen=True):
@@ -1067,7 +1135,7 @@ class RequestContent(Record, frozen=True):
     """The request's number."""
     sequence_number: U64
     """1, and one more with every edit."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest
     """What is asked for."""
 
 
@@ -1077,8 +1145,8 @@ def read_RequestContent(data: Any, at: int) -> tuple[RequestContent, int]:
     f_sequence_number = from_bytes(data[at : at + 8])
     at += 8
     branch = data[at]
-    if branch & 1 or branch > 18:
-        read_bounded(data, at, 0, 9)  # raises
+    if branch & 1 or branch > 20:
+        read_bounded(data, at, 0, 10)  # raises
     f_body, at = READERS_2[branch >> 1](data, at + 1)
     return RequestContent(f_request_id, f_sequence_number, f_body), at
 
@@ -1092,6 +1160,68 @@ def write_RequestContent(value: RequestContent, out: bytearray) -> None:
         raise get_branch_error(value.body) from None
     out += branch
     write(value.body, out)
+
+
+class RequestAuthor(Record, frozen=True):
+    """A signer of the requestor who signed the request's creation or an edit: it never counts as a
+    reviewer.
+    """
+
+    public_key: PublicKey
+    """The key."""
+    identity: int
+    """Its identity then."""
+
+
+def read_RequestAuthor(data: Any, at: int) -> tuple[RequestAuthor, int]:
+    f_public_key = data[at : at + 32]
+    at += 32
+    f_identity, at = read_bounded(data, at, 0, 4294967295)
+    return RequestAuthor(f_public_key, f_identity), at
+
+
+def write_RequestAuthor(value: RequestAuthor, out: bytearray) -> None:
+    if type(value.public_key) is not bytes or len(value.public_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.public_key
+    write_bounded(value.identity, out, 0, 4294967295)
+
+
+class Approval(Record, frozen=True):
+    """An approval under a policy. It lapses when the request is edited, or when the signer may not
+    review it any more.
+    """
+
+    account_id: AccountID
+    """The account that reviewed."""
+    public_key: PublicKey
+    """The key that signed."""
+    identity: int
+    """Its identity: one reviewer is one account and identity."""
+    approved_at_ms: U64
+    """Close time of the ledger that took it."""
+
+
+def read_Approval(data: Any, at: int) -> tuple[Approval, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_public_key = data[at : at + 32]
+    at += 32
+    f_identity, at = read_bounded(data, at, 0, 4294967295)
+    f_approved_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return Approval(f_account_id, f_public_key, f_identity, f_approved_at_ms), at
+
+
+def write_Approval(value: Approval, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    if type(value.public_key) is not bytes or len(value.public_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.public_key
+    write_bounded(value.identity, out, 0, 4294967295)
+    write_unsigned(value.approved_at_ms, out, 8)
 
 
 class ReviewableRequest(Record, frozen=True):
@@ -1119,7 +1249,19 @@ class ReviewableRequest(Record, frozen=True):
     """Those left."""
     external_details: tuple[ExternalDetail, ...]
     """What reviewers noted, in order; only ever added to."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest
+    creators: tuple[RequestAuthor, ...]
+    """Who signed its creation."""
+    editors: tuple[RequestAuthor, ...]
+    """Who signed its last edit."""
+    terms: None | ApprovalTerms
+    """Those of the policies it was made or edited under, the strictest of each. Those of now apply
+    as well.
+    """
+    approvals: tuple[Approval, ...]
+    """The approvals under the policy, in order."""
+    approved_at_ms: None | U64
+    """When the last of the approvals came that its terms demand: the delay runs from here."""
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest
     """What is asked for."""
 
 
@@ -1160,11 +1302,50 @@ def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
             f_external_details_list.append(f_external_details_item)
         at = read_array_end(data, at)
     f_external_details = tuple(f_external_details_list)
+    count, at = read_count(data, at, 20)
+    f_creators_list = []
+    if count:
+        for _ in range(count):  # f_creators
+            f_creators_item, at = read_RequestAuthor(data, at)
+            f_creators_list.append(f_creators_item)
+        at = read_array_end(data, at)
+    f_creators = tuple(f_creators_list)
+    count, at = read_count(data, at, 20)
+    f_editors_list = []
+    if count:
+        for _ in range(count):  # f_editors
+            f_editors_item, at = read_RequestAuthor(data, at)
+            f_editors_list.append(f_editors_item)
+        at = read_array_end(data, at)
+    f_editors = tuple(f_editors_list)
+    f_terms: None | ApprovalTerms = None
     branch = data[at]
-    if branch & 1 or branch > 18:
-        read_bounded(data, at, 0, 9)  # raises
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_terms, at = read_ApprovalTerms(data, at)
+    count, at = read_count(data, at, 20)
+    f_approvals_list = []
+    if count:
+        for _ in range(count):  # f_approvals
+            f_approvals_item, at = read_Approval(data, at)
+            f_approvals_list.append(f_approvals_item)
+        at = read_array_end(data, at)
+    f_approvals = tuple(f_approvals_list)
+    f_approved_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_approved_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    branch = data[at]
+    if branch & 1 or branch > 20:
+        read_bounded(data, at, 0, 10)  # raises
     f_body, at = READERS_4[branch >> 1](data, at + 1)
-    return ReviewableRequest(f_request_id, f_sequence_number, f_request_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_external_details, f_body), at
+    return ReviewableRequest(f_request_id, f_sequence_number, f_request_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_external_details, f_creators, f_editors, f_terms, f_approvals, f_approved_at_ms, f_body), at
 
 
 def write_ReviewableRequest(value: ReviewableRequest, out: bytearray) -> None:
@@ -1193,6 +1374,31 @@ def write_ReviewableRequest(value: ReviewableRequest, out: bytearray) -> None:
         for f_external_details_item in value.external_details:
             write_ExternalDetail(f_external_details_item, out)
         out.append(0)
+    write_count(len(value.creators), out, 20)
+    if value.creators:
+        for f_creators_item in value.creators:
+            write_RequestAuthor(f_creators_item, out)
+        out.append(0)
+    write_count(len(value.editors), out, 20)
+    if value.editors:
+        for f_editors_item in value.editors:
+            write_RequestAuthor(f_editors_item, out)
+        out.append(0)
+    if value.terms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_ApprovalTerms(value.terms, out)
+    write_count(len(value.approvals), out, 20)
+    if value.approvals:
+        for f_approvals_item in value.approvals:
+            write_Approval(f_approvals_item, out)
+        out.append(0)
+    if value.approved_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.approved_at_ms, out, 8)
     try:
         branch, write = WRITERS_5[type(value.body)]
     except KeyError:
@@ -1970,6 +2176,42 @@ def write_PendingStatisticsKey(value: PendingStatisticsKey, out: bytearray) -> N
     write_unsigned(value.request_id, out, 8)
 
 
+class ApprovalPolicyKey(Record, frozen=True):
+    """Names one ApprovalPolicy."""
+
+    kind: str
+    """The kind of request, e.g. issuance."""
+    asset: str
+    """The asset's code. Empty: requests about no asset, or about one without a policy of its own."""
+
+
+def read_ApprovalPolicyKey(data: Any, at: int) -> tuple[ApprovalPolicyKey, int]:
+    f_kind, at = read_string(data, at, 32)
+    f_asset, at = read_string(data, at, 16)
+    return ApprovalPolicyKey(f_kind, f_asset), at
+
+
+def write_ApprovalPolicyKey(value: ApprovalPolicyKey, out: bytearray) -> None:
+    write_string(value.kind, out, 32)
+    write_string(value.asset, out, 16)
+
+
+class AssetHaltKey(Record, frozen=True):
+    """Names one AssetHalt."""
+
+    asset: str
+    """The asset's code."""
+
+
+def read_AssetHaltKey(data: Any, at: int) -> tuple[AssetHaltKey, int]:
+    f_asset, at = read_string(data, at, 16)
+    return AssetHaltKey(f_asset), at
+
+
+def write_AssetHaltKey(value: AssetHaltKey, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
@@ -1984,7 +2226,7 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
@@ -1995,6 +2237,7 @@ READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest
     read_AmlAlertRequest,
     read_PaymentRequest,
     read_RedemptionRequest,
+    read_GovernedChangeRequest,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -2008,9 +2251,10 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AmlAlertRequest: (b'\x0e', write_AmlAlertRequest),
     PaymentRequest: (b'\x10', write_PaymentRequest),
     RedemptionRequest: (b'\x12', write_RedemptionRequest),
+    GovernedChangeRequest: (b'\x14', write_GovernedChangeRequest),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
@@ -2021,6 +2265,7 @@ READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest
     read_AmlAlertRequest,
     read_PaymentRequest,
     read_RedemptionRequest,
+    read_GovernedChangeRequest,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -2034,6 +2279,7 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AmlAlertRequest: (b'\x0e', write_AmlAlertRequest),
     PaymentRequest: (b'\x10', write_PaymentRequest),
     RedemptionRequest: (b'\x12', write_RedemptionRequest),
+    GovernedChangeRequest: (b'\x14', write_GovernedChangeRequest),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -2045,8 +2291,10 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AccountReservation: read_AccountReservation,
     AccountRole: read_AccountRole,
     AccountRule: read_AccountRule,
+    ApprovalPolicy: read_ApprovalPolicy,
     AssetState: read_AssetState,
     Asset: read_Asset,
+    AssetHalt: read_AssetHalt,
     AssetPair: read_AssetPair,
     AssetReservation: read_AssetReservation,
     AssetSupply: read_AssetSupply,
@@ -2061,6 +2309,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     StatisticsCount: read_StatisticsCount,
     PendingStatistics: read_PendingStatistics,
     RequestContent: read_RequestContent,
+    RequestAuthor: read_RequestAuthor,
+    Approval: read_Approval,
     ReviewableRequest: read_ReviewableRequest,
     Signer: read_Signer,
     SignerRole: read_SignerRole,
@@ -2094,6 +2344,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AccountKycKey: read_AccountKycKey,
     AccountReservationKey: read_AccountReservationKey,
     PendingStatisticsKey: read_PendingStatisticsKey,
+    ApprovalPolicyKey: read_ApprovalPolicyKey,
+    AssetHaltKey: read_AssetHaltKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -2105,8 +2357,10 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AccountReservation: write_AccountReservation,
     AccountRole: write_AccountRole,
     AccountRule: write_AccountRule,
+    ApprovalPolicy: write_ApprovalPolicy,
     AssetState: write_AssetState,
     Asset: write_Asset,
+    AssetHalt: write_AssetHalt,
     AssetPair: write_AssetPair,
     AssetReservation: write_AssetReservation,
     AssetSupply: write_AssetSupply,
@@ -2121,6 +2375,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     StatisticsCount: write_StatisticsCount,
     PendingStatistics: write_PendingStatistics,
     RequestContent: write_RequestContent,
+    RequestAuthor: write_RequestAuthor,
+    Approval: write_Approval,
     ReviewableRequest: write_ReviewableRequest,
     Signer: write_Signer,
     SignerRole: write_SignerRole,
@@ -2154,4 +2410,6 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AccountKycKey: write_AccountKycKey,
     AccountReservationKey: write_AccountReservationKey,
     PendingStatisticsKey: write_PendingStatisticsKey,
+    ApprovalPolicyKey: write_ApprovalPolicyKey,
+    AssetHaltKey: write_AssetHaltKey,
 }

@@ -22,7 +22,9 @@ from schemas.generated.entries import AccountKyc
 from schemas.generated.entries import AccountReservation
 from schemas.generated.entries import AccountRole
 from schemas.generated.entries import AccountRule
+from schemas.generated.entries import ApprovalPolicy
 from schemas.generated.entries import Asset
+from schemas.generated.entries import AssetHalt
 from schemas.generated.entries import AssetPair
 from schemas.generated.entries import AssetReservation
 from schemas.generated.entries import AssetSupply
@@ -159,4 +161,12 @@ class EntryGetters:
 
     def get_pending_statistics(self, request_id: U64) -> PendingStatistics | None:
         entry: PendingStatistics | None = self.get(KeyBytes(b'4' + request_id.to_bytes(8, "big")))
+        return entry
+
+    def get_approval_policy(self, kind: str, asset: str) -> ApprovalPolicy | None:
+        entry: ApprovalPolicy | None = self.get(KeyBytes(b'6' + encode_text(kind) + encode_text(asset)))
+        return entry
+
+    def get_asset_halt(self, asset: str) -> AssetHalt | None:
+        entry: AssetHalt | None = self.get(KeyBytes(b'8' + encode_text(asset)))
         return entry

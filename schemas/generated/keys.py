@@ -19,7 +19,7 @@ from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
 
 KeyBytes = NewType("KeyBytes", bytes)
-Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation | entries.PendingStatistics
+Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation | entries.PendingStatistics | entries.ApprovalPolicy | entries.AssetHalt
 
 NETWORK_SETTINGS = KeyBytes(b'\x00')
 COUNTERS = KeyBytes(b'\x02')
@@ -48,6 +48,8 @@ STATISTICS = b'.'
 ACCOUNT_KYC = b'0'
 ACCOUNT_RESERVATION = b'2'
 PENDING_STATISTICS = b'4'
+APPROVAL_POLICY = b'6'
+ASSET_HALT = b'8'
 
 
 def account_role_key(role_id: U64) -> KeyBytes:
@@ -134,6 +136,14 @@ def pending_statistics_key(request_id: U64) -> KeyBytes:
     return KeyBytes(b'4' + request_id.to_bytes(8, "big"))
 
 
+def approval_policy_key(kind: str, asset: str) -> KeyBytes:
+    return KeyBytes(b'6' + encode_text(kind) + encode_text(asset))
+
+
+def asset_halt_key(asset: str) -> KeyBytes:
+    return KeyBytes(b'8' + encode_text(asset))
+
+
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.NetworkSettings: lambda _: NETWORK_SETTINGS,
     entries.Counters: lambda _: COUNTERS,
@@ -162,6 +172,8 @@ KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.AccountKyc: lambda entry: account_kyc_key(entry.account_id),
     entries.AccountReservation: lambda entry: account_reservation_key(entry.kind, entry.account_id),
     entries.PendingStatistics: lambda entry: pending_statistics_key(entry.request_id),
+    entries.ApprovalPolicy: lambda entry: approval_policy_key(entry.kind, entry.asset),
+    entries.AssetHalt: lambda entry: asset_halt_key(entry.asset),
 }
 
 

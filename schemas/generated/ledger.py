@@ -40,7 +40,11 @@ from schemas.generated.entries import AccountRole as AccountRole
 from schemas.generated.entries import AccountRoleKey as AccountRoleKey
 from schemas.generated.entries import AccountRule as AccountRule
 from schemas.generated.entries import AccountRuleKey as AccountRuleKey
+from schemas.generated.entries import ApprovalPolicy as ApprovalPolicy
+from schemas.generated.entries import ApprovalPolicyKey as ApprovalPolicyKey
 from schemas.generated.entries import Asset as Asset
+from schemas.generated.entries import AssetHalt as AssetHalt
+from schemas.generated.entries import AssetHaltKey as AssetHaltKey
 from schemas.generated.entries import AssetKey as AssetKey
 from schemas.generated.entries import AssetPair as AssetPair
 from schemas.generated.entries import AssetPairKey as AssetPairKey
@@ -94,7 +98,11 @@ from schemas.generated.entries import read_AccountRole as read_AccountRole
 from schemas.generated.entries import read_AccountRoleKey as read_AccountRoleKey
 from schemas.generated.entries import read_AccountRule as read_AccountRule
 from schemas.generated.entries import read_AccountRuleKey as read_AccountRuleKey
+from schemas.generated.entries import read_ApprovalPolicy as read_ApprovalPolicy
+from schemas.generated.entries import read_ApprovalPolicyKey as read_ApprovalPolicyKey
 from schemas.generated.entries import read_Asset as read_Asset
+from schemas.generated.entries import read_AssetHalt as read_AssetHalt
+from schemas.generated.entries import read_AssetHaltKey as read_AssetHaltKey
 from schemas.generated.entries import read_AssetKey as read_AssetKey
 from schemas.generated.entries import read_AssetPair as read_AssetPair
 from schemas.generated.entries import read_AssetPairKey as read_AssetPairKey
@@ -148,7 +156,11 @@ from schemas.generated.entries import write_AccountRole as write_AccountRole
 from schemas.generated.entries import write_AccountRoleKey as write_AccountRoleKey
 from schemas.generated.entries import write_AccountRule as write_AccountRule
 from schemas.generated.entries import write_AccountRuleKey as write_AccountRuleKey
+from schemas.generated.entries import write_ApprovalPolicy as write_ApprovalPolicy
+from schemas.generated.entries import write_ApprovalPolicyKey as write_ApprovalPolicyKey
 from schemas.generated.entries import write_Asset as write_Asset
+from schemas.generated.entries import write_AssetHalt as write_AssetHalt
+from schemas.generated.entries import write_AssetHaltKey as write_AssetHaltKey
 from schemas.generated.entries import write_AssetKey as write_AssetKey
 from schemas.generated.entries import write_AssetPair as write_AssetPair
 from schemas.generated.entries import write_AssetPairKey as write_AssetPairKey
@@ -344,14 +356,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 52:
-        read_bounded(data, at, 0, 26)  # raises
+    if branch & 1 or branch > 56:
+        read_bounded(data, at, 0, 28)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -370,14 +382,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 52:
-        read_bounded(data, at, 0, 26)  # raises
+    if branch & 1 or branch > 56:
+        read_bounded(data, at, 0, 28)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -464,6 +476,8 @@ class EffectKind(Enum):
     """What was held is gone."""
     CHARGED_FROM_LOCKED = 12
     """What was held was given to another."""
+    HALT_CHANGED = 13
+    """An asset of its own was halted, or a halt was lifted; or it did that."""
 
 
 ALL_EffectKind = tuple(EffectKind)
@@ -471,8 +485,8 @@ ALL_EffectKind = tuple(EffectKind)
 
 def read_EffectKind(data: Any, at: int) -> tuple[EffectKind, int]:
     index = data[at]
-    if index & 1 or index > 24:
-        read_bounded(data, at, 0, 12)  # raises
+    if index & 1 or index > 26:
+        read_bounded(data, at, 0, 13)  # raises
     return ALL_EffectKind[index >> 1], at + 1
 
 
@@ -639,6 +653,30 @@ def write_RoleChange(value: RoleChange, out: bytearray) -> None:
     write_unsigned(value.new_role_id, out, 8)
 
 
+class HaltChange(Record, frozen=True):
+    """What is halted of an asset from now on."""
+
+    asset: str
+    """The asset's code."""
+    issuance: bool
+    """Whether issuances are halted."""
+    withdrawal: bool
+    """Whether withdrawals are halted."""
+
+
+def read_HaltChange(data: Any, at: int) -> tuple[HaltChange, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_issuance, at = read_boolean(data, at)
+    f_withdrawal, at = read_boolean(data, at)
+    return HaltChange(f_asset, f_issuance, f_withdrawal), at
+
+
+def write_HaltChange(value: HaltChange, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_boolean(value.issuance, out)
+    write_boolean(value.withdrawal, out)
+
+
 class ParticipantEffect(Record, frozen=True):
     """What an operation meant to one account."""
 
@@ -648,7 +686,7 @@ class ParticipantEffect(Record, frozen=True):
     """The participant."""
     kind: EffectKind
     """What happened."""
-    detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange
+    detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange
     """Absent with PARTICIPATED and SIGNERS_REPLACED."""
 
 
@@ -657,10 +695,10 @@ def read_ParticipantEffect(data: Any, at: int) -> tuple[ParticipantEffect, int]:
     f_account_id = data[at : at + 32]
     at += 32
     f_kind, at = read_EffectKind(data, at)
-    f_detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange = None
+    f_detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange = None
     branch = data[at]
-    if branch & 1 or branch > 8:
-        read_bounded(data, at, 0, 4)  # raises
+    if branch & 1 or branch > 10:
+        read_bounded(data, at, 0, 5)  # raises
     at += 1
     if branch:
         f_detail, at = READERS_4[(branch >> 1) - 1](data, at)
@@ -895,7 +933,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -923,6 +961,8 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_AccountKyc,
     read_AccountReservation,
     read_PendingStatistics,
+    read_ApprovalPolicy,
+    read_AssetHalt,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -953,9 +993,11 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AccountKyc: (b'0', write_AccountKyc),
     AccountReservation: (b'2', write_AccountReservation),
     PendingStatistics: (b'4', write_PendingStatistics),
+    ApprovalPolicy: (b'6', write_ApprovalPolicy),
+    AssetHalt: (b'8', write_AssetHalt),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -983,6 +1025,8 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_AccountKycKey,
     read_AccountReservationKey,
     read_PendingStatisticsKey,
+    read_ApprovalPolicyKey,
+    read_AssetHaltKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1013,13 +1057,16 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AccountKycKey: (b'0', write_AccountKycKey),
     AccountReservationKey: (b'2', write_AccountReservationKey),
     PendingStatisticsKey: (b'4', write_PendingStatisticsKey),
+    ApprovalPolicyKey: (b'6', write_ApprovalPolicyKey),
+    AssetHaltKey: (b'8', write_AssetHaltKey),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange | RoleChange, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange, int]], ...] = (
     read_BalanceMovement,
     read_RequestChange,
     read_PriceChange,
     read_RoleChange,
+    read_HaltChange,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1027,6 +1074,7 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     RequestChange: (b'\x04', write_RequestChange),
     PriceChange: (b'\x06', write_PriceChange),
     RoleChange: (b'\x08', write_RoleChange),
+    HaltChange: (b'\n', write_HaltChange),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -1042,6 +1090,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     RequestChange: read_RequestChange,
     PriceChange: read_PriceChange,
     RoleChange: read_RoleChange,
+    HaltChange: read_HaltChange,
     ParticipantEffect: read_ParticipantEffect,
     AppliedTransaction: read_AppliedTransaction,
     LedgerBody: read_LedgerBody,
@@ -1063,6 +1112,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     RequestChange: write_RequestChange,
     PriceChange: write_PriceChange,
     RoleChange: write_RoleChange,
+    HaltChange: write_HaltChange,
     ParticipantEffect: write_ParticipantEffect,
     AppliedTransaction: write_AppliedTransaction,
     LedgerBody: write_LedgerBody,

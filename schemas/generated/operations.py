@@ -14,6 +14,7 @@ from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccessRule as AccessRule
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
+from schemas.generated.common import ApprovalRange as ApprovalRange
 from schemas.generated.common import BalanceID as BalanceID
 from schemas.generated.common import BankAccount as BankAccount
 from schemas.generated.common import BitcoinAddress as BitcoinAddress
@@ -34,6 +35,7 @@ from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U128 as U128
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import read_AccessRule as read_AccessRule
+from schemas.generated.common import read_ApprovalRange as read_ApprovalRange
 from schemas.generated.common import read_BankAccount as read_BankAccount
 from schemas.generated.common import read_BitcoinAddress as read_BitcoinAddress
 from schemas.generated.common import read_EthereumAddress as read_EthereumAddress
@@ -48,6 +50,7 @@ from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_AccessRule as write_AccessRule
+from schemas.generated.common import write_ApprovalRange as write_ApprovalRange
 from schemas.generated.common import write_BankAccount as write_BankAccount
 from schemas.generated.common import write_BitcoinAddress as write_BitcoinAddress
 from schemas.generated.common import write_EthereumAddress as write_EthereumAddress
@@ -469,6 +472,931 @@ def write_CreateChangeRoleRequestResult(value: CreateChangeRoleRequestResult, ou
     write_boolean(value.fulfilled, out)
 
 
+class CreateAccountRole(Record, frozen=True):
+    """Creates a role."""
+
+    name: str
+    """Unique among account roles."""
+    rule_ids: tuple[U64, ...]
+    """The account rules it has, in any order."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on the role allows nothing; absent: it has no end."""
+    is_read_only: bool
+    """Nobody may change or remove it, ever."""
+
+
+def read_CreateAccountRole(data: Any, at: int) -> tuple[CreateAccountRole, int]:
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
+    if count:
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
+        at = read_array_end(data, at)
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    f_is_read_only, at = read_boolean(data, at)
+    return CreateAccountRole(f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
+
+
+def write_CreateAccountRole(value: CreateAccountRole, out: bytearray) -> None:
+    write_string(value.name, out, 64)
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
+        out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+    write_boolean(value.is_read_only, out)
+
+
+class RemoveAccountRole(Record, frozen=True):
+    """Removes a role that nobody has."""
+
+    role_id: U64
+    """The role."""
+
+
+def read_RemoveAccountRole(data: Any, at: int) -> tuple[RemoveAccountRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    return RemoveAccountRole(f_role_id), at
+
+
+def write_RemoveAccountRole(value: RemoveAccountRole, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+
+
+class UpdateAccountRole(Record, frozen=True):
+    """Replaces a role's name, rules, details and end."""
+
+    role_id: U64
+    """The role."""
+    name: str
+    """Unique among account roles."""
+    rule_ids: tuple[U64, ...]
+    """The account rules it has, in any order."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on the role allows nothing; absent: it has no end."""
+
+
+def read_UpdateAccountRole(data: Any, at: int) -> tuple[UpdateAccountRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
+    if count:
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
+        at = read_array_end(data, at)
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    return UpdateAccountRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms), at
+
+
+def write_UpdateAccountRole(value: UpdateAccountRole, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+    write_string(value.name, out, 64)
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
+        out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+
+
+class ManageAccountRole(Record, frozen=True):
+    """Creates, changes or removes an account role (TokenD operation 33)."""
+
+    action: CreateAccountRole | UpdateAccountRole | RemoveAccountRole
+    """What to do."""
+
+
+def read_ManageAccountRole(data: Any, at: int) -> tuple[ManageAccountRole, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_0[branch >> 1](data, at + 1)
+    return ManageAccountRole(f_action), at
+
+
+def write_ManageAccountRole(value: ManageAccountRole, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_1[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class CreateAccountRule(Record, frozen=True):
+    """Creates a rule."""
+
+    name: str
+    """Unique among account rules."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    is_read_only: bool
+    """Nobody may change or remove it, ever."""
+
+
+def read_CreateAccountRule(data: Any, at: int) -> tuple[CreateAccountRule, int]:
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_is_read_only, at = read_boolean(data, at)
+    return CreateAccountRule(f_name, f_rule, f_details, f_is_read_only), at
+
+
+def write_CreateAccountRule(value: CreateAccountRule, out: bytearray) -> None:
+    write_string(value.name, out, 64)
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+    write_boolean(value.is_read_only, out)
+
+
+class RemoveAccountRule(Record, frozen=True):
+    """Removes a rule that no role has."""
+
+    rule_id: U64
+    """The rule."""
+
+
+def read_RemoveAccountRule(data: Any, at: int) -> tuple[RemoveAccountRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    return RemoveAccountRule(f_rule_id), at
+
+
+def write_RemoveAccountRule(value: RemoveAccountRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+
+
+class UpdateAccountRule(Record, frozen=True):
+    """Replaces a rule's name, content and details."""
+
+    rule_id: U64
+    """The rule."""
+    name: str
+    """Unique among account rules."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_UpdateAccountRule(data: Any, at: int) -> tuple[UpdateAccountRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    return UpdateAccountRule(f_rule_id, f_name, f_rule, f_details), at
+
+
+def write_UpdateAccountRule(value: UpdateAccountRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+    write_string(value.name, out, 64)
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+
+
+class ManageAccountRule(Record, frozen=True):
+    """Creates, changes or removes an account rule (TokenD operation 34)."""
+
+    action: CreateAccountRule | UpdateAccountRule | RemoveAccountRule
+    """What to do."""
+
+
+def read_ManageAccountRule(data: Any, at: int) -> tuple[ManageAccountRule, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_2[branch >> 1](data, at + 1)
+    return ManageAccountRule(f_action), at
+
+
+def write_ManageAccountRule(value: ManageAccountRule, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_3[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class PutApprovalPolicy(Record, frozen=True):
+    """Sets the policy."""
+
+    ranges: tuple[ApprovalRange, ...]
+    """Ascending, without overlap. A policy for all assets has one range without bounds."""
+
+
+def read_PutApprovalPolicy(data: Any, at: int) -> tuple[PutApprovalPolicy, int]:
+    count, at = read_count(data, at, 16)
+    f_ranges_list = []
+    if count:
+        for _ in range(count):  # f_ranges
+            f_ranges_item, at = read_ApprovalRange(data, at)
+            f_ranges_list.append(f_ranges_item)
+        at = read_array_end(data, at)
+    f_ranges = tuple(f_ranges_list)
+    return PutApprovalPolicy(f_ranges), at
+
+
+def write_PutApprovalPolicy(value: PutApprovalPolicy, out: bytearray) -> None:
+    write_count(len(value.ranges), out, 16)
+    if value.ranges:
+        for f_ranges_item in value.ranges:
+            write_ApprovalRange(f_ranges_item, out)
+        out.append(0)
+
+
+class RemoveApprovalPolicy(Record, frozen=True):
+    """Removes the policy."""
+
+
+
+def read_RemoveApprovalPolicy(data: Any, at: int) -> tuple[RemoveApprovalPolicy, int]:
+    return RemoveApprovalPolicy(), at
+
+
+def write_RemoveApprovalPolicy(value: RemoveApprovalPolicy, out: bytearray) -> None:
+    del value, out
+
+
+class ManageApprovalPolicy(Record, frozen=True):
+    """Changes what requests of a kind need: so many distinct reviewers, and a delay (not in
+    TokenD).
+    """
+
+    kind: str
+    """The kind of request, e.g. issuance."""
+    asset: str
+    """The asset's code. Empty: requests about no asset, or about one without a policy of its own."""
+    action: PutApprovalPolicy | RemoveApprovalPolicy
+    """What to do."""
+
+
+def read_ManageApprovalPolicy(data: Any, at: int) -> tuple[ManageApprovalPolicy, int]:
+    f_kind, at = read_string(data, at, 32)
+    f_asset, at = read_string(data, at, 16)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_action, at = READERS_4[branch >> 1](data, at + 1)
+    return ManageApprovalPolicy(f_kind, f_asset, f_action), at
+
+
+def write_ManageApprovalPolicy(value: ManageApprovalPolicy, out: bytearray) -> None:
+    write_string(value.kind, out, 32)
+    write_string(value.asset, out, 16)
+    try:
+        branch, write = WRITERS_5[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class ManageAssetHalt(Record, frozen=True):
+    """Halts issuances or withdrawals of an asset, or lifts such a halt (not in TokenD). A halt is
+    lifted by a governed change alone.
+    """
+
+    asset: str
+    """The asset's code."""
+    issuance: None | bool
+    """True: halt issuances; false: lift that; absent: leave it as it is."""
+    withdrawal: None | bool
+    """The same for withdrawals."""
+
+
+def read_ManageAssetHalt(data: Any, at: int) -> tuple[ManageAssetHalt, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_issuance: None | bool = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_issuance, at = read_boolean(data, at)
+    f_withdrawal: None | bool = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_withdrawal, at = read_boolean(data, at)
+    return ManageAssetHalt(f_asset, f_issuance, f_withdrawal), at
+
+
+def write_ManageAssetHalt(value: ManageAssetHalt, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    if value.issuance is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_boolean(value.issuance, out)
+    if value.withdrawal is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_boolean(value.withdrawal, out)
+
+
+class CreateAssetPair(Record, frozen=True):
+    """Creates a pair with its first price."""
+
+    price: Price
+    """The price."""
+    round: U64
+    """A number that every later price must exceed."""
+    quoted_at_ms: U64
+    """When the price was true, in milliseconds since 1970."""
+    max_age_ms: U64
+    """How long after that a price of this pair may be converted by. More than 0."""
+    step_max: int
+    """How far a new price may lie from the last, in hundred-millionths of the last: 1000000 is one
+    percent.
+    """
+
+
+def read_CreateAssetPair(data: Any, at: int) -> tuple[CreateAssetPair, int]:
+    f_price, at = read_Price(data, at)
+    f_round = from_bytes(data[at : at + 8])
+    at += 8
+    f_quoted_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_max_age_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_step_max, at = read_bounded(data, at, 0, 1000000000)
+    return CreateAssetPair(f_price, f_round, f_quoted_at_ms, f_max_age_ms, f_step_max), at
+
+
+def write_CreateAssetPair(value: CreateAssetPair, out: bytearray) -> None:
+    write_Price(value.price, out)
+    write_unsigned(value.round, out, 8)
+    write_unsigned(value.quoted_at_ms, out, 8)
+    write_unsigned(value.max_age_ms, out, 8)
+    write_bounded(value.step_max, out, 0, 1000000000)
+
+
+class UpdatePairPolicies(Record, frozen=True):
+    """Changes how prices are checked."""
+
+    max_age_ms: U64
+    """As in CreateAssetPair."""
+    step_max: int
+    """As in CreateAssetPair."""
+
+
+def read_UpdatePairPolicies(data: Any, at: int) -> tuple[UpdatePairPolicies, int]:
+    f_max_age_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_step_max, at = read_bounded(data, at, 0, 1000000000)
+    return UpdatePairPolicies(f_max_age_ms, f_step_max), at
+
+
+def write_UpdatePairPolicies(value: UpdatePairPolicies, out: bytearray) -> None:
+    write_unsigned(value.max_age_ms, out, 8)
+    write_bounded(value.step_max, out, 0, 1000000000)
+
+
+class UpdatePrice(Record, frozen=True):
+    """Sets a new price."""
+
+    price: Price
+    """The price."""
+    round: U64
+    """Higher than the round of the current price."""
+    quoted_at_ms: U64
+    """When the price was true. Not before the current one was."""
+
+
+def read_UpdatePrice(data: Any, at: int) -> tuple[UpdatePrice, int]:
+    f_price, at = read_Price(data, at)
+    f_round = from_bytes(data[at : at + 8])
+    at += 8
+    f_quoted_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return UpdatePrice(f_price, f_round, f_quoted_at_ms), at
+
+
+def write_UpdatePrice(value: UpdatePrice, out: bytearray) -> None:
+    write_Price(value.price, out)
+    write_unsigned(value.round, out, 8)
+    write_unsigned(value.quoted_at_ms, out, 8)
+
+
+class ManageAssetPair(Record, frozen=True):
+    """Creates a pair of assets, sets its price or changes its policies (TokenD operation 15)."""
+
+    base: str
+    """The code of the asset that is priced."""
+    quote: str
+    """The code of the asset that the price is in."""
+    action: CreateAssetPair | UpdatePrice | UpdatePairPolicies
+    """What to do."""
+
+
+def read_ManageAssetPair(data: Any, at: int) -> tuple[ManageAssetPair, int]:
+    f_base, at = read_string(data, at, 16)
+    f_quote, at = read_string(data, at, 16)
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_6[branch >> 1](data, at + 1)
+    return ManageAssetPair(f_base, f_quote, f_action), at
+
+
+def write_ManageAssetPair(value: ManageAssetPair, out: bytearray) -> None:
+    write_string(value.base, out, 16)
+    write_string(value.quote, out, 16)
+    try:
+        branch, write = WRITERS_7[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class CreateSignerRole(Record, frozen=True):
+    """Creates a role."""
+
+    name: str
+    """Unique among signer roles."""
+    rule_ids: tuple[U64, ...]
+    """The signer rules it has, in any order."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on the role allows nothing; absent: it has no end."""
+    is_read_only: bool
+    """Nobody may change or remove it, ever."""
+
+
+def read_CreateSignerRole(data: Any, at: int) -> tuple[CreateSignerRole, int]:
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
+    if count:
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
+        at = read_array_end(data, at)
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    f_is_read_only, at = read_boolean(data, at)
+    return CreateSignerRole(f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
+
+
+def write_CreateSignerRole(value: CreateSignerRole, out: bytearray) -> None:
+    write_string(value.name, out, 64)
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
+        out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+    write_boolean(value.is_read_only, out)
+
+
+class RemoveSignerRole(Record, frozen=True):
+    """Removes a role that nobody has."""
+
+    role_id: U64
+    """The role."""
+
+
+def read_RemoveSignerRole(data: Any, at: int) -> tuple[RemoveSignerRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    return RemoveSignerRole(f_role_id), at
+
+
+def write_RemoveSignerRole(value: RemoveSignerRole, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+
+
+class UpdateSignerRole(Record, frozen=True):
+    """Replaces a role's name, rules, details and end."""
+
+    role_id: U64
+    """The role."""
+    name: str
+    """Unique among signer roles."""
+    rule_ids: tuple[U64, ...]
+    """The signer rules it has, in any order."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    ends_at_ms: None | U64
+    """From this close time on the role allows nothing; absent: it has no end."""
+
+
+def read_UpdateSignerRole(data: Any, at: int) -> tuple[UpdateSignerRole, int]:
+    f_role_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    count, at = read_count(data, at, 128)
+    f_rule_ids_list = []
+    if count:
+        for _ in range(count):  # f_rule_ids
+            f_rule_ids_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_rule_ids_list.append(f_rule_ids_item)
+        at = read_array_end(data, at)
+    f_rule_ids = tuple(f_rule_ids_list)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_ends_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_ends_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    return UpdateSignerRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms), at
+
+
+def write_UpdateSignerRole(value: UpdateSignerRole, out: bytearray) -> None:
+    write_unsigned(value.role_id, out, 8)
+    write_string(value.name, out, 64)
+    write_count(len(value.rule_ids), out, 128)
+    if value.rule_ids:
+        for f_rule_ids_item in value.rule_ids:
+            write_unsigned(f_rule_ids_item, out, 8)
+        out.append(0)
+    write_bytes(value.details, out, 2048)
+    if value.ends_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.ends_at_ms, out, 8)
+
+
+class ManageSignerRole(Record, frozen=True):
+    """Creates, changes or removes a signer role (TokenD operation 39)."""
+
+    action: CreateSignerRole | UpdateSignerRole | RemoveSignerRole
+    """What to do."""
+
+
+def read_ManageSignerRole(data: Any, at: int) -> tuple[ManageSignerRole, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_8[branch >> 1](data, at + 1)
+    return ManageSignerRole(f_action), at
+
+
+def write_ManageSignerRole(value: ManageSignerRole, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_9[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class CreateSignerRule(Record, frozen=True):
+    """Creates a rule."""
+
+    name: str
+    """Unique among signer rules."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+    is_read_only: bool
+    """Nobody may change or remove it, ever."""
+    is_default: bool
+    """Whether it applies to every signer role but master and owner, old and new."""
+
+
+def read_CreateSignerRule(data: Any, at: int) -> tuple[CreateSignerRule, int]:
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    f_is_read_only, at = read_boolean(data, at)
+    f_is_default, at = read_boolean(data, at)
+    return CreateSignerRule(f_name, f_rule, f_details, f_is_read_only, f_is_default), at
+
+
+def write_CreateSignerRule(value: CreateSignerRule, out: bytearray) -> None:
+    write_string(value.name, out, 64)
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+    write_boolean(value.is_read_only, out)
+    write_boolean(value.is_default, out)
+
+
+class RemoveSignerRule(Record, frozen=True):
+    """Removes a rule that no role has."""
+
+    rule_id: U64
+    """The rule."""
+
+
+def read_RemoveSignerRule(data: Any, at: int) -> tuple[RemoveSignerRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    return RemoveSignerRule(f_rule_id), at
+
+
+def write_RemoveSignerRule(value: RemoveSignerRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+
+
+class UpdateSignerRule(Record, frozen=True):
+    """Replaces a rule's name, content and details."""
+
+    rule_id: U64
+    """The rule."""
+    name: str
+    """Unique among signer rules."""
+    rule: AccessRule
+    """What it says."""
+    details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_UpdateSignerRule(data: Any, at: int) -> tuple[UpdateSignerRule, int]:
+    f_rule_id = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_rule, at = read_AccessRule(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_details = data[at + 1 : end]
+        at = end
+    return UpdateSignerRule(f_rule_id, f_name, f_rule, f_details), at
+
+
+def write_UpdateSignerRule(value: UpdateSignerRule, out: bytearray) -> None:
+    write_unsigned(value.rule_id, out, 8)
+    write_string(value.name, out, 64)
+    write_AccessRule(value.rule, out)
+    write_bytes(value.details, out, 2048)
+
+
+class ManageSignerRule(Record, frozen=True):
+    """Creates, changes or removes a signer rule (TokenD operation 40)."""
+
+    action: CreateSignerRule | UpdateSignerRule | RemoveSignerRule
+    """What to do."""
+
+
+def read_ManageSignerRule(data: Any, at: int) -> tuple[ManageSignerRule, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_10[branch >> 1](data, at + 1)
+    return ManageSignerRule(f_action), at
+
+
+def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_11[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class CreateGovernedChangeRequest(Record, frozen=True):
+    """Asks to apply one of the operations that policies can put under the agreement of several
+    people (not in TokenD). It is applied, as one of the source's, when the request is
+    fulfilled.
+    """
+
+    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule
+    """The operation."""
+    all_tasks: None | int
+    """The tasks of the request; absent: those of the key-value governed_change_tasks."""
+
+
+def read_CreateGovernedChangeRequest(data: Any, at: int) -> tuple[CreateGovernedChangeRequest, int]:
+    branch = data[at]
+    if branch & 1 or branch > 12:
+        read_bounded(data, at, 0, 6)  # raises
+    f_change, at = READERS_12[branch >> 1](data, at + 1)
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return CreateGovernedChangeRequest(f_change, f_all_tasks), at
+
+
+def write_CreateGovernedChangeRequest(value: CreateGovernedChangeRequest, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_13[type(value.change)]
+    except KeyError:
+        raise get_branch_error(value.change) from None
+    out += branch
+    write(value.change, out)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class CreateGovernedChangeRequestCode(Enum):
+    """Why nothing was asked for."""
+
+    SYSTEM_TASKS_NOT_ALLOWED = 0
+    """System task bits (1, 2, 4, 8) are set by the system alone."""
+    GOVERNED_CHANGE_TASKS_NOT_FOUND = 1
+    """No tasks are given and the key-value governed_change_tasks is not set."""
+    CHANGE_REFUSED = 2
+    """The operation itself is refused; the detail names its code."""
+
+
+ALL_CreateGovernedChangeRequestCode = tuple(CreateGovernedChangeRequestCode)
+
+
+def read_CreateGovernedChangeRequestCode(data: Any, at: int) -> tuple[CreateGovernedChangeRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_CreateGovernedChangeRequestCode[index >> 1], at + 1
+
+
+def write_CreateGovernedChangeRequestCode(value: CreateGovernedChangeRequestCode, out: bytearray) -> None:
+    if type(value) is not CreateGovernedChangeRequestCode:
+        raise Unencodable(f"{value!r} is not a CreateGovernedChangeRequestCode")
+    out.append(2 * value.value)
+
+
+class CreateGovernedChangeRequestResult(Record, frozen=True):
+    """The request was accepted."""
+
+    request_id: U64
+    """The request's number."""
+    fulfilled: bool
+    """True: no task was left and the operation was applied."""
+
+
+def read_CreateGovernedChangeRequestResult(data: Any, at: int) -> tuple[CreateGovernedChangeRequestResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_fulfilled, at = read_boolean(data, at)
+    return CreateGovernedChangeRequestResult(f_request_id, f_fulfilled), at
+
+
+def write_CreateGovernedChangeRequestResult(value: CreateGovernedChangeRequestResult, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_boolean(value.fulfilled, out)
+
+
 class IssuanceToAccount(Record, frozen=True):
     """Issue to an account: to its first balance of the asset, created if there is none."""
 
@@ -531,7 +1459,7 @@ def read_CreateIssuanceRequest(data: Any, at: int) -> tuple[CreateIssuanceReques
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_receiver, at = READERS_0[branch >> 1](data, at + 1)
+    f_receiver, at = READERS_14[branch >> 1](data, at + 1)
     length = data[at]
     if length & 0x81:
         f_creator_details, at = read_bytes(data, at, 2048)
@@ -554,7 +1482,7 @@ def write_CreateIssuanceRequest(value: CreateIssuanceRequest, out: bytearray) ->
     write_string(value.asset, out, 16)
     write_unsigned(value.amount, out, 16)
     try:
-        branch, write = WRITERS_1[type(value.receiver)]
+        branch, write = WRITERS_15[type(value.receiver)]
     except KeyError:
         raise get_branch_error(value.receiver) from None
     out += branch
@@ -578,7 +1506,7 @@ class CreateIssuanceRequestCode(Enum):
     INVALID_CREATOR_DETAILS = 2
     """The details are not JSON. Give a JSON value or leave them empty."""
     SYSTEM_TASKS_NOT_ALLOWED = 3
-    """System task bits (1, 2, 4) are set by the system alone."""
+    """System task bits (1, 2, 4, 8) are set by the system alone."""
     ASSET_REMOVED = 4
     """The asset was removed."""
     NOT_AUTHORIZED = 5
@@ -605,9 +1533,11 @@ class CreateIssuanceRequestCode(Enum):
     """No tasks are given and neither issuance_tasks:<asset> nor issuance_tasks:* is set."""
     EXCEEDS_MAX_ISSUANCE_AMOUNT = 13
     """More would be issued than the asset allows for ever."""
-    FEE_EXCEEDS_AMOUNT = 14
+    ASSET_HALTED = 14
+    """Issuances of the asset are halted. A request with tasks is accepted and waits."""
+    FEE_EXCEEDS_AMOUNT = 15
     """The receiver's fee leaves nothing of the amount."""
-    RECEIVER_FULL_LINE = 15
+    RECEIVER_FULL_LINE = 16
     """The balance would exceed 128 bits."""
 
 
@@ -616,8 +1546,8 @@ ALL_CreateIssuanceRequestCode = tuple(CreateIssuanceRequestCode)
 
 def read_CreateIssuanceRequestCode(data: Any, at: int) -> tuple[CreateIssuanceRequestCode, int]:
     index = data[at]
-    if index & 1 or index > 30:
-        read_bounded(data, at, 0, 15)  # raises
+    if index & 1 or index > 32:
+        read_bounded(data, at, 0, 16)  # raises
     return ALL_CreateIssuanceRequestCode[index >> 1], at + 1
 
 
@@ -883,7 +1813,7 @@ def read_CreatePaymentRequest(data: Any, at: int) -> tuple[CreatePaymentRequest,
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_2[branch >> 1](data, at + 1)
+    f_destination, at = READERS_16[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -929,7 +1859,7 @@ def write_CreatePaymentRequest(value: CreatePaymentRequest, out: bytearray) -> N
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_3[type(value.destination)]
+        branch, write = WRITERS_17[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -1126,7 +2056,7 @@ class CreatePreissuanceRequestCode(Enum):
     INVALID_CREATOR_DETAILS = 2
     """The details are not JSON. Give a JSON value or leave them empty."""
     SYSTEM_TASKS_NOT_ALLOWED = 3
-    """System task bits (1, 2, 4) are set by the system alone."""
+    """System task bits (1, 2, 4, 8) are set by the system alone."""
     ASSET_REMOVED = 4
     """The asset was removed."""
     NOT_AUTHORIZED = 5
@@ -1363,7 +2293,7 @@ def read_CreateWithdrawalRequest(data: Any, at: int) -> tuple[CreateWithdrawalRe
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_destination, at = READERS_4[branch >> 1](data, at + 1)
+    f_destination, at = READERS_18[branch >> 1](data, at + 1)
     f_reference, at = read_Reference(data, at)
     length = data[at]
     if length & 0x81:
@@ -1386,7 +2316,7 @@ def write_CreateWithdrawalRequest(value: CreateWithdrawalRequest, out: bytearray
         out.append(2)
         write_Fee(value.fee_max, out)
     try:
-        branch, write = WRITERS_5[type(value.destination)]
+        branch, write = WRITERS_19[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -1561,182 +2491,6 @@ def write_InitiateKycRecoveryResult(value: InitiateKycRecoveryResult, out: bytea
     del value, out
 
 
-class CreateAccountRole(Record, frozen=True):
-    """Creates a role."""
-
-    name: str
-    """Unique among account roles."""
-    rule_ids: tuple[U64, ...]
-    """The account rules it has, in any order."""
-    details: bytes
-    """Free JSON, opaque to the ledger."""
-    ends_at_ms: None | U64
-    """From this close time on the role allows nothing; absent: it has no end."""
-    is_read_only: bool
-    """Nobody may change or remove it, ever."""
-
-
-def read_CreateAccountRole(data: Any, at: int) -> tuple[CreateAccountRole, int]:
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    count, at = read_count(data, at, 128)
-    f_rule_ids_list = []
-    if count:
-        for _ in range(count):  # f_rule_ids
-            f_rule_ids_item = from_bytes(data[at : at + 8])
-            at += 8
-            f_rule_ids_list.append(f_rule_ids_item)
-        at = read_array_end(data, at)
-    f_rule_ids = tuple(f_rule_ids_list)
-    length = data[at]
-    if length & 0x81:
-        f_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_details = data[at + 1 : end]
-        at = end
-    f_ends_at_ms: None | U64 = None
-    branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
-    at += 1
-    if branch:
-        f_ends_at_ms = from_bytes(data[at : at + 8])
-        at += 8
-    f_is_read_only, at = read_boolean(data, at)
-    return CreateAccountRole(f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
-
-
-def write_CreateAccountRole(value: CreateAccountRole, out: bytearray) -> None:
-    write_string(value.name, out, 64)
-    write_count(len(value.rule_ids), out, 128)
-    if value.rule_ids:
-        for f_rule_ids_item in value.rule_ids:
-            write_unsigned(f_rule_ids_item, out, 8)
-        out.append(0)
-    write_bytes(value.details, out, 2048)
-    if value.ends_at_ms is None:
-        out.append(0)
-    else:
-        out.append(2)
-        write_unsigned(value.ends_at_ms, out, 8)
-    write_boolean(value.is_read_only, out)
-
-
-class UpdateAccountRole(Record, frozen=True):
-    """Replaces a role's name, rules, details and end."""
-
-    role_id: U64
-    """The role."""
-    name: str
-    """Unique among account roles."""
-    rule_ids: tuple[U64, ...]
-    """The account rules it has, in any order."""
-    details: bytes
-    """Free JSON, opaque to the ledger."""
-    ends_at_ms: None | U64
-    """From this close time on the role allows nothing; absent: it has no end."""
-
-
-def read_UpdateAccountRole(data: Any, at: int) -> tuple[UpdateAccountRole, int]:
-    f_role_id = from_bytes(data[at : at + 8])
-    at += 8
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    count, at = read_count(data, at, 128)
-    f_rule_ids_list = []
-    if count:
-        for _ in range(count):  # f_rule_ids
-            f_rule_ids_item = from_bytes(data[at : at + 8])
-            at += 8
-            f_rule_ids_list.append(f_rule_ids_item)
-        at = read_array_end(data, at)
-    f_rule_ids = tuple(f_rule_ids_list)
-    length = data[at]
-    if length & 0x81:
-        f_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_details = data[at + 1 : end]
-        at = end
-    f_ends_at_ms: None | U64 = None
-    branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
-    at += 1
-    if branch:
-        f_ends_at_ms = from_bytes(data[at : at + 8])
-        at += 8
-    return UpdateAccountRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms), at
-
-
-def write_UpdateAccountRole(value: UpdateAccountRole, out: bytearray) -> None:
-    write_unsigned(value.role_id, out, 8)
-    write_string(value.name, out, 64)
-    write_count(len(value.rule_ids), out, 128)
-    if value.rule_ids:
-        for f_rule_ids_item in value.rule_ids:
-            write_unsigned(f_rule_ids_item, out, 8)
-        out.append(0)
-    write_bytes(value.details, out, 2048)
-    if value.ends_at_ms is None:
-        out.append(0)
-    else:
-        out.append(2)
-        write_unsigned(value.ends_at_ms, out, 8)
-
-
-class RemoveAccountRole(Record, frozen=True):
-    """Removes a role that nobody has."""
-
-    role_id: U64
-    """The role."""
-
-
-def read_RemoveAccountRole(data: Any, at: int) -> tuple[RemoveAccountRole, int]:
-    f_role_id = from_bytes(data[at : at + 8])
-    at += 8
-    return RemoveAccountRole(f_role_id), at
-
-
-def write_RemoveAccountRole(value: RemoveAccountRole, out: bytearray) -> None:
-    write_unsigned(value.role_id, out, 8)
-
-
-class ManageAccountRole(Record, frozen=True):
-    """Creates, changes or removes an account role (TokenD operation 33)."""
-
-    action: CreateAccountRole | UpdateAccountRole | RemoveAccountRole
-    """What to do."""
-
-
-def read_ManageAccountRole(data: Any, at: int) -> tuple[ManageAccountRole, int]:
-    branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_6[branch >> 1](data, at + 1)
-    return ManageAccountRole(f_action), at
-
-
-def write_ManageAccountRole(value: ManageAccountRole, out: bytearray) -> None:
-    try:
-        branch, write = WRITERS_7[type(value.action)]
-    except KeyError:
-        raise get_branch_error(value.action) from None
-    out += branch
-    write(value.action, out)
-
-
 class ManageAccountRoleCode(Enum):
     """Why the role was not changed."""
 
@@ -1791,128 +2545,6 @@ def write_ManageAccountRoleResult(value: ManageAccountRoleResult, out: bytearray
     write_unsigned(value.role_id, out, 8)
 
 
-class CreateAccountRule(Record, frozen=True):
-    """Creates a rule."""
-
-    name: str
-    """Unique among account rules."""
-    rule: AccessRule
-    """What it says."""
-    details: bytes
-    """Free JSON, opaque to the ledger."""
-    is_read_only: bool
-    """Nobody may change or remove it, ever."""
-
-
-def read_CreateAccountRule(data: Any, at: int) -> tuple[CreateAccountRule, int]:
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    f_rule, at = read_AccessRule(data, at)
-    length = data[at]
-    if length & 0x81:
-        f_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_details = data[at + 1 : end]
-        at = end
-    f_is_read_only, at = read_boolean(data, at)
-    return CreateAccountRule(f_name, f_rule, f_details, f_is_read_only), at
-
-
-def write_CreateAccountRule(value: CreateAccountRule, out: bytearray) -> None:
-    write_string(value.name, out, 64)
-    write_AccessRule(value.rule, out)
-    write_bytes(value.details, out, 2048)
-    write_boolean(value.is_read_only, out)
-
-
-class UpdateAccountRule(Record, frozen=True):
-    """Replaces a rule's name, content and details."""
-
-    rule_id: U64
-    """The rule."""
-    name: str
-    """Unique among account rules."""
-    rule: AccessRule
-    """What it says."""
-    details: bytes
-    """Free JSON, opaque to the ledger."""
-
-
-def read_UpdateAccountRule(data: Any, at: int) -> tuple[UpdateAccountRule, int]:
-    f_rule_id = from_bytes(data[at : at + 8])
-    at += 8
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    f_rule, at = read_AccessRule(data, at)
-    length = data[at]
-    if length & 0x81:
-        f_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_details = data[at + 1 : end]
-        at = end
-    return UpdateAccountRule(f_rule_id, f_name, f_rule, f_details), at
-
-
-def write_UpdateAccountRule(value: UpdateAccountRule, out: bytearray) -> None:
-    write_unsigned(value.rule_id, out, 8)
-    write_string(value.name, out, 64)
-    write_AccessRule(value.rule, out)
-    write_bytes(value.details, out, 2048)
-
-
-class RemoveAccountRule(Record, frozen=True):
-    """Removes a rule that no role has."""
-
-    rule_id: U64
-    """The rule."""
-
-
-def read_RemoveAccountRule(data: Any, at: int) -> tuple[RemoveAccountRule, int]:
-    f_rule_id = from_bytes(data[at : at + 8])
-    at += 8
-    return RemoveAccountRule(f_rule_id), at
-
-
-def write_RemoveAccountRule(value: RemoveAccountRule, out: bytearray) -> None:
-    write_unsigned(value.rule_id, out, 8)
-
-
-class ManageAccountRule(Record, frozen=True):
-    """Creates, changes or removes an account rule (TokenD operation 34)."""
-
-    action: CreateAccountRule | UpdateAccountRule | RemoveAccountRule
-    """What to do."""
-
-
-def read_ManageAccountRule(data: Any, at: int) -> tuple[ManageAccountRule, int]:
-    branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_8[branch >> 1](data, at + 1)
-    return ManageAccountRule(f_action), at
-
-
-def write_ManageAccountRule(value: ManageAccountRule, out: bytearray) -> None:
-    try:
-        branch, write = WRITERS_9[type(value.action)]
-    except KeyError:
-        raise get_branch_error(value.action) from None
-    out += branch
-    write(value.action, out)
-
-
 class ManageAccountRuleCode(Enum):
     """Why the rule was not changed."""
 
@@ -1963,6 +2595,50 @@ def read_ManageAccountRuleResult(data: Any, at: int) -> tuple[ManageAccountRuleR
 
 def write_ManageAccountRuleResult(value: ManageAccountRuleResult, out: bytearray) -> None:
     write_unsigned(value.rule_id, out, 8)
+
+
+class ManageApprovalPolicyCode(Enum):
+    """Why the policy was not changed."""
+
+    INVALID_KIND = 0
+    """There is no such kind of request."""
+    INVALID_RANGES = 1
+    """No range is given, ranges overlap or do not ascend, a lower bound is above its upper bound,
+    or a policy for all assets has bounds.
+    """
+    ASSET_NOT_FOUND = 2
+    """The asset does not exist."""
+    NOT_FOUND = 3
+    """There is no such policy to remove."""
+
+
+ALL_ManageApprovalPolicyCode = tuple(ManageApprovalPolicyCode)
+
+
+def read_ManageApprovalPolicyCode(data: Any, at: int) -> tuple[ManageApprovalPolicyCode, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_ManageApprovalPolicyCode[index >> 1], at + 1
+
+
+def write_ManageApprovalPolicyCode(value: ManageApprovalPolicyCode, out: bytearray) -> None:
+    if type(value) is not ManageApprovalPolicyCode:
+        raise Unencodable(f"{value!r} is not a ManageApprovalPolicyCode")
+    out.append(2 * value.value)
+
+
+class ManageApprovalPolicyResult(Record, frozen=True):
+    """The policy was changed."""
+
+
+
+def read_ManageApprovalPolicyResult(data: Any, at: int) -> tuple[ManageApprovalPolicyResult, int]:
+    return ManageApprovalPolicyResult(), at
+
+
+def write_ManageApprovalPolicyResult(value: ManageApprovalPolicyResult, out: bytearray) -> None:
+    del value, out
 
 
 class CreateAsset(Record, frozen=True):
@@ -2204,14 +2880,14 @@ def read_ManageAsset(data: Any, at: int) -> tuple[ManageAsset, int]:
     branch = data[at]
     if branch & 1 or branch > 8:
         read_bounded(data, at, 0, 4)  # raises
-    f_action, at = READERS_10[branch >> 1](data, at + 1)
+    f_action, at = READERS_20[branch >> 1](data, at + 1)
     return ManageAsset(f_request_id, f_action), at
 
 
 def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     try:
-        branch, write = WRITERS_11[type(value.action)]
+        branch, write = WRITERS_21[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2234,7 +2910,7 @@ class ManageAssetCode(Enum):
     INVALID_CREATOR_DETAILS = 5
     """The details are not JSON. Give a JSON value or leave them empty."""
     SYSTEM_TASKS_NOT_ALLOWED = 6
-    """System task bits (1, 2, 4) are set by the system alone."""
+    """System task bits (1, 2, 4, 8) are set by the system alone."""
     NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE = 7
     """An edited request keeps its tasks. Leave all_tasks out."""
     REQUEST_NOT_FOUND = 8
@@ -2242,7 +2918,7 @@ class ManageAssetCode(Enum):
     REQUEST_IS_PENDING = 9
     """Only a rejected request can be edited; this one awaits its reviewer."""
     REQUEST_ASSET_MISMATCHED = 10
-    """An edited request keeps its asset code."""
+    """An edited request keeps its asset's code and type."""
     ASSET_CREATE_TASKS_NOT_FOUND = 11
     """No tasks are given and the key-value asset_create_tasks is not set."""
     ASSET_UPDATE_TASKS_NOT_FOUND = 12
@@ -2302,120 +2978,42 @@ def write_ManageAssetResult(value: ManageAssetResult, out: bytearray) -> None:
     write_boolean(value.fulfilled, out)
 
 
-class CreateAssetPair(Record, frozen=True):
-    """Creates a pair with its first price."""
+class ManageAssetHaltCode(Enum):
+    """Why nothing was halted or lifted."""
 
-    price: Price
-    """The price."""
-    round: U64
-    """A number that every later price must exceed."""
-    quoted_at_ms: U64
-    """When the price was true, in milliseconds since 1970."""
-    max_age_ms: U64
-    """How long after that a price of this pair may be converted by. More than 0."""
-    step_max: int
-    """How far a new price may lie from the last, in hundred-millionths of the last: 1000000 is one
-    percent.
-    """
+    NOTHING_TO_CHANGE = 0
+    """Neither issuance nor withdrawal is given."""
+    GOVERNED_CHANGE_NEEDED = 1
+    """A halt is lifted by a governed change alone. Create one that carries this operation."""
 
 
-def read_CreateAssetPair(data: Any, at: int) -> tuple[CreateAssetPair, int]:
-    f_price, at = read_Price(data, at)
-    f_round = from_bytes(data[at : at + 8])
-    at += 8
-    f_quoted_at_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_max_age_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_step_max, at = read_bounded(data, at, 0, 1000000000)
-    return CreateAssetPair(f_price, f_round, f_quoted_at_ms, f_max_age_ms, f_step_max), at
+ALL_ManageAssetHaltCode = tuple(ManageAssetHaltCode)
 
 
-def write_CreateAssetPair(value: CreateAssetPair, out: bytearray) -> None:
-    write_Price(value.price, out)
-    write_unsigned(value.round, out, 8)
-    write_unsigned(value.quoted_at_ms, out, 8)
-    write_unsigned(value.max_age_ms, out, 8)
-    write_bounded(value.step_max, out, 0, 1000000000)
+def read_ManageAssetHaltCode(data: Any, at: int) -> tuple[ManageAssetHaltCode, int]:
+    index = data[at]
+    if index & 1 or index > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    return ALL_ManageAssetHaltCode[index >> 1], at + 1
 
 
-class UpdatePrice(Record, frozen=True):
-    """Sets a new price."""
-
-    price: Price
-    """The price."""
-    round: U64
-    """Higher than the round of the current price."""
-    quoted_at_ms: U64
-    """When the price was true. Not before the current one was."""
+def write_ManageAssetHaltCode(value: ManageAssetHaltCode, out: bytearray) -> None:
+    if type(value) is not ManageAssetHaltCode:
+        raise Unencodable(f"{value!r} is not a ManageAssetHaltCode")
+    out.append(2 * value.value)
 
 
-def read_UpdatePrice(data: Any, at: int) -> tuple[UpdatePrice, int]:
-    f_price, at = read_Price(data, at)
-    f_round = from_bytes(data[at : at + 8])
-    at += 8
-    f_quoted_at_ms = from_bytes(data[at : at + 8])
-    at += 8
-    return UpdatePrice(f_price, f_round, f_quoted_at_ms), at
+class ManageAssetHaltResult(Record, frozen=True):
+    """The halts are as asked for."""
 
 
-def write_UpdatePrice(value: UpdatePrice, out: bytearray) -> None:
-    write_Price(value.price, out)
-    write_unsigned(value.round, out, 8)
-    write_unsigned(value.quoted_at_ms, out, 8)
+
+def read_ManageAssetHaltResult(data: Any, at: int) -> tuple[ManageAssetHaltResult, int]:
+    return ManageAssetHaltResult(), at
 
 
-class UpdatePairPolicies(Record, frozen=True):
-    """Changes how prices are checked."""
-
-    max_age_ms: U64
-    """As in CreateAssetPair."""
-    step_max: int
-    """As in CreateAssetPair."""
-
-
-def read_UpdatePairPolicies(data: Any, at: int) -> tuple[UpdatePairPolicies, int]:
-    f_max_age_ms = from_bytes(data[at : at + 8])
-    at += 8
-    f_step_max, at = read_bounded(data, at, 0, 1000000000)
-    return UpdatePairPolicies(f_max_age_ms, f_step_max), at
-
-
-def write_UpdatePairPolicies(value: UpdatePairPolicies, out: bytearray) -> None:
-    write_unsigned(value.max_age_ms, out, 8)
-    write_bounded(value.step_max, out, 0, 1000000000)
-
-
-class ManageAssetPair(Record, frozen=True):
-    """Creates a pair of assets, sets its price or changes its policies (TokenD operation 15)."""
-
-    base: str
-    """The code of the asset that is priced."""
-    quote: str
-    """The code of the asset that the price is in."""
-    action: CreateAssetPair | UpdatePrice | UpdatePairPolicies
-    """What to do."""
-
-
-def read_ManageAssetPair(data: Any, at: int) -> tuple[ManageAssetPair, int]:
-    f_base, at = read_string(data, at, 16)
-    f_quote, at = read_string(data, at, 16)
-    branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_12[branch >> 1](data, at + 1)
-    return ManageAssetPair(f_base, f_quote, f_action), at
-
-
-def write_ManageAssetPair(value: ManageAssetPair, out: bytearray) -> None:
-    write_string(value.base, out, 16)
-    write_string(value.quote, out, 16)
-    try:
-        branch, write = WRITERS_13[type(value.action)]
-    except KeyError:
-        raise get_branch_error(value.action) from None
-    out += branch
-    write(value.action, out)
+def write_ManageAssetHaltResult(value: ManageAssetHaltResult, out: bytearray) -> None:
+    del value, out
 
 
 class ManageAssetPairCode(Enum):
@@ -2444,8 +3042,8 @@ class ManageAssetPairCode(Enum):
     PRICE_TOO_OLD = 9
     """The quote is older than a price of this pair may be."""
     PRICE_STEP_EXCEEDED = 10
-    """The price lies further from the current one than the pair allows. Nothing is clamped: let
-    people review it.
+    """The price lies further from the current one than the pair allows. Nothing is clamped: create
+    a governed change, so that people review it.
     """
 
 
@@ -2661,13 +3259,13 @@ def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 6:
         read_bounded(data, at, 0, 3)  # raises
-    f_value, at = READERS_14[branch >> 1](data, at + 1)
+    f_value, at = READERS_22[branch >> 1](data, at + 1)
     return PutKeyValue(f_value), at
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_15[type(value.value)]
+        branch, write = WRITERS_23[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
     out += branch
@@ -2707,14 +3305,14 @@ def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_16[branch >> 1](data, at + 1)
+    f_action, at = READERS_24[branch >> 1](data, at + 1)
     return ManageKeyValue(f_key, f_action), at
 
 
 def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     try:
-        branch, write = WRITERS_17[type(value.action)]
+        branch, write = WRITERS_25[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2841,7 +3439,7 @@ def read_ManageLimits(data: Any, at: int) -> tuple[ManageLimits, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_18[branch >> 1](data, at + 1)
+    f_action, at = READERS_26[branch >> 1](data, at + 1)
     return ManageLimits(f_account_id, f_role_id, f_action), at
 
 
@@ -2859,7 +3457,7 @@ def write_ManageLimits(value: ManageLimits, out: bytearray) -> None:
         out.append(2)
         write_unsigned(value.role_id, out, 8)
     try:
-        branch, write = WRITERS_19[type(value.action)]
+        branch, write = WRITERS_27[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -2976,13 +3574,13 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_20[branch >> 1](data, at + 1)
+    f_action, at = READERS_28[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_21[type(value.action)]
+        branch, write = WRITERS_29[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3035,182 +3633,6 @@ def read_ManageSignerResult(data: Any, at: int) -> tuple[ManageSignerResult, int
 
 def write_ManageSignerResult(value: ManageSignerResult, out: bytearray) -> None:
     del value, out
-
-
-class CreateSignerRole(Record, frozen=True):
-    """Creates a role."""
-
-    name: str
-    """Unique among signer roles."""
-    rule_ids: tuple[U64, ...]
-    """The signer rules it has, in any order."""
-    details: bytes
-    """Free JSON, opaque to the ledger."""
-    ends_at_ms: None | U64
-    """From this close time on the role allows nothing; absent: it has no end."""
-    is_read_only: bool
-    """Nobody may change or remove it, ever."""
-
-
-def read_CreateSignerRole(data: Any, at: int) -> tuple[CreateSignerRole, int]:
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    count, at = read_count(data, at, 128)
-    f_rule_ids_list = []
-    if count:
-        for _ in range(count):  # f_rule_ids
-            f_rule_ids_item = from_bytes(data[at : at + 8])
-            at += 8
-            f_rule_ids_list.append(f_rule_ids_item)
-        at = read_array_end(data, at)
-    f_rule_ids = tuple(f_rule_ids_list)
-    length = data[at]
-    if length & 0x81:
-        f_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_details = data[at + 1 : end]
-        at = end
-    f_ends_at_ms: None | U64 = None
-    branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
-    at += 1
-    if branch:
-        f_ends_at_ms = from_bytes(data[at : at + 8])
-        at += 8
-    f_is_read_only, at = read_boolean(data, at)
-    return CreateSignerRole(f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
-
-
-def write_CreateSignerRole(value: CreateSignerRole, out: bytearray) -> None:
-    write_string(value.name, out, 64)
-    write_count(len(value.rule_ids), out, 128)
-    if value.rule_ids:
-        for f_rule_ids_item in value.rule_ids:
-            write_unsigned(f_rule_ids_item, out, 8)
-        out.append(0)
-    write_bytes(value.details, out, 2048)
-    if value.ends_at_ms is None:
-        out.append(0)
-    else:
-        out.append(2)
-        write_unsigned(value.ends_at_ms, out, 8)
-    write_boolean(value.is_read_only, out)
-
-
-class UpdateSignerRole(Record, frozen=True):
-    """Replaces a role's name, rules, details and end."""
-
-    role_id: U64
-    """The role."""
-    name: str
-    """Unique among signer roles."""
-    rule_ids: tuple[U64, ...]
-    """The signer rules it has, in any order."""
-    details: bytes
-    """Free JSON, opaque to the ledger."""
-    ends_at_ms: None | U64
-    """From this close time on the role allows nothing; absent: it has no end."""
-
-
-def read_UpdateSignerRole(data: Any, at: int) -> tuple[UpdateSignerRole, int]:
-    f_role_id = from_bytes(data[at : at + 8])
-    at += 8
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    count, at = read_count(data, at, 128)
-    f_rule_ids_list = []
-    if count:
-        for _ in range(count):  # f_rule_ids
-            f_rule_ids_item = from_bytes(data[at : at + 8])
-            at += 8
-            f_rule_ids_list.append(f_rule_ids_item)
-        at = read_array_end(data, at)
-    f_rule_ids = tuple(f_rule_ids_list)
-    length = data[at]
-    if length & 0x81:
-        f_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_details = data[at + 1 : end]
-        at = end
-    f_ends_at_ms: None | U64 = None
-    branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
-    at += 1
-    if branch:
-        f_ends_at_ms = from_bytes(data[at : at + 8])
-        at += 8
-    return UpdateSignerRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms), at
-
-
-def write_UpdateSignerRole(value: UpdateSignerRole, out: bytearray) -> None:
-    write_unsigned(value.role_id, out, 8)
-    write_string(value.name, out, 64)
-    write_count(len(value.rule_ids), out, 128)
-    if value.rule_ids:
-        for f_rule_ids_item in value.rule_ids:
-            write_unsigned(f_rule_ids_item, out, 8)
-        out.append(0)
-    write_bytes(value.details, out, 2048)
-    if value.ends_at_ms is None:
-        out.append(0)
-    else:
-        out.append(2)
-        write_unsigned(value.ends_at_ms, out, 8)
-
-
-class RemoveSignerRole(Record, frozen=True):
-    """Removes a role that nobody has."""
-
-    role_id: U64
-    """The role."""
-
-
-def read_RemoveSignerRole(data: Any, at: int) -> tuple[RemoveSignerRole, int]:
-    f_role_id = from_bytes(data[at : at + 8])
-    at += 8
-    return RemoveSignerRole(f_role_id), at
-
-
-def write_RemoveSignerRole(value: RemoveSignerRole, out: bytearray) -> None:
-    write_unsigned(value.role_id, out, 8)
-
-
-class ManageSignerRole(Record, frozen=True):
-    """Creates, changes or removes a signer role (TokenD operation 39)."""
-
-    action: CreateSignerRole | UpdateSignerRole | RemoveSignerRole
-    """What to do."""
-
-
-def read_ManageSignerRole(data: Any, at: int) -> tuple[ManageSignerRole, int]:
-    branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_22[branch >> 1](data, at + 1)
-    return ManageSignerRole(f_action), at
-
-
-def write_ManageSignerRole(value: ManageSignerRole, out: bytearray) -> None:
-    try:
-        branch, write = WRITERS_23[type(value.action)]
-    except KeyError:
-        raise get_branch_error(value.action) from None
-    out += branch
-    write(value.action, out)
 
 
 class ManageSignerRoleCode(Enum):
@@ -3269,132 +3691,6 @@ def read_ManageSignerRoleResult(data: Any, at: int) -> tuple[ManageSignerRoleRes
 
 def write_ManageSignerRoleResult(value: ManageSignerRoleResult, out: bytearray) -> None:
     write_unsigned(value.role_id, out, 8)
-
-
-class CreateSignerRule(Record, frozen=True):
-    """Creates a rule."""
-
-    name: str
-    """Unique among signer rules."""
-    rule: AccessRule
-    """What it says."""
-    details: bytes
-    """Free JSON, opaque to the ledger."""
-    is_read_only: bool
-    """Nobody may change or remove it, ever."""
-    is_default: bool
-    """Whether it applies to every signer role but master and owner, old and new."""
-
-
-def read_CreateSignerRule(data: Any, at: int) -> tuple[CreateSignerRule, int]:
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    f_rule, at = read_AccessRule(data, at)
-    length = data[at]
-    if length & 0x81:
-        f_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_details = data[at + 1 : end]
-        at = end
-    f_is_read_only, at = read_boolean(data, at)
-    f_is_default, at = read_boolean(data, at)
-    return CreateSignerRule(f_name, f_rule, f_details, f_is_read_only, f_is_default), at
-
-
-def write_CreateSignerRule(value: CreateSignerRule, out: bytearray) -> None:
-    write_string(value.name, out, 64)
-    write_AccessRule(value.rule, out)
-    write_bytes(value.details, out, 2048)
-    write_boolean(value.is_read_only, out)
-    write_boolean(value.is_default, out)
-
-
-class UpdateSignerRule(Record, frozen=True):
-    """Replaces a rule's name, content and details."""
-
-    rule_id: U64
-    """The rule."""
-    name: str
-    """Unique among signer rules."""
-    rule: AccessRule
-    """What it says."""
-    details: bytes
-    """Free JSON, opaque to the ledger."""
-
-
-def read_UpdateSignerRule(data: Any, at: int) -> tuple[UpdateSignerRule, int]:
-    f_rule_id = from_bytes(data[at : at + 8])
-    at += 8
-    length = data[at]
-    if length & 0x81:
-        f_name, at = read_string(data, at, 64)
-    else:
-        end = at + 1 + (length >> 1)
-        f_name = data[at + 1 : end].decode()
-        at = end
-    f_rule, at = read_AccessRule(data, at)
-    length = data[at]
-    if length & 0x81:
-        f_details, at = read_bytes(data, at, 2048)
-    else:
-        end = at + 1 + (length >> 1)
-        f_details = data[at + 1 : end]
-        at = end
-    return UpdateSignerRule(f_rule_id, f_name, f_rule, f_details), at
-
-
-def write_UpdateSignerRule(value: UpdateSignerRule, out: bytearray) -> None:
-    write_unsigned(value.rule_id, out, 8)
-    write_string(value.name, out, 64)
-    write_AccessRule(value.rule, out)
-    write_bytes(value.details, out, 2048)
-
-
-class RemoveSignerRule(Record, frozen=True):
-    """Removes a rule that no role has."""
-
-    rule_id: U64
-    """The rule."""
-
-
-def read_RemoveSignerRule(data: Any, at: int) -> tuple[RemoveSignerRule, int]:
-    f_rule_id = from_bytes(data[at : at + 8])
-    at += 8
-    return RemoveSignerRule(f_rule_id), at
-
-
-def write_RemoveSignerRule(value: RemoveSignerRule, out: bytearray) -> None:
-    write_unsigned(value.rule_id, out, 8)
-
-
-class ManageSignerRule(Record, frozen=True):
-    """Creates, changes or removes a signer rule (TokenD operation 40)."""
-
-    action: CreateSignerRule | UpdateSignerRule | RemoveSignerRule
-    """What to do."""
-
-
-def read_ManageSignerRule(data: Any, at: int) -> tuple[ManageSignerRule, int]:
-    branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_24[branch >> 1](data, at + 1)
-    return ManageSignerRule(f_action), at
-
-
-def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
-    try:
-        branch, write = WRITERS_25[type(value.action)]
-    except KeyError:
-        raise get_branch_error(value.action) from None
-    out += branch
-    write(value.action, out)
 
 
 class ManageSignerRuleCode(Enum):
@@ -3478,7 +3774,7 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_26[branch >> 1](data, at + 1)
+    f_destination, at = READERS_30[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -3510,7 +3806,7 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_27[type(value.destination)]
+        branch, write = WRITERS_31[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -3788,6 +4084,8 @@ class ReviewAction(Enum):
     """Give it back to the requestor, who may edit it."""
     PERMANENT_REJECT = 2
     """End it without fulfilling it."""
+    EXECUTE = 3
+    """Fulfil it, after the delay that its policy demands."""
 
 
 ALL_ReviewAction = tuple(ReviewAction)
@@ -3795,8 +4093,8 @@ ALL_ReviewAction = tuple(ReviewAction)
 
 def read_ReviewAction(data: Any, at: int) -> tuple[ReviewAction, int]:
     index = data[at]
-    if index & 1 or index > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
     return ALL_ReviewAction[index >> 1], at + 1
 
 
@@ -3824,7 +4122,7 @@ class ReviewRequest(Record, frozen=True):
     tasks_to_add: int
     """Bits that are to be done as well."""
     tasks_to_remove: int
-    """Bits that are done."""
+    """Bits that are done. With bit 8 whoever signs approves the request under its policy."""
     external_details: tuple[ExternalDetail, ...]
     """Added to the request's."""
 
@@ -3878,11 +4176,13 @@ class ReviewRequestCode(Enum):
     """Why the request was not reviewed."""
 
     INVALID_REASON = 0
-    """A rejection needs a reason; an approval has none."""
+    """A rejection needs a reason; an approval and an execution have none."""
     INVALID_TASKS = 1
-    """A task is added and removed at once, or a rejection names tasks."""
+    """A task is added and removed at once, or a rejection or an execution names tasks."""
     SYSTEM_TASKS_NOT_ALLOWED = 2
-    """System bits cannot be added, and of them only 2 (manual review) can be removed."""
+    """System bits cannot be added, and of them only 2 (manual review) and 8 (approvals) can be
+    removed.
+    """
     INVALID_EXTERNAL_DETAILS = 3
     """The code of a detail is 1 to 32 printable ASCII characters without spaces."""
     NOT_FOUND = 4
@@ -3901,7 +4201,19 @@ class ReviewRequestCode(Enum):
     """A task to remove is not pending."""
     TOO_MANY_EXTERNAL_DETAILS = 10
     """The request has 16 external details, the most there may be."""
-    FULFILMENT_REFUSED = 11
+    REVIEWER_DOES_NOT_COUNT = 11
+    """Nobody who signed is a further reviewer of this request. Who signed its creation or last
+    edit never counts, nor does a signer of the requestor, nor who approved it already.
+    """
+    NOTHING_TO_EXECUTE = 12
+    """The request awaits no execution: it is under no policy with a delay."""
+    APPROVALS_MISSING = 13
+    """The policy demands more approvals. Those of signers who may not review any more have lapsed."""
+    DELAY_NOT_PASSED = 14
+    """The delay that runs from the last approval has not passed."""
+    TASKS_PENDING = 15
+    """Other tasks are pending."""
+    FULFILMENT_REFUSED = 16
     """No task is left, but the request cannot be fulfilled now; the detail says why. Nothing was
     changed.
     """
@@ -3912,8 +4224,8 @@ ALL_ReviewRequestCode = tuple(ReviewRequestCode)
 
 def read_ReviewRequestCode(data: Any, at: int) -> tuple[ReviewRequestCode, int]:
     index = data[at]
-    if index & 1 or index > 22:
-        read_bounded(data, at, 0, 11)  # raises
+    if index & 1 or index > 32:
+        read_bounded(data, at, 0, 16)  # raises
     return ALL_ReviewRequestCode[index >> 1], at + 1
 
 
@@ -3930,17 +4242,36 @@ class ReviewRequestResult(Record, frozen=True):
     """True: no task was left and the request took effect."""
     pending_tasks: int
     """The tasks left."""
+    approvals: int
+    """How many approvals count under the policy."""
+    executable_at_ms: None | U64
+    """From when on it can be executed; absent: not known yet, or not needed."""
 
 
 def read_ReviewRequestResult(data: Any, at: int) -> tuple[ReviewRequestResult, int]:
     f_fulfilled, at = read_boolean(data, at)
     f_pending_tasks, at = read_bounded(data, at, 0, 4294967295)
-    return ReviewRequestResult(f_fulfilled, f_pending_tasks), at
+    f_approvals, at = read_bounded(data, at, 0, 20)
+    f_executable_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_executable_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    return ReviewRequestResult(f_fulfilled, f_pending_tasks, f_approvals, f_executable_at_ms), at
 
 
 def write_ReviewRequestResult(value: ReviewRequestResult, out: bytearray) -> None:
     write_boolean(value.fulfilled, out)
     write_bounded(value.pending_tasks, out, 0, 4294967295)
+    write_bounded(value.approvals, out, 0, 20)
+    if value.executable_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.executable_at_ms, out, 8)
 
 
 class PutFeeRange(Record, frozen=True):
@@ -4024,7 +4355,7 @@ def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_28[branch >> 1](data, at + 1)
+    f_action, at = READERS_32[branch >> 1](data, at + 1)
     return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
 
 
@@ -4045,7 +4376,7 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
     write_FeeType(value.fee_type, out)
     write_bounded(value.subtype, out, 0, 1000)
     try:
-        branch, write = WRITERS_29[type(value.action)]
+        branch, write = WRITERS_33[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -4102,63 +4433,129 @@ def write_SetFeesResult(value: SetFeesResult, out: bytearray) -> None:
     del value, out
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[IssuanceToAccount | IssuanceToBalance, int]], ...] = (
-    read_IssuanceToAccount,
-    read_IssuanceToBalance,
-)
-
-WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
-    IssuanceToAccount: (b'\x00', write_IssuanceToAccount),
-    IssuanceToBalance: (b'\x02', write_IssuanceToBalance),
-}
-
-READERS_2: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
-    read_PaymentToAccount,
-    read_PaymentToBalance,
-)
-
-WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
-    PaymentToAccount: (b'\x00', write_PaymentToAccount),
-    PaymentToBalance: (b'\x02', write_PaymentToBalance),
-}
-
-READERS_4: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
-    read_BitcoinAddress,
-    read_EthereumAddress,
-    read_BankAccount,
-)
-
-WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
-    BitcoinAddress: (b'\x00', write_BitcoinAddress),
-    EthereumAddress: (b'\x02', write_EthereumAddress),
-    BankAccount: (b'\x04', write_BankAccount),
-}
-
-READERS_6: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
     read_CreateAccountRole,
     read_UpdateAccountRole,
     read_RemoveAccountRole,
 )
 
-WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRole: (b'\x00', write_CreateAccountRole),
     UpdateAccountRole: (b'\x02', write_UpdateAccountRole),
     RemoveAccountRole: (b'\x04', write_RemoveAccountRole),
 }
 
-READERS_8: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
     read_CreateAccountRule,
     read_UpdateAccountRule,
     read_RemoveAccountRule,
 )
 
-WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRule: (b'\x00', write_CreateAccountRule),
     UpdateAccountRule: (b'\x02', write_UpdateAccountRule),
     RemoveAccountRule: (b'\x04', write_RemoveAccountRule),
 }
 
-READERS_10: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[PutApprovalPolicy | RemoveApprovalPolicy, int]], ...] = (
+    read_PutApprovalPolicy,
+    read_RemoveApprovalPolicy,
+)
+
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    PutApprovalPolicy: (b'\x00', write_PutApprovalPolicy),
+    RemoveApprovalPolicy: (b'\x02', write_RemoveApprovalPolicy),
+}
+
+READERS_6: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
+    read_CreateAssetPair,
+    read_UpdatePrice,
+    read_UpdatePairPolicies,
+)
+
+WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateAssetPair: (b'\x00', write_CreateAssetPair),
+    UpdatePrice: (b'\x02', write_UpdatePrice),
+    UpdatePairPolicies: (b'\x04', write_UpdatePairPolicies),
+}
+
+READERS_8: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
+    read_CreateSignerRole,
+    read_UpdateSignerRole,
+    read_RemoveSignerRole,
+)
+
+WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateSignerRole: (b'\x00', write_CreateSignerRole),
+    UpdateSignerRole: (b'\x02', write_UpdateSignerRole),
+    RemoveSignerRole: (b'\x04', write_RemoveSignerRole),
+}
+
+READERS_10: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
+    read_CreateSignerRule,
+    read_UpdateSignerRule,
+    read_RemoveSignerRule,
+)
+
+WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateSignerRule: (b'\x00', write_CreateSignerRule),
+    UpdateSignerRule: (b'\x02', write_UpdateSignerRule),
+    RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
+}
+
+READERS_12: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule, int]], ...] = (
+    read_ManageApprovalPolicy,
+    read_ManageAssetHalt,
+    read_ManageAssetPair,
+    read_ManageAccountRole,
+    read_ManageAccountRule,
+    read_ManageSignerRole,
+    read_ManageSignerRule,
+)
+
+WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    ManageApprovalPolicy: (b'\x00', write_ManageApprovalPolicy),
+    ManageAssetHalt: (b'\x02', write_ManageAssetHalt),
+    ManageAssetPair: (b'\x04', write_ManageAssetPair),
+    ManageAccountRole: (b'\x06', write_ManageAccountRole),
+    ManageAccountRule: (b'\x08', write_ManageAccountRule),
+    ManageSignerRole: (b'\n', write_ManageSignerRole),
+    ManageSignerRule: (b'\x0c', write_ManageSignerRule),
+}
+
+READERS_14: tuple[Callable[[Any, int], tuple[IssuanceToAccount | IssuanceToBalance, int]], ...] = (
+    read_IssuanceToAccount,
+    read_IssuanceToBalance,
+)
+
+WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    IssuanceToAccount: (b'\x00', write_IssuanceToAccount),
+    IssuanceToBalance: (b'\x02', write_IssuanceToBalance),
+}
+
+READERS_16: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+    read_PaymentToAccount,
+    read_PaymentToBalance,
+)
+
+WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    PaymentToAccount: (b'\x00', write_PaymentToAccount),
+    PaymentToBalance: (b'\x02', write_PaymentToBalance),
+}
+
+READERS_18: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+    read_BitcoinAddress,
+    read_EthereumAddress,
+    read_BankAccount,
+)
+
+WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    BitcoinAddress: (b'\x00', write_BitcoinAddress),
+    EthereumAddress: (b'\x02', write_EthereumAddress),
+    BankAccount: (b'\x04', write_BankAccount),
+}
+
+READERS_20: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
     read_CreateAsset,
     read_UpdateAsset,
     read_CancelAssetRequest,
@@ -4166,7 +4563,7 @@ READERS_10: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelA
     read_UpdateMaxIssuance,
 )
 
-WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAsset: (b'\x00', write_CreateAsset),
     UpdateAsset: (b'\x02', write_UpdateAsset),
     CancelAssetRequest: (b'\x04', write_CancelAssetRequest),
@@ -4174,104 +4571,68 @@ WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     UpdateMaxIssuance: (b'\x08', write_UpdateMaxIssuance),
 }
 
-READERS_12: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
-    read_CreateAssetPair,
-    read_UpdatePrice,
-    read_UpdatePairPolicies,
-)
-
-WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
-    CreateAssetPair: (b'\x00', write_CreateAssetPair),
-    UpdatePrice: (b'\x02', write_UpdatePrice),
-    UpdatePairPolicies: (b'\x04', write_UpdatePairPolicies),
-}
-
-READERS_14: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
+READERS_22: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
     read_U128Value,
 )
 
-WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_16: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
+READERS_24: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
     read_PutKeyValue,
     read_RemoveKeyValue,
 )
 
-WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutKeyValue: (b'\x00', write_PutKeyValue),
     RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
-READERS_18: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
+READERS_26: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
     read_PutLimit,
     read_RemoveLimit,
 )
 
-WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_27: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutLimit: (b'\x00', write_PutLimit),
     RemoveLimit: (b'\x02', write_RemoveLimit),
 }
 
-READERS_20: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_28: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
 )
 
-WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_29: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (b'\x00', write_CreateSigner),
     UpdateSigner: (b'\x02', write_UpdateSigner),
     RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
-READERS_22: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
-    read_CreateSignerRole,
-    read_UpdateSignerRole,
-    read_RemoveSignerRole,
-)
-
-WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
-    CreateSignerRole: (b'\x00', write_CreateSignerRole),
-    UpdateSignerRole: (b'\x02', write_UpdateSignerRole),
-    RemoveSignerRole: (b'\x04', write_RemoveSignerRole),
-}
-
-READERS_24: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
-    read_CreateSignerRule,
-    read_UpdateSignerRule,
-    read_RemoveSignerRule,
-)
-
-WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
-    CreateSignerRule: (b'\x00', write_CreateSignerRule),
-    UpdateSignerRule: (b'\x02', write_UpdateSignerRule),
-    RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
-}
-
-READERS_26: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_30: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_27: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_31: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_28: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+READERS_32: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
     read_PutFeeRange,
     read_RemoveFeeRange,
 )
 
-WRITERS_29: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_33: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutFeeRange: (b'\x00', write_PutFeeRange),
     RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
 }
@@ -4289,6 +4650,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateChangeRoleRequest: read_CreateChangeRoleRequest,
     CreateChangeRoleRequestCode: read_CreateChangeRoleRequestCode,
     CreateChangeRoleRequestResult: read_CreateChangeRoleRequestResult,
+    CreateGovernedChangeRequest: read_CreateGovernedChangeRequest,
+    CreateGovernedChangeRequestCode: read_CreateGovernedChangeRequestCode,
+    CreateGovernedChangeRequestResult: read_CreateGovernedChangeRequestResult,
     IssuanceToAccount: read_IssuanceToAccount,
     IssuanceToBalance: read_IssuanceToBalance,
     CreateIssuanceRequest: read_CreateIssuanceRequest,
@@ -4325,6 +4689,11 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageAccountRule: read_ManageAccountRule,
     ManageAccountRuleCode: read_ManageAccountRuleCode,
     ManageAccountRuleResult: read_ManageAccountRuleResult,
+    PutApprovalPolicy: read_PutApprovalPolicy,
+    RemoveApprovalPolicy: read_RemoveApprovalPolicy,
+    ManageApprovalPolicy: read_ManageApprovalPolicy,
+    ManageApprovalPolicyCode: read_ManageApprovalPolicyCode,
+    ManageApprovalPolicyResult: read_ManageApprovalPolicyResult,
     CreateAsset: read_CreateAsset,
     UpdateAsset: read_UpdateAsset,
     CancelAssetRequest: read_CancelAssetRequest,
@@ -4334,6 +4703,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageAsset: read_ManageAsset,
     ManageAssetCode: read_ManageAssetCode,
     ManageAssetResult: read_ManageAssetResult,
+    ManageAssetHalt: read_ManageAssetHalt,
+    ManageAssetHaltCode: read_ManageAssetHaltCode,
+    ManageAssetHaltResult: read_ManageAssetHaltResult,
     CreateAssetPair: read_CreateAssetPair,
     UpdatePrice: read_UpdatePrice,
     UpdatePairPolicies: read_UpdatePairPolicies,
@@ -4412,6 +4784,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreateChangeRoleRequest: write_CreateChangeRoleRequest,
     CreateChangeRoleRequestCode: write_CreateChangeRoleRequestCode,
     CreateChangeRoleRequestResult: write_CreateChangeRoleRequestResult,
+    CreateGovernedChangeRequest: write_CreateGovernedChangeRequest,
+    CreateGovernedChangeRequestCode: write_CreateGovernedChangeRequestCode,
+    CreateGovernedChangeRequestResult: write_CreateGovernedChangeRequestResult,
     IssuanceToAccount: write_IssuanceToAccount,
     IssuanceToBalance: write_IssuanceToBalance,
     CreateIssuanceRequest: write_CreateIssuanceRequest,
@@ -4448,6 +4823,11 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageAccountRule: write_ManageAccountRule,
     ManageAccountRuleCode: write_ManageAccountRuleCode,
     ManageAccountRuleResult: write_ManageAccountRuleResult,
+    PutApprovalPolicy: write_PutApprovalPolicy,
+    RemoveApprovalPolicy: write_RemoveApprovalPolicy,
+    ManageApprovalPolicy: write_ManageApprovalPolicy,
+    ManageApprovalPolicyCode: write_ManageApprovalPolicyCode,
+    ManageApprovalPolicyResult: write_ManageApprovalPolicyResult,
     CreateAsset: write_CreateAsset,
     UpdateAsset: write_UpdateAsset,
     CancelAssetRequest: write_CancelAssetRequest,
@@ -4457,6 +4837,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageAsset: write_ManageAsset,
     ManageAssetCode: write_ManageAssetCode,
     ManageAssetResult: write_ManageAssetResult,
+    ManageAssetHalt: write_ManageAssetHalt,
+    ManageAssetHaltCode: write_ManageAssetHaltCode,
+    ManageAssetHaltResult: write_ManageAssetHaltResult,
     CreateAssetPair: write_CreateAssetPair,
     UpdatePrice: write_UpdatePrice,
     UpdatePairPolicies: write_UpdatePairPolicies,

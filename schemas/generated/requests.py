@@ -35,16 +35,37 @@ from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_KycCommitment as write_KycCommitment
 from schemas.generated.common import write_SignerData as write_SignerData
 from schemas.generated.operations import CreateAsset as CreateAsset
+from schemas.generated.operations import ManageAccountRole as ManageAccountRole
+from schemas.generated.operations import ManageAccountRule as ManageAccountRule
+from schemas.generated.operations import ManageApprovalPolicy as ManageApprovalPolicy
+from schemas.generated.operations import ManageAssetHalt as ManageAssetHalt
+from schemas.generated.operations import ManageAssetPair as ManageAssetPair
+from schemas.generated.operations import ManageSignerRole as ManageSignerRole
+from schemas.generated.operations import ManageSignerRule as ManageSignerRule
 from schemas.generated.operations import PaymentFeeData as PaymentFeeData
 from schemas.generated.operations import PaymentToAccount as PaymentToAccount
 from schemas.generated.operations import PaymentToBalance as PaymentToBalance
 from schemas.generated.operations import UpdateAsset as UpdateAsset
 from schemas.generated.operations import read_CreateAsset as read_CreateAsset
+from schemas.generated.operations import read_ManageAccountRole as read_ManageAccountRole
+from schemas.generated.operations import read_ManageAccountRule as read_ManageAccountRule
+from schemas.generated.operations import read_ManageApprovalPolicy as read_ManageApprovalPolicy
+from schemas.generated.operations import read_ManageAssetHalt as read_ManageAssetHalt
+from schemas.generated.operations import read_ManageAssetPair as read_ManageAssetPair
+from schemas.generated.operations import read_ManageSignerRole as read_ManageSignerRole
+from schemas.generated.operations import read_ManageSignerRule as read_ManageSignerRule
 from schemas.generated.operations import read_PaymentFeeData as read_PaymentFeeData
 from schemas.generated.operations import read_PaymentToAccount as read_PaymentToAccount
 from schemas.generated.operations import read_PaymentToBalance as read_PaymentToBalance
 from schemas.generated.operations import read_UpdateAsset as read_UpdateAsset
 from schemas.generated.operations import write_CreateAsset as write_CreateAsset
+from schemas.generated.operations import write_ManageAccountRole as write_ManageAccountRole
+from schemas.generated.operations import write_ManageAccountRule as write_ManageAccountRule
+from schemas.generated.operations import write_ManageApprovalPolicy as write_ManageApprovalPolicy
+from schemas.generated.operations import write_ManageAssetHalt as write_ManageAssetHalt
+from schemas.generated.operations import write_ManageAssetPair as write_ManageAssetPair
+from schemas.generated.operations import write_ManageSignerRole as write_ManageSignerRole
+from schemas.generated.operations import write_ManageSignerRule as write_ManageSignerRule
 from schemas.generated.operations import write_PaymentFeeData as write_PaymentFeeData
 from schemas.generated.operations import write_PaymentToAccount as write_PaymentToAccount
 from schemas.generated.operations import write_PaymentToBalance as write_PaymentToBalance
@@ -137,6 +158,30 @@ def read_CreateAssetRequest(data: Any, at: int) -> tuple[CreateAssetRequest, int
 
 def write_CreateAssetRequest(value: CreateAssetRequest, out: bytearray) -> None:
     write_CreateAsset(value.asset, out)
+
+
+class GovernedChangeRequest(Record, frozen=True):
+    """A request to apply an operation of the requestor's that people have to agree on."""
+
+    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule
+    """The operation."""
+
+
+def read_GovernedChangeRequest(data: Any, at: int) -> tuple[GovernedChangeRequest, int]:
+    branch = data[at]
+    if branch & 1 or branch > 12:
+        read_bounded(data, at, 0, 6)  # raises
+    f_change, at = READERS_0[branch >> 1](data, at + 1)
+    return GovernedChangeRequest(f_change), at
+
+
+def write_GovernedChangeRequest(value: GovernedChangeRequest, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_1[type(value.change)]
+    except KeyError:
+        raise get_branch_error(value.change) from None
+    out += branch
+    write(value.change, out)
 
 
 class IssuanceRequest(Record, frozen=True):
@@ -248,7 +293,7 @@ def read_PaymentRequest(data: Any, at: int) -> tuple[PaymentRequest, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_0[branch >> 1](data, at + 1)
+    f_destination, at = READERS_2[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -280,7 +325,7 @@ def write_PaymentRequest(value: PaymentRequest, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_1[type(value.destination)]
+        branch, write = WRITERS_3[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -420,7 +465,7 @@ def read_WithdrawalRequest(data: Any, at: int) -> tuple[WithdrawalRequest, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_destination, at = READERS_2[branch >> 1](data, at + 1)
+    f_destination, at = READERS_4[branch >> 1](data, at + 1)
     length = data[at]
     if length & 0x81:
         f_creator_details, at = read_bytes(data, at, 2048)
@@ -442,7 +487,7 @@ def write_WithdrawalRequest(value: WithdrawalRequest, out: bytearray) -> None:
         out.append(2)
         write_Fee(value.fee, out)
     try:
-        branch, write = WRITERS_3[type(value.destination)]
+        branch, write = WRITERS_5[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -450,23 +495,43 @@ def write_WithdrawalRequest(value: WithdrawalRequest, out: bytearray) -> None:
     write_bytes(value.creator_details, out, 2048)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule, int]], ...] = (
+    read_ManageApprovalPolicy,
+    read_ManageAssetHalt,
+    read_ManageAssetPair,
+    read_ManageAccountRole,
+    read_ManageAccountRule,
+    read_ManageSignerRole,
+    read_ManageSignerRule,
+)
+
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    ManageApprovalPolicy: (b'\x00', write_ManageApprovalPolicy),
+    ManageAssetHalt: (b'\x02', write_ManageAssetHalt),
+    ManageAssetPair: (b'\x04', write_ManageAssetPair),
+    ManageAccountRole: (b'\x06', write_ManageAccountRole),
+    ManageAccountRule: (b'\x08', write_ManageAccountRule),
+    ManageSignerRole: (b'\n', write_ManageSignerRole),
+    ManageSignerRule: (b'\x0c', write_ManageSignerRule),
+}
+
+READERS_2: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
     read_BitcoinAddress,
     read_EthereumAddress,
     read_BankAccount,
 )
 
-WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BitcoinAddress: (b'\x00', write_BitcoinAddress),
     EthereumAddress: (b'\x02', write_EthereumAddress),
     BankAccount: (b'\x04', write_BankAccount),
@@ -476,6 +541,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AmlAlertRequest: read_AmlAlertRequest,
     ChangeRoleRequest: read_ChangeRoleRequest,
     CreateAssetRequest: read_CreateAssetRequest,
+    GovernedChangeRequest: read_GovernedChangeRequest,
     IssuanceRequest: read_IssuanceRequest,
     KycRecoveryRequest: read_KycRecoveryRequest,
     PaymentRequest: read_PaymentRequest,
@@ -489,6 +555,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AmlAlertRequest: write_AmlAlertRequest,
     ChangeRoleRequest: write_ChangeRoleRequest,
     CreateAssetRequest: write_CreateAssetRequest,
+    GovernedChangeRequest: write_GovernedChangeRequest,
     IssuanceRequest: write_IssuanceRequest,
     KycRecoveryRequest: write_KycRecoveryRequest,
     PaymentRequest: write_PaymentRequest,

@@ -152,6 +152,12 @@ def skip_ReviewRequestResult(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 1
+    if data[at - 1]:
+        at += 8
     return at
 
 
@@ -337,6 +343,34 @@ def skip_CreateRedemptionRequestResult(data: Any, at: int) -> int:
 
 
 def skip_CreateRedemptionRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ManageApprovalPolicyResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ManageApprovalPolicyCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ManageAssetHaltResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ManageAssetHaltCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CreateGovernedChangeRequestResult(data: Any, at: int) -> int:
+    at += 9
+    return at
+
+
+def skip_CreateGovernedChangeRequestCode(data: Any, at: int) -> int:
     del data
     return at + 1
 
@@ -560,6 +594,11 @@ def skip_CustomResource(data: Any, at: int) -> int:
 
 def skip_FulfilmentRefused(data: Any, at: int) -> int:
     at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
     return at
 
 
@@ -790,8 +829,31 @@ def skip_PendingStatisticsKey(data: Any, at: int) -> int:
     return at
 
 
+def skip_ApprovalPolicyKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_AssetHaltKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
 def skip_LedgerEntry(data: Any, at: int) -> int:
-    at = SKIPS_8[data[at] >> 1](data, at + 1)
+    at = SKIPS_15[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1038,7 +1100,28 @@ def skip_ReviewableRequest(data: Any, at: int) -> int:
         for _ in range(count):
             at = skip_ExternalDetail(data, at)
         at = read_array_end(data, at)
-    at = SKIPS_7[data[at] >> 1](data, at + 1)
+    count, at = read_count(data, at, 20)
+    if count:
+        for _ in range(count):
+            at = skip_RequestAuthor(data, at)
+        at = read_array_end(data, at)
+    count, at = read_count(data, at, 20)
+    if count:
+        for _ in range(count):
+            at = skip_RequestAuthor(data, at)
+        at = read_array_end(data, at)
+    at += 1
+    if data[at - 1]:
+        at = skip_ApprovalTerms(data, at)
+    count, at = read_count(data, at, 20)
+    if count:
+        for _ in range(count):
+            at = skip_Approval(data, at)
+        at = read_array_end(data, at)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at = SKIPS_14[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1065,6 +1148,33 @@ def skip_ExternalDetail(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_RequestAuthor(data: Any, at: int) -> int:
+    at += 32
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_ApprovalTerms(data: Any, at: int) -> int:
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_Approval(data: Any, at: int) -> int:
+    at += 64
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 8
     return at
 
 
@@ -1270,6 +1380,289 @@ def skip_RedemptionRequest(data: Any, at: int) -> int:
     return at
 
 
+def skip_GovernedChangeRequest(data: Any, at: int) -> int:
+    at = SKIPS_13[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_ManageApprovalPolicy(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = SKIPS_7[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_PutApprovalPolicy(data: Any, at: int) -> int:
+    count, at = read_count(data, at, 16)
+    if count:
+        for _ in range(count):
+            at = skip_ApprovalRange(data, at)
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_ApprovalRange(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at += 16
+    at += 1
+    if data[at - 1]:
+        at += 16
+    at = skip_ApprovalTerms(data, at)
+    return at
+
+
+def skip_RemoveApprovalPolicy(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ManageAssetHalt(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 1
+    at += 1
+    if data[at - 1]:
+        at += 1
+    return at
+
+
+def skip_ManageAssetPair(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = SKIPS_8[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateAssetPair(data: Any, at: int) -> int:
+    at += 56
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_UpdatePrice(data: Any, at: int) -> int:
+    at += 48
+    return at
+
+
+def skip_UpdatePairPolicies(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_ManageAccountRole(data: Any, at: int) -> int:
+    at = SKIPS_9[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateAccountRole(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    count, at = read_count(data, at, 128)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
+    return at
+
+
+def skip_UpdateAccountRole(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    count, at = read_count(data, at, 128)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_RemoveAccountRole(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageAccountRule(data: Any, at: int) -> int:
+    at = SKIPS_10[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateAccountRule(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    return at
+
+
+def skip_UpdateAccountRule(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_RemoveAccountRule(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageSignerRole(data: Any, at: int) -> int:
+    at = SKIPS_11[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateSignerRole(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    count, at = read_count(data, at, 128)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
+    return at
+
+
+def skip_UpdateSignerRole(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    count, at = read_count(data, at, 128)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_RemoveSignerRole(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageSignerRule(data: Any, at: int) -> int:
+    at = SKIPS_12[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreateSignerRule(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 2
+    return at
+
+
+def skip_UpdateSignerRule(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = skip_AccessRule(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_RemoveSignerRule(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
 def skip_AssetReservation(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -1471,6 +1864,35 @@ def skip_StatisticsCount(data: Any, at: int) -> int:
     return at
 
 
+def skip_ApprovalPolicy(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    count, at = read_count(data, at, 16)
+    if count:
+        for _ in range(count):
+            at = skip_ApprovalRange(data, at)
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_AssetHalt(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 2
+    return at
+
+
 def skip_ParticipantEffect(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
@@ -1478,7 +1900,7 @@ def skip_ParticipantEffect(data: Any, at: int) -> int:
     at += 33
     at += 1
     if data[at - 1]:
-        at = SKIPS_9[(data[at - 1] >> 1) - 1](data, at)
+        at = SKIPS_16[(data[at - 1] >> 1) - 1](data, at)
     return at
 
 
@@ -1530,11 +1952,21 @@ def skip_RoleChange(data: Any, at: int) -> int:
     return at
 
 
+def skip_HaltChange(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 2
+    return at
+
+
 def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_25[data[at] >> 1](data, at + 1)
+    at = SKIPS_28[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1553,7 +1985,7 @@ def skip_CreateAccount(data: Any, at: int) -> int:
 
 
 def skip_ManageSigner(data: Any, at: int) -> int:
-    at = SKIPS_10[data[at] >> 1](data, at + 1)
+    at = SKIPS_17[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1588,12 +2020,12 @@ def skip_ManageKeyValue(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_12[data[at] >> 1](data, at + 1)
+    at = SKIPS_19[data[at] >> 1](data, at + 1)
     return at
 
 
 def skip_PutKeyValue(data: Any, at: int) -> int:
-    at = SKIPS_11[data[at] >> 1](data, at + 1)
+    at = SKIPS_18[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1603,7 +2035,7 @@ def skip_RemoveKeyValue(data: Any, at: int) -> int:
 
 def skip_ManageAsset(data: Any, at: int) -> int:
     at += 8
-    at = SKIPS_13[data[at] >> 1](data, at + 1)
+    at = SKIPS_20[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1638,7 +2070,7 @@ def skip_CreateIssuanceRequest(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_14[data[at] >> 1](data, at + 1)
+    at = SKIPS_21[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -1665,7 +2097,7 @@ def skip_IssuanceToBalance(data: Any, at: int) -> int:
 
 def skip_Payment(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_15[data[at] >> 1](data, at + 1)
+    at = SKIPS_22[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -1718,7 +2150,7 @@ def skip_SetFees(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
-    at = SKIPS_16[data[at] >> 1](data, at + 1)
+    at = SKIPS_23[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1729,230 +2161,6 @@ def skip_PutFeeRange(data: Any, at: int) -> int:
 
 def skip_RemoveFeeRange(data: Any, at: int) -> int:
     at += 32
-    return at
-
-
-def skip_ManageAccountRole(data: Any, at: int) -> int:
-    at = SKIPS_17[data[at] >> 1](data, at + 1)
-    return at
-
-
-def skip_CreateAccountRole(data: Any, at: int) -> int:
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    count, at = read_count(data, at, 128)
-    if count:
-        at = read_array_end(data, at + 8 * count)
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at += 1
-    if data[at - 1]:
-        at += 8
-    at += 1
-    return at
-
-
-def skip_UpdateAccountRole(data: Any, at: int) -> int:
-    at += 8
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    count, at = read_count(data, at, 128)
-    if count:
-        at = read_array_end(data, at + 8 * count)
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at += 1
-    if data[at - 1]:
-        at += 8
-    return at
-
-
-def skip_RemoveAccountRole(data: Any, at: int) -> int:
-    at += 8
-    return at
-
-
-def skip_ManageAccountRule(data: Any, at: int) -> int:
-    at = SKIPS_18[data[at] >> 1](data, at + 1)
-    return at
-
-
-def skip_CreateAccountRule(data: Any, at: int) -> int:
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at = skip_AccessRule(data, at)
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at += 1
-    return at
-
-
-def skip_UpdateAccountRule(data: Any, at: int) -> int:
-    at += 8
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at = skip_AccessRule(data, at)
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    return at
-
-
-def skip_RemoveAccountRule(data: Any, at: int) -> int:
-    at += 8
-    return at
-
-
-def skip_ManageSignerRole(data: Any, at: int) -> int:
-    at = SKIPS_19[data[at] >> 1](data, at + 1)
-    return at
-
-
-def skip_CreateSignerRole(data: Any, at: int) -> int:
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    count, at = read_count(data, at, 128)
-    if count:
-        at = read_array_end(data, at + 8 * count)
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at += 1
-    if data[at - 1]:
-        at += 8
-    at += 1
-    return at
-
-
-def skip_UpdateSignerRole(data: Any, at: int) -> int:
-    at += 8
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    count, at = read_count(data, at, 128)
-    if count:
-        at = read_array_end(data, at + 8 * count)
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at += 1
-    if data[at - 1]:
-        at += 8
-    return at
-
-
-def skip_RemoveSignerRole(data: Any, at: int) -> int:
-    at += 8
-    return at
-
-
-def skip_ManageSignerRule(data: Any, at: int) -> int:
-    at = SKIPS_20[data[at] >> 1](data, at + 1)
-    return at
-
-
-def skip_CreateSignerRule(data: Any, at: int) -> int:
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at = skip_AccessRule(data, at)
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at += 2
-    return at
-
-
-def skip_UpdateSignerRule(data: Any, at: int) -> int:
-    at += 8
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at = skip_AccessRule(data, at)
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    return at
-
-
-def skip_RemoveSignerRule(data: Any, at: int) -> int:
-    at += 8
-    return at
-
-
-def skip_ManageAssetPair(data: Any, at: int) -> int:
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at = SKIPS_21[data[at] >> 1](data, at + 1)
-    return at
-
-
-def skip_CreateAssetPair(data: Any, at: int) -> int:
-    at += 56
-    while data[at] & 0x80:
-        at += 1
-    at += 1
-    return at
-
-
-def skip_UpdatePrice(data: Any, at: int) -> int:
-    at += 48
-    return at
-
-
-def skip_UpdatePairPolicies(data: Any, at: int) -> int:
-    at += 8
-    while data[at] & 0x80:
-        at += 1
-    at += 1
     return at
 
 
@@ -2008,7 +2216,7 @@ def skip_ManageLimits(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
-    at = SKIPS_22[data[at] >> 1](data, at + 1)
+    at = SKIPS_24[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2074,7 +2282,7 @@ def skip_CreateWithdrawalRequest(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_23[data[at] >> 1](data, at + 1)
+    at = SKIPS_25[data[at] >> 1](data, at + 1)
     at = skip_Reference(data, at)
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -2102,7 +2310,7 @@ def skip_CreateAmlAlert(data: Any, at: int) -> int:
 
 def skip_CreatePaymentRequest(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_24[data[at] >> 1](data, at + 1)
+    at = SKIPS_26[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2144,6 +2352,16 @@ def skip_CreateRedemptionRequest(data: Any, at: int) -> int:
     return at
 
 
+def skip_CreateGovernedChangeRequest(data: Any, at: int) -> int:
+    at = SKIPS_27[data[at] >> 1](data, at + 1)
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -2168,7 +2386,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_26[data[at] >> 1](data, at + 1)
+    at = SKIPS_29[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -2179,7 +2397,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
 
 def locate_CreatePaymentRequest_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_27[data[at] >> 1](data, at + 1)
+    at = SKIPS_30[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2212,13 +2430,13 @@ def locate_CreateWithdrawalRequest_reference(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_28[data[at] >> 1](data, at + 1)
+    at = SKIPS_31[data[at] >> 1](data, at + 1)
     return at
 
 
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_29[data[at] >> 1](data, at + 1)
+    at = SKIPS_32[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2285,6 +2503,12 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_CreatePaymentRequestCode,
     skip_CreateRedemptionRequestResult,
     skip_CreateRedemptionRequestCode,
+    skip_ManageApprovalPolicyResult,
+    skip_ManageApprovalPolicyCode,
+    skip_ManageAssetHaltResult,
+    skip_ManageAssetHaltCode,
+    skip_CreateGovernedChangeRequestResult,
+    skip_CreateGovernedChangeRequestCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -2343,6 +2567,8 @@ SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
     skip_AccountKycKey,
     skip_AccountReservationKey,
     skip_PendingStatisticsKey,
+    skip_ApprovalPolicyKey,
+    skip_AssetHaltKey,
 )
 
 SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
@@ -2364,6 +2590,51 @@ SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
 )
 
 SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
+    skip_PutApprovalPolicy,
+    skip_RemoveApprovalPolicy,
+)
+
+SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateAssetPair,
+    skip_UpdatePrice,
+    skip_UpdatePairPolicies,
+)
+
+SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateAccountRole,
+    skip_UpdateAccountRole,
+    skip_RemoveAccountRole,
+)
+
+SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateAccountRule,
+    skip_UpdateAccountRule,
+    skip_RemoveAccountRule,
+)
+
+SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateSignerRole,
+    skip_UpdateSignerRole,
+    skip_RemoveSignerRole,
+)
+
+SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreateSignerRule,
+    skip_UpdateSignerRule,
+    skip_RemoveSignerRule,
+)
+
+SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
+    skip_ManageApprovalPolicy,
+    skip_ManageAssetHalt,
+    skip_ManageAssetPair,
+    skip_ManageAccountRole,
+    skip_ManageAccountRule,
+    skip_ManageSignerRole,
+    skip_ManageSignerRule,
+)
+
+SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetRequest,
     skip_IssuanceRequest,
     skip_PreissuanceRequest,
@@ -2374,9 +2645,10 @@ SKIPS_7: tuple[Callable[[Any, int], int], ...] = (
     skip_AmlAlertRequest,
     skip_PaymentRequest,
     skip_RedemptionRequest,
+    skip_GovernedChangeRequest,
 )
 
-SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
     skip_NetworkSettings,
     skip_Counters,
     skip_BaseAssets,
@@ -2404,34 +2676,37 @@ SKIPS_8: tuple[Callable[[Any, int], int], ...] = (
     skip_AccountKyc,
     skip_AccountReservation,
     skip_PendingStatistics,
+    skip_ApprovalPolicy,
+    skip_AssetHalt,
 )
 
-SKIPS_9: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
     skip_BalanceMovement,
     skip_RequestChange,
     skip_PriceChange,
     skip_RoleChange,
+    skip_HaltChange,
 )
 
-SKIPS_10: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSigner,
     skip_UpdateSigner,
     skip_RemoveSigner,
 )
 
-SKIPS_11: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
     skip_U128Value,
 )
 
-SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
     skip_PutKeyValue,
     skip_RemoveKeyValue,
 )
 
-SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAsset,
     skip_UpdateAsset,
     skip_CancelAssetRequest,
@@ -2439,68 +2714,48 @@ SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
     skip_UpdateMaxIssuance,
 )
 
-SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
     skip_PutFeeRange,
     skip_RemoveFeeRange,
 )
 
-SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
-    skip_CreateAccountRole,
-    skip_UpdateAccountRole,
-    skip_RemoveAccountRole,
-)
-
-SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
-    skip_CreateAccountRule,
-    skip_UpdateAccountRule,
-    skip_RemoveAccountRule,
-)
-
-SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
-    skip_CreateSignerRole,
-    skip_UpdateSignerRole,
-    skip_RemoveSignerRole,
-)
-
-SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
-    skip_CreateSignerRule,
-    skip_UpdateSignerRule,
-    skip_RemoveSignerRule,
-)
-
-SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
-    skip_CreateAssetPair,
-    skip_UpdatePrice,
-    skip_UpdatePairPolicies,
-)
-
-SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_24: tuple[Callable[[Any, int], int], ...] = (
     skip_PutLimit,
     skip_RemoveLimit,
 )
 
-SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
 )
 
-SKIPS_24: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_26: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_27: tuple[Callable[[Any, int], int], ...] = (
+    skip_ManageApprovalPolicy,
+    skip_ManageAssetHalt,
+    skip_ManageAssetPair,
+    skip_ManageAccountRole,
+    skip_ManageAccountRule,
+    skip_ManageSignerRole,
+    skip_ManageSignerRule,
+)
+
+SKIPS_28: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -2527,25 +2782,28 @@ SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAmlAlert,
     skip_CreatePaymentRequest,
     skip_CreateRedemptionRequest,
+    skip_ManageApprovalPolicy,
+    skip_ManageAssetHalt,
+    skip_CreateGovernedChangeRequest,
 )
 
-SKIPS_26: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_29: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_27: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_30: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_28: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_31: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
 )
 
-SKIPS_29: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_32: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

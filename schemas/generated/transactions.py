@@ -41,6 +41,9 @@ from schemas.generated.operations import CreateAmlAlertResult as CreateAmlAlertR
 from schemas.generated.operations import CreateChangeRoleRequest as CreateChangeRoleRequest
 from schemas.generated.operations import CreateChangeRoleRequestCode as CreateChangeRoleRequestCode
 from schemas.generated.operations import CreateChangeRoleRequestResult as CreateChangeRoleRequestResult
+from schemas.generated.operations import CreateGovernedChangeRequest as CreateGovernedChangeRequest
+from schemas.generated.operations import CreateGovernedChangeRequestCode as CreateGovernedChangeRequestCode
+from schemas.generated.operations import CreateGovernedChangeRequestResult as CreateGovernedChangeRequestResult
 from schemas.generated.operations import CreateIssuanceRequest as CreateIssuanceRequest
 from schemas.generated.operations import CreateIssuanceRequestCode as CreateIssuanceRequestCode
 from schemas.generated.operations import CreateIssuanceRequestResult as CreateIssuanceRequestResult
@@ -68,8 +71,14 @@ from schemas.generated.operations import ManageAccountRoleResult as ManageAccoun
 from schemas.generated.operations import ManageAccountRule as ManageAccountRule
 from schemas.generated.operations import ManageAccountRuleCode as ManageAccountRuleCode
 from schemas.generated.operations import ManageAccountRuleResult as ManageAccountRuleResult
+from schemas.generated.operations import ManageApprovalPolicy as ManageApprovalPolicy
+from schemas.generated.operations import ManageApprovalPolicyCode as ManageApprovalPolicyCode
+from schemas.generated.operations import ManageApprovalPolicyResult as ManageApprovalPolicyResult
 from schemas.generated.operations import ManageAsset as ManageAsset
 from schemas.generated.operations import ManageAssetCode as ManageAssetCode
+from schemas.generated.operations import ManageAssetHalt as ManageAssetHalt
+from schemas.generated.operations import ManageAssetHaltCode as ManageAssetHaltCode
+from schemas.generated.operations import ManageAssetHaltResult as ManageAssetHaltResult
 from schemas.generated.operations import ManageAssetPair as ManageAssetPair
 from schemas.generated.operations import ManageAssetPairCode as ManageAssetPairCode
 from schemas.generated.operations import ManageAssetPairResult as ManageAssetPairResult
@@ -119,6 +128,9 @@ from schemas.generated.operations import read_CreateAmlAlertResult as read_Creat
 from schemas.generated.operations import read_CreateChangeRoleRequest as read_CreateChangeRoleRequest
 from schemas.generated.operations import read_CreateChangeRoleRequestCode as read_CreateChangeRoleRequestCode
 from schemas.generated.operations import read_CreateChangeRoleRequestResult as read_CreateChangeRoleRequestResult
+from schemas.generated.operations import read_CreateGovernedChangeRequest as read_CreateGovernedChangeRequest
+from schemas.generated.operations import read_CreateGovernedChangeRequestCode as read_CreateGovernedChangeRequestCode
+from schemas.generated.operations import read_CreateGovernedChangeRequestResult as read_CreateGovernedChangeRequestResult
 from schemas.generated.operations import read_CreateIssuanceRequest as read_CreateIssuanceRequest
 from schemas.generated.operations import read_CreateIssuanceRequestCode as read_CreateIssuanceRequestCode
 from schemas.generated.operations import read_CreateIssuanceRequestResult as read_CreateIssuanceRequestResult
@@ -146,8 +158,14 @@ from schemas.generated.operations import read_ManageAccountRoleResult as read_Ma
 from schemas.generated.operations import read_ManageAccountRule as read_ManageAccountRule
 from schemas.generated.operations import read_ManageAccountRuleCode as read_ManageAccountRuleCode
 from schemas.generated.operations import read_ManageAccountRuleResult as read_ManageAccountRuleResult
+from schemas.generated.operations import read_ManageApprovalPolicy as read_ManageApprovalPolicy
+from schemas.generated.operations import read_ManageApprovalPolicyCode as read_ManageApprovalPolicyCode
+from schemas.generated.operations import read_ManageApprovalPolicyResult as read_ManageApprovalPolicyResult
 from schemas.generated.operations import read_ManageAsset as read_ManageAsset
 from schemas.generated.operations import read_ManageAssetCode as read_ManageAssetCode
+from schemas.generated.operations import read_ManageAssetHalt as read_ManageAssetHalt
+from schemas.generated.operations import read_ManageAssetHaltCode as read_ManageAssetHaltCode
+from schemas.generated.operations import read_ManageAssetHaltResult as read_ManageAssetHaltResult
 from schemas.generated.operations import read_ManageAssetPair as read_ManageAssetPair
 from schemas.generated.operations import read_ManageAssetPairCode as read_ManageAssetPairCode
 from schemas.generated.operations import read_ManageAssetPairResult as read_ManageAssetPairResult
@@ -197,6 +215,9 @@ from schemas.generated.operations import write_CreateAmlAlertResult as write_Cre
 from schemas.generated.operations import write_CreateChangeRoleRequest as write_CreateChangeRoleRequest
 from schemas.generated.operations import write_CreateChangeRoleRequestCode as write_CreateChangeRoleRequestCode
 from schemas.generated.operations import write_CreateChangeRoleRequestResult as write_CreateChangeRoleRequestResult
+from schemas.generated.operations import write_CreateGovernedChangeRequest as write_CreateGovernedChangeRequest
+from schemas.generated.operations import write_CreateGovernedChangeRequestCode as write_CreateGovernedChangeRequestCode
+from schemas.generated.operations import write_CreateGovernedChangeRequestResult as write_CreateGovernedChangeRequestResult
 from schemas.generated.operations import write_CreateIssuanceRequest as write_CreateIssuanceRequest
 from schemas.generated.operations import write_CreateIssuanceRequestCode as write_CreateIssuanceRequestCode
 from schemas.generated.operations import write_CreateIssuanceRequestResult as write_CreateIssuanceRequestResult
@@ -224,8 +245,14 @@ from schemas.generated.operations import write_ManageAccountRoleResult as write_
 from schemas.generated.operations import write_ManageAccountRule as write_ManageAccountRule
 from schemas.generated.operations import write_ManageAccountRuleCode as write_ManageAccountRuleCode
 from schemas.generated.operations import write_ManageAccountRuleResult as write_ManageAccountRuleResult
+from schemas.generated.operations import write_ManageApprovalPolicy as write_ManageApprovalPolicy
+from schemas.generated.operations import write_ManageApprovalPolicyCode as write_ManageApprovalPolicyCode
+from schemas.generated.operations import write_ManageApprovalPolicyResult as write_ManageApprovalPolicyResult
 from schemas.generated.operations import write_ManageAsset as write_ManageAsset
 from schemas.generated.operations import write_ManageAssetCode as write_ManageAssetCode
+from schemas.generated.operations import write_ManageAssetHalt as write_ManageAssetHalt
+from schemas.generated.operations import write_ManageAssetHaltCode as write_ManageAssetHaltCode
+from schemas.generated.operations import write_ManageAssetHaltResult as write_ManageAssetHaltResult
 from schemas.generated.operations import write_ManageAssetPair as write_ManageAssetPair
 from schemas.generated.operations import write_ManageAssetPairCode as write_ManageAssetPairCode
 from schemas.generated.operations import write_ManageAssetPairResult as write_ManageAssetPairResult
@@ -270,7 +297,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest
     """What to do."""
 
 
@@ -284,8 +311,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 50:
-        read_bounded(data, at, 0, 25)  # raises
+    if branch & 1 or branch > 56:
+        read_bounded(data, at, 0, 28)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -450,6 +477,10 @@ class OperationCode(Enum):
     """An operation before this one was refused."""
     ROLLED_BACK = 3
     """It would have succeeded, but a later operation was refused."""
+    GOVERNED_CHANGE_NEEDED = 4
+    """A policy demands that several people agree on this. Create a governed change that carries
+    this operation.
+    """
 
 
 ALL_OperationCode = tuple(OperationCode)
@@ -457,8 +488,8 @@ ALL_OperationCode = tuple(OperationCode)
 
 def read_OperationCode(data: Any, at: int) -> tuple[OperationCode, int]:
     index = data[at]
-    if index & 1 or index > 6:
-        read_bounded(data, at, 0, 3)  # raises
+    if index & 1 or index > 8:
+        read_bounded(data, at, 0, 4)  # raises
     return ALL_OperationCode[index >> 1], at + 1
 
 
@@ -557,6 +588,10 @@ class FulfilmentCode(Enum):
     """A limit counts in another asset, and there is no pair to convert to it."""
     PRICE_TOO_OLD = 22
     """A limit counts in another asset, and the price to convert by is too old."""
+    ASSET_HALTED = 23
+    """Issuances or withdrawals of the asset are halted."""
+    CHANGE_REFUSED = 24
+    """The operation that a governed change carries is refused; the cause names its code."""
 
 
 ALL_FulfilmentCode = tuple(FulfilmentCode)
@@ -564,8 +599,8 @@ ALL_FulfilmentCode = tuple(FulfilmentCode)
 
 def read_FulfilmentCode(data: Any, at: int) -> tuple[FulfilmentCode, int]:
     index = data[at]
-    if index & 1 or index > 44:
-        read_bounded(data, at, 0, 22)  # raises
+    if index & 1 or index > 48:
+        read_bounded(data, at, 0, 24)  # raises
     return ALL_FulfilmentCode[index >> 1], at + 1
 
 
@@ -580,15 +615,25 @@ class FulfilmentRefused(Record, frozen=True):
 
     code: FulfilmentCode
     """Why the request cannot be fulfilled now."""
+    cause: str
+    """With CHANGE_REFUSED the operation's code, as payment_code.UNDERFUNDED; otherwise empty."""
 
 
 def read_FulfilmentRefused(data: Any, at: int) -> tuple[FulfilmentRefused, int]:
     f_code, at = read_FulfilmentCode(data, at)
-    return FulfilmentRefused(f_code), at
+    length = data[at]
+    if length & 0x81:
+        f_cause, at = read_string(data, at, 96)
+    else:
+        end = at + 1 + (length >> 1)
+        f_cause = data[at + 1 : end].decode()
+        at = end
+    return FulfilmentRefused(f_code, f_cause), at
 
 
 def write_FulfilmentRefused(value: FulfilmentRefused, out: bytearray) -> None:
     write_FulfilmentCode(value.code, out)
+    write_string(value.cause, out, 96)
 
 
 class FeesDue(Record, frozen=True):
@@ -712,7 +757,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -724,8 +769,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 104:
-        read_bounded(data, at, 0, 52)  # raises
+    if branch & 1 or branch > 116:
+        read_bounded(data, at, 0, 58)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -809,7 +854,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -836,6 +881,9 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_CreateAmlAlert,
     read_CreatePaymentRequest,
     read_CreateRedemptionRequest,
+    read_ManageApprovalPolicy,
+    read_ManageAssetHalt,
+    read_CreateGovernedChangeRequest,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -865,6 +913,9 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAmlAlert: (b'.', write_CreateAmlAlert),
     CreatePaymentRequest: (b'0', write_CreatePaymentRequest),
     CreateRedemptionRequest: (b'2', write_CreateRedemptionRequest),
+    ManageApprovalPolicy: (b'4', write_ManageApprovalPolicy),
+    ManageAssetHalt: (b'6', write_ManageAssetHalt),
+    CreateGovernedChangeRequest: (b'8', write_CreateGovernedChangeRequest),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded, int]], ...] = (
@@ -883,7 +934,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LimitExceeded: (b'\x08', write_LimitExceeded),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -937,6 +988,12 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_CreatePaymentRequestCode,
     read_CreateRedemptionRequestResult,
     read_CreateRedemptionRequestCode,
+    read_ManageApprovalPolicyResult,
+    read_ManageApprovalPolicyCode,
+    read_ManageAssetHaltResult,
+    read_ManageAssetHaltCode,
+    read_CreateGovernedChangeRequestResult,
+    read_CreateGovernedChangeRequestCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -993,6 +1050,12 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreatePaymentRequestCode: (b'd', write_CreatePaymentRequestCode),
     CreateRedemptionRequestResult: (b'f', write_CreateRedemptionRequestResult),
     CreateRedemptionRequestCode: (b'h', write_CreateRedemptionRequestCode),
+    ManageApprovalPolicyResult: (b'j', write_ManageApprovalPolicyResult),
+    ManageApprovalPolicyCode: (b'l', write_ManageApprovalPolicyCode),
+    ManageAssetHaltResult: (b'n', write_ManageAssetHaltResult),
+    ManageAssetHaltCode: (b'p', write_ManageAssetHaltCode),
+    CreateGovernedChangeRequestResult: (b'r', write_CreateGovernedChangeRequestResult),
+    CreateGovernedChangeRequestCode: (b't', write_CreateGovernedChangeRequestCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

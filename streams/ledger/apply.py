@@ -20,6 +20,7 @@ from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.operations.outcome import refused, refused_access
 from streams.ledger.operations.table import OPERATIONS
+from streams.ledger.requests.governed_change import is_guarded
 from streams.ledger.state import LedgerDelta, LedgerState
 
 Change = tuple[KeyBytes, bytes | None, bytes | None]  # key, entry bytes before, after
@@ -82,6 +83,8 @@ def _apply_operation(
     code = kind.validate(operation.body)
     if code is not None:
         return refused(code)
+    if is_guarded(operation.body, delta):
+        return refused(OperationCode.GOVERNED_CHANGE_NEEDED)
     requirements = kind.get_requirements(operation.body, source, delta)
     if requirements is None:
         return refused(OperationCode.NO_ENTRY)

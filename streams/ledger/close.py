@@ -114,7 +114,9 @@ def _check_value(ledger: Ledger, value: ScpValue, candidates: Mapping[Hash, Cand
 
 def _apply(state: LedgerState, candidate: Candidate, context: CloseContext) -> Applied:
     return apply_transaction(
-        state, candidate, TransactionContext(context, candidate.transaction_hash)
+        state,
+        candidate,
+        TransactionContext(context, candidate.transaction_hash, candidate.signers),
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.generated.common import Hash
+from schemas.generated.common import Hash, PublicKey
 from schemas.generated.entries import NetworkSettings
 
 
@@ -20,7 +20,9 @@ class CloseContext:
 
 @dataclass(slots=True, frozen=True)
 class TransactionContext:
-    """One transaction being applied in it."""
+    """One transaction being applied in it. `signers`: who signed its envelope."""
 
     ledger: CloseContext
     transaction_hash: Hash
+    signers: tuple[PublicKey, ...] = ()
+    is_governed: bool = False  # the operation is what a governed change carries

@@ -63,6 +63,7 @@ KEY_VALUES = (
     KeyValue("account_role:general", U64Value(GENERAL_ROLE)),
     KeyValue("asset_create_tasks", U32Value(0)),
     KeyValue("asset_update_tasks", U32Value(0)),
+    KeyValue("governed_change_tasks", U32Value(0)),
     KeyValue("issuance_tasks:*", U32Value(0)),
     KeyValue("preissuance_tasks:*", U32Value(0)),
     KeyValue("signer_role:default", U64Value(DEFAULT_SIGNER_ROLE)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import schemas
 from schemas.generated.common import AccessRule
+from schemas.tasks import Task
 from streams.ledger.access.beginning import ACCOUNT_RULES, DEFAULT_SIGNER_RULES, SIGNER_RULES
 from streams.ledger.genesis import GenesisSettings
 from streams.ledger.operations.table import OPERATIONS
@@ -61,3 +62,7 @@ def test_rules_are_those_of_the_genesis() -> None:
 
 def test_every_operation_says_what_it_requires() -> None:
     assert set(get_table("operation | requires")) == {body.__name__ for body in OPERATIONS}
+
+
+def test_tasks_are_those_of_the_table() -> None:
+    assert get_table("bit | task") == {str(int(each)): each.name for each in Task}

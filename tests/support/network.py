@@ -18,6 +18,8 @@ from schemas.generated.common import (
     AccountID,
     Action,
     Amount,
+    ApprovalRange,
+    ApprovalTerms,
     Fee,
     FeeRange,
     FeeType,
@@ -38,11 +40,13 @@ from schemas.generated.operations import (
     CreateAccountRole,
     CreateAccountRule,
     CreateAsset,
+    CreateGovernedChangeRequest,
     CreateIssuanceRequest,
     CreatePreissuanceRequest,
     IssuanceToBalance,
     ManageAccountRole,
     ManageAccountRule,
+    ManageApprovalPolicy,
     ManageAsset,
     ManageBalance,
     ManageBalanceAction,
@@ -51,6 +55,7 @@ from schemas.generated.operations import (
     PaymentFeeData,
     PaymentToBalance,
     PreissuanceContent,
+    PutApprovalPolicy,
     PutFeeRange,
     PutLimit,
     ReviewAction,
@@ -228,6 +233,15 @@ class Network:
         """One ledger with one transaction."""
         return self.close(self.prepare(source, *bodies))
 
+    def apply_signed(
+        self, source: str, signers: Sequence[str], *bodies: Any, interval_ms: int = 1_000
+    ) -> ClosedLedger:
+        """One ledger with one transaction that these sign."""
+        max_time_ms = self.ledger.header.close_time_ms + interval_ms + 60_000
+        transaction = self.build(source, *bodies, max_time_ms=max_time_ms)
+        candidate = self.admit(self.sign(transaction, *signers))
+        return self.close(candidate, interval_ms=interval_ms)
+
 
 ISSUER_ROLE = 3  # the first that is created
 
@@ -299,17 +313,32 @@ def review(
     if request is None:
         raise AssertionError(f"there is no request {request_id}")
     is_approval = action is ReviewAction.APPROVE
+    has_reason = action in (ReviewAction.REJECT, ReviewAction.PERMANENT_REJECT)
     made = ReviewRequest(
         request_id=request_id,
         sequence_number=request.sequence_number,
         request_hash=request.request_hash,
         action=action,
-        reason="" if is_approval else "not like this",
+        reason="not like this" if has_reason else "",
         tasks_to_add=0,
         tasks_to_remove=request.pending_tasks if is_approval else 0,
         external_details=(),
     )
     return replace(made, **changes)
+
+
+def put_policy(
+    kind: str, reviewers: int, delay_ms: int = 0, asset: str = "", lower: int | None = None
+) -> ManageApprovalPolicy:
+    """For all amounts, or from `lower` on."""
+    least = None if lower is None else Amount(lower)
+    ranges = (ApprovalRange(least, None, ApprovalTerms(reviewers, delay_ms)),)
+    return ManageApprovalPolicy(kind, asset, PutApprovalPolicy(ranges))
+
+
+def govern(change: Any, tasks: int | None = None) -> CreateGovernedChangeRequest:
+    """A governed change that carries an operation."""
+    return CreateGovernedChangeRequest(change, tasks)
 
 
 def accept_fees(outgoing: int, incoming: int, *, is_paid_by_sender: bool = False) -> PaymentFeeData:

@@ -10,7 +10,7 @@ from schemas.generated.operations import (
     CreatePaymentRequestResult,
 )
 from schemas.generated.requests import PaymentRequest
-from schemas.generated.transactions import FulfilmentRefused, OperationResult
+from schemas.generated.transactions import OperationResult
 from schemas.json_text import is_json_text
 from schemas.tasks import SYSTEM_TASKS
 from streams.ledger.access.requirements import Requirements, require_new_request
@@ -87,9 +87,8 @@ def apply(
         op.source_balance, op.destination, op.amount, op.fee_data, op.subject, op.creator_details
     )
     opened = open_request(delta, context, source, body, tasks, op.reference)
-    if opened.refusal is not None:
-        why = FulfilmentRefused(opened.refusal)
-        return refused(CreatePaymentRequestCode.FULFILMENT_REFUSED, why)
+    if opened.detail is not None:
+        return refused(CreatePaymentRequestCode.FULFILMENT_REFUSED, opened.detail)
     return succeeded(CreatePaymentRequestResult(opened.request_id, opened.fulfilled))
 
 

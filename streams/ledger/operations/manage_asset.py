@@ -42,7 +42,7 @@ from streams.ledger.requests.pending import (
     open_request,
     release_request,
 )
-from streams.ledger.requests.table import compute_request_change_bytes, describe_request, get_kind
+from streams.ledger.requests.table import compute_request_change_bytes, describe_request
 from streams.ledger.signatures import SignedMessage
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import KNOWN_POLICIES, is_asset_code
@@ -175,7 +175,7 @@ def _edit(
         return refused(ManageAssetCode.REQUEST_NOT_FOUND)
     if not request.reject_reason:
         return refused(ManageAssetCode.REQUEST_IS_PENDING)
-    if get_kind(request).get_asset(request.body, delta) != body.asset.code:
+    if describe_request(request, delta) != describe_request(replace(request, body=body), delta):
         return refused(ManageAssetCode.REQUEST_ASSET_MISMATCHED)
     refusal = edit_request(delta, context, request, body)
     if refusal is not None:

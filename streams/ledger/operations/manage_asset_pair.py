@@ -53,7 +53,7 @@ def get_requirements(
 def apply(
     op: ManageAssetPair, source: AccountID, delta: LedgerDelta, context: TransactionContext
 ) -> OperationResult:
-    """A price beyond the pair's step is refused: people have to accept it."""
+    """A price beyond the pair's step is refused, unless people accepted it (a governed change)."""
     action, pair = op.action, delta.get_asset_pair(op.base, op.quote)
     if isinstance(action, CreateAssetPair):
         return _create(op, action, source, delta, context)
@@ -64,7 +64,7 @@ def apply(
         add_participant(delta, source)
         return succeeded(ManageAssetPairResult())
     code = compute_price_refusal(pair, action, context.ledger)
-    if code is None and is_step_exceeded(pair, action.price):
+    if code is None and is_step_exceeded(pair, action.price) and not context.is_governed:
         code = ManageAssetPairCode.PRICE_STEP_EXCEEDED
     if code is not None:
         return refused(code)

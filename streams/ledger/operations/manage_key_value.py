@@ -37,6 +37,7 @@ RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
     ("change_role_tasks:", U32Value),
     ("create_kyc_recovery_tasks", U32Value),
     (FEE_COLLECTION_BALANCE, StringValue),
+    ("governed_change_tasks", U32Value),
     ("issuance_tasks:", U32Value),
     ("kyc_recovery_enabled", U32Value),
     ("kyc_recovery_signer_role", U64Value),

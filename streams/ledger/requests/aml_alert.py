@@ -63,7 +63,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     apply_unlock(delta, _get_balance(delta, body), body.amount)
 
 
-def compute_output_bytes(body: AmlAlertRequest | None) -> int:
+def compute_output_bytes(body: AmlAlertRequest) -> int:
     del body
     return OUTPUT_BYTES
 

@@ -78,7 +78,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     delta.remove(account_reservation_key(KIND, _get_body(request).destination))
 
 
-def compute_output_bytes(body: ChangeRoleRequest | None) -> int:
+def compute_output_bytes(body: ChangeRoleRequest) -> int:
     del body
     return OUTPUT_BYTES
 

@@ -33,6 +33,10 @@ def get_asset(body: CreateAssetRequest, state: LedgerState) -> str:
     return body.asset.code
 
 
+def get_asset_type(body: CreateAssetRequest) -> int:
+    return body.asset.asset_type
+
+
 def compute_system_tasks(
     body: CreateAssetRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
 ) -> int:
@@ -87,7 +91,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     delta.remove(asset_reservation_key(_get_asked(request).code))
 
 
-def compute_output_bytes(body: CreateAssetRequest | None) -> int:
+def compute_output_bytes(body: CreateAssetRequest) -> int:
     del body
     return OUTPUT_BYTES
 

@@ -19,6 +19,7 @@ from streams.ledger.balances import (
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.fees import ISSUANCE, apply_commission, compute_fee, compute_total
+from streams.ledger.halts import is_issuance_halted
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
@@ -69,6 +70,8 @@ def fulfil(
 ) -> FulfilmentCode | None:
     """Issues the amount to the receiver, whose role is asked again."""
     body = _get_body(request)
+    if is_issuance_halted(delta, body.asset):
+        return FulfilmentCode.ASSET_HALTED
     receiver, asset = delta.get_balance(body.receiver), delta.get_asset(body.asset)
     if receiver is None or asset is None:
         raise InvariantViolation(f"the balance {body.receiver.hex()} or its asset is gone")
@@ -93,7 +96,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     apply_promised(delta, body.asset, -body.amount)
 
 
-def compute_output_bytes(body: IssuanceRequest | None) -> int:
+def compute_output_bytes(body: IssuanceRequest) -> int:
     del body
     return OUTPUT_BYTES
 

@@ -70,7 +70,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     delta.remove(account_reservation_key(KIND, _get_body(request).account_id))
 
 
-def compute_output_bytes(body: KycRecoveryRequest | None) -> int:
+def compute_output_bytes(body: KycRecoveryRequest) -> int:
     if body is None:
         most = compute_change_bytes(Signer, is_new=True) + USE_BYTES
         return OUTPUT_BYTES + KYC_RECOVERY_REQUEST_SIGNERS_ITEMS_MAX * most

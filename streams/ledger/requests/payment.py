@@ -52,7 +52,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     del delta, request
 
 
-def compute_output_bytes(body: PaymentRequest | None) -> int:
+def compute_output_bytes(body: PaymentRequest) -> int:
     del body
     return OUTPUT_BYTES
 

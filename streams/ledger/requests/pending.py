@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from schemas.codec import encode
-from schemas.generated.common import AccountID, Hash, Reference
+from schemas.generated.common import AccountID, ApprovalTerms, Hash, Reference
 from schemas.generated.entries import RequestContent, ReviewableRequest
 from schemas.generated.keys import reviewable_request_key
 from schemas.generated.ledger import EffectKind, ParticipantEffect, RequestChange, RequestEvent
 from schemas.generated.operations import U32Value
-from schemas.generated.transactions import FulfilmentCode
+from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused
+from schemas.tasks import Task
 from streams.ledger.context import TransactionContext
 from streams.ledger.hashes import compute_hash
-from streams.ledger.requests.table import REQUESTS, get_kind
+from streams.ledger.requests.policies import get_authors, get_stricter, get_terms
+from streams.ledger.requests.table import REQUESTS, Refusal, get_kind
 from streams.ledger.state import LedgerDelta, LedgerState
 
 
@@ -26,7 +28,11 @@ class Opened(NamedTuple):
 
     request_id: int
     fulfilled: bool
-    refusal: FulfilmentCode | None
+    detail: FulfilmentRefused | None
+
+    @property
+    def refusal(self) -> FulfilmentCode | None:
+        return None if self.detail is None else self.detail.code
 
 
 def get_tasks(state: LedgerState, given: int | None, *keys: str) -> int | None:
@@ -59,6 +65,9 @@ def open_request(
     """
     kind = REQUESTS[type(body)]
     tasks |= kind.compute_system_tasks(body, requestor, delta, context)
+    terms = get_terms(delta, kind.name, kind.get_asset(body, delta), get_amount(body))
+    if terms is not None:
+        tasks |= Task.APPROVALS_REQUIRED
     counters = delta.get_counters()
     request_id = counters.request + 1
     delta.put(replace(counters, request=request_id))
@@ -71,16 +80,18 @@ def open_request(
         reject_reason="",
         reference=reference,
         created_at_ms=context.ledger.close_time_ms,
-        all_tasks=tasks,
-        pending_tasks=tasks,
+        all_tasks=int(tasks),
+        pending_tasks=int(tasks),
         external_details=(),
+        creators=get_authors(delta, requestor, context.signers),
+        editors=(),
+        terms=terms,
+        approvals=(),
+        approved_at_ms=None,
         body=body,
     )
     add_change(delta, request, RequestEvent.CREATED)
-    refusal = kind.hold(delta, request, context)
-    if refusal is None:
-        refusal = proceed(delta, request, context)
-    return Opened(request_id, tasks == 0, refusal)
+    return Opened(request_id, tasks == 0, _hold(delta, request, context))
 
 
 def find_rejected(
@@ -97,12 +108,16 @@ def find_rejected(
 def edit_request(
     delta: LedgerDelta, context: TransactionContext, request: ReviewableRequest, body: Any
 ) -> FulfilmentCode | None:
-    """Replaces the body of a rejected request, which awaits its reviewer again with all tasks."""
+    """Replaces the body of a rejected request, which awaits its reviewer again with all tasks and
+    without approvals."""
     kind = get_kind(request)
     kind.release(delta, request)
     sequence_number = request.sequence_number + 1
     system_tasks = kind.compute_system_tasks(body, request.requestor, delta, context)
-    tasks = request.all_tasks | system_tasks
+    terms = get_stricter(request.terms, get_current_terms(delta, replace(request, body=body)))
+    if terms is not None:
+        system_tasks |= Task.APPROVALS_REQUIRED
+    tasks = int(request.all_tasks | system_tasks)
     edited = replace(
         request,
         sequence_number=sequence_number,
@@ -110,24 +125,40 @@ def edit_request(
         reject_reason="",
         all_tasks=tasks,
         pending_tasks=tasks,
+        editors=get_authors(delta, request.requestor, context.signers),
+        terms=terms,
+        approvals=(),
+        approved_at_ms=None,
         body=body,
     )
     add_change(delta, edited, RequestEvent.EDITED)
-    refusal = kind.hold(delta, edited, context)
-    return refusal or proceed(delta, edited, context)
+    refused = _hold(delta, edited, context)
+    return None if refused is None else refused.code
 
 
 def proceed(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
-) -> FulfilmentCode | None:
+) -> FulfilmentRefused | None:
     """Keeps the request while a task is pending, and fulfils it once none is."""
     if request.pending_tasks:
         delta.put(request)
         return None
-    refusal = get_kind(request).fulfil(delta, request, context)
-    if refusal is None:
+    refused = _explain(get_kind(request).fulfil(delta, request, context))
+    if refused is None:
         _end(delta, request, RequestEvent.FULFILLED)
-    return refusal
+    return refused
+
+
+def get_amount(body: Any) -> int:
+    """Of what is asked for, if that is an amount."""
+    return int(getattr(body, "amount", 0))
+
+
+def get_current_terms(state: LedgerState, request: ReviewableRequest) -> ApprovalTerms | None:
+    """What the policies of now demand for the request."""
+    kind = get_kind(request)
+    asset = kind.get_asset(request.body, state)
+    return get_terms(state, kind.name, asset, get_amount(request.body))
 
 
 def release_request(delta: LedgerDelta, request: ReviewableRequest, event: RequestEvent) -> None:
@@ -144,6 +175,17 @@ def add_change(delta: LedgerDelta, request: ReviewableRequest, event: RequestEve
             delta.operation_index, request.requestor, EffectKind.REQUEST_CHANGED, detail
         )
     )
+
+
+def _hold(
+    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
+) -> FulfilmentRefused | None:
+    refused = _explain(get_kind(request).hold(delta, request, context))
+    return refused or proceed(delta, request, context)
+
+
+def _explain(refusal: Refusal) -> FulfilmentRefused | None:
+    return FulfilmentRefused(refusal, "") if isinstance(refusal, FulfilmentCode) else refusal
 
 
 def _end(delta: LedgerDelta, request: ReviewableRequest, event: RequestEvent) -> None:

@@ -50,7 +50,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     del delta, request
 
 
-def compute_output_bytes(body: PreissuanceRequest | None) -> int:
+def compute_output_bytes(body: PreissuanceRequest) -> int:
     del body
     return OUTPUT_BYTES
 

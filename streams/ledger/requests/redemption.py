@@ -80,7 +80,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     apply_unlock(delta, _get_balance(delta, body), body.amount)
 
 
-def compute_output_bytes(body: RedemptionRequest | None) -> int:
+def compute_output_bytes(body: RedemptionRequest) -> int:
     del body
     return OUTPUT_BYTES
 

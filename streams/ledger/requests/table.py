@@ -4,31 +4,41 @@ A kind's module has:
 
 * `IS_EDITABLE`: whether a rejected request may be edited; if not, it is only rejected for good.
 * `get_asset(body, state)`: the code of the asset it is about, or None. An edit never changes it.
+* `get_asset_type(body)`, of a kind about an asset that does not exist yet: the type it will have.
 * `compute_system_tasks(body, requestor, state, context)`: the system bits that hold it back now.
 * `hold(delta, request, context)`: takes what the request holds while it stands (a code, an amount);
   `fulfil` and `release` start from it.
 * `fulfil(delta, request, context)`: makes it take effect.
 * `release(delta, request)`: gives back what it held; it is edited, cancelled or rejected for good.
 * `compute_output_bytes(body)`: the most bytes that all of them together add to a ledger's body,
-  beside the request itself; None for the body: whatever it is.
+  beside the request itself.
 
-`hold` and `fulfil` return a `FulfilmentCode` where they cannot; then the operation is refused.
+`hold` and `fulfil` return a `FulfilmentCode` where they cannot; then the operation is refused. A
+request's `amount`, if its body has that field, decides which range of an approval policy applies.
 """
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from schemas.assembly import get_type_name
 from schemas.contract import REQUESTS as ROWS
 from schemas.generated import requests
-from schemas.generated.common import AccountID
-from schemas.generated.entries import ReviewableRequest
+from schemas.generated.bounds import (
+    REVIEWABLE_REQUEST_APPROVALS_ITEMS_MAX,
+    REVIEWABLE_REQUEST_EDITORS_ITEMS_MAX,
+    REVIEWABLE_REQUEST_EXTERNAL_DETAILS_ITEMS_MAX,
+)
+from schemas.generated.common import AccountID, ExternalDetail
+from schemas.generated.entries import Approval, RequestAuthor, ReviewableRequest
 from schemas.generated.sizes import BYTES_MAX
-from schemas.generated.transactions import FulfilmentCode
+from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused
 from streams.ledger.context import TransactionContext
 from streams.ledger.output import compute_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
+
+Refusal: TypeAlias = FulfilmentCode | FulfilmentRefused | None
+"""A `FulfilmentRefused` names a cause beside its code."""
 
 
 class RequestKind(NamedTuple):
@@ -38,10 +48,11 @@ class RequestKind(NamedTuple):
     is_editable: bool
     get_asset: Callable[[Any, LedgerState], str | None]
     compute_system_tasks: Callable[[Any, AccountID, LedgerState, TransactionContext], int]
-    hold: Callable[[LedgerDelta, ReviewableRequest, TransactionContext], FulfilmentCode | None]
-    fulfil: Callable[[LedgerDelta, ReviewableRequest, TransactionContext], FulfilmentCode | None]
+    hold: Callable[[LedgerDelta, ReviewableRequest, TransactionContext], Refusal]
+    fulfil: Callable[[LedgerDelta, ReviewableRequest, TransactionContext], Refusal]
     release: Callable[[LedgerDelta, ReviewableRequest], None]
     compute_output_bytes: Callable[[Any], int]
+    get_asset_type: Callable[[Any], int] | None
 
 
 def _load(stem: str) -> RequestKind:
@@ -55,6 +66,7 @@ def _load(stem: str) -> RequestKind:
         module.fulfil,
         module.release,
         module.compute_output_bytes,
+        getattr(module, "get_asset_type", None),
     )
 
 
@@ -62,7 +74,11 @@ REQUESTS: dict[type, RequestKind] = {
     getattr(requests, f"{get_type_name(row.stem)}Request"): _load(row.stem) for row in ROWS
 }
 LARGEST_BODY_BYTES = max(BYTES_MAX[kind] for kind in REQUESTS)
-OUTPUT_BYTES_MAX = max(kind.compute_output_bytes(None) for kind in REQUESTS.values())
+# What a new request has none of.
+NOTES_BYTES = REVIEWABLE_REQUEST_EXTERNAL_DETAILS_ITEMS_MAX * BYTES_MAX[ExternalDetail] + (
+    REVIEWABLE_REQUEST_APPROVALS_ITEMS_MAX * BYTES_MAX[Approval]
+    + REVIEWABLE_REQUEST_EDITORS_ITEMS_MAX * BYTES_MAX[RequestAuthor]
+)
 
 
 def get_kind(request: ReviewableRequest) -> RequestKind:
@@ -74,6 +90,8 @@ def describe_request(
 ) -> tuple[str, str | None, int | None]:
     """What rules know of it: its kind, and the code and type of the asset it is about."""
     kind = get_kind(request)
+    if kind.get_asset_type is not None:
+        return kind.name, kind.get_asset(request.body, state), kind.get_asset_type(request.body)
     code = kind.get_asset(request.body, state)
     asset = None if code is None else state.get_asset(code)
     return kind.name, code, None if asset is None else asset.asset_type
@@ -82,5 +100,6 @@ def describe_request(
 def compute_request_change_bytes(body: type, *, is_new: bool = False) -> int:
     """The most bytes of a change of a request whose body is a `body`."""
     surplus = LARGEST_BODY_BYTES - BYTES_MAX[body]
-    count = 1 if is_new else 2
-    return compute_change_bytes(ReviewableRequest, is_new=is_new) - count * surplus
+    if is_new:
+        return compute_change_bytes(ReviewableRequest, is_new=True) - surplus - NOTES_BYTES
+    return compute_change_bytes(ReviewableRequest) - 2 * surplus

@@ -68,7 +68,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     delta.remove(asset_reservation_key(_get_asked(request).code))
 
 
-def compute_output_bytes(body: UpdateAssetRequest | None) -> int:
+def compute_output_bytes(body: UpdateAssetRequest) -> int:
     del body
     return OUTPUT_BYTES
 

@@ -22,6 +22,7 @@ from streams.ledger.balances import (
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.fees import apply_commission, compute_total
+from streams.ledger.halts import is_withdrawal_halted
 from streams.ledger.limits import (
     WITHDRAWAL_KINDS,
     apply_pending,
@@ -86,6 +87,8 @@ def fulfil(
     asset = delta.get_asset(balance.asset)
     if asset is None:
         raise InvariantViolation(f"the asset {balance.asset} is gone")
+    if is_withdrawal_halted(delta, asset.code):
+        return FulfilmentCode.ASSET_HALTED
     withdrawing = require_asset(Action.WITHDRAW, asset.code, asset.asset_type)
     if not is_account_allowed(delta, request.requestor, withdrawing, context):
         return FulfilmentCode.REQUESTOR_NOT_ALLOWED
@@ -103,7 +106,7 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     apply_unlock(delta, _get_balance(delta, body), body.amount, body.fee)
 
 
-def compute_output_bytes(body: WithdrawalRequest | None) -> int:
+def compute_output_bytes(body: WithdrawalRequest) -> int:
     del body
     return OUTPUT_BYTES
 

@@ -6,15 +6,25 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.codec import encode
-from schemas.generated.common import AccountID, Amount
+from schemas.generated.common import U64, AccountID, Amount, Hash
+from schemas.generated.entries import AssetReservation
 from schemas.generated.keys import KeyBytes, account_key, balance_key, get_key
 from schemas.generated.ledger import LedgerEntry
+from schemas.generated.requests import CreateAssetRequest
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.invariants import check_changes, check_everything
+from streams.ledger.requests.pending import compute_request_hash
 from streams.ledger.state import LedgerState
 from tests.streams.ledger.operations.cases import put
 from tests.streams.ledger.operations.test_create_aml_alert import alert
-from tests.support.network import Network, get_account, get_public_key, make_economy
+from tests.support.network import (
+    Network,
+    create_asset,
+    get_account,
+    get_public_key,
+    issue,
+    make_economy,
+)
 
 
 def get_balance(network: Network, name: str = "alice") -> Any:
@@ -36,6 +46,31 @@ def change(
 def put_entry(state: LedgerState, entry: Any) -> None:
     if entry is not None:
         state.encoded[get_key(entry)] = encode(LedgerEntry(entry))
+
+
+def change_all(network: Network, *changes: tuple[Any, Any]) -> None:
+    """As if a ledger had changed these entries."""
+    changed = LedgerState(network.ledger.state.encoded)
+    by_key = {}
+    for before, after in changes:
+        raw = None if before is None else encode(LedgerEntry(before))
+        by_key[get_key(before or after)] = (raw, after)
+        put_entry(changed, after)
+    check_changes(changed, by_key)
+
+
+def ask(body: Any) -> Any:
+    """The request that the issuer's operation would open in an economy."""
+    network = make_economy()
+    network.apply("issuer", body)
+    request = network.ledger.state.get_reviewable_request(4)
+    assert request is not None
+    return request
+
+
+def with_body(request: Any, body: Any) -> Any:
+    request_hash = compute_request_hash(request.request_id, request.sequence_number, body)
+    return replace(request, body=body, request_hash=request_hash)
 
 
 def test_a_network_breaks_none() -> None:
@@ -93,9 +128,53 @@ def test_no_asset_is_issued_or_promised_beyond_its_maximum() -> None:
     with pytest.raises(InvariantViolation, match="beyond its maximum"):
         change(asset, replace(asset, max_issuance_amount=Amount(supply.issued - 1)))
     left = asset.max_issuance_amount - supply.issued
-    change(supply, replace(supply, pending_issuance=Amount(left)))
+    request = ask(replace(issue(network, "alice", "EUR", left, "all"), all_tasks=16))
+    promised = replace(supply, pending_issuance=Amount(left))
+    change_all(network, (None, request), (supply, promised))
+    more = with_body(request, replace(request.body, amount=Amount(left + 1)))
     with pytest.raises(InvariantViolation, match="beyond its maximum"):
-        change(supply, replace(supply, pending_issuance=Amount(left + 1)))
+        change_all(
+            network, (None, more), (supply, replace(supply, pending_issuance=Amount(left + 1)))
+        )
+
+
+def test_what_is_promised_is_what_requests_ask_for() -> None:
+    network = make_economy()
+    supply = network.ledger.state.get_asset_supply("EUR")
+    request = ask(replace(issue(network, "alice", "EUR", 5, "r"), all_tasks=16))
+    assert supply is not None
+    for change_of in ((None, request), (supply, replace(supply, pending_issuance=Amount(5)))):
+        with pytest.raises(InvariantViolation, match="promised is not what is asked for: EUR"):
+            change_all(network, change_of)
+
+
+def test_a_code_is_reserved_by_the_request_that_asks_for_it() -> None:
+    network = make_economy()
+    request = ask(create_asset("USD", tasks=16))
+    reservation = AssetReservation("USD", request.request_id)
+    change_all(network, (None, request), (None, reservation))
+    other = AssetReservation("USD", U64(77))
+    for changes in ([(None, request)], [(None, reservation)], [(None, request), (None, other)]):
+        with pytest.raises(InvariantViolation, match="reserved without a request"):
+            change_all(network, *changes)
+
+
+def test_a_request_is_what_its_hash_says() -> None:
+    network = make_economy()
+    before = ask(create_asset("USD", tasks=16))
+    for wrong in (
+        {"sequence_number": U64(2)},
+        {"request_id": U64(9)},
+        {"request_hash": Hash(bytes(32))},
+        {"body": CreateAssetRequest(replace(before.body.asset, policies=2))},
+    ):
+        with pytest.raises(InvariantViolation, match="has another hash"):
+            change_all(network, (None, replace(before, **wrong)))
+    for tasks in (0, 32, 48):
+        with pytest.raises(InvariantViolation, match="other tasks pending"):
+            change(before, replace(before, pending_tasks=tasks))
+    with pytest.raises(InvariantViolation, match="became another one"):
+        change(before, replace(before, requestor=get_account("alice")))
 
 
 def test_an_account_lists_exactly_its_signers() -> None:

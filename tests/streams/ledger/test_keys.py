@@ -55,6 +55,8 @@ CASES: list[tuple[bytes, Any]] = [
         keys.fee_schedule_key(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
         entries.FeeScheduleKey(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
     ),
+    (keys.approval_policy_key("issuance", ""), entries.ApprovalPolicyKey("issuance", "")),
+    (keys.asset_halt_key("EUR"), entries.AssetHaltKey("EUR")),
     (keys.account_kyc_key(AccountID(ONE)), entries.AccountKycKey(AccountID(ONE))),
     (
         keys.account_reservation_key(AccountRequestKind.KYC_RECOVERY, AccountID(ONE)),

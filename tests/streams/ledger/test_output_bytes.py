@@ -9,7 +9,10 @@ from msgspec.structs import replace
 from schemas.generated.common import (
     AccountID,
     Amount,
+    ApprovalRange,
+    ApprovalTerms,
     BankAccount,
+    ExternalDetail,
     Fee,
     FeeRange,
     FeeType,
@@ -31,14 +34,19 @@ from schemas.generated.operations import (
     CreateRedemptionRequest,
     CreateSigner,
     CreateWithdrawalRequest,
+    ManageApprovalPolicy,
+    ManageAsset,
+    ManageAssetHalt,
     ManageAssetPair,
     ManageKeyValue,
     ManageLimits,
     ManageSigner,
     PaymentToAccount,
+    PutApprovalPolicy,
     PutFeeRange,
     PutKeyValue,
     PutLimit,
+    RemoveAsset,
     RemoveAssetPair,
     RemoveKeyValue,
     RemoveSigner,
@@ -46,6 +54,8 @@ from schemas.generated.operations import (
     SetFees,
     StringValue,
     U32Value,
+    UpdateAsset,
+    UpdateMaxIssuance,
     UpdatePairPolicies,
     UpdatePrice,
     UpdateSigner,
@@ -65,15 +75,18 @@ from tests.support.network import (
     get_account,
     get_owner,
     get_public_key,
+    govern,
     issue,
     make_economy,
     make_reference,
     pay,
+    preissue,
     review,
 )
 
 DETAILS = b'"' + b"x" * 2046 + b'"'
 LONGEST, OTHER = "Z" * 16, "Y" * 16
+TERMS = ApprovalTerms(20, 31_536_000_000)
 DEAR = Amount(1 << 70)  # payments from here on have fees
 
 
@@ -96,7 +109,13 @@ def make_wide_economy() -> Network:
     assert asset is not None
     codes = tuple(f"BASE{number:012}" for number in range(63))
     supplies = (AssetSupply(code, Amount(0), Amount(0), Amount(0)) for code in codes)
-    network.apply("issuer", create_asset(OTHER))
+    other = create_asset(OTHER, maximum=AMOUNT_MAX)
+    network.apply(
+        "issuer", replace(other, action=replace(other.action, initial_preissued_amount=0))
+    )
+    network.apply("issuer", ManageAsset(0, UpdateAsset(OTHER, 3, DETAILS, 1 << 31)))
+    for _ in range(3):
+        network.apply("master", make_review(network, 0).body)
     at = network.ledger.header.close_time_ms
     create_pair = CreateAssetPair(Price(AMOUNT_MAX, AMOUNT_MAX), 0, at, (1 << 64) - 1, 10**9)
     network.apply("master", ManageAssetPair(LONGEST, OTHER, create_pair))
@@ -139,15 +158,57 @@ def make_account(network: Network, number: int) -> Any:
 
 
 def make_asset(network: Network, number: int) -> Any:
-    tasks = None if number % 2 else 8
+    tasks = None if number % 2 else 16
     made = create_asset(f"Q{number % 100_000:015}", AMOUNT_MAX, policies=3, tasks=tasks)
     return Operation(get_account("issuer"), with_details(made))
 
 
 def make_issuance(network: Network, number: int) -> Any:
     made = issue(network, "bob", LONGEST, number + 1, f"{number:064}")
-    made = replace(made, creator_details=DETAILS, all_tasks=None if number % 2 else 8)
+    made = replace(made, creator_details=DETAILS, all_tasks=None if number % 2 else 16)
     return Operation(get_account("issuer"), made)
+
+
+def make_preissuance(network: Network, number: int) -> Any:
+    made = preissue(network, OTHER, number + 1, f"{number:064}")
+    made = replace(made, creator_details=DETAILS, all_tasks=None if number % 2 else 16)
+    return Operation(get_account("issuer"), made)
+
+
+def make_asset_change(network: Network, number: int) -> Any:
+    actions: tuple[Any, ...] = (
+        UpdateMaxIssuance(OTHER, Amount(AMOUNT_MAX - number)),
+        UpdateAsset(LONGEST, 3, DETAILS, 16),
+        UpdateAsset(LONGEST, 3, DETAILS, None),
+    )
+    return Operation(get_account("issuer"), ManageAsset(0, actions[number % 3]))
+
+
+def remove_asset(network: Network, number: int) -> Any:
+    return Operation(get_account("issuer"), RemoveAsset(OTHER))
+
+
+def make_review(network: Network, number: int) -> Any:
+    """Of the update of OTHER; odd numbers fulfil it."""
+    reservation = network.ledger.state.get_asset_reservation(OTHER)
+    assert reservation is not None
+    details = (ExternalDetail("c" * 32, "t" * 256),) * 4
+    made = review(network, reservation.request_id, external_details=details)
+    return Operation(None, made if number % 2 else replace(made, tasks_to_remove=0))
+
+
+def make_policy(network: Network, number: int) -> Any:
+    """As wide as it may be; under a policy of governed changes there is one."""
+    ranges = (
+        ApprovalRange(Amount(AMOUNT_MAX - 32 + 2 * n), Amount(AMOUNT_MAX - 31 + 2 * n), TERMS)
+        for n in range(16)
+    )
+    made = ManageApprovalPolicy("issuance", LONGEST, PutApprovalPolicy(tuple(ranges)))
+    return Operation(None, govern(made, 16 if number % 3 else None) if number % 2 else made)
+
+
+def make_halt(network: Network, number: int) -> Any:
+    return Operation(None, ManageAssetHalt(LONGEST, True, bool(number % 2) or None))
 
 
 def make_payment(network: Network, number: int) -> Any:
@@ -277,6 +338,12 @@ MAKERS = (
     make_account,
     make_asset,
     make_issuance,
+    make_preissuance,
+    make_asset_change,
+    remove_asset,
+    make_review,
+    make_policy,
+    make_halt,
     make_payment,
     make_payment_with_fees,
     make_fee,

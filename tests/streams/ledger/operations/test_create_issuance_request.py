@@ -13,6 +13,7 @@ from schemas.generated.operations import (
     CreateIssuanceRequestResult,
     IssuanceToAccount,
     IssuanceToBalance,
+    ManageAssetHalt,
     ManageKeyValue,
     PutFeeRange,
     RemoveKeyValue,
@@ -271,6 +272,13 @@ CASES = (
         issue_to_alice,
         Code.EXCEEDS_MAX_ISSUANCE_AMOUNT,
         given=lambda n: change_asset(n, max_issuance_amount=Amount(2_000_009)),
+    ),
+    Case(
+        "an asset whose issuances are halted",
+        "issuer",
+        issue_to_alice,
+        Code.ASSET_HALTED,
+        given=lambda n: n.apply("master", ManageAssetHalt("EUR", True, None)),
     ),
     Case(
         "a fee out of the amount",

@@ -76,7 +76,7 @@ def check_paid(network: Network, result: OperationResult) -> None:
 
 
 def check_underfunded(_: Network, result: OperationResult) -> None:
-    assert result.detail == RefusalDetail(FulfilmentRefused(FulfilmentCode.UNDERFUNDED))
+    assert result.detail == RefusalDetail(FulfilmentRefused(FulfilmentCode.UNDERFUNDED, ""))
 
 
 def check_first_use(network: Network, result: OperationResult) -> None:

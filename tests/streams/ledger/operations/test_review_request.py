@@ -35,6 +35,7 @@ from tests.support.network import (
     get_account,
     issue,
     make_economy,
+    put_policy,
     review,
 )
 
@@ -96,7 +97,7 @@ def end(network: Network) -> ReviewRequest:
 
 def check_outcome(fulfilled: bool, pending_tasks: int = 0) -> Any:
     def check(network: Network, result: OperationResult) -> None:
-        assert result.outcome == ReviewRequestResult(fulfilled, pending_tasks)
+        assert result.outcome == ReviewRequestResult(fulfilled, pending_tasks, 0, None)
         request = network.ledger.state.get_reviewable_request(4)
         assert (request is None) == (pending_tasks == 0)
         assert request is None or request.pending_tasks == pending_tasks
@@ -105,7 +106,7 @@ def check_outcome(fulfilled: bool, pending_tasks: int = 0) -> Any:
 
 
 def check_details(network: Network, result: OperationResult) -> None:
-    assert result.outcome == ReviewRequestResult(False, 33 | 1 << 31)
+    assert result.outcome == ReviewRequestResult(False, 33 | 1 << 31, 0, None)
     request = network.ledger.state.get_reviewable_request(4)
     assert request is not None
     assert request.external_details == (SCAN,)
@@ -131,7 +132,7 @@ def check_reference_kept(network: Network, _: OperationResult) -> None:
 
 def check_refused_for(code: FulfilmentCode) -> Any:
     def check(_: Network, result: OperationResult) -> None:
-        assert result.detail == RefusalDetail(FulfilmentRefused(code))
+        assert result.detail == RefusalDetail(FulfilmentRefused(code, ""))
 
     return check
 
@@ -144,6 +145,29 @@ def ask_before_alice(network: Network) -> None:
     """alice may review, but the request is the master's to review."""
     ask_asset(network)
     allow_general_anything(network)
+
+
+def ask_own_asset(network: Network) -> None:
+    network.apply("master", put_policy("create_asset", 1))
+    network.apply("master", create_asset("USD"))
+
+
+def ask_under_policy(network: Network, delay_ms: int = 3_000) -> None:
+    network.apply("master", put_policy("create_asset", 1, delay_ms))
+    network.apply("issuer", create_asset("USD", tasks=16))
+
+
+def approve_once(network: Network, delay_ms: int = 3_000) -> None:
+    ask_under_policy(network, delay_ms)
+    network.apply("master", approve(network, tasks_to_remove=8))
+
+
+def wait_with_a_task(network: Network) -> None:
+    approve_once(network, 1_000)
+
+
+def execute(network: Network, **changes: Any) -> ReviewRequest:
+    return review(network, 4, ReviewAction.EXECUTE, **changes)
 
 
 CASES = (
@@ -300,6 +324,49 @@ CASES = (
         lambda n: approve(n, external_details=(SCAN,)),
         Code.TOO_MANY_EXTERNAL_DETAILS,
         given=fill_details,
+    ),
+    Case(
+        "an approval by who asked",
+        "master",
+        approve,
+        Code.REVIEWER_DOES_NOT_COUNT,
+        given=ask_own_asset,
+    ),
+    Case(
+        "an execution of what waits for none",
+        "master",
+        execute,
+        Code.NOTHING_TO_EXECUTE,
+        given=ask_asset,
+    ),
+    Case(
+        "an execution without approvals",
+        "master",
+        execute,
+        Code.APPROVALS_MISSING,
+        given=ask_under_policy,
+    ),
+    Case("an execution too early", "master", execute, Code.DELAY_NOT_PASSED, given=approve_once),
+    Case(
+        "an execution while a task is pending",
+        "master",
+        execute,
+        Code.TASKS_PENDING,
+        given=wait_with_a_task,
+    ),
+    Case(
+        "an execution with a reason",
+        "master",
+        lambda n: execute(n, reason="now"),
+        Code.INVALID_REASON,
+        given=ask_asset,
+    ),
+    Case(
+        "an execution with tasks",
+        "master",
+        lambda n: execute(n, tasks_to_remove=16),
+        Code.INVALID_TASKS,
+        given=ask_asset,
     ),
     Case(
         "a balance that cannot take the amount",

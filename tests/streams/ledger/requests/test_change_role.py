@@ -38,4 +38,4 @@ def test_a_role_that_went_away_meanwhile_is_not_given() -> None:
     network.apply("master", ManageAccountRole(RemoveAccountRole(NEW_ROLE)))
     [result] = network.apply("master", review(network, FIRST_REQUEST)).applied[0].result.operations
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
-    assert result.detail == RefusalDetail(FulfilmentRefused(FulfilmentCode.NO_SUCH_ROLE))
+    assert result.detail == RefusalDetail(FulfilmentRefused(FulfilmentCode.NO_SUCH_ROLE, ""))

@@ -56,6 +56,6 @@ def test_the_receiver_is_asked_again_when_it_is_fulfilled() -> None:
     [result] = network.apply("master", review(network, 4)).applied[0].result.operations
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
     assert result.detail == RefusalDetail(
-        FulfilmentRefused(FulfilmentCode.COUNTERPARTY_NOT_ALLOWED)
+        FulfilmentRefused(FulfilmentCode.COUNTERPARTY_NOT_ALLOWED, "")
     )
     assert get_supply(network) == (MAXIMUM - ISSUED, ISSUED, 5)

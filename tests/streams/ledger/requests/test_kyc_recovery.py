@@ -41,4 +41,4 @@ def test_a_signer_role_that_went_away_meanwhile_is_not_given() -> None:
     network.apply("master", ManageSignerRole(RemoveSignerRole(NEW_ROLE)))
     [result] = network.apply("master", review(network, FIRST_REQUEST)).applied[0].result.operations
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
-    assert result.detail == RefusalDetail(FulfilmentRefused(FulfilmentCode.NO_SUCH_SIGNER_ROLE))
+    assert result.detail == RefusalDetail(FulfilmentRefused(FulfilmentCode.NO_SUCH_SIGNER_ROLE, ""))

@@ -117,7 +117,7 @@ def test_what_changed_meanwhile_refuses_it(
     before = network.ledger.state.get_reviewable_request(4)
     [result] = network.apply("master", review(network, 4)).applied[0].result.operations
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
-    assert result.detail == RefusalDetail(FulfilmentRefused(code))
+    assert result.detail == RefusalDetail(FulfilmentRefused(code, ""))
     assert network.ledger.state.get_reviewable_request(4) == before
 
 
@@ -146,4 +146,4 @@ def test_what_can_never_be_paid_is_not_accepted(
     set_tasks(network)
     made = make(network, destination=get_destination(network))
     [result] = network.apply("alice", made).applied[0].result.operations
-    assert result.detail == RefusalDetail(FulfilmentRefused(code))
+    assert result.detail == RefusalDetail(FulfilmentRefused(code, ""))

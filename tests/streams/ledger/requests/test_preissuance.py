@@ -58,4 +58,4 @@ def test_what_changed_meanwhile_refuses_it(change: dict[str, object], code: Fulf
     put(network, replace(asset, **change))
     [result] = network.apply("master", review(network, 4)).applied[0].result.operations
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
-    assert result.detail == RefusalDetail(FulfilmentRefused(code))
+    assert result.detail == RefusalDetail(FulfilmentRefused(code, ""))

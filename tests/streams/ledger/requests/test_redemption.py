@@ -40,6 +40,6 @@ def test_who_may_not_receive_it_any_more_gets_nothing() -> None:
     mute_bob(network)
     [result] = network.apply("master", review(network, 5)).applied[0].result.operations
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
-    why = FulfilmentRefused(FulfilmentCode.COUNTERPARTY_NOT_ALLOWED)
+    why = FulfilmentRefused(FulfilmentCode.COUNTERPARTY_NOT_ALLOWED, "")
     assert result.detail == RefusalDetail(why)
     assert get_amounts(network) == (93, 7, 1_000_000)

@@ -58,7 +58,7 @@ def test_what_changed_meanwhile_refuses_it(code: FulfilmentCode, is_removed: boo
     _change(network, is_removed)
     [result] = network.apply("master", review(network, 4)).applied[0].result.operations
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
-    assert result.detail == RefusalDetail(FulfilmentRefused(code))
+    assert result.detail == RefusalDetail(FulfilmentRefused(code, ""))
 
 
 def _change(network: Network, is_removed: bool) -> None:

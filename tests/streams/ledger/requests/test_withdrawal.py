@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from schemas.generated.common import Amount, Fee, LimitKind
 from schemas.generated.ledger import BalanceMovement, EffectKind
-from schemas.generated.operations import ReviewAction, ReviewRequestCode
+from schemas.generated.operations import ManageAssetHalt, ReviewAction, ReviewRequestCode
 from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused, RefusalDetail
 from tests.streams.ledger.operations.cases import make_account_role, put
 from tests.streams.ledger.operations.test_create_withdrawal_request import (
@@ -12,7 +12,7 @@ from tests.streams.ledger.operations.test_create_withdrawal_request import (
     make,
     make_fee,
 )
-from tests.support.network import Network, get_account, make_economy, put_limit, review
+from tests.support.network import Network, get_account, govern, make_economy, put_limit, review
 
 DAY_MS = 86_400_000
 FEE = Fee(Amount(3), Amount(1))
@@ -100,6 +100,16 @@ def test_who_may_not_withdraw_any_more_gets_nothing() -> None:
     )
     [result] = network.apply("master", review(network, 6)).applied[0].result.operations
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
-    why = FulfilmentRefused(FulfilmentCode.REQUESTOR_NOT_ALLOWED)
+    why = FulfilmentRefused(FulfilmentCode.REQUESTOR_NOT_ALLOWED, "")
     assert result.detail == RefusalDetail(why)
     assert get_amounts(network) == (896, 104)
+
+
+def test_while_withdrawals_are_halted_it_waits() -> None:
+    network = ask()
+    network.apply("master", ManageAssetHalt("WDR", None, True))
+    [result] = network.apply("master", review(network, 6)).applied[0].result.operations
+    assert result.detail == RefusalDetail(FulfilmentRefused(FulfilmentCode.ASSET_HALTED, ""))
+    network.apply("master", govern(ManageAssetHalt("WDR", None, False)))
+    network.apply("master", review(network, 6))
+    assert get_amounts(network) == (896, 0)
