@@ -7,7 +7,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,31 +82,50 @@ class WholeDeployment(NativeServers):
 
     @contextlib.contextmanager
     def under_load(
-        self, names: list[str], follow: str, count: int, rate: float, closed_s: float = CLOSED_S
+        self,
+        names: list[str],
+        follow: str,
+        count: int,
+        rate: float,
+        closed_s: float = CLOSED_S,
+        *,
+        ends_early: bool = False,
     ) -> Iterator[None]:
         """Payments are produced from here on. At the end of the context all of them were, and
-        stand in ledgers of node `follow` within `closed_s`; `check` asks for them ever after."""
+        stand in ledgers of node `follow` within `closed_s`; `check` asks for them ever after. If it
+        `ends_early`, no more are produced once the body has ended."""
         load = self.workload
         payments = make_payments(load, names, count)
         follower = Follower.open(load.kafka, follow)
-        envelopes = [envelope for _, envelope in payments]
-        producing = threading.Thread(target=load.produce, args=(envelopes, rate))
+        hashes: set[Hash] = set()
+        is_over = threading.Event()
+
+        def get_envelopes() -> Iterator[bytes]:
+            for transaction_hash, envelope in payments:
+                if is_over.is_set():
+                    return
+                hashes.add(transaction_hash)
+                yield envelope
+
+        producing = threading.Thread(target=load.produce, args=(get_envelopes(), rate))
         producing.start()
         try:
             yield
         finally:
+            if ends_early:
+                is_over.set()
             producing.join()
-        hashes = {transaction_hash for transaction_hash, _ in payments}
         try:
             follower.wait_for(hashes, closed_s)
         except TimeoutError as error:
             raise TimeoutError(f"{error}: {self.get_statuses()}") from None
         self.acknowledged |= hashes
 
-    def arm(self, name: str, label: str, passages: int) -> None:
-        """At its next start the process has the switch of `streams.kill_points`; then no more."""
+    def arm(self, name: str, switches: Sequence[str]) -> None:
+        """At each of its next starts the process has one of these switches of
+        `streams.kill_points`, in their order; then no more."""
         file = self.running.place.get_settings_file(name)
-        file.with_name(f"{file.name}.crash").write_text(f"{label}:{passages}")
+        file.with_name(f"{file.name}.crash").write_text("".join(f"{each}\n" for each in switches))
 
     def wait_until_running(self, names: Collection[str]) -> None:
         """All of them have a process: their supervisor needs a moment to see that one died."""
