@@ -12,6 +12,7 @@ from schemas.generated.common import Amount, FeeRange, FeeType, Price
 from schemas.generated.operations import (
     CreateAssetPair,
     CreateSigner,
+    ManageAssetHalt,
     ManageAssetPair,
     ManageKeyValue,
     ManageSigner,
@@ -38,10 +39,12 @@ from tests.support.network import (
     get_account,
     get_owner,
     get_public_key,
+    govern,
     issue,
     make_economy,
     pay,
     preissue,
+    put_policy,
     review,
 )
 
@@ -178,6 +181,13 @@ def _preissue(network: Network, number: int) -> Candidate:
     return network.prepare("issuer", *bodies)
 
 
+def _govern(network: Network, number: int) -> Candidate:
+    """Halts withdrawals, and puts a policy at once or by a request that stands."""
+    policy = put_policy("withdrawal", 1 + number % 20, number, "EUR", number)
+    halt = ManageAssetHalt("EUR", None, True)
+    return network.prepare("master", halt, govern(policy, 16 if number % 200 < 100 else None))
+
+
 STEPS: tuple[Step, ...] = (
     _pay,
     _pay_by_long_reference,
@@ -196,6 +206,7 @@ STEPS: tuple[Step, ...] = (
     _set_price,
     _review,
     _preissue,
+    _govern,
 )
 
 

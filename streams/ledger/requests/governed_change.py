@@ -27,16 +27,15 @@ from streams.ledger.state import LedgerDelta, LedgerState
 IS_EDITABLE = False
 KIND = "governed_change"
 CHANGES: frozenset[type] = frozenset(getattr(operations, get_type_name(stem)) for stem in GOVERNED)
-# Prices within their step and halts are for services to set alone.
-GUARDED = CHANGES - {ManageAssetHalt, ManageAssetPair}
+# Of pairs only how prices are checked: prices within their step, and halts, are services' to set.
+GUARDED = CHANGES - {ManageAssetHalt}
 
 
 def is_guarded(change: Any, state: LedgerState) -> bool:
     """Whether a policy demands that this operation is part of a governed change."""
-    is_of_prices = isinstance(change, ManageAssetPair) and isinstance(
-        change.action, UpdatePairPolicies
-    )
-    if type(change) not in GUARDED and not is_of_prices:
+    if type(change) not in GUARDED:  # nearly always
+        return False
+    if isinstance(change, ManageAssetPair) and not isinstance(change.action, UpdatePairPolicies):
         return False
     return get_terms(state, KIND, get_changed_asset(change), 0) is not None
 

@@ -1,7 +1,7 @@
 """A request to issue. While it stands, its amount counts as promised."""
 
 from schemas.generated.common import AccountID, Action, Fee
-from schemas.generated.entries import AssetSupply, Balance, ReviewableRequest
+from schemas.generated.entries import AssetSupply, Balance, ReviewableRequest, Statistics
 from schemas.generated.ledger import EffectKind
 from schemas.generated.requests import IssuanceRequest
 from schemas.generated.transactions import FulfilmentCode
@@ -20,6 +20,13 @@ from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.fees import ISSUANCE, apply_commission, compute_fee, compute_total
 from streams.ledger.halts import is_issuance_halted
+from streams.ledger.limits import (
+    DEPOSIT_KINDS,
+    Counts,
+    Refusal,
+    apply_counts,
+    compute_counts,
+)
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
@@ -28,6 +35,7 @@ IS_EDITABLE = False
 OUTPUT_BYTES = (
     compute_change_bytes(AssetSupply)
     + compute_change_bytes(Balance, 2)  # the receiver's, and what collects the fee
+    + compute_change_bytes(Statistics, len(DEPOSIT_KINDS))
     + 2 * EFFECT_BYTES
 )
 
@@ -40,13 +48,17 @@ def get_asset(body: IssuanceRequest, state: LedgerState) -> str:
 def compute_system_tasks(
     body: IssuanceRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
 ) -> int:
-    """A review that the asset's policy demands; a pre-issuance that is lacking."""
-    del requestor, context
+    """A review that the asset's policy demands; a pre-issuance that is lacking; a limit of the
+    receiver's deposits that it would exceed now."""
+    del requestor
     tasks, asset, supply = 0, state.get_asset(body.asset), get_supply(state, body.asset)
     if asset is not None and asset.policies & AssetPolicy.ISSUANCE_MANUAL_REVIEW_REQUIRED:
         tasks |= Task.MANUAL_REVIEW_REQUIRED
     if body.amount > supply.available_for_issuance:
         tasks |= Task.INSUFFICIENT_AVAILABLE_FOR_ISSUANCE
+    receiver = state.get_balance(body.receiver)
+    if receiver is not None and not isinstance(_count(receiver, body, state, context), tuple):
+        tasks |= Task.LIMIT_EXCEEDED
     return int(tasks)
 
 
@@ -83,6 +95,10 @@ def fulfil(
         return FulfilmentCode.FEE_EXCEEDS_AMOUNT
     if is_full(receiver, body.amount):
         return FulfilmentCode.RECEIVER_FULL_LINE
+    counts = _count(receiver, body, delta, context)
+    if not isinstance(counts, tuple):
+        return FulfilmentCode.LIMITS_EXCEEDED
+    apply_counts(delta, counts)
     release(delta, request)
     apply_issued(delta, body.asset, body.amount)
     apply_credit(delta, receiver, body.amount, EffectKind.ISSUED, fee)
@@ -99,6 +115,16 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
 def compute_output_bytes(body: IssuanceRequest) -> int:
     del body
     return OUTPUT_BYTES
+
+
+def _count(
+    receiver: Balance, body: IssuanceRequest, state: LedgerState, context: TransactionContext
+) -> Counts | Refusal:
+    """What the receiver's limits of deposits count of it, or why they do not allow it."""
+    time_ms = context.ledger.close_time_ms
+    return compute_counts(
+        state, receiver.account_id, DEPOSIT_KINDS, body.asset, body.amount, time_ms
+    )
 
 
 def _compute_fee(

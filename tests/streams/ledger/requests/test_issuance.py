@@ -1,14 +1,18 @@
 """A request to issue: what it promises, what fulfilling and ending it do."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import U64
-from schemas.generated.operations import ReviewAction, ReviewRequestCode
+from schemas.generated.common import U64, LimitKind
+from schemas.generated.operations import ReviewAction, ReviewRequest, ReviewRequestCode
 from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused, RefusalDetail
+from schemas.tasks import Task
 from streams.ledger.invariants import check_everything
+from streams.ledger.references import DAY_MS
 from tests.streams.ledger.operations.cases import make_account_role, put
-from tests.support.network import Network, get_account, issue, make_economy, review
+from tests.support.network import Network, get_account, issue, make_economy, put_limit, review
 
 MAXIMUM, ISSUED = 10**30, 2_000_000
 
@@ -59,3 +63,24 @@ def test_the_receiver_is_asked_again_when_it_is_fulfilled() -> None:
         FulfilmentRefused(FulfilmentCode.COUNTERPARTY_NOT_ALLOWED, "")
     )
     assert get_supply(network) == (MAXIMUM - ISSUED, ISSUED, 5)
+
+
+def test_a_limit_of_deposits_holds_it_until_the_period_has_passed() -> None:
+    network = make_economy()
+    network.apply("master", put_limit(LimitKind.DEPOSIT, "EUR", 8))
+    for reference, amount in (("first", 5), ("second", 4)):
+        network.apply("issuer", issue(network, "alice", "EUR", amount, reference))
+    assert network.get_amount("alice", "EUR") == 1_000_005
+    request = network.ledger.state.get_reviewable_request(5)
+    assert request is not None
+    assert request.pending_tasks == Task.LIMIT_EXCEEDED
+    made = replace(review(network, 5), tasks_to_remove=0)
+    assert not get_result(network, made, 1_000).fulfilled
+    assert get_result(network, made, DAY_MS).fulfilled
+    assert network.get_amount("alice", "EUR") == 1_000_009
+    check_everything(network.ledger.state)
+
+
+def get_result(network: Network, made: ReviewRequest, interval_ms: int) -> Any:
+    closed = network.apply_signed("master", ["master"], made, interval_ms=interval_ms)
+    return closed.applied[0].result.operations[0].outcome
