@@ -127,8 +127,13 @@ def encode_text(value: str) -> bytes:
     return bytes(out) + raw
 
 
+SMALL_NUMBERS = tuple(bytes([2 * value]) for value in range(64))
+
+
 def encode_number(value: int) -> bytes:
     """An integer's encoding, for the keys of entries."""
+    if 0 <= value < 64:
+        return SMALL_NUMBERS[value]
     out = bytearray()
     write_long(value, out)
     return bytes(out)

@@ -189,7 +189,7 @@ def _encode_field(field: Schema, named: Named) -> str:
         return f"bytes([{name}])"
     schema = named.get(avro, {}) if isinstance(avro, str) else {}
     if schema.get("type") == "enum":
-        return f"encode_number({name}.value)"
+        return f"encode_number({name}._value_)"  # `value` is a property
     if schema.get("type") != "fixed":
         raise SchemaError(f"no key has a field of the type {json.dumps(avro)}")
     return f'{name}.to_bytes({schema["size"]}, "big")' if schema.get("integer") else str(name)

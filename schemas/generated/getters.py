@@ -112,7 +112,7 @@ class EntryGetters:
         return entry
 
     def get_fee_schedule(self, account_id: None | AccountID, role_id: None | U64, asset: str, fee_type: FeeType, subtype: int) -> FeeSchedule | None:
-        entry: FeeSchedule | None = self.get(KeyBytes(b'\x1c' + (b'\x00' if account_id is None else b'\x02' + account_id) + (b'\x00' if role_id is None else b'\x02' + role_id.to_bytes(8, "big")) + encode_text(asset) + encode_number(fee_type.value) + encode_number(subtype)))
+        entry: FeeSchedule | None = self.get(KeyBytes(b'\x1c' + (b'\x00' if account_id is None else b'\x02' + account_id) + (b'\x00' if role_id is None else b'\x02' + role_id.to_bytes(8, "big")) + encode_text(asset) + encode_number(fee_type._value_) + encode_number(subtype)))
         return entry
 
     def get_account_rule(self, rule_id: U64) -> AccountRule | None:
@@ -132,11 +132,11 @@ class EntryGetters:
         return entry
 
     def get_access_name(self, kind: AccessKind, name: str) -> AccessName | None:
-        entry: AccessName | None = self.get(KeyBytes(b'&' + encode_number(kind.value) + encode_text(name)))
+        entry: AccessName | None = self.get(KeyBytes(b'&' + encode_number(kind._value_) + encode_text(name)))
         return entry
 
     def get_access_use(self, kind: AccessKind, id: U64) -> AccessUse | None:
-        entry: AccessUse | None = self.get(KeyBytes(b'(' + encode_number(kind.value) + id.to_bytes(8, "big")))
+        entry: AccessUse | None = self.get(KeyBytes(b'(' + encode_number(kind._value_) + id.to_bytes(8, "big")))
         return entry
 
     def get_asset_pair(self, base: str, quote: str) -> AssetPair | None:
@@ -148,7 +148,7 @@ class EntryGetters:
         return entry
 
     def get_statistics(self, account_id: AccountID, kind: LimitKind, asset: str, is_converted: bool) -> Statistics | None:
-        entry: Statistics | None = self.get(KeyBytes(b'.' + account_id + encode_number(kind.value) + encode_text(asset) + bytes([is_converted])))
+        entry: Statistics | None = self.get(KeyBytes(b'.' + account_id + encode_number(kind._value_) + encode_text(asset) + bytes([is_converted])))
         return entry
 
     def get_account_kyc(self, account_id: AccountID) -> AccountKyc | None:
@@ -156,7 +156,7 @@ class EntryGetters:
         return entry
 
     def get_account_reservation(self, kind: AccountRequestKind, account_id: AccountID) -> AccountReservation | None:
-        entry: AccountReservation | None = self.get(KeyBytes(b'2' + encode_number(kind.value) + account_id))
+        entry: AccountReservation | None = self.get(KeyBytes(b'2' + encode_number(kind._value_) + account_id))
         return entry
 
     def get_pending_statistics(self, request_id: U64) -> PendingStatistics | None:

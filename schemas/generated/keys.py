@@ -93,7 +93,7 @@ def asset_reservation_key(code: str) -> KeyBytes:
 
 
 def fee_schedule_key(account_id: None | AccountID, role_id: None | U64, asset: str, fee_type: FeeType, subtype: int) -> KeyBytes:
-    return KeyBytes(b'\x1c' + (b'\x00' if account_id is None else b'\x02' + account_id) + (b'\x00' if role_id is None else b'\x02' + role_id.to_bytes(8, "big")) + encode_text(asset) + encode_number(fee_type.value) + encode_number(subtype))
+    return KeyBytes(b'\x1c' + (b'\x00' if account_id is None else b'\x02' + account_id) + (b'\x00' if role_id is None else b'\x02' + role_id.to_bytes(8, "big")) + encode_text(asset) + encode_number(fee_type._value_) + encode_number(subtype))
 
 
 def account_rule_key(rule_id: U64) -> KeyBytes:
@@ -105,11 +105,11 @@ def signer_rule_key(rule_id: U64) -> KeyBytes:
 
 
 def access_name_key(kind: AccessKind, name: str) -> KeyBytes:
-    return KeyBytes(b'&' + encode_number(kind.value) + encode_text(name))
+    return KeyBytes(b'&' + encode_number(kind._value_) + encode_text(name))
 
 
 def access_use_key(kind: AccessKind, id: U64) -> KeyBytes:
-    return KeyBytes(b'(' + encode_number(kind.value) + id.to_bytes(8, "big"))
+    return KeyBytes(b'(' + encode_number(kind._value_) + id.to_bytes(8, "big"))
 
 
 def asset_pair_key(base: str, quote: str) -> KeyBytes:
@@ -121,7 +121,7 @@ def limits_key(account_id: None | AccountID, role_id: None | U64) -> KeyBytes:
 
 
 def statistics_key(account_id: AccountID, kind: LimitKind, asset: str, is_converted: bool) -> KeyBytes:
-    return KeyBytes(b'.' + account_id + encode_number(kind.value) + encode_text(asset) + bytes([is_converted]))
+    return KeyBytes(b'.' + account_id + encode_number(kind._value_) + encode_text(asset) + bytes([is_converted]))
 
 
 def account_kyc_key(account_id: AccountID) -> KeyBytes:
@@ -129,7 +129,7 @@ def account_kyc_key(account_id: AccountID) -> KeyBytes:
 
 
 def account_reservation_key(kind: AccountRequestKind, account_id: AccountID) -> KeyBytes:
-    return KeyBytes(b'2' + encode_number(kind.value) + account_id)
+    return KeyBytes(b'2' + encode_number(kind._value_) + account_id)
 
 
 def pending_statistics_key(request_id: U64) -> KeyBytes:

@@ -9,19 +9,21 @@ from functools import lru_cache
 
 from schemas.binary import encode_number, encode_text
 from schemas.generated.common import AccountID, Amount, BalanceID, Fee, FeeRange, FeeType, Hash
-from schemas.generated.entries import Balance, FeeSchedule
-from schemas.generated.keys import FEE_SCHEDULE, KeyBytes
+from schemas.generated.entries import Account, Balance, FeeSchedule, KeyValue
+from schemas.generated.keys import FEE_SCHEDULE, KeyBytes, key_value_key
 from schemas.generated.ledger import EffectKind
 from schemas.generated.operations import StringValue
 from schemas.strkey import StrkeyError, decode_balance_id
-from streams.ledger.balances import apply_credit, apply_new_balance, get_first_balance
+from streams.ledger.balances import apply_credit, apply_new_balance
 from streams.ledger.errors import InvariantViolation
+from streams.ledger.hashes import compute_balance_id
 from streams.ledger.state import LedgerDelta, LedgerState
 
 PERCENT_WHOLE = 100_000_000
 FEE_COLLECTION_BALANCE = "fee_collection_balance:"
 NOTHING = Fee(Amount(0), Amount(0))
-ABSENT, PRESENT = b"\x00", b"\x02"
+ABSENT, PRESENT = b"\x00", b"\x02"  # of the keys' optional fields
+OF_ACCOUNT = FEE_SCHEDULE + PRESENT
 
 
 class FeeKind:
@@ -49,7 +51,21 @@ def compute_fee(
     state: LedgerState, account_id: AccountID, kind: FeeKind, asset: str, amount: int
 ) -> Fee | None:
     """What `account_id` owes for `amount` of `asset`; None: nothing."""
-    found = _find_range(state, account_id, encode_text(asset) + kind.key_end, amount)
+    account = state.get_account(account_id)
+    return None if account is None else compute_account_fee(state, account, kind, asset, amount)
+
+
+def compute_account_fee(
+    state: LedgerState, account: Account, kind: FeeKind, asset: str, amount: int
+) -> Fee | None:
+    """The same, where the account is at hand."""
+    account_end, role_key, global_key = _get_shared_keys(account.role_id, asset, kind.key_end)
+    schedule = state.find(KeyBytes(OF_ACCOUNT + account.account_id + account_end))
+    found = _get_range(schedule, amount)
+    if found is None:
+        found = _get_range(state.find(role_key), amount)
+    if found is None:
+        found = _get_range(state.find(global_key), amount)
     if found is None:
         return None
     percent = -(-amount * found.percent // PERCENT_WHOLE)
@@ -88,37 +104,39 @@ def get_balance_of_text(state: LedgerState, text: str) -> Balance | None:
 
 def _get_commission_balance(delta: LedgerDelta, network_id: Hash, asset: str) -> Balance:
     """The one that the key-value names, else the master account's first, created on demand."""
-    named = delta.get_key_value(FEE_COLLECTION_BALANCE + asset)
-    if named is not None and isinstance(named.value, StringValue):
+    named = delta.find(_get_collection_key(asset))
+    if type(named) is KeyValue and type(named.value) is StringValue:
         balance = get_balance_of_text(delta, named.value.value)
         if balance is not None:
             return balance
     master = delta.get_network_settings().master_account
-    first = get_first_balance(delta, network_id, master, asset)
+    first = delta.get_balance(_compute_first_balance_id(network_id, master, asset))
     balance = first or apply_new_balance(delta, network_id, master, asset)
     if balance is None:
         raise InvariantViolation(f"the master account can hold no balance of {asset}")
     return balance
 
 
-def _find_range(
-    state: LedgerState, account_id: AccountID, key_end: bytes, amount: int
-) -> FeeRange | None:
-    key = FEE_SCHEDULE + PRESENT + account_id + ABSENT + key_end
-    found = _get_range(state.get(KeyBytes(key)), amount)
-    if found is not None:
-        return found
-    account = state.get_account(account_id)
-    if account is not None:
-        key = FEE_SCHEDULE + ABSENT + PRESENT + account.role_id.to_bytes(8) + key_end
-        found = _get_range(state.get(KeyBytes(key)), amount)
-        if found is not None:
-            return found
-    return _get_range(state.get(KeyBytes(FEE_SCHEDULE + ABSENT + ABSENT + key_end)), amount)
+@lru_cache(maxsize=1024)
+def _get_collection_key(asset: str) -> KeyBytes:
+    return key_value_key(FEE_COLLECTION_BALANCE + asset)
+
+
+@lru_cache(maxsize=1024)
+def _compute_first_balance_id(network_id: Hash, account_id: AccountID, asset: str) -> BalanceID:
+    return compute_balance_id(network_id, account_id, asset, 0)
+
+
+@lru_cache(maxsize=4096)
+def _get_shared_keys(role_id: int, asset: str, key_end: bytes) -> tuple[bytes, KeyBytes, KeyBytes]:
+    """What all accounts of a role look up: the end of an account's own key, and the other two."""
+    end = encode_text(asset) + key_end
+    role_key = FEE_SCHEDULE + ABSENT + PRESENT + role_id.to_bytes(8) + end
+    return ABSENT + end, KeyBytes(role_key), KeyBytes(FEE_SCHEDULE + ABSENT + ABSENT + end)
 
 
 def _get_range(schedule: object, amount: int) -> FeeRange | None:
-    if isinstance(schedule, FeeSchedule):
+    if type(schedule) is FeeSchedule:
         for each in schedule.ranges:
             if each.lower <= amount <= each.upper:
                 return each

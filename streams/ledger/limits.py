@@ -20,7 +20,13 @@ from schemas.generated.common import (
     LimitPeriod,
     PeriodAmounts,
 )
-from schemas.generated.entries import Limits, PendingStatistics, Statistics, StatisticsCount
+from schemas.generated.entries import (
+    Account,
+    Limits,
+    PendingStatistics,
+    Statistics,
+    StatisticsCount,
+)
 from schemas.generated.keys import LIMITS, KeyBytes, pending_statistics_key
 from schemas.generated.transactions import LimitExceeded
 from streams.ledger.prices import PriceProblem, convert
@@ -34,6 +40,8 @@ KINDS_MAX = 2  # of one operation, each with statistics of its own
 PERIODS = tuple(LimitPeriod)
 NOTHING = (0, 0, 0, 0)
 ABSENT, PRESENT = b"\x00", b"\x02"  # of the keys' optional fields
+OF_ACCOUNT, OF_ROLE = LIMITS + PRESENT, LIMITS + ABSENT + PRESENT
+OF_ALL = KeyBytes(LIMITS + ABSENT + ABSENT)
 DAYS_PER_ERA, DAYS_BEFORE_1970 = 146_097, 719_468  # of 400 years; from March of the year 0
 DAYS_PER_WEEK, MONDAY_OFFSET = 7, 3  # day 0 was a Thursday
 
@@ -59,7 +67,22 @@ def compute_counts(
 ) -> Counts | Refusal:
     """What moving `amount` of `asset` counts, one count per kind that is limited; or why it may not
     be moved."""
-    owners = _get_limits(state, account_id)
+    account = state.get_account(account_id)
+    if account is None:
+        return ()
+    return compute_account_counts(state, account, kinds, asset, amount, close_time_ms)
+
+
+def compute_account_counts(
+    state: LedgerState,
+    account: Account,
+    kinds: Sequence[LimitKind],
+    asset: str,
+    amount: int,
+    close_time_ms: int,
+) -> Counts | Refusal:
+    """The same, where the account is at hand."""
+    owners = _get_limits(state, account)
     if not owners:
         return ()
     counts = []
@@ -70,7 +93,7 @@ def compute_counts(
         counted = convert(state, amount, asset, found[1].asset, close_time_ms)
         if isinstance(counted, PriceProblem):
             return counted
-        count = _count(state, account_id, *found, counted, close_time_ms // DAY_MS)
+        count = _count(state, account.account_id, *found, counted, close_time_ms // DAY_MS)
         if isinstance(count, LimitExceeded):
             return count
         counts.append(count)
@@ -126,12 +149,15 @@ def compute_left(
     state: LedgerState, account_id: AccountID, kind: LimitKind, asset: str, close_time_ms: int
 ) -> tuple[Limit, PeriodAmounts] | None:
     """The limit that applies, and what is left of it in the current periods; None: no limit."""
-    found = _find_limit(_get_limits(state, account_id), kind, asset)
+    account = state.get_account(account_id)
+    found = None if account is None else _find_limit(_get_limits(state, account), kind, asset)
     if found is None:
         return None
     limit = found[1]
     totals = _get_totals(state, account_id, limit, close_time_ms // DAY_MS)
-    left = (max(0, most - total) for most, total in zip(_get_amounts(limit), totals, strict=True))
+    left = (
+        max(0, most - total) for most, total in zip(_get_each(limit.amounts), totals, strict=True)
+    )
     return limit, PeriodAmounts(*(Amount(each) for each in left))
 
 
@@ -169,17 +195,14 @@ def _compute_month(day: int) -> tuple[int, int]:
     return 400 * era + year + 1, month - 9
 
 
-def _get_limits(state: LedgerState, account_id: AccountID) -> list[Limits]:
+def _get_limits(state: LedgerState, account: Account) -> list[Limits]:
     """The account's own, its role's and the global ones, as far as there are any."""
-    account = state.get_account(account_id)
-    if account is None:
-        return []
     found = (
-        state.get(KeyBytes(LIMITS + PRESENT + account_id + ABSENT)),
-        state.get(KeyBytes(LIMITS + ABSENT + PRESENT + account.role_id.to_bytes(8))),
-        state.get(KeyBytes(LIMITS + ABSENT + ABSENT)),
+        state.find(KeyBytes(OF_ACCOUNT + account.account_id + ABSENT)),
+        state.find(KeyBytes(OF_ROLE + account.role_id.to_bytes(8))),
+        state.find(OF_ALL),
     )
-    return [each for each in found if isinstance(each, Limits)]
+    return [each for each in found if type(each) is Limits]
 
 
 def _find_limit(
@@ -203,22 +226,39 @@ def _count(
     state: LedgerState, account_id: AccountID, owner: Limits, limit: Limit, amount: int, day: int
 ) -> Count | LimitExceeded:
     totals = _get_totals(state, account_id, limit, day)
-    after = []
-    for period, total, most in zip(PERIODS, totals, _get_amounts(limit), strict=True):
-        if total + amount > most:
-            return LimitExceeded(
-                owner.account_id,
-                owner.role_id,
-                limit.kind,
-                limit.asset,
-                limit.is_convert_needed,
-                period,
-                Amount(most),
-                Amount(max(0, most - total)),
-            )
-        after.append(Amount(total + amount))
-    name = (account_id, limit.kind, limit.asset, limit.is_convert_needed)
-    return Count(amount, Statistics(*name, day, PeriodAmounts(*after)))
+    daily, weekly, monthly, annual = (
+        totals[0] + amount,
+        totals[1] + amount,
+        totals[2] + amount,
+        totals[3] + amount,
+    )
+    most = limit.amounts
+    if daily > most.daily or weekly > most.weekly or monthly > most.monthly or annual > most.annual:
+        return _make_exceeded(owner, limit, totals, amount)
+    after = PeriodAmounts(Amount(daily), Amount(weekly), Amount(monthly), Amount(annual))
+    kind, asset, is_converted = limit.kind, limit.asset, limit.is_convert_needed
+    return Count(amount, Statistics(account_id, kind, asset, is_converted, day, after))
+
+
+def _make_exceeded(
+    owner: Limits, limit: Limit, totals: tuple[int, int, int, int], amount: int
+) -> LimitExceeded:
+    """Of the shortest period whose limit is exceeded."""
+    period, total, most = next(
+        (period, total, most)
+        for period, total, most in zip(PERIODS, totals, _get_each(limit.amounts), strict=True)
+        if total + amount > most
+    )
+    return LimitExceeded(
+        owner.account_id,
+        owner.role_id,
+        limit.kind,
+        limit.asset,
+        limit.is_convert_needed,
+        period,
+        Amount(most),
+        Amount(max(0, most - total)),
+    )
 
 
 def _get_totals(
@@ -240,10 +280,6 @@ def _get_totals(
         monthly if month == month_now else 0,
         annual if year == year_now else 0,
     )
-
-
-def _get_amounts(limit: Limit) -> tuple[int, int, int, int]:
-    return _get_each(limit.amounts)
 
 
 def _get_each(amounts: PeriodAmounts) -> tuple[int, int, int, int]:

@@ -43,6 +43,12 @@ class LedgerState(EntryGetters):
             entry = self.decoded[key] = decode(LedgerEntry, raw).data
         return entry
 
+    def find(self, key: KeyBytes) -> Entry | None:
+        """As `get`, at a third of the cost where there is none: what the caller expects."""
+        if key in self.decoded or key in self.encoded:
+            return self.get(key)
+        return None
+
     def trim_cache(self) -> None:
         """Drops what was decoded first. To be called between ledgers."""
         surplus = len(self.decoded) - DECODED_MAX

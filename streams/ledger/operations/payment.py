@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from schemas.contract import ReferenceKind
 from schemas.generated.common import AccountID, Action, Amount, Fee
-from schemas.generated.entries import Balance, Statistics
+from schemas.generated.entries import Account, Balance, Statistics
 from schemas.generated.ledger import EffectKind
 from schemas.generated.operations import (
     Payment,
@@ -24,17 +24,18 @@ from streams.ledger.balances import (
     is_full,
 )
 from streams.ledger.context import TransactionContext
+from streams.ledger.errors import InvariantViolation
 from streams.ledger.fees import (
     NOTHING,
     PAYMENT_INCOMING,
     PAYMENT_OUTGOING,
     apply_commission,
-    compute_fee,
+    compute_account_fee,
     compute_sum,
     compute_total,
     is_within,
 )
-from streams.ledger.limits import PAYMENT_KINDS, apply_counts, compute_counts
+from streams.ledger.limits import PAYMENT_KINDS, apply_counts, compute_account_counts
 from streams.ledger.operations.outcome import (
     compute_reference_refusal,
     refused,
@@ -96,13 +97,15 @@ def apply(
     refusal = _compute_party_refusal(sender, receiver, delta, context)
     if refusal is not None:
         return refusal
-    fees = _compute_fees(op, sender, receiver, delta, context)
+    payer, payee = delta.get_account(source), delta.get_account(receiver.account_id)
+    if payer is None or payee is None:
+        raise InvariantViolation("an account of a payment's balances is gone")
+    fees = _compute_fees(op, sender.asset, payer, payee, delta, context)
     refusal = _compute_amount_refusal(op, sender, receiver, fees)
     if refusal is not None:
         return refusal
-    counts = compute_counts(
-        delta, source, PAYMENT_KINDS, sender.asset, op.amount, context.ledger.close_time_ms
-    )
+    at_ms = context.ledger.close_time_ms
+    counts = compute_account_counts(delta, payer, PAYMENT_KINDS, sender.asset, op.amount, at_ms)
     if not isinstance(counts, tuple):
         return refused_limits(PaymentCode, counts)
     if reference is not None:
@@ -180,17 +183,17 @@ NO_FEES = _Fees(None, None, None, None)
 
 def _compute_fees(
     op: Payment,
-    sender: Balance,
-    receiver: Balance,
+    asset: str,
+    payer: Account,
+    payee: Account,
     delta: LedgerDelta,
     context: TransactionContext,
 ) -> _Fees:
     """The master account's payments cost their receivers nothing (TokenD 2.1)."""
-    asset, amount = sender.asset, op.amount
-    outgoing = compute_fee(delta, sender.account_id, PAYMENT_OUTGOING, asset, amount)
+    outgoing = compute_account_fee(delta, payer, PAYMENT_OUTGOING, asset, op.amount)
     incoming = None
-    if sender.account_id != context.ledger.settings.master_account:
-        incoming = compute_fee(delta, receiver.account_id, PAYMENT_INCOMING, asset, amount)
+    if payer.account_id != context.ledger.settings.master_account:
+        incoming = compute_account_fee(delta, payee, PAYMENT_INCOMING, asset, op.amount)
     if outgoing is None and incoming is None:
         return NO_FEES
     if op.fee_data is not None and op.fee_data.source_pays_for_destination:
