@@ -6,12 +6,12 @@ numbers decimal strings, enums their symbols, opaque JSON itself, amounts decima
 unknown members, wrong types and values outside of the bounds are refused with their path.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple
 
-from schemas.assembly import get_stem
+from schemas.assembly import PRIMITIVES, get_stem
 from schemas.description import get_class, get_schema, resolve
 from schemas.readable_scalars import (
     Converter,
@@ -33,6 +33,7 @@ from schemas.readable_scalars import (
 __all__ = [
     "Scales",
     "Unreadable",
+    "find_assets",
     "find_balances",
     "read_value",
     "show_account",
@@ -67,16 +68,63 @@ def read_value(
 
 def find_balances(value: Any) -> list[bytes]:
     """The balances whose assets must be known to show the amounts in `value`."""
+    return [getattr(each, name) for each, plan in _walk(value) for name in plan.balances]
+
+
+def find_assets(value: Any) -> list[str]:
+    """The codes of the assets whose decimals must be known to show the amounts in `value`."""
+    return [getattr(each, name) for each, plan in _walk(value) for name in plan.codes]
+
+
+class _Plan(NamedTuple):
+    """Which fields of a record scale amounts, and which hold records that have such fields."""
+
+    codes: tuple[str, ...]
+    balances: tuple[str, ...]
+    nested: tuple[str, ...]
+
+
+def _walk(value: Any) -> Iterator[tuple[Any, _Plan]]:
+    """A record and those within it that have amounts of an asset that they name."""
     kind: Any = type(value)
-    return [getattr(value, name) for name in _get_scale_balances(kind)]
+    plan = _get_plan(kind)
+    yield value, plan
+    for name in plan.nested:
+        inner = getattr(value, name)
+        for each in inner if isinstance(inner, tuple) else (inner,):
+            if each is not None and not isinstance(each, Enum):
+                yield from _walk(each)
 
 
 @cache
-def _get_scale_balances(kind: Hashable) -> tuple[str, ...]:
+def _get_plan(kind: Hashable) -> _Plan:
     schema = get_schema(kind)
-    names = {each["name"]: each["type"] for each in schema.get("fields", ())}
-    scaled = {each.get("amount_of") for each in schema.get("fields", ())}
-    return tuple(name for name, avro in names.items() if name in scaled and "BalanceID" in avro)
+    fields = schema.get("fields", ())
+    scaling = {each.get("amount_of") for each in fields}
+    scaled = [each for each in fields if each["name"] in scaling]
+    return _Plan(
+        tuple(each["name"] for each in scaled if each["type"] == "string"),
+        tuple(each["name"] for each in scaled if "BalanceID" in each["type"]),
+        tuple(each["name"] for each in fields if _has_scaling(each["type"], schema["folder"])),
+    )
+
+
+def _has_scaling(avro: Any, folder: str, within: tuple[str, ...] = ()) -> bool:
+    """Whether records of this type, or within them, name an asset that their amounts are of."""
+    if isinstance(avro, list):
+        return any(_has_scaling(branch, folder, within) for branch in avro)
+    if isinstance(avro, dict):
+        return _has_scaling(avro["items"], folder, within)
+    if avro in PRIMITIVES:
+        return False
+    full_name, schema = resolve(avro, folder)
+    if schema["type"] != "record" or full_name in within:
+        return False
+    inner = (*within, full_name)
+    return any(
+        each.get("amount_of", "^") != "^" or _has_scaling(each["type"], schema["folder"], inner)
+        for each in schema["fields"]
+    )
 
 
 @cache

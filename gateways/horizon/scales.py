@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateways.horizon.database import Database, PointQuery
+from schemas import readable
 from schemas.readable import Scales, find_balances
 
 KNOWN_BALANCES_MAX = 200_000
@@ -17,9 +18,8 @@ BALANCE_ASSET = PointQuery(
 
 
 def find_assets(values: Iterable[Any]) -> set[str]:
-    """The codes that records name in a field `asset`."""
-    codes = (getattr(each, "asset", None) for each in values)
-    return {each for each in codes if isinstance(each, str)}
+    """The codes of the assets that the amounts in records are of."""
+    return {code for each in values for code in readable.find_assets(each) if code}
 
 
 class ScaleCache:

@@ -40,6 +40,7 @@ from gateways.ingest import IngestError
 from schemas.codec import strip_frame
 from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import TransactionEnvelope
+from schemas.readable import show_account
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.signatures import is_valid_signature
@@ -133,12 +134,17 @@ def _reject(candidate: Candidate, code: RejectionCode, detail: str) -> None:
 
 
 def _check_signatures(candidate: Candidate) -> None:
-    """At most 20, of 30 us each: not worth a worker process."""
+    """At most 20, and one an operation, of 30 us each: not worth a worker process."""
     for number, (signer, signature) in enumerate(
         zip(candidate.signers, candidate.signatures, strict=True)
     ):
         if not is_valid_signature(signer, candidate.transaction_hash, signature):
             detail = f"signature {number} is not over this transaction's hash on this network"
+            _reject(candidate, RejectionCode.BAD_SIGNATURE, detail)
+    for each in candidate.signed_messages:
+        if not is_valid_signature(each.public_key, each.message, each.signature):
+            key = show_account(each.public_key)
+            detail = f"the signature of {key} in an operation is not over what it should be"
             _reject(candidate, RejectionCode.BAD_SIGNATURE, detail)
 
 

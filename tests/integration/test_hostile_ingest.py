@@ -16,9 +16,9 @@ from gateways.client.horizon import HorizonClient
 from gateways.client.ingest import FRAME
 from infra.local import kafka, network
 from schemas.codec import encode, strip_frame
-from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Signature
+from schemas.generated.common import AccountID, Amount, Hash, PublicKey, Reference, Signature
 from schemas.generated.events import RejectionCode
-from schemas.generated.operations import Payment, PaymentToBalance
+from schemas.generated.operations import CreatePreissuanceRequest, Payment, PaymentToBalance
 from schemas.generated.transactions import (
     DecoratedSignature,
     Operation,
@@ -138,6 +138,11 @@ def make_refused(load: Deployment) -> Iterator[Case]:
     not_a_point = DecoratedSignature(PublicKey(b"\xff" * 32), Signature(bytes(64)))
     raw = encode(make_payment(load))
     yield FRAME + encode(TransactionEnvelope(raw, (not_a_point,))), RejectionCode.BAD_SIGNATURE
+    unsigned = CreatePreissuanceRequest(
+        "EUR", Amount(1), Reference(0, "r"), get_public_key("x"), Signature(bytes(64)), b"", None
+    )
+    carried = make_payment(load, operations=(Operation(None, unsigned),))
+    yield FRAME + encode(sign(carried, payer)[1]), RejectionCode.BAD_SIGNATURE
 
 
 def get_envelope_hash(value: bytes) -> bytes:

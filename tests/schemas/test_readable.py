@@ -8,13 +8,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import decode
+from schemas.generated.common import Amount
 from schemas.generated.ledger import LedgerBody
-from schemas.generated.operations import CreateAsset, ManageAsset, Payment
+from schemas.generated.operations import CreateAsset, ManageAsset, Payment, UpdateMaxIssuance
 from schemas.generated.transactions import Operation, OperationResult, Transaction
-from schemas.readable import Scales, Unreadable, read_value, show_json_text, show_value
+from schemas.readable import (
+    Scales,
+    Unreadable,
+    find_assets,
+    find_balances,
+    read_value,
+    show_json_text,
+    show_value,
+)
 from schemas.strkey import encode_account_id, encode_balance_id
 from tests.schemas.values import get_values
-from tests.support.network import create_asset, get_account, make_economy, make_reference, pay
+from tests.support.network import (
+    create_account,
+    create_asset,
+    get_account,
+    govern,
+    make_economy,
+    make_reference,
+    pay,
+    put_policy,
+)
 
 ROUND_TRIPS = (
     "transactions.Transaction",
@@ -73,6 +91,21 @@ def test_an_assets_own_decimals_scale_it() -> None:
     shown = show_value(create_asset("BTC", maximum=123_456_789, digits=8), Scales())
     assert shown["action"]["max_issuance_amount"] == "1.23456789"
     assert shown["action"]["preissued_asset_signer"].startswith("G")
+
+
+def test_what_scales_amounts_is_found_however_deep_it_stands() -> None:
+    network = make_economy()
+    policy = govern(put_policy("issuance", 2, asset="EUR", lower=123))
+    assert find_assets(policy) == ["EUR"]
+    assert (
+        show_value(policy, Scales({"EUR": 2}))["change"]["action"]["ranges"][0]["lower"] == "1.23"
+    )
+    assert find_assets(ManageAsset(0, UpdateMaxIssuance("EUR", Amount(1)))) == ["EUR"]
+    assert find_balances(pay(network, "alice", "bob", "EUR", 1)) == [
+        network.get_balance_id("alice", "EUR")
+    ]
+    assert find_assets(create_account("carol")) == []
+    assert find_balances(create_account("carol")) == []
 
 
 def test_every_ledger_of_an_economy_can_be_shown() -> None:

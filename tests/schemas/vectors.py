@@ -18,14 +18,15 @@ from schemas.codec import decode, encode, frame
 from schemas.generated import FINGERPRINTS
 from schemas.generated.common import Amount, Hash, PublicKey, Reference
 from schemas.generated.consensus import Ballot, Externalize, QuorumSet, Statement
-from schemas.generated.entries import BalanceKey
+from schemas.generated.entries import BalanceKey, RequestContent
 from schemas.generated.keys import KeyBytes, asset_key, balance_key
-from schemas.generated.ledger import LedgerBody, LedgerKey
+from schemas.generated.ledger import LedgerBody, LedgerEntry, LedgerKey
 from schemas.generated.operations import (
     CreateIssuanceRequest,
     CreatePreissuanceRequest,
     Payment,
     PaymentToBalance,
+    PreissuanceContent,
 )
 from schemas.generated.transactions import Transaction, TransactionCode, TransactionEnvelope
 from schemas.strkey import encode_account_id, encode_balance_id, encode_seed
@@ -43,6 +44,7 @@ from streams.ledger.hashes import (
     compute_statement_hash,
     compute_transaction_hash,
 )
+from streams.ledger.operations.create_preissuance_request import get_signed_messages
 from tests.support import network as made
 
 FILE = Path(__file__).parents[2] / "schemas" / "vectors" / "vectors.json"
@@ -71,6 +73,8 @@ def make_vectors() -> dict[str, Any]:
         "quorum_set": _make_quorum_set(),
         "signed_request": _make_request(),
         "transaction": _make_transaction(),
+        "request": _make_request_hash(),
+        "preissuance": _make_preissuance(),
         "statement": _make_statement(),
         "genesis": _make_genesis(),
         **_make_ledger(),
@@ -175,6 +179,35 @@ def _make_transaction() -> dict[str, Any]:
         "envelope": envelope.hex(),
         "envelope_hash": compute_hash(envelope).hex(),
         "framed": frame(decode(TransactionEnvelope, envelope)).hex(),
+    }
+
+
+def _make_request_hash() -> dict[str, Any]:
+    """Of a request as it stands in a ledger."""
+    network = made.make_economy()
+    network.apply("issuer", made.create_asset("USD", tasks=16))
+    request = network.ledger.state.get_reviewable_request(4)
+    assert request is not None
+    content = encode(RequestContent(request.request_id, request.sequence_number, request.body))
+    return {
+        "entry": encode(LedgerEntry(request)).hex(),
+        "hash": request.request_hash.hex(),
+        "hash_preimage": _preimage("RequestContent bytes", content, request.request_hash),
+    }
+
+
+def _make_preissuance() -> dict[str, Any]:
+    network = made.Network()
+    operation = made.preissue(network, "EUR", 1000, "batch 1")
+    [signed] = get_signed_messages(operation, NETWORK_ID)
+    content = encode(PreissuanceContent(operation.asset, operation.amount, operation.reference))
+    formula = "'tokend-preissuance' || network id || PreissuanceContent bytes"
+    preimage = b"tokend-preissuance" + NETWORK_ID + content
+    return {
+        "operation": encode(operation).hex(),
+        "signed_by": "pre-issuer",
+        "hash": signed.message.hex(),
+        "hash_preimage": _preimage(formula, preimage, Hash(signed.message)),
     }
 
 

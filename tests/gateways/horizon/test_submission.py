@@ -13,12 +13,12 @@ from confluent_kafka import Consumer
 from msgspec.structs import replace
 
 from schemas.codec import decode, encode, frame
-from schemas.generated.common import Hash, Signature
+from schemas.generated.common import Amount, Hash, Signature
 from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import TransactionEnvelope
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
 from tests.gateways.support import Gateway, run_gateway, wait_until
-from tests.support.network import get_account, get_public_key, pay
+from tests.support.network import get_account, get_public_key, pay, preissue
 from tests.support.servers import Servers
 
 AVRO = {"content-type": "application/avro"}
@@ -140,6 +140,16 @@ def test_rejections_have_a_code_and_nothing_is_produced(gateway: Gateway, topic:
         assert problem["code"] in ("BAD_SIGNATURE", "MALFORMED")
         transaction_hash = compute_transaction_hash(network.network_id, outer.transaction)
         assert problem["transaction_hash"] == transaction_hash.hex()
+    assert read_all(topic) == []
+
+
+def test_a_false_signature_within_an_operation_is_a_rejection(
+    gateway: Gateway, topic: Consumer
+) -> None:
+    network = gateway.world.network
+    made = replace(preissue(network, "EUR", 5, "batch"), amount=Amount(6))
+    envelope = network.sign(network.build("issuer", made), "issuer")
+    assert rejected(post(gateway, envelope))["code"] == "BAD_SIGNATURE"
     assert read_all(topic) == []
 
 
