@@ -29,16 +29,19 @@ from schemas.readable import show_value
 
 ENTRY = PointQuery("select key, entry, changed_in from horizon.entries where key = any(%s)")
 KEY_BYTES_MAX = 1_024
+NO_ACCOUNT = b"\x00"  # an absent account_id, which is the first field of the key
 
 
 class EntryKind(NamedTuple):
     """`identify`: the id of an entry in documents. `parameter` and `make_key`: of the route of one
-    entry; None where only the collection is shown."""
+    entry; None where only the collection is shown. `shown`: what keys begin with behind the kind's
+    index; others are somebody's own and not shown."""
 
     stem: str
     path: str
     doc: str
     identify: Callable[[Any], str]
+    shown: bytes = b""
     parameter: Parameter | None = None
     make_key: Callable[[Any], KeyBytes] | None = None
 
@@ -62,32 +65,32 @@ KINDS = (
         "account-roles",
         "Account roles: what accounts may do.",
         lambda entry: str(entry.role_id),
-        _by_number("id", "role"),
-        keys.account_role_key,
+        parameter=_by_number("id", "role"),
+        make_key=keys.account_role_key,
     ),
     EntryKind(
         "account_rule",
         "account-rules",
         "The rules that account roles have.",
         lambda entry: str(entry.rule_id),
-        _by_number("id", "rule"),
-        keys.account_rule_key,
+        parameter=_by_number("id", "rule"),
+        make_key=keys.account_rule_key,
     ),
     EntryKind(
         "signer_role",
         "signer-roles",
         "Signer roles: what signers may sign.",
         lambda entry: str(entry.role_id),
-        _by_number("id", "role"),
-        keys.signer_role_key,
+        parameter=_by_number("id", "role"),
+        make_key=keys.signer_role_key,
     ),
     EntryKind(
         "signer_rule",
         "signer-rules",
         "The rules that signer roles have.",
         lambda entry: str(entry.rule_id),
-        _by_number("id", "rule"),
-        keys.signer_rule_key,
+        parameter=_by_number("id", "rule"),
+        make_key=keys.signer_rule_key,
     ),
     EntryKind(
         "default_signer_rules",
@@ -100,14 +103,15 @@ KINDS = (
         "asset-pairs",
         "Pairs of assets and their prices.",
         lambda entry: f"{entry.base}:{entry.quote}",
-        Parameter("id", ASSET_PAIR, "BASE:QUOTE, the codes of the two assets."),
-        lambda pair: keys.asset_pair_key(*pair),
+        parameter=Parameter("id", ASSET_PAIR, "BASE:QUOTE, the codes of the two assets."),
+        make_key=lambda pair: keys.asset_pair_key(*pair),
     ),
     EntryKind(
         "fee_schedule",
         "fees",
-        "Fees: of accounts, of account roles, of all.",
+        "Fees of account roles and of all. An account's own are not shown here.",
         lambda entry: keys.get_key(entry).hex(),
+        NO_ACCOUNT,
     ),
 )
 
@@ -139,7 +143,8 @@ def _make_routes(kind: EntryKind) -> list[Route]:
         return respond_one(call, resource, snapshot)
 
     (number,) = (row.number for row in ENTRIES if row.stem == kind.stem)
-    first, last = f"{2 * number:02x}", f"{2 * number + 1:02x}"
+    prefix = bytes([2 * number]) + kind.shown
+    first, last = prefix.hex(), (prefix[:-1] + bytes([prefix[-1] + 1])).hex()
     collection = ResourceCollection(
         kind.path,
         "(select key, entry, changed_in from horizon.entries"  # noqa: S608 - numbers of the contract

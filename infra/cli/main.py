@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from infra.cli import containers, demo, deployments, output, replay, services, streams, user
+from infra.cli import (
+    containers,
+    demo,
+    deployments,
+    output,
+    platform,
+    replay,
+    services,
+    streams,
+    user,
+)
 from infra.local.environment import forget_postgres
 from infra.local.errors import AlreadyRunning, LocalError, NotRunning
 from schemas.settings import ConfigError
@@ -45,6 +55,9 @@ app.command()(services.migrate)
 app.command()(services.doctor)
 app.command()(replay.replay)
 app.command()(demo.demo)
+app.command()(platform.plan)
+app.command()(platform.apply)
+app.add_typer(platform.export, name="export")
 app.add_typer(user.app)
 app.add_typer(containers.app, name="containers")
 

@@ -29,6 +29,7 @@ from gateways.client.keys import (
     read_seed,
 )
 from gateways.client.proofs import get_genesis_anchor, verify_balance_proof
+from infra.demo import roles
 from infra.demo.steps import Interrupted, Steps
 from infra.demo.target import Target
 from schemas.generated.common import Hash, Reference
@@ -81,7 +82,9 @@ class Scenario:
         """Tells the whole story. Raises DemoFailed, Interrupted, or what a part of it raises."""
         with self.client:
             self.network_id = Hash(bytes.fromhex(self.client.get_info()["network_id"]))
+            self._set_up_roles()
             self._create_people()
+            self._verify_alice()
             self._issue()
             self._pay()
             self._show_books()
@@ -115,14 +118,46 @@ class Scenario:
         """Of today, by the clock of this machine: the network's is the same."""
         return make.make_reference(f"demo-{number}", time.time_ns() // 1_000_000)
 
+    def _set_up_roles(self) -> None:
+        self.steps.tell("Roles, rules and key values come from a platform file")
+        count = roles.apply_roles(self.client, self.master.key)
+        if roles.apply_roles(self.client, self.master.key):
+            raise DemoFailed("a platform file that was applied changes something")
+        self.steps.say(f"{count} changes; applied again, it changes nothing")
+
     def _create_people(self) -> None:
-        self.steps.tell("The master account creates an issuer, Alice and Bob")
+        self.steps.tell("The master account creates an issuer, Alice (unverified) and Bob")
         people = (self.issuer, self.alice, self.bob)
+        chosen = {"issuer": "corporate", "Alice": "unverified", "Bob": "general"}
         self._submit(
-            self.master, *(make.make_create_account(get_account_id(p.key)) for p in people)
+            self.master,
+            *(
+                make.make_create_account(
+                    get_account_id(p.key), role_id=roles.get_role(self.client, chosen[p.name])
+                )
+                for p in people
+            ),
         )
         for person in people:
             self.steps.say(f"{person.name:<7} {person.address}")
+
+    def _verify_alice(self) -> None:
+        self.steps.tell("Alice asks for the general role; the master reviews her request")
+        self._submit(self.alice, roles.make_role_request(self.client, self.alice.key))
+        self._wait(self._has_pending_request, "Alice's request is in the views")
+        self._submit(self.master, roles.make_approval(self.client, self.alice.address))
+        general = str(roles.get_role(self.client, "general"))
+        self._wait(lambda: self._get_role_of_alice() == general, "Alice has the general role")
+        self.steps.say("approved: she may pay now; the ledger has a salted hash of what she showed")
+
+    def _has_pending_request(self) -> bool:
+        query = {"filter[requestor]": self.alice.address, "filter[state]": "PENDING"}
+        return any(self.client.walk("/v3/requests", query))
+
+    def _get_role_of_alice(self) -> str:
+        document = self.client.get_account(self.alice.address, include="")
+        role: str = document["data"]["attributes"]["role_id"]
+        return role
 
     def _issue(self) -> None:
         self.steps.tell(f"The issuer creates {ASSET} and issues 5,000.00 to Alice")

@@ -51,6 +51,9 @@ VERBS: dict[str, tuple[tuple[str, ...], int]] = {
     "pay": (("pay", ADDRESS, "1", "A"), output.FAILED),
     "account": (("account", ADDRESS), output.FAILED),
     "history": (("history", ADDRESS), output.FAILED),
+    "plan": (("plan", NOWHERE), output.FAILED),
+    "apply": (("apply", NOWHERE, "--seed-file", "{seed}"), output.FAILED),
+    "export platform": (("export", "platform", NOWHERE), output.FAILED),
     "verify-proof": (("verify-proof", BALANCE), output.FAILED),
 }
 

@@ -1,0 +1,1 @@
+"""Platform as code: a network's roles, rules, key values, assets, pairs and fees in one file."""
