@@ -37,7 +37,7 @@ def test_the_demo_runs_to_its_end_and_leaves_nothing() -> None:
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("moment", ["Kafka is ready", "1. The master account", "kill -9 core3"])
+@pytest.mark.parametrize("moment", ["Kafka is ready", "2. The master account", "kill -9 core3"])
 def test_ctrl_c_at_any_moment_leaves_nothing(moment: str) -> None:
     demo = start_demo()
     told = ""
