@@ -58,17 +58,12 @@ def get_target(gateway: Gateway, route: Route) -> tuple[str, dict[str, str]]:
         operation = next(e["id"] for e in page if e["attributes"]["type"] == "payment")
     balance = encode_balance_id(world.network.get_balance_id("alice", "EUR"))
     query = {"filter[requestor]": ALICE}
-    request = ask(gateway, "alice", "/v3/requests", query).json()["data"][0]["id"]
-    values = {
-        "accounts": ALICE,
-        "balances": balance,
-        "operations": operation,
-        "requests": request,
-    }
+    values = {"accounts": ALICE, "balances": balance, "operations": operation}
+    values["requests"] = ask(gateway, "alice", "/v3/requests", query).json()["data"][0]["id"]
     name = route.path.split("/")[2]
     is_list = "{" not in route.path
-    filters = query if name == "requests" else ACCOUNT
-    return route.path.replace("{id}", values.get(name, "")), filters if is_list else {}
+    filters = (query if name == "requests" else ACCOUNT) if is_list else {}
+    return route.path.replace("{id}", values.get(name, "")), filters
 
 
 def ask(gateway: Gateway, name: str | None, path: str, query: Any = None, **more: Any) -> Any:
