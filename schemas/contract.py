@@ -48,6 +48,7 @@ OPERATIONS = (
     Row(26, "manage_approval_policy"),
     Row(27, "manage_asset_halt"),
     Row(28, "create_governed_change_request"),
+    Row(29, "create_manage_limits_request"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -63,6 +64,7 @@ REQUESTS = (
     Row(8, "payment"),
     Row(9, "redemption"),
     Row(10, "governed_change"),
+    Row(11, "limits_update"),
 )
 
 # schemas/entries/STEM.avsc holds a kind of ledger entry; its attribute `key` names it.
@@ -96,6 +98,7 @@ ENTRIES = (
     Row(26, "pending_statistics"),
     Row(27, "approval_policy"),
     Row(28, "asset_halt"),
+    Row(29, "asset_flow"),
 )
 
 # The operations that a governed change can carry, by their branch in it. Only ever appended to.

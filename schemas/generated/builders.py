@@ -16,6 +16,7 @@ from schemas.generated.common import Fee
 from schemas.generated.common import FeeType
 from schemas.generated.common import Hash
 from schemas.generated.common import KycCommitment
+from schemas.generated.common import Limit
 from schemas.generated.common import PublicKey
 from schemas.generated.common import Reference
 from schemas.generated.common import Signature
@@ -34,6 +35,7 @@ from schemas.generated.operations import CreateChangeRoleRequest
 from schemas.generated.operations import CreateGovernedChangeRequest
 from schemas.generated.operations import CreateIssuanceRequest
 from schemas.generated.operations import CreateKycRecoveryRequest
+from schemas.generated.operations import CreateManageLimitsRequest
 from schemas.generated.operations import CreatePaymentRequest
 from schemas.generated.operations import CreatePreissuanceRequest
 from schemas.generated.operations import CreateRedemptionRequest
@@ -89,7 +91,7 @@ from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest
 """Whatever an operation may do."""
 
 
@@ -426,3 +428,16 @@ def make_create_governed_change_request(
     fulfilled.
     """
     return CreateGovernedChangeRequest(change, all_tasks)
+
+
+def make_create_manage_limits_request(
+    *,
+    request_id: U64,
+    limits: tuple[Limit, ...],
+    creator_details: bytes = b'',
+    all_tasks: None | int = None,
+) -> CreateManageLimitsRequest:
+    """Asks for other limits of the source's own (TokenD operation 28). Who reviews it approves
+    exactly these limits, or gives it back with a reason. It always has tasks.
+    """
+    return CreateManageLimitsRequest(request_id, limits, creator_details, all_tasks)

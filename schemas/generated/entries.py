@@ -83,6 +83,7 @@ from schemas.generated.requests import CreateAssetRequest as CreateAssetRequest
 from schemas.generated.requests import GovernedChangeRequest as GovernedChangeRequest
 from schemas.generated.requests import IssuanceRequest as IssuanceRequest
 from schemas.generated.requests import KycRecoveryRequest as KycRecoveryRequest
+from schemas.generated.requests import LimitsUpdateRequest as LimitsUpdateRequest
 from schemas.generated.requests import PaymentRequest as PaymentRequest
 from schemas.generated.requests import PreissuanceRequest as PreissuanceRequest
 from schemas.generated.requests import RedemptionRequest as RedemptionRequest
@@ -94,6 +95,7 @@ from schemas.generated.requests import read_CreateAssetRequest as read_CreateAss
 from schemas.generated.requests import read_GovernedChangeRequest as read_GovernedChangeRequest
 from schemas.generated.requests import read_IssuanceRequest as read_IssuanceRequest
 from schemas.generated.requests import read_KycRecoveryRequest as read_KycRecoveryRequest
+from schemas.generated.requests import read_LimitsUpdateRequest as read_LimitsUpdateRequest
 from schemas.generated.requests import read_PaymentRequest as read_PaymentRequest
 from schemas.generated.requests import read_PreissuanceRequest as read_PreissuanceRequest
 from schemas.generated.requests import read_RedemptionRequest as read_RedemptionRequest
@@ -105,6 +107,7 @@ from schemas.generated.requests import write_CreateAssetRequest as write_CreateA
 from schemas.generated.requests import write_GovernedChangeRequest as write_GovernedChangeRequest
 from schemas.generated.requests import write_IssuanceRequest as write_IssuanceRequest
 from schemas.generated.requests import write_KycRecoveryRequest as write_KycRecoveryRequest
+from schemas.generated.requests import write_LimitsUpdateRequest as write_LimitsUpdateRequest
 from schemas.generated.requests import write_PaymentRequest as write_PaymentRequest
 from schemas.generated.requests import write_PreissuanceRequest as write_PreissuanceRequest
 from schemas.generated.requests import write_RedemptionRequest as write_RedemptionRequest
@@ -559,6 +562,89 @@ def write_Asset(value: Asset, out: bytearray) -> None:
     write_bounded(value.trailing_digits, out, 0, 18)
     write_unsigned(value.signer_changes, out, 8)
     write_AssetState(value.state, out)
+
+
+class FlowKind(Enum):
+    """What a cap counts."""
+
+    ISSUANCE = 0
+    """Issuances that were asked for."""
+    WITHDRAWAL = 1
+    """Withdrawals that were asked for."""
+
+
+ALL_FlowKind = tuple(FlowKind)
+
+
+def read_FlowKind(data: Any, at: int) -> tuple[FlowKind, int]:
+    index = data[at]
+    if index & 1 or index > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    return ALL_FlowKind[index >> 1], at + 1
+
+
+def write_FlowKind(value: FlowKind, out: bytearray) -> None:
+    if type(value) is not FlowKind:
+        raise Unencodable(f"{value!r} is not a FlowKind")
+    out.append(2 * value.value)
+
+
+class FlowBucket(Record, frozen=True):
+    """What was asked for in an hour."""
+
+    hour: int
+    """Hours since 1970."""
+    amount: Amount
+    """How much."""
+
+
+def read_FlowBucket(data: Any, at: int) -> tuple[FlowBucket, int]:
+    f_hour, at = read_bounded(data, at, 0, 100000000)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    return FlowBucket(f_hour, f_amount), at
+
+
+def write_FlowBucket(value: FlowBucket, out: bytearray) -> None:
+    write_bounded(value.hour, out, 0, 100000000)
+    write_unsigned(value.amount, out, 16)
+
+
+class AssetFlow(Record, frozen=True):
+    """What was asked for of a capped asset within the last 24 hours. Beyond its cap a request gets
+    the task of a human review.
+    """
+
+    asset: str
+    """The asset's code."""
+    kind: FlowKind
+    """Issuances or withdrawals."""
+    buckets: tuple[FlowBucket, ...]
+    """Ascending by hour."""
+
+
+def read_AssetFlow(data: Any, at: int) -> tuple[AssetFlow, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_kind, at = read_FlowKind(data, at)
+    count, at = read_count(data, at, 24)
+    f_buckets_list = []
+    if count:
+        for _ in range(count):  # f_buckets
+            f_buckets_item, at = read_FlowBucket(data, at)
+            f_buckets_list.append(f_buckets_item)
+        at = read_array_end(data, at)
+    f_buckets = tuple(f_buckets_list)
+    return AssetFlow(f_asset, f_kind, f_buckets), at
+
+
+def write_AssetFlow(value: AssetFlow, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_FlowKind(value.kind, out)
+    write_count(len(value.buckets), out, 24)
+    if value.buckets:
+        for f_buckets_item in value.buckets:
+            write_FlowBucket(f_buckets_item, out)
+        out.append(0)
 
 
 class AssetHalt(Record, frozen=True):
@@ -1135,7 +1221,7 @@ class RequestContent(Record, frozen=True):
     """The request's number."""
     sequence_number: U64
     """1, and one more with every edit."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest | LimitsUpdateRequest
     """What is asked for."""
 
 
@@ -1145,8 +1231,8 @@ def read_RequestContent(data: Any, at: int) -> tuple[RequestContent, int]:
     f_sequence_number = from_bytes(data[at : at + 8])
     at += 8
     branch = data[at]
-    if branch & 1 or branch > 20:
-        read_bounded(data, at, 0, 10)  # raises
+    if branch & 1 or branch > 22:
+        read_bounded(data, at, 0, 11)  # raises
     f_body, at = READERS_2[branch >> 1](data, at + 1)
     return RequestContent(f_request_id, f_sequence_number, f_body), at
 
@@ -1261,7 +1347,7 @@ class ReviewableRequest(Record, frozen=True):
     """The approvals under the policy, in order."""
     approved_at_ms: None | U64
     """When the last of the approvals came that its terms demand: the delay runs from here."""
-    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest
+    body: CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest | LimitsUpdateRequest
     """What is asked for."""
 
 
@@ -1342,8 +1428,8 @@ def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
         f_approved_at_ms = from_bytes(data[at : at + 8])
         at += 8
     branch = data[at]
-    if branch & 1 or branch > 20:
-        read_bounded(data, at, 0, 10)  # raises
+    if branch & 1 or branch > 22:
+        read_bounded(data, at, 0, 11)  # raises
     f_body, at = READERS_4[branch >> 1](data, at + 1)
     return ReviewableRequest(f_request_id, f_sequence_number, f_request_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_external_details, f_creators, f_editors, f_terms, f_approvals, f_approved_at_ms, f_body), at
 
@@ -2212,6 +2298,26 @@ def write_AssetHaltKey(value: AssetHaltKey, out: bytearray) -> None:
     write_string(value.asset, out, 16)
 
 
+class AssetFlowKey(Record, frozen=True):
+    """Names one AssetFlow."""
+
+    asset: str
+    """The asset's code."""
+    kind: FlowKind
+    """Issuances or withdrawals."""
+
+
+def read_AssetFlowKey(data: Any, at: int) -> tuple[AssetFlowKey, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_kind, at = read_FlowKind(data, at)
+    return AssetFlowKey(f_asset, f_kind), at
+
+
+def write_AssetFlowKey(value: AssetFlowKey, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_FlowKind(value.kind, out)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
@@ -2226,7 +2332,7 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest | LimitsUpdateRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
@@ -2238,6 +2344,7 @@ READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest
     read_PaymentRequest,
     read_RedemptionRequest,
     read_GovernedChangeRequest,
+    read_LimitsUpdateRequest,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -2252,9 +2359,10 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentRequest: (b'\x10', write_PaymentRequest),
     RedemptionRequest: (b'\x12', write_RedemptionRequest),
     GovernedChangeRequest: (b'\x14', write_GovernedChangeRequest),
+    LimitsUpdateRequest: (b'\x16', write_LimitsUpdateRequest),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest | LimitsUpdateRequest, int]], ...] = (
     read_CreateAssetRequest,
     read_IssuanceRequest,
     read_PreissuanceRequest,
@@ -2266,6 +2374,7 @@ READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest
     read_PaymentRequest,
     read_RedemptionRequest,
     read_GovernedChangeRequest,
+    read_LimitsUpdateRequest,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -2280,6 +2389,7 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentRequest: (b'\x10', write_PaymentRequest),
     RedemptionRequest: (b'\x12', write_RedemptionRequest),
     GovernedChangeRequest: (b'\x14', write_GovernedChangeRequest),
+    LimitsUpdateRequest: (b'\x16', write_LimitsUpdateRequest),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -2294,6 +2404,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ApprovalPolicy: read_ApprovalPolicy,
     AssetState: read_AssetState,
     Asset: read_Asset,
+    FlowKind: read_FlowKind,
+    FlowBucket: read_FlowBucket,
+    AssetFlow: read_AssetFlow,
     AssetHalt: read_AssetHalt,
     AssetPair: read_AssetPair,
     AssetReservation: read_AssetReservation,
@@ -2346,6 +2459,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     PendingStatisticsKey: read_PendingStatisticsKey,
     ApprovalPolicyKey: read_ApprovalPolicyKey,
     AssetHaltKey: read_AssetHaltKey,
+    AssetFlowKey: read_AssetFlowKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -2360,6 +2474,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ApprovalPolicy: write_ApprovalPolicy,
     AssetState: write_AssetState,
     Asset: write_Asset,
+    FlowKind: write_FlowKind,
+    FlowBucket: write_FlowBucket,
+    AssetFlow: write_AssetFlow,
     AssetHalt: write_AssetHalt,
     AssetPair: write_AssetPair,
     AssetReservation: write_AssetReservation,
@@ -2412,4 +2529,5 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     PendingStatisticsKey: write_PendingStatisticsKey,
     ApprovalPolicyKey: write_ApprovalPolicyKey,
     AssetHaltKey: write_AssetHaltKey,
+    AssetFlowKey: write_AssetFlowKey,
 }

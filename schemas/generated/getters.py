@@ -24,6 +24,7 @@ from schemas.generated.entries import AccountRole
 from schemas.generated.entries import AccountRule
 from schemas.generated.entries import ApprovalPolicy
 from schemas.generated.entries import Asset
+from schemas.generated.entries import AssetFlow
 from schemas.generated.entries import AssetHalt
 from schemas.generated.entries import AssetPair
 from schemas.generated.entries import AssetReservation
@@ -33,6 +34,7 @@ from schemas.generated.entries import BaseAssets
 from schemas.generated.entries import Counters
 from schemas.generated.entries import DefaultSignerRules
 from schemas.generated.entries import FeeSchedule
+from schemas.generated.entries import FlowKind
 from schemas.generated.entries import KeyValue
 from schemas.generated.entries import Limits
 from schemas.generated.entries import NetworkSettings
@@ -169,4 +171,8 @@ class EntryGetters:
 
     def get_asset_halt(self, asset: str) -> AssetHalt | None:
         entry: AssetHalt | None = self.get(KeyBytes(b'8' + encode_text(asset)))
+        return entry
+
+    def get_asset_flow(self, asset: str, kind: FlowKind) -> AssetFlow | None:
+        entry: AssetFlow | None = self.get(KeyBytes(b':' + encode_text(asset) + encode_number(kind._value_)))
         return entry

@@ -17,9 +17,10 @@ from schemas.generated.common import FeeType
 from schemas.generated.common import LimitKind
 from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
+from schemas.generated.entries import FlowKind
 
 KeyBytes = NewType("KeyBytes", bytes)
-Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation | entries.PendingStatistics | entries.ApprovalPolicy | entries.AssetHalt
+Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation | entries.PendingStatistics | entries.ApprovalPolicy | entries.AssetHalt | entries.AssetFlow
 
 NETWORK_SETTINGS = KeyBytes(b'\x00')
 COUNTERS = KeyBytes(b'\x02')
@@ -50,6 +51,7 @@ ACCOUNT_RESERVATION = b'2'
 PENDING_STATISTICS = b'4'
 APPROVAL_POLICY = b'6'
 ASSET_HALT = b'8'
+ASSET_FLOW = b':'
 
 
 def account_role_key(role_id: U64) -> KeyBytes:
@@ -144,6 +146,10 @@ def asset_halt_key(asset: str) -> KeyBytes:
     return KeyBytes(b'8' + encode_text(asset))
 
 
+def asset_flow_key(asset: str, kind: FlowKind) -> KeyBytes:
+    return KeyBytes(b':' + encode_text(asset) + encode_number(kind._value_))
+
+
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.NetworkSettings: lambda _: NETWORK_SETTINGS,
     entries.Counters: lambda _: COUNTERS,
@@ -174,6 +180,7 @@ KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.PendingStatistics: lambda entry: pending_statistics_key(entry.request_id),
     entries.ApprovalPolicy: lambda entry: approval_policy_key(entry.kind, entry.asset),
     entries.AssetHalt: lambda entry: asset_halt_key(entry.asset),
+    entries.AssetFlow: lambda entry: asset_flow_key(entry.asset, entry.kind),
 }
 
 

@@ -43,6 +43,8 @@ from schemas.generated.entries import AccountRuleKey as AccountRuleKey
 from schemas.generated.entries import ApprovalPolicy as ApprovalPolicy
 from schemas.generated.entries import ApprovalPolicyKey as ApprovalPolicyKey
 from schemas.generated.entries import Asset as Asset
+from schemas.generated.entries import AssetFlow as AssetFlow
+from schemas.generated.entries import AssetFlowKey as AssetFlowKey
 from schemas.generated.entries import AssetHalt as AssetHalt
 from schemas.generated.entries import AssetHaltKey as AssetHaltKey
 from schemas.generated.entries import AssetKey as AssetKey
@@ -101,6 +103,8 @@ from schemas.generated.entries import read_AccountRuleKey as read_AccountRuleKey
 from schemas.generated.entries import read_ApprovalPolicy as read_ApprovalPolicy
 from schemas.generated.entries import read_ApprovalPolicyKey as read_ApprovalPolicyKey
 from schemas.generated.entries import read_Asset as read_Asset
+from schemas.generated.entries import read_AssetFlow as read_AssetFlow
+from schemas.generated.entries import read_AssetFlowKey as read_AssetFlowKey
 from schemas.generated.entries import read_AssetHalt as read_AssetHalt
 from schemas.generated.entries import read_AssetHaltKey as read_AssetHaltKey
 from schemas.generated.entries import read_AssetKey as read_AssetKey
@@ -159,6 +163,8 @@ from schemas.generated.entries import write_AccountRuleKey as write_AccountRuleK
 from schemas.generated.entries import write_ApprovalPolicy as write_ApprovalPolicy
 from schemas.generated.entries import write_ApprovalPolicyKey as write_ApprovalPolicyKey
 from schemas.generated.entries import write_Asset as write_Asset
+from schemas.generated.entries import write_AssetFlow as write_AssetFlow
+from schemas.generated.entries import write_AssetFlowKey as write_AssetFlowKey
 from schemas.generated.entries import write_AssetHalt as write_AssetHalt
 from schemas.generated.entries import write_AssetHaltKey as write_AssetHaltKey
 from schemas.generated.entries import write_AssetKey as write_AssetKey
@@ -356,14 +362,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 56:
-        read_bounded(data, at, 0, 28)  # raises
+    if branch & 1 or branch > 58:
+        read_bounded(data, at, 0, 29)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -382,14 +388,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 56:
-        read_bounded(data, at, 0, 28)  # raises
+    if branch & 1 or branch > 58:
+        read_bounded(data, at, 0, 29)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -933,7 +939,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -963,6 +969,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_PendingStatistics,
     read_ApprovalPolicy,
     read_AssetHalt,
+    read_AssetFlow,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -995,9 +1002,10 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PendingStatistics: (b'4', write_PendingStatistics),
     ApprovalPolicy: (b'6', write_ApprovalPolicy),
     AssetHalt: (b'8', write_AssetHalt),
+    AssetFlow: (b':', write_AssetFlow),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -1027,6 +1035,7 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_PendingStatisticsKey,
     read_ApprovalPolicyKey,
     read_AssetHaltKey,
+    read_AssetFlowKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1059,6 +1068,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PendingStatisticsKey: (b'4', write_PendingStatisticsKey),
     ApprovalPolicyKey: (b'6', write_ApprovalPolicyKey),
     AssetHaltKey: (b'8', write_AssetHaltKey),
+    AssetFlowKey: (b':', write_AssetFlowKey),
 }
 
 READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange, int]], ...] = (

@@ -1720,6 +1720,120 @@ def write_CreateKycRecoveryRequestResult(value: CreateKycRecoveryRequestResult, 
     write_boolean(value.fulfilled, out)
 
 
+class CreateManageLimitsRequest(Record, frozen=True):
+    """Asks for other limits of the source's own (TokenD operation 28). Who reviews it approves
+    exactly these limits, or gives it back with a reason. It always has tasks.
+    """
+
+    request_id: U64
+    """0 for a new request, otherwise the rejected request that this one replaces."""
+    limits: tuple[Limit, ...]
+    """The limits asked for, at least one. Others of the source's own stay as they are."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger, e.g. which documents show why."""
+    all_tasks: None | int
+    """The tasks of the request; absent: those of the key-value limits_update_tasks."""
+
+
+def read_CreateManageLimitsRequest(data: Any, at: int) -> tuple[CreateManageLimitsRequest, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    count, at = read_count(data, at, 8)
+    f_limits_list = []
+    if count:
+        for _ in range(count):  # f_limits
+            f_limits_item, at = read_Limit(data, at)
+            f_limits_list.append(f_limits_item)
+        at = read_array_end(data, at)
+    f_limits = tuple(f_limits_list)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    f_all_tasks: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_all_tasks, at = read_bounded(data, at, 0, 4294967295)
+    return CreateManageLimitsRequest(f_request_id, f_limits, f_creator_details, f_all_tasks), at
+
+
+def write_CreateManageLimitsRequest(value: CreateManageLimitsRequest, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_count(len(value.limits), out, 8)
+    if value.limits:
+        for f_limits_item in value.limits:
+            write_Limit(f_limits_item, out)
+        out.append(0)
+    write_bytes(value.creator_details, out, 2048)
+    if value.all_tasks is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.all_tasks, out, 0, 4294967295)
+
+
+class CreateManageLimitsRequestCode(Enum):
+    """Why nothing was asked for."""
+
+    INVALID_LIMITS = 0
+    """No limit is given, one is given twice, or one is more than that of a longer period."""
+    INVALID_CREATOR_DETAILS = 1
+    """The details are not JSON. Give a JSON value or leave them empty."""
+    SYSTEM_TASKS_NOT_ALLOWED = 2
+    """System task bits are set by the system alone."""
+    ZERO_TASKS_NOT_ALLOWED = 3
+    """Such requests are always reviewed. Give them a task."""
+    NOT_ALLOWED_TO_SET_TASKS_ON_UPDATE = 4
+    """A request that is edited keeps its tasks. Leave them out."""
+    ASSET_NOT_FOUND = 5
+    """The asset of a limit does not exist."""
+    LIMITS_UPDATE_TASKS_NOT_FOUND = 6
+    """No tasks are given and the key-value limits_update_tasks is not set."""
+    REQUEST_NOT_FOUND = 7
+    """There is no such request of the source."""
+    REQUEST_IS_PENDING = 8
+    """Only a rejected request can be replaced; this one awaits its reviewer."""
+
+
+ALL_CreateManageLimitsRequestCode = tuple(CreateManageLimitsRequestCode)
+
+
+def read_CreateManageLimitsRequestCode(data: Any, at: int) -> tuple[CreateManageLimitsRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 16:
+        read_bounded(data, at, 0, 8)  # raises
+    return ALL_CreateManageLimitsRequestCode[index >> 1], at + 1
+
+
+def write_CreateManageLimitsRequestCode(value: CreateManageLimitsRequestCode, out: bytearray) -> None:
+    if type(value) is not CreateManageLimitsRequestCode:
+        raise Unencodable(f"{value!r} is not a CreateManageLimitsRequestCode")
+    out.append(2 * value.value)
+
+
+class CreateManageLimitsRequestResult(Record, frozen=True):
+    """The request awaits its reviewer."""
+
+    request_id: U64
+    """The request's number."""
+
+
+def read_CreateManageLimitsRequestResult(data: Any, at: int) -> tuple[CreateManageLimitsRequestResult, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    return CreateManageLimitsRequestResult(f_request_id), at
+
+
+def write_CreateManageLimitsRequestResult(value: CreateManageLimitsRequestResult, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+
+
 class PaymentToAccount(Record, frozen=True):
     """Pay to an account: to its first balance of the asset, created if there is none."""
 
@@ -4661,6 +4775,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateKycRecoveryRequest: read_CreateKycRecoveryRequest,
     CreateKycRecoveryRequestCode: read_CreateKycRecoveryRequestCode,
     CreateKycRecoveryRequestResult: read_CreateKycRecoveryRequestResult,
+    CreateManageLimitsRequest: read_CreateManageLimitsRequest,
+    CreateManageLimitsRequestCode: read_CreateManageLimitsRequestCode,
+    CreateManageLimitsRequestResult: read_CreateManageLimitsRequestResult,
     CreatePaymentRequest: read_CreatePaymentRequest,
     CreatePaymentRequestCode: read_CreatePaymentRequestCode,
     CreatePaymentRequestResult: read_CreatePaymentRequestResult,
@@ -4795,6 +4912,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreateKycRecoveryRequest: write_CreateKycRecoveryRequest,
     CreateKycRecoveryRequestCode: write_CreateKycRecoveryRequestCode,
     CreateKycRecoveryRequestResult: write_CreateKycRecoveryRequestResult,
+    CreateManageLimitsRequest: write_CreateManageLimitsRequest,
+    CreateManageLimitsRequestCode: write_CreateManageLimitsRequestCode,
+    CreateManageLimitsRequestResult: write_CreateManageLimitsRequestResult,
     CreatePaymentRequest: write_CreatePaymentRequest,
     CreatePaymentRequestCode: write_CreatePaymentRequestCode,
     CreatePaymentRequestResult: write_CreatePaymentRequestResult,

@@ -19,6 +19,7 @@ from schemas.generated.common import BitcoinAddress as BitcoinAddress
 from schemas.generated.common import EthereumAddress as EthereumAddress
 from schemas.generated.common import Fee as Fee
 from schemas.generated.common import KycCommitment as KycCommitment
+from schemas.generated.common import Limit as Limit
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
@@ -27,12 +28,14 @@ from schemas.generated.common import read_BitcoinAddress as read_BitcoinAddress
 from schemas.generated.common import read_EthereumAddress as read_EthereumAddress
 from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_KycCommitment as read_KycCommitment
+from schemas.generated.common import read_Limit as read_Limit
 from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_BankAccount as write_BankAccount
 from schemas.generated.common import write_BitcoinAddress as write_BitcoinAddress
 from schemas.generated.common import write_EthereumAddress as write_EthereumAddress
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_KycCommitment as write_KycCommitment
+from schemas.generated.common import write_Limit as write_Limit
 from schemas.generated.common import write_SignerData as write_SignerData
 from schemas.generated.operations import CreateAsset as CreateAsset
 from schemas.generated.operations import ManageAccountRole as ManageAccountRole
@@ -268,6 +271,43 @@ def write_KycRecoveryRequest(value: KycRecoveryRequest, out: bytearray) -> None:
     else:
         out.append(2)
         write_KycCommitment(value.kyc, out)
+
+
+class LimitsUpdateRequest(Record, frozen=True):
+    """A request for other limits of the requestor's own."""
+
+    limits: tuple[Limit, ...]
+    """The limits asked for."""
+    creator_details: bytes
+    """Free JSON, opaque to the ledger."""
+
+
+def read_LimitsUpdateRequest(data: Any, at: int) -> tuple[LimitsUpdateRequest, int]:
+    count, at = read_count(data, at, 8)
+    f_limits_list = []
+    if count:
+        for _ in range(count):  # f_limits
+            f_limits_item, at = read_Limit(data, at)
+            f_limits_list.append(f_limits_item)
+        at = read_array_end(data, at)
+    f_limits = tuple(f_limits_list)
+    length = data[at]
+    if length & 0x81:
+        f_creator_details, at = read_bytes(data, at, 2048)
+    else:
+        end = at + 1 + (length >> 1)
+        f_creator_details = data[at + 1 : end]
+        at = end
+    return LimitsUpdateRequest(f_limits, f_creator_details), at
+
+
+def write_LimitsUpdateRequest(value: LimitsUpdateRequest, out: bytearray) -> None:
+    write_count(len(value.limits), out, 8)
+    if value.limits:
+        for f_limits_item in value.limits:
+            write_Limit(f_limits_item, out)
+        out.append(0)
+    write_bytes(value.creator_details, out, 2048)
 
 
 class PaymentRequest(Record, frozen=True):
@@ -544,6 +584,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     GovernedChangeRequest: read_GovernedChangeRequest,
     IssuanceRequest: read_IssuanceRequest,
     KycRecoveryRequest: read_KycRecoveryRequest,
+    LimitsUpdateRequest: read_LimitsUpdateRequest,
     PaymentRequest: read_PaymentRequest,
     PreissuanceRequest: read_PreissuanceRequest,
     RedemptionRequest: read_RedemptionRequest,
@@ -558,6 +599,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     GovernedChangeRequest: write_GovernedChangeRequest,
     IssuanceRequest: write_IssuanceRequest,
     KycRecoveryRequest: write_KycRecoveryRequest,
+    LimitsUpdateRequest: write_LimitsUpdateRequest,
     PaymentRequest: write_PaymentRequest,
     PreissuanceRequest: write_PreissuanceRequest,
     RedemptionRequest: write_RedemptionRequest,

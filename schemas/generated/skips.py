@@ -375,6 +375,16 @@ def skip_CreateGovernedChangeRequestCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_CreateManageLimitsRequestResult(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_CreateManageLimitsRequestCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
     at = SKIPS_2[data[at] >> 1](data, at + 1)
     return at
@@ -849,6 +859,16 @@ def skip_AssetHaltKey(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_AssetFlowKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
     return at
 
 
@@ -1663,6 +1683,31 @@ def skip_RemoveSignerRule(data: Any, at: int) -> int:
     return at
 
 
+def skip_LimitsUpdateRequest(data: Any, at: int) -> int:
+    count, at = read_count(data, at, 8)
+    if count:
+        for _ in range(count):
+            at = skip_Limit(data, at)
+        at = read_array_end(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_Limit(data: Any, at: int) -> int:
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 65
+    return at
+
+
 def skip_AssetReservation(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -1804,17 +1849,6 @@ def skip_Limits(data: Any, at: int) -> int:
     return at
 
 
-def skip_Limit(data: Any, at: int) -> int:
-    at += 1
-    if data[at] & 0x80:
-        length, at = read_long(data, at)
-        at += length
-    else:
-        at += 1 + (data[at] >> 1)
-    at += 65
-    return at
-
-
 def skip_Statistics(data: Any, at: int) -> int:
     at += 33
     if data[at] & 0x80:
@@ -1890,6 +1924,29 @@ def skip_AssetHalt(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 2
+    return at
+
+
+def skip_AssetFlow(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    count, at = read_count(data, at, 24)
+    if count:
+        for _ in range(count):
+            at = skip_FlowBucket(data, at)
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_FlowBucket(data: Any, at: int) -> int:
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 16
     return at
 
 
@@ -2362,6 +2419,26 @@ def skip_CreateGovernedChangeRequest(data: Any, at: int) -> int:
     return at
 
 
+def skip_CreateManageLimitsRequest(data: Any, at: int) -> int:
+    at += 8
+    count, at = read_count(data, at, 8)
+    if count:
+        for _ in range(count):
+            at = skip_Limit(data, at)
+        at = read_array_end(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -2509,6 +2586,8 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageAssetHaltCode,
     skip_CreateGovernedChangeRequestResult,
     skip_CreateGovernedChangeRequestCode,
+    skip_CreateManageLimitsRequestResult,
+    skip_CreateManageLimitsRequestCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -2569,6 +2648,7 @@ SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
     skip_PendingStatisticsKey,
     skip_ApprovalPolicyKey,
     skip_AssetHaltKey,
+    skip_AssetFlowKey,
 )
 
 SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
@@ -2646,6 +2726,7 @@ SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentRequest,
     skip_RedemptionRequest,
     skip_GovernedChangeRequest,
+    skip_LimitsUpdateRequest,
 )
 
 SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
@@ -2678,6 +2759,7 @@ SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
     skip_PendingStatistics,
     skip_ApprovalPolicy,
     skip_AssetHalt,
+    skip_AssetFlow,
 )
 
 SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
@@ -2785,6 +2867,7 @@ SKIPS_28: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageApprovalPolicy,
     skip_ManageAssetHalt,
     skip_CreateGovernedChangeRequest,
+    skip_CreateManageLimitsRequest,
 )
 
 SKIPS_29: tuple[Callable[[Any, int], int], ...] = (

@@ -50,6 +50,9 @@ from schemas.generated.operations import CreateIssuanceRequestResult as CreateIs
 from schemas.generated.operations import CreateKycRecoveryRequest as CreateKycRecoveryRequest
 from schemas.generated.operations import CreateKycRecoveryRequestCode as CreateKycRecoveryRequestCode
 from schemas.generated.operations import CreateKycRecoveryRequestResult as CreateKycRecoveryRequestResult
+from schemas.generated.operations import CreateManageLimitsRequest as CreateManageLimitsRequest
+from schemas.generated.operations import CreateManageLimitsRequestCode as CreateManageLimitsRequestCode
+from schemas.generated.operations import CreateManageLimitsRequestResult as CreateManageLimitsRequestResult
 from schemas.generated.operations import CreatePaymentRequest as CreatePaymentRequest
 from schemas.generated.operations import CreatePaymentRequestCode as CreatePaymentRequestCode
 from schemas.generated.operations import CreatePaymentRequestResult as CreatePaymentRequestResult
@@ -137,6 +140,9 @@ from schemas.generated.operations import read_CreateIssuanceRequestResult as rea
 from schemas.generated.operations import read_CreateKycRecoveryRequest as read_CreateKycRecoveryRequest
 from schemas.generated.operations import read_CreateKycRecoveryRequestCode as read_CreateKycRecoveryRequestCode
 from schemas.generated.operations import read_CreateKycRecoveryRequestResult as read_CreateKycRecoveryRequestResult
+from schemas.generated.operations import read_CreateManageLimitsRequest as read_CreateManageLimitsRequest
+from schemas.generated.operations import read_CreateManageLimitsRequestCode as read_CreateManageLimitsRequestCode
+from schemas.generated.operations import read_CreateManageLimitsRequestResult as read_CreateManageLimitsRequestResult
 from schemas.generated.operations import read_CreatePaymentRequest as read_CreatePaymentRequest
 from schemas.generated.operations import read_CreatePaymentRequestCode as read_CreatePaymentRequestCode
 from schemas.generated.operations import read_CreatePaymentRequestResult as read_CreatePaymentRequestResult
@@ -224,6 +230,9 @@ from schemas.generated.operations import write_CreateIssuanceRequestResult as wr
 from schemas.generated.operations import write_CreateKycRecoveryRequest as write_CreateKycRecoveryRequest
 from schemas.generated.operations import write_CreateKycRecoveryRequestCode as write_CreateKycRecoveryRequestCode
 from schemas.generated.operations import write_CreateKycRecoveryRequestResult as write_CreateKycRecoveryRequestResult
+from schemas.generated.operations import write_CreateManageLimitsRequest as write_CreateManageLimitsRequest
+from schemas.generated.operations import write_CreateManageLimitsRequestCode as write_CreateManageLimitsRequestCode
+from schemas.generated.operations import write_CreateManageLimitsRequestResult as write_CreateManageLimitsRequestResult
 from schemas.generated.operations import write_CreatePaymentRequest as write_CreatePaymentRequest
 from schemas.generated.operations import write_CreatePaymentRequestCode as write_CreatePaymentRequestCode
 from schemas.generated.operations import write_CreatePaymentRequestResult as write_CreatePaymentRequestResult
@@ -297,7 +306,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest
     """What to do."""
 
 
@@ -311,8 +320,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 56:
-        read_bounded(data, at, 0, 28)  # raises
+    if branch & 1 or branch > 58:
+        read_bounded(data, at, 0, 29)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -592,6 +601,10 @@ class FulfilmentCode(Enum):
     """Issuances or withdrawals of the asset are halted."""
     CHANGE_REFUSED = 24
     """The operation that a governed change carries is refused; the cause names its code."""
+    CONVERTING_LIMIT_EXISTS = 25
+    """Another limit of this kind converts to another asset already."""
+    TOO_MANY_LIMITS = 26
+    """The account would have more than 32 limits."""
 
 
 ALL_FulfilmentCode = tuple(FulfilmentCode)
@@ -599,8 +612,8 @@ ALL_FulfilmentCode = tuple(FulfilmentCode)
 
 def read_FulfilmentCode(data: Any, at: int) -> tuple[FulfilmentCode, int]:
     index = data[at]
-    if index & 1 or index > 48:
-        read_bounded(data, at, 0, 24)  # raises
+    if index & 1 or index > 52:
+        read_bounded(data, at, 0, 26)  # raises
     return ALL_FulfilmentCode[index >> 1], at + 1
 
 
@@ -757,7 +770,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -769,8 +782,8 @@ class OperationResult(Record, frozen=True):
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
     branch = data[at]
-    if branch & 1 or branch > 116:
-        read_bounded(data, at, 0, 58)  # raises
+    if branch & 1 or branch > 120:
+        read_bounded(data, at, 0, 60)  # raises
     f_outcome, at = READERS_4[branch >> 1](data, at + 1)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -854,7 +867,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -884,6 +897,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_ManageApprovalPolicy,
     read_ManageAssetHalt,
     read_CreateGovernedChangeRequest,
+    read_CreateManageLimitsRequest,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -916,6 +930,7 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageApprovalPolicy: (b'4', write_ManageApprovalPolicy),
     ManageAssetHalt: (b'6', write_ManageAssetHalt),
     CreateGovernedChangeRequest: (b'8', write_CreateGovernedChangeRequest),
+    CreateManageLimitsRequest: (b':', write_CreateManageLimitsRequest),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded, int]], ...] = (
@@ -934,7 +949,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LimitExceeded: (b'\x08', write_LimitExceeded),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -994,6 +1009,8 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_ManageAssetHaltCode,
     read_CreateGovernedChangeRequestResult,
     read_CreateGovernedChangeRequestCode,
+    read_CreateManageLimitsRequestResult,
+    read_CreateManageLimitsRequestCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1056,6 +1073,8 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageAssetHaltCode: (b'p', write_ManageAssetHaltCode),
     CreateGovernedChangeRequestResult: (b'r', write_CreateGovernedChangeRequestResult),
     CreateGovernedChangeRequestCode: (b't', write_CreateGovernedChangeRequestCode),
+    CreateManageLimitsRequestResult: (b'v', write_CreateManageLimitsRequestResult),
+    CreateManageLimitsRequestCode: (b'x', write_CreateManageLimitsRequestCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

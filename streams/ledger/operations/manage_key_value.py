@@ -38,6 +38,7 @@ RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
     ("create_kyc_recovery_tasks", U32Value),
     (FEE_COLLECTION_BALANCE, StringValue),
     ("governed_change_tasks", U32Value),
+    ("issuance_cap:", U128Value),
     ("issuance_tasks:", U32Value),
     ("kyc_recovery_enabled", U32Value),
     ("kyc_recovery_signer_role", U64Value),
@@ -47,6 +48,7 @@ RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
     ("redemption_tasks", U32Value),
     ("signer_role:", U64Value),
     ("withdraw_lower_bound:", U128Value),
+    ("withdrawal_cap:", U128Value),
     ("withdrawal_tasks:", U32Value),
 )
 NEVER_ZERO_PREFIXES = ("withdrawal_tasks:", "limits_update_tasks")

@@ -1,7 +1,14 @@
 """A request to issue. While it stands, its amount counts as promised."""
 
 from schemas.generated.common import AccountID, Action, Fee
-from schemas.generated.entries import AssetSupply, Balance, ReviewableRequest, Statistics
+from schemas.generated.entries import (
+    AssetFlow,
+    AssetSupply,
+    Balance,
+    FlowKind,
+    ReviewableRequest,
+    Statistics,
+)
 from schemas.generated.ledger import EffectKind
 from schemas.generated.requests import IssuanceRequest
 from schemas.generated.transactions import FulfilmentCode
@@ -16,6 +23,7 @@ from streams.ledger.balances import (
     get_supply,
     is_full,
 )
+from streams.ledger.caps import compute_cap_tasks, count_flow, take_back_flow
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.fees import ISSUANCE, apply_commission, compute_fee, compute_total
@@ -36,6 +44,7 @@ OUTPUT_BYTES = (
     compute_change_bytes(AssetSupply)
     + compute_change_bytes(Balance, 2)  # the receiver's, and what collects the fee
     + compute_change_bytes(Statistics, len(DEPOSIT_KINDS))
+    + compute_change_bytes(AssetFlow)
     + 2 * EFFECT_BYTES
 )
 
@@ -49,7 +58,7 @@ def compute_system_tasks(
     body: IssuanceRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
 ) -> int:
     """A review that the asset's policy demands; a pre-issuance that is lacking; a limit of the
-    receiver's deposits that it would exceed now."""
+    receiver's deposits that it would exceed now; a person's look beyond the asset's cap."""
     del requestor
     tasks, asset, supply = 0, state.get_asset(body.asset), get_supply(state, body.asset)
     if asset is not None and asset.policies & AssetPolicy.ISSUANCE_MANUAL_REVIEW_REQUIRED:
@@ -59,14 +68,15 @@ def compute_system_tasks(
     receiver = state.get_balance(body.receiver)
     if receiver is not None and not isinstance(_count(receiver, body, state, context), tuple):
         tasks |= Task.LIMIT_EXCEEDED
+    time_ms = context.ledger.close_time_ms
+    tasks |= compute_cap_tasks(state, FlowKind.ISSUANCE, body.asset, body.amount, time_ms)
     return int(tasks)
 
 
 def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
-    """Promises the amount."""
-    del context
+    """Promises the amount, and counts it for the asset's cap."""
     body = _get_body(request)
     asset, supply = get_active_asset(delta, body.asset), get_supply(delta, body.asset)
     if asset is None:
@@ -74,6 +84,8 @@ def hold(
     if supply.issued + supply.pending_issuance + body.amount > asset.max_issuance_amount:
         return FulfilmentCode.EXCEEDS_MAX_ISSUANCE_AMOUNT
     apply_promised(delta, body.asset, body.amount)
+    time_ms = context.ledger.close_time_ms
+    count_flow(delta, FlowKind.ISSUANCE, body.asset, body.amount, time_ms)
     return None
 
 
@@ -99,7 +111,7 @@ def fulfil(
     if not isinstance(counts, tuple):
         return FulfilmentCode.LIMITS_EXCEEDED
     apply_counts(delta, counts)
-    release(delta, request)
+    apply_promised(delta, body.asset, -body.amount)
     apply_issued(delta, body.asset, body.amount)
     apply_credit(delta, receiver, body.amount, EffectKind.ISSUED, fee)
     apply_commission(delta, context.ledger.network_id, body.asset, compute_total(fee))
@@ -107,8 +119,10 @@ def fulfil(
 
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
-    """Takes the promise back."""
+    """Takes back the promise, and what the asset's cap counted."""
     body = _get_body(request)
+    time_ms = request.created_at_ms
+    take_back_flow(delta, FlowKind.ISSUANCE, body.asset, body.amount, time_ms)
     apply_promised(delta, body.asset, -body.amount)
 
 

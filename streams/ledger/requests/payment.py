@@ -1,14 +1,11 @@
 """A request to pay. It locks nothing: the payment is made when it is fulfilled, or refused."""
 
-from schemas.generated.common import AccountID, Action
+from schemas.generated.common import AccountID
 from schemas.generated.entries import ReviewableRequest
 from schemas.generated.operations import Payment, PaymentCode, PaymentResult
 from schemas.generated.requests import PaymentRequest
 from schemas.generated.transactions import FulfilmentCode
-from streams.ledger.access.checks import is_account_allowed
-from streams.ledger.access.requirements import require_request
 from streams.ledger.context import TransactionContext
-from streams.ledger.errors import InvariantViolation
 from streams.ledger.operations import payment
 from streams.ledger.state import LedgerDelta, LedgerState
 
@@ -39,9 +36,7 @@ def hold(
 def fulfil(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
-    """Pays, as the operation would now, unless the requestor may not ask for it any more."""
-    if not _is_requestor_allowed(delta, request, context):
-        return FulfilmentCode.REQUESTOR_NOT_ALLOWED
+    """Pays, as the operation would now."""
     result = payment.apply(_make_payment(request), request.requestor, delta, context)
     if isinstance(result.outcome, PaymentResult):
         return None
@@ -55,25 +50,6 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
 def compute_output_bytes(body: PaymentRequest) -> int:
     del body
     return OUTPUT_BYTES
-
-
-def _is_requestor_allowed(
-    delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
-) -> bool:
-    """Whether its role still allows such requests, with or without named tasks."""
-    balance = delta.get_balance(_get_body(request).source_balance)
-    asset = None if balance is None else delta.get_asset(balance.asset)
-    if asset is None:
-        raise InvariantViolation("the balance of a payment's request is gone")
-    return any(
-        is_account_allowed(
-            delta,
-            request.requestor,
-            require_request(action, "payment", asset.code, asset.asset_type),
-            context,
-        )
-        for action in (Action.CREATE, Action.CREATE_WITH_TASKS)
-    )
 
 
 def _make_payment(request: ReviewableRequest) -> Payment:

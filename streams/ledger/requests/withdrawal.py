@@ -2,8 +2,10 @@
 
 from schemas.generated.common import AccountID, Action
 from schemas.generated.entries import (
+    AssetFlow,
     AssetSupply,
     Balance,
+    FlowKind,
     PendingStatistics,
     ReviewableRequest,
     Statistics,
@@ -19,6 +21,7 @@ from streams.ledger.balances import (
     apply_lock,
     apply_unlock,
 )
+from streams.ledger.caps import compute_cap_tasks, count_flow, take_back_flow
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.fees import apply_commission, compute_total
@@ -39,6 +42,7 @@ OUTPUT_BYTES = (
     + compute_change_bytes(AssetSupply)
     + compute_change_bytes(Statistics, len(WITHDRAWAL_KINDS))
     + compute_change_bytes(PendingStatistics)
+    + compute_change_bytes(AssetFlow)
     + 2 * EFFECT_BYTES
 )
 
@@ -51,8 +55,12 @@ def get_asset(body: WithdrawalRequest, state: LedgerState) -> str | None:
 def compute_system_tasks(
     body: WithdrawalRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
 ) -> int:
-    del body, requestor, state, context
-    return 0
+    """A person looks at it if the asset's cap is exceeded."""
+    del requestor
+    asset, time_ms = get_asset(body, state), context.ledger.close_time_ms
+    if asset is None:
+        return 0
+    return compute_cap_tasks(state, FlowKind.WITHDRAWAL, asset, body.amount, time_ms)
 
 
 def hold(
@@ -74,6 +82,8 @@ def hold(
     if not isinstance(counts, tuple):
         return FulfilmentCode.LIMITS_EXCEEDED
     apply_pending(delta, request.request_id, request.requestor, counts)
+    time_ms = context.ledger.close_time_ms
+    count_flow(delta, FlowKind.WITHDRAWAL, balance.asset, body.amount, time_ms)
     apply_lock(delta, balance, body.amount, body.fee)
     return None
 
@@ -102,8 +112,10 @@ def fulfil(
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Unlocks, and takes back what was counted."""
     body = _get_body(request)
+    balance, time_ms = _get_balance(delta, body), request.created_at_ms
     take_back(delta, request.request_id)
-    apply_unlock(delta, _get_balance(delta, body), body.amount, body.fee)
+    take_back_flow(delta, FlowKind.WITHDRAWAL, balance.asset, body.amount, time_ms)
+    apply_unlock(delta, balance, body.amount, body.fee)
 
 
 def compute_output_bytes(body: WithdrawalRequest) -> int:

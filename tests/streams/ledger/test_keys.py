@@ -48,6 +48,10 @@ CASES: list[tuple[bytes, Any]] = [
     ),
     (keys.pending_statistics_key(U64(9)), entries.PendingStatisticsKey(U64(9))),
     (
+        keys.asset_flow_key("EUR", entries.FlowKind.WITHDRAWAL),
+        entries.AssetFlowKey("EUR", entries.FlowKind.WITHDRAWAL),
+    ),
+    (
         keys.fee_schedule_key(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),
         entries.FeeScheduleKey(AccountID(ONE), None, "EUR", FeeType.PAYMENT, 2),
     ),

@@ -22,14 +22,18 @@ from schemas.generated.common import (
     Price,
 )
 from schemas.generated.entries import (
+    AssetFlow,
     AssetSupply,
     BaseAssets,
+    FlowBucket,
+    FlowKind,
     KeyValue,
     Limits,
 )
 from schemas.generated.operations import (
     CreateAmlAlert,
     CreateAssetPair,
+    CreateManageLimitsRequest,
     CreatePaymentRequest,
     CreateRedemptionRequest,
     CreateSigner,
@@ -54,6 +58,7 @@ from schemas.generated.operations import (
     SetFees,
     StringValue,
     U32Value,
+    U128Value,
     UpdateAsset,
     UpdateMaxIssuance,
     UpdatePairPolicies,
@@ -61,6 +66,9 @@ from schemas.generated.operations import (
     UpdateSigner,
 )
 from schemas.generated.transactions import Operation
+from streams.ledger.caps import (
+    HOUR_MS,
+)
 from streams.ledger.values import (
     AMOUNT_MAX,
     AssetPolicy,
@@ -136,7 +144,16 @@ def make_wide_economy() -> Network:
     )
     for key in ("aml_alert_create", "payment_tasks:*", "redemption_tasks"):
         put(network, KeyValue(key, U32Value(0)))
-    put(network, KeyValue("withdrawal_tasks:*", U32Value(1 << 31)))
+    for key in ("withdrawal_tasks:*", "limits_update_tasks"):
+        put(network, KeyValue(key, U32Value(1 << 31)))
+    now = network.ledger.header.close_time_ms // HOUR_MS
+    for kind, cap in (
+        (FlowKind.ISSUANCE, "issuance_cap:"),
+        (FlowKind.WITHDRAWAL, "withdrawal_cap:"),
+    ):
+        put(network, KeyValue(cap + LONGEST, U128Value(AMOUNT_MAX)))
+        buckets = (FlowBucket(now - hour, Amount(1)) for hour in range(23, -1, -1))
+        put(network, AssetFlow(LONGEST, kind, tuple(buckets)))
     for number in range(200_000, 200_003):
         network.apply("alice", make_withdrawal(network, number).body)
     put(network, BaseAssets(codes), *(replace(asset, code=code) for code in codes), *supplies)
@@ -307,6 +324,18 @@ def make_redemption(network: Network, number: int) -> Any:
     return Operation(get_account("issuer"), made)
 
 
+def make_limits_request(network: Network, number: int) -> Any:
+    """Of eight limits."""
+    most = PeriodAmounts(*[Amount(AMOUNT_MAX - number)] * 4)
+    limits = (
+        Limit(kind, code, is_convert_needed=False, amounts=most)
+        for kind in LimitKind
+        for code in (LONGEST, OTHER)
+    )
+    made = CreateManageLimitsRequest(0, tuple(limits), DETAILS, None)
+    return Operation(get_account("alice"), made)
+
+
 def review_last(network: Network, number: int) -> Any:
     """An approval or a rejection of a request that stands since before."""
     action = ReviewAction.APPROVE if number % 2 else ReviewAction.PERMANENT_REJECT
@@ -354,6 +383,7 @@ MAKERS = (
     make_alert,
     make_payment_request,
     make_redemption,
+    make_limits_request,
     review_last,
     make_signer,
     make_balance,
