@@ -1,4 +1,4 @@
-"""Fixtures for all tests, and the one number that says how often each fault runs."""
+"""Fixtures for all tests, the number that says how often each fault runs, and of which system."""
 
 import signal
 
@@ -10,6 +10,16 @@ from tests.support.servers import NATIVE, PROVIDERS, own_servers, servers
 __all__ = ["own_servers", "servers"]
 
 ROUNDS = "fault_round", "later_round"
+SYSTEMS = {
+    "core": (
+        "tests/integration/test_hostile_ingest.py",
+        "tests/integration/test_hostile_overlay.py",
+        "tests/integration/test_kill_points.py",
+    ),
+    "horizon": ("tests/processors/horizon/",),
+    "deployment": ("tests/integration/test_faults.py", "tests/integration/test_disk_full.py"),
+}
+"""Where the faults of each system are: every fault is of one (`make test-faults SYSTEM=NAME`)."""
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--faults", type=int, default=1, help="how often each fault runs (kill points: half)"
     )
+    parser.addoption("--system", choices=SYSTEMS, help="only the faults of this system")
     parser.addoption(
         "--servers", choices=PROVIDERS, default=NATIVE, help="where Kafka and PostgreSQL come from"
     )
@@ -44,11 +55,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, [number - 1 for number in numbers], ids=ids)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests by the fixtures they ask for: `servers` and `faults`."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks tests by the fixtures they ask for: `servers`, `whole` and `faults`. With `--system`
+    only its faults are left."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if {"servers", "own_servers", "whole_deployment"} & names:
             item.add_marker("servers")
+        if "whole_deployment" in names:
+            item.add_marker("whole")
         if set(ROUNDS) & names:
             item.add_marker("faults")
+    systems = {item: get_system(item) for item in items if item.get_closest_marker("faults")}
+    wanted = config.getoption("--system")
+    if wanted is not None:
+        others = [item for item in items if systems.get(item) != wanted]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if systems.get(item) == wanted]
+
+
+def get_system(fault: pytest.Item) -> str:
+    """Raises UsageError unless exactly one system has it."""
+    path = fault.path.relative_to(fault.config.rootpath).as_posix()
+    found = [name for name, places in SYSTEMS.items() if path.startswith(places)]
+    if len(found) != 1:
+        raise pytest.UsageError(f"{path}: which system's faults? put it into SYSTEMS of conftest")
+    return found[0]

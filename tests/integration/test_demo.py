@@ -11,7 +11,7 @@ import pytest
 from infra.local import processes
 
 TOKEND = Path(sys.executable).with_name("tokend")
-END_S = 120
+END_S = 240
 
 
 def start_demo() -> "subprocess.Popen[str]":
