@@ -20,7 +20,8 @@ from streams.ledger.values import AssetPolicy
 
 TABLES = "horizon.assets a join horizon.asset_supplies s on s.code = a.code"
 COLUMNS = (
-    "a.code, a.owner, a.preissued_asset_signer, a.details, a.max_issuance_amount, a.policies,"
+    "a.code, a.owner, a.preissued_asset_signer, a.signer_changes, a.state, a.details,"
+    " a.max_issuance_amount, a.policies,"
     " a.asset_type, a.trailing_digits, s.available_for_issuance, s.issued, s.pending_issuance,"
     " greatest(a.changed_in, s.changed_in) as changed_in"
 )
@@ -42,13 +43,15 @@ class Flags(msgspec.Struct, frozen=True):
 
 
 class AssetAttributes(msgspec.Struct, frozen=True):
-    """An asset and its running totals."""
+    """An asset and its running totals. `signer_changes`: how often its offline key was changed."""
 
     max_issuance_amount: str
     available_for_issuance: str
     issued: str
     pending_issuance: str
     preissued_asset_signer: str
+    signer_changes: str
+    state: str
     policies: Flags
     asset_type: str
     trailing_digits: int
@@ -64,6 +67,8 @@ def render_asset(row: Any) -> Resource[AssetAttributes]:
         issued=format_amount(int(row.issued), digits),
         pending_issuance=format_amount(int(row.pending_issuance), digits),
         preissued_asset_signer=show_account(row.preissued_asset_signer),
+        signer_changes=str(int(row.signer_changes)),
+        state=row.state,
         policies=_render_policies(row.policies),
         asset_type=str(int(row.asset_type)),
         trailing_digits=digits,
