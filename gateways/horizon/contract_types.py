@@ -13,6 +13,7 @@ SHOWN = (
     "ledger.LedgerHeader",
     "ledger.Certificate",
     "ledger.LedgerEntry",
+    "ledger.ParticipantEffect",
     *get_entries(),
 )
 # Unions of records that are shown without the type beside their members.

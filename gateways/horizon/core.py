@@ -32,6 +32,17 @@ class Proof(msgspec.Struct, frozen=True):
     entries: tuple[EntryProof, ...]
 
 
+class Simulation(msgspec.Struct, frozen=True):
+    """What the core node's /simulate answers. With a `rejection` the rest is empty. `result`:
+    TransactionResult bytes, `effects`: ParticipantEffect bytes each, in base64."""
+
+    rejection: str | None = None
+    sequence: int = 0
+    close_time_ms: int = 0
+    result: bytes = b""
+    effects: tuple[bytes, ...] = ()
+
+
 class CoreClient:
     """`token_file` is read at start; its content is never shown."""
 
@@ -67,9 +78,25 @@ class CoreClient:
             raise Problem(CORE_UNAVAILABLE, "it proves something else")
         return proof
 
+    async def simulate(self, envelope: bytes) -> Simulation:
+        """What would come of the transaction in unframed envelope bytes. Raises Problem."""
+        simulation: Simulation = _decode(await self._ask("POST", "/simulate", envelope), Simulation)
+        return simulation
+
     async def _get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> bytes:
+        return await self._ask("GET", path, parameters=parameters)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        parameters: Sequence[tuple[str, str]] = (),
+    ) -> bytes:
         try:
-            response = await self._client.get(path, params=list(parameters))
+            response = await self._client.request(
+                method, path, content=content, params=list(parameters)
+            )
         except httpx2.HTTPError as error:
             raise Problem(CORE_UNAVAILABLE, f"no answer: {type(error).__name__}") from None
         if response.status_code == 404:

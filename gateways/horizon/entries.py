@@ -113,6 +113,31 @@ KINDS = (
         lambda entry: keys.get_key(entry).hex(),
         NO_ACCOUNT,
     ),
+    EntryKind(
+        "limits",
+        "limits",
+        "Limits of account roles and of all. An account's own are not shown here.",
+        lambda entry: keys.get_key(entry).hex(),
+        NO_ACCOUNT,
+    ),
+    EntryKind(
+        "approval_policy",
+        "approval-policies",
+        "How many people must approve requests, and how long they wait.",
+        lambda entry: f"{entry.kind}:{entry.asset}",
+    ),
+    EntryKind(
+        "asset_halt",
+        "asset-halts",
+        "Assets of which issuances or withdrawals are halted.",
+        lambda entry: str(entry.asset),
+    ),
+    EntryKind(
+        "asset_flow",
+        "asset-flows",
+        "What was asked for of capped assets within the last day.",
+        lambda entry: f"{entry.asset}:{entry.kind.name}",
+    ),
 )
 
 

@@ -13,6 +13,7 @@ from gateways.horizon import (
     operations,
     proofs,
     requests,
+    simulation,
     submission,
     transactions,
 )
@@ -23,6 +24,7 @@ from gateways.http.system import make_system_routes
 ROUTES: tuple[Route, ...] = (
     *info.ROUTES,
     *submission.ROUTES,
+    *simulation.ROUTES,
     *transactions.ROUTES,
     *ledgers.ROUTES,
     *operations.ROUTES,

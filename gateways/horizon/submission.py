@@ -82,7 +82,7 @@ async def post_transaction(call: Call) -> Response:
 
 
 async def _submit(call: Call, horizon: Horizon) -> Response:
-    candidate = _admit(await _read_envelope(call), horizon)
+    candidate = admit(await read_envelope(call), horizon)
     expectation = Expectation(
         candidate.transaction_hash, candidate.envelope_hash, candidate.transaction.max_time_ms
     )
@@ -100,7 +100,7 @@ async def _submit(call: Call, horizon: Horizon) -> Response:
     return _answer(call, expectation, status)
 
 
-async def _read_envelope(call: Call) -> bytes:
+async def read_envelope(call: Call) -> bytes:
     """Unframed, whichever form was sent."""
     body = await read_body(call)
     if isinstance(body, bytes):
@@ -112,7 +112,7 @@ async def _read_envelope(call: Call) -> bytes:
         raise Problem(BAD_REQUEST, "the body: `envelope` is not base64") from None
 
 
-def _admit(envelope: bytes, horizon: Horizon) -> Candidate:
+def admit(envelope: bytes, horizon: Horizon) -> Candidate:
     admitted = validate_envelope(envelope, horizon.network_id)
     if isinstance(admitted, RejectionReason):
         transaction_hash = admitted.transaction_hash

@@ -42,7 +42,7 @@ def apply_transaction(
     """Applies, or takes everything back. A defect of ours inside one transaction fails that one."""
     delta = LedgerDelta(state)
     try:
-        results = _apply_operations(candidate.transaction, delta, context)
+        results = apply_operations(candidate.transaction, delta, context)
         is_refused = isinstance(results[-1].outcome, Enum)
         changes = [] if is_refused else delta.commit()
     except (InvariantViolation, MemoryError, RecursionError):
@@ -56,12 +56,12 @@ def apply_transaction(
         return Applied(candidate, result, changes, delta.effects)
     delta.roll_back()
     result = TransactionResult(
-        TransactionCode.FAILED, _get_failed_results(results, candidate.transaction)
+        TransactionCode.FAILED, get_failed_results(results, candidate.transaction)
     )
     return Applied(candidate, result, [], [])
 
 
-def _apply_operations(
+def apply_operations(
     transaction: Transaction, delta: LedgerDelta, context: TransactionContext
 ) -> list[OperationResult]:
     """Results up to and including the first refusal."""
@@ -94,7 +94,7 @@ def _apply_operation(
     return kind.apply(operation.body, source, delta, context)
 
 
-def _get_failed_results(
+def get_failed_results(
     results: list[OperationResult], transaction: Transaction
 ) -> tuple[OperationResult, ...]:
     """The refusal in its place; before it what was taken back, after it what never ran."""

@@ -59,7 +59,7 @@ def close_ledger(
 ) -> ClosedLedger:
     """`candidates`: the set's members by envelope hash. Raises InvariantViolation only."""
     _check_value(ledger, value, candidates)
-    context = _get_context(ledger, value)
+    context = get_next_context(ledger, value.close_time_ms)
     references = ledger.state.references
     dropped = references.drop_passed(context.settings, value.close_time_ms)
     outcome = _Outcome(len(candidates))
@@ -120,11 +120,12 @@ def _apply(state: LedgerState, candidate: Candidate, context: CloseContext) -> A
     )
 
 
-def _get_context(ledger: Ledger, value: ScpValue) -> CloseContext:
+def get_next_context(ledger: Ledger, close_time_ms: int) -> CloseContext:
+    """Of the ledger after the last closed one."""
     return CloseContext(
         network_id=ledger.header.network_id,
         sequence=ledger.header.sequence + 1,
-        close_time_ms=value.close_time_ms,
+        close_time_ms=close_time_ms,
         settings=ledger.state.get_network_settings(),
         base_assets=ledger.state.get_base_assets().codes,
     )

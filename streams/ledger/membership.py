@@ -38,6 +38,19 @@ def compute_rejection(
     return RejectionReason(code, DETAILS[code], candidate.transaction_hash)
 
 
+def compute_unsigned_rejection(
+    state: LedgerState, window: HashWindow, candidate: Candidate, close_time_ms: int
+) -> RejectionCode | None:
+    """The same as far as it does not depend on who has signed."""
+    code = _compute_plain_rejection(state, candidate, close_time_ms)
+    if code is None and window.has(candidate.transaction_hash, candidate.transaction.max_time_ms):
+        code = RejectionCode.DUPLICATE
+    if code is None:
+        needed = _gather_needed(state, candidate)
+        code = needed if isinstance(needed, RejectionCode) else None
+    return code
+
+
 def validate_set(
     state: LedgerState, window: HashWindow, candidates: Sequence[Candidate], close_time_ms: int
 ) -> None:
@@ -75,6 +88,24 @@ def _compute_auth_rejection(
     state: LedgerState, candidate: Candidate, close_time_ms: int
 ) -> RejectionCode | None:
     """Remembers with the candidate what it was found authorized under."""
+    needed = _gather_needed(state, candidate)
+    if isinstance(needed, RejectionCode):
+        return needed
+    if _is_still_authorized(state, candidate.authority, needed, close_time_ms):
+        return None
+    judgement = _Judgement(state, candidate.signers, close_time_ms)
+    code = judgement.compute_rejection(candidate.transaction.source_account, needed)
+    if code is None:
+        candidate.authority = Authority(
+            state.access_rules, judgement.entries, needed, judgement.ends_at_ms
+        )
+    return code
+
+
+def _gather_needed(
+    state: LedgerState, candidate: Candidate
+) -> list[tuple[AccountID, Requirements]] | RejectionCode:
+    """What the signers of each account must be allowed."""
     source = candidate.transaction.source_account
     if state.get_account(source) is None:
         return RejectionCode.NO_ACCOUNT
@@ -89,15 +120,7 @@ def _compute_auth_rejection(
             return RejectionCode.UNRESOLVED
         if (actor, requirements) not in needed:
             needed.append((actor, requirements))
-    if _is_still_authorized(state, candidate.authority, needed, close_time_ms):
-        return None
-    judgement = _Judgement(state, candidate.signers, close_time_ms)
-    code = judgement.compute_rejection(source, needed)
-    if code is None:
-        candidate.authority = Authority(
-            state.access_rules, judgement.entries, needed, judgement.ends_at_ms
-        )
-    return code
+    return needed
 
 
 def _is_still_authorized(

@@ -1,4 +1,4 @@
-"""The node's private port, for its own Horizon: status, proofs, metrics, health. Shell.
+"""The node's private port, for its own Horizon: status, proofs, simulations, metrics. Shell.
 
 Everything but /health needs the bearer token.
 """
@@ -18,6 +18,8 @@ from starlette.routing import Route
 from schemas.codec import encode
 from schemas.generated.keys import KeyBytes
 from streams.herder.proofs import Proofs
+from streams.herder.simulator import Simulator
+from streams.ledger.admission import ENVELOPE_BYTES_MAX, RejectionReason
 from streams.node.metrics import MEDIA_TYPE, Metrics
 
 KEY = re.compile("(?:[0-9a-f]{2}){1,400}")
@@ -31,12 +33,14 @@ class PrivateHttp:
         self,
         token: str,
         proofs: Proofs,
+        simulator: Simulator,
         metrics: Metrics,
         get_status: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._token = token
         self._metrics = metrics
         self._proofs = proofs
+        self._simulator = simulator
         self._get_status = get_status
         self.app = Starlette(
             routes=[
@@ -44,6 +48,7 @@ class PrivateHttp:
                 Route("/status", self._show_status),
                 Route("/proof", self._get_proof),
                 Route("/metrics", self._get_metrics),
+                Route("/simulate", self._simulate, methods=["POST"]),
             ]
         )
 
@@ -103,6 +108,27 @@ class PrivateHttp:
                     }
                     for each in proof.entries
                 ],
+            }
+        )
+
+    async def _simulate(self, request: Request) -> Response:
+        """The body is an unframed envelope."""
+        if not self._is_allowed(request):
+            return PlainTextResponse("the bearer token is missing or wrong", 401)
+        envelope = bytearray()
+        async for chunk in request.stream():
+            envelope += chunk
+            if len(envelope) > ENVELOPE_BYTES_MAX:
+                return PlainTextResponse(f"longer than {ENVELOPE_BYTES_MAX} bytes", 413)
+        simulated = self._simulator.simulate(bytes(envelope))
+        if isinstance(simulated, RejectionReason):
+            return JSONResponse({"rejection": simulated.code.name, "detail": simulated.detail})
+        return JSONResponse(
+            {
+                "sequence": simulated.sequence,
+                "close_time_ms": simulated.close_time_ms,
+                "result": _show(encode(simulated.result)),
+                "effects": [_show(encode(each)) for each in simulated.effects],
             }
         )
 

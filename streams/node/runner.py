@@ -21,6 +21,7 @@ from streams.herder.offsets import Offsets
 from streams.herder.outputs import Commit
 from streams.herder.proofs import Proofs
 from streams.herder.signature_work import SignatureJob
+from streams.herder.simulator import Simulator
 from streams.kill_points import kill_points
 from streams.ledger.close import Ledger
 from streams.ledger.errors import InvariantViolation
@@ -61,6 +62,7 @@ class Node:
         self.inbox = Inbox()
         self.offsets = Offsets()
         self.proofs = Proofs(ledger)
+        self.simulator = Simulator(ledger)
         signing_key = SigningKey(decode_seed(settings.seed_file.read_text().strip()))
         self.herder = Herder(ledger, signing_key, settings.transactions_max, settings.is_flooding)
         self.pool: VerificationPool[SignatureJob, bytes | None] = VerificationPool(
@@ -117,7 +119,7 @@ class Node:
         await self.pool.start()
         await self.overlay.start()
         token = self.settings.http.token_file.read_text().strip()
-        http = PrivateHttp(token, self.proofs, self.metrics, self.status.get)
+        http = PrivateHttp(token, self.proofs, self.simulator, self.metrics, self.status.get)
         server = http.make_server(self.settings.http.listen)
         self.inbox.put(lambda now_ms: self.herder.start(restored, now_ms))
         parts = Parts(

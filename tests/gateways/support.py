@@ -33,6 +33,7 @@ from processors.horizon.schema import LIVE, create_schema
 from processors.horizon.store import Batch, LedgerStore
 from schemas.settings import DatabaseSettings, Secret
 from streams.herder.proofs import Proofs
+from streams.herder.simulator import Simulator
 from streams.ledger.admission import Candidate
 from streams.ledger.chain import ChainPosition, get_genesis_position, verify_record
 from streams.ledger.close import ClosedLedger
@@ -145,9 +146,9 @@ def run_core(world: World, port: int) -> contextlib.AbstractContextManager[str]:
     def get_status() -> dict[str, Any]:
         return {"sequence": world.network.ledger.header.sequence, "is_healthy": True}
 
-    server = PrivateHttp(TOKEN, world.proofs, Metrics(), get_status).make_server(
-        f"127.0.0.1:{port}"
-    )
+    server = PrivateHttp(
+        TOKEN, world.proofs, Simulator(world.network.ledger), Metrics(), get_status
+    ).make_server(f"127.0.0.1:{port}")
     return run_server(server, port)
 
 

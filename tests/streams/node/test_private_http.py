@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.herder.proofs import Proofs
+from streams.herder.simulator import Simulator
 from streams.node.metrics import MEDIA_TYPE, Metrics
 from streams.node.private_http import PrivateHttp
 from tests.support.network import make_economy
@@ -30,7 +31,8 @@ STATUS: dict[str, Any] = {
 
 
 def get(path: str, metrics: Metrics, token: str = TOKEN, **status: Any) -> httpx2.Response:
-    http = PrivateHttp(token, Proofs(make_economy().ledger), metrics, lambda: STATUS | status)
+    ledger = make_economy().ledger
+    http = PrivateHttp(token, Proofs(ledger), Simulator(ledger), metrics, lambda: STATUS | status)
 
     async def ask() -> httpx2.Response:
         transport = httpx2.ASGITransport(http.app)
