@@ -11,15 +11,17 @@ import pytest
 from gateways.horizon.routes import ROUTES
 from gateways.http import rendered
 from gateways.http.routes import Route
-from schemas.generated.common import Price
+from schemas.generated.common import LimitKind, Price
 from schemas.generated.operations import (
     CreateAssetPair,
+    ManageAssetHalt,
     ManageAssetPair,
     ManageKeyValue,
     PutKeyValue,
     StringValue,
     U32Value,
     U64Value,
+    U128Value,
 )
 from schemas.strkey import encode_account_id, encode_balance_id
 from tests.gateways.support import Gateway
@@ -28,7 +30,10 @@ from tests.support.network import (
     create_asset,
     create_balance,
     get_account,
+    issue,
     pay,
+    put_limit,
+    put_policy,
     set_fee,
 )
 
@@ -54,6 +59,10 @@ def history(gateway: Gateway) -> None:
     quoted_at_ms = network.ledger.header.close_time_ms
     pair = CreateAssetPair(Price(3, 1), 1, quoted_at_ms, 60_000, 0)
     world.apply("master", ManageAssetPair("EUR", "WEI", pair), set_fee("WEI", 1, 5))
+    world.apply("master", put_limit(LimitKind.SPEND, "WEI", 10), put_policy("issuance", 2))
+    world.apply("master", ManageKeyValue("issuance_cap:WEI", PutKeyValue(U128Value(10**18))))
+    world.apply("issuer", issue(network, "alice", "WEI", 5, "wei"))
+    world.apply("master", ManageAssetHalt("WEI", True, None))
     world.apply("master", *(ManageKeyValue(key, PutKeyValue(v)) for key, v in KEY_VALUES.items()))
 
 
