@@ -25,6 +25,7 @@ from schemas.generated.operations import (
     CreateAccount,
     CreateAsset,
     CreateIssuanceRequest,
+    CreatePreissuanceRequest,
     IssuanceToAccount,
     IssuanceToBalance,
     ManageAsset,
@@ -33,6 +34,7 @@ from schemas.generated.operations import (
     Payment,
     PaymentToAccount,
     PaymentToBalance,
+    PreissuanceContent,
 )
 from schemas.generated.transactions import (
     DecoratedSignature,
@@ -42,7 +44,7 @@ from schemas.generated.transactions import (
 )
 from schemas.strkey import StrkeyError, decode_account_id, decode_balance_id
 from schemas.values import parse_amount
-from streams.ledger.hashes import compute_transaction_hash
+from streams.ledger.hashes import compute_preissuance_hash, compute_transaction_hash
 from streams.ledger.references import DAY_MS
 from streams.ledger.values import GENERAL_ROLE, OWNER_SIGNER_ROLE, SIGNATURE_THRESHOLD, AssetPolicy
 
@@ -155,6 +157,21 @@ def make_create_asset(
         all_tasks=None,
     )
     return ManageAsset(0, action)
+
+
+def make_preissuance(
+    network_id: Hash, preissuer: SigningKey, asset: str, units: Amount, reference: Reference
+) -> CreatePreissuanceRequest:
+    """Signed by the asset's offline key, which need not be where the transaction is signed.
+    `reference` is unique among the issuer's issuances and pre-issuances. Raises ClientError."""
+    try:
+        content = encode(PreissuanceContent(asset, units, reference))
+    except Unencodable as error:
+        raise ClientError(f"the pre-issuance cannot be encoded: {error}") from None
+    signature = preissuer.sign(compute_preissuance_hash(network_id, content)).signature
+    return CreatePreissuanceRequest(
+        asset, units, reference, get_public_key(preissuer), Signature(signature), b"", None
+    )
 
 
 def make_issuance(

@@ -27,6 +27,16 @@ def compute_statement_hash(network_id: Hash, statement: bytes) -> Hash:
     return compute_hash(b"tokend-scp" + network_id + statement)
 
 
+def compute_preissuance_hash(network_id: Hash, content: bytes) -> Hash:
+    """What an asset's offline key signs of the bytes of a PreissuanceContent."""
+    return compute_hash(b"tokend-preissuance" + network_id + content)
+
+
+def compute_preissued_signer_hash(network_id: Hash, content: bytes) -> Hash:
+    """What an asset's offline key signs of the bytes of a PreissuedSignerContent."""
+    return compute_hash(b"tokend-preissued-signer" + network_id + content)
+
+
 def compute_balance_id(
     network_id: Hash, account_id: AccountID, asset: str, index: int
 ) -> BalanceID:

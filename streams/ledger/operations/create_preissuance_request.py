@@ -18,7 +18,7 @@ from schemas.tasks import SYSTEM_TASKS
 from streams.ledger.access.requirements import Requirements, require_new_request
 from streams.ledger.assets import get_active_asset
 from streams.ledger.context import TransactionContext
-from streams.ledger.hashes import compute_hash
+from streams.ledger.hashes import compute_preissuance_hash
 from streams.ledger.operations.outcome import compute_reference_refusal, refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.requests import preissuance
@@ -66,7 +66,7 @@ def get_requirements(
 def get_signed_messages(op: CreatePreissuanceRequest, network_id: Hash) -> list[SignedMessage]:
     """What the envelope's admission verifies beside its own signatures."""
     content = encode(PreissuanceContent(op.asset, op.amount, op.reference))
-    message = compute_hash(b"tokend-preissuance" + network_id + content)
+    message = compute_preissuance_hash(network_id, content)
     return [SignedMessage(op.signer, message, op.signature)]
 
 

@@ -32,7 +32,7 @@ from streams.ledger.access.requirements import (
 from streams.ledger.assets import get_active_asset
 from streams.ledger.balances import add_participant, get_supply
 from streams.ledger.context import TransactionContext
-from streams.ledger.hashes import compute_hash
+from streams.ledger.hashes import compute_preissued_signer_hash
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.requests import create_asset, update_asset
@@ -102,7 +102,7 @@ def get_signed_messages(op: ManageAsset, network_id: Hash) -> list[SignedMessage
     if not isinstance(action, ChangePreissuedAssetSigner):
         return []
     content = PreissuedSignerContent(action.code, action.change_number, action.public_key)
-    message = compute_hash(b"tokend-preissued-signer" + network_id + encode(content))
+    message = compute_preissued_signer_hash(network_id, encode(content))
     return [SignedMessage(action.signer, message, action.signature)]
 
 

@@ -1,6 +1,7 @@
 """Building and signing, offline."""
 
 import pytest
+from msgspec.structs import replace
 
 from gateways.client.errors import ClientError
 from gateways.client.keys import generate_key, get_account_id, get_address, get_seed, read_seed
@@ -12,13 +13,15 @@ from gateways.client.transactions import (
     make_create_asset,
     make_issuance,
     make_payment,
+    make_preissuance,
     make_reference,
     sign_transaction,
     to_units,
 )
 from schemas.generated.common import Amount, PublicKey
 from schemas.strkey import StrkeyError, encode_balance_id
-from tests.support.network import Network, get_account, get_key
+from streams.herder.signature_work import find_false_signatures, make_job
+from tests.support.network import START_MS, Network, get_account, get_key, make_economy
 
 BALANCE = encode_balance_id(bytes(32))
 
@@ -36,6 +39,24 @@ def test_a_built_transaction_is_admitted() -> None:
     assert len(decode_envelope(both).signatures) == 2
     assert add_signatures(both, network.network_id, alice) == both
     assert decode_transaction(both).max_time_ms == 1_000 + 5 * 60_000
+
+
+def test_a_preissuance_carries_the_offline_keys_signature() -> None:
+    """An asset that is not pre-issued; then some of it is issued."""
+    network = make_economy()
+    key, reference = get_key("offline"), make_reference("batch", START_MS)
+    made = make_create_asset("USD", 2, "100", PublicKey(bytes(key.verify_key)))
+    action = replace(made.action, initial_preissued_amount=Amount(0))
+    network.apply("issuer", replace(made, action=action))
+    body = make_preissuance(network.network_id, key, "USD", Amount(7), reference)
+    candidate = network.prepare("issuer", body)
+    assert find_false_signatures([make_job(candidate)]) == [None]
+    network.close(candidate)
+    supply = network.ledger.state.get_asset_supply("USD")
+    assert supply is not None
+    assert supply.available_for_issuance == 7
+    with pytest.raises(ClientError):
+        make_preissuance(network.network_id, key, "U" * 99, Amount(7), reference)
 
 
 def test_equal_transactions_differ_by_salt() -> None:
