@@ -936,6 +936,11 @@ class FeeType(Enum):
     """A withdrawal, charged besides its amount. Subtype 0."""
     ISSUANCE = 2
     """An issuance, taken from its amount. Subtype 0."""
+    OPERATION = 3
+    """An operation of any kind that takes effect, from accounts whose role pays for operations, in
+    the asset that the key-value operation_fee_asset names. The subtype is the operation's
+    number in the contract.
+    """
 
 
 ALL_FeeType = tuple(FeeType)
@@ -943,8 +948,8 @@ ALL_FeeType = tuple(FeeType)
 
 def read_FeeType(data: Any, at: int) -> tuple[FeeType, int]:
     index = data[at]
-    if index & 1 or index > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
     return ALL_FeeType[index >> 1], at + 1
 
 

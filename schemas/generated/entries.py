@@ -333,6 +333,8 @@ class AccountRole(Record, frozen=True):
     """From this close time on it allows nothing; absent: it has no end."""
     is_read_only: bool
     """Nobody may change or remove it."""
+    pays_for_operations: bool
+    """Whether its accounts are charged the fees of operations."""
 
 
 def read_AccountRole(data: Any, at: int) -> tuple[AccountRole, int]:
@@ -370,7 +372,8 @@ def read_AccountRole(data: Any, at: int) -> tuple[AccountRole, int]:
         f_ends_at_ms = from_bytes(data[at : at + 8])
         at += 8
     f_is_read_only, at = read_boolean(data, at)
-    return AccountRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
+    f_pays_for_operations, at = read_boolean(data, at)
+    return AccountRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only, f_pays_for_operations), at
 
 
 def write_AccountRole(value: AccountRole, out: bytearray) -> None:
@@ -388,6 +391,7 @@ def write_AccountRole(value: AccountRole, out: bytearray) -> None:
         out.append(2)
         write_unsigned(value.ends_at_ms, out, 8)
     write_boolean(value.is_read_only, out)
+    write_boolean(value.pays_for_operations, out)
 
 
 class AccountRule(Record, frozen=True):

@@ -485,6 +485,8 @@ class CreateAccountRole(Record, frozen=True):
     """From this close time on the role allows nothing; absent: it has no end."""
     is_read_only: bool
     """Nobody may change or remove it, ever."""
+    pays_for_operations: bool
+    """Whether its accounts are charged the fees of operations."""
 
 
 def read_CreateAccountRole(data: Any, at: int) -> tuple[CreateAccountRole, int]:
@@ -520,7 +522,8 @@ def read_CreateAccountRole(data: Any, at: int) -> tuple[CreateAccountRole, int]:
         f_ends_at_ms = from_bytes(data[at : at + 8])
         at += 8
     f_is_read_only, at = read_boolean(data, at)
-    return CreateAccountRole(f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only), at
+    f_pays_for_operations, at = read_boolean(data, at)
+    return CreateAccountRole(f_name, f_rule_ids, f_details, f_ends_at_ms, f_is_read_only, f_pays_for_operations), at
 
 
 def write_CreateAccountRole(value: CreateAccountRole, out: bytearray) -> None:
@@ -537,6 +540,7 @@ def write_CreateAccountRole(value: CreateAccountRole, out: bytearray) -> None:
         out.append(2)
         write_unsigned(value.ends_at_ms, out, 8)
     write_boolean(value.is_read_only, out)
+    write_boolean(value.pays_for_operations, out)
 
 
 class RemoveAccountRole(Record, frozen=True):
@@ -557,7 +561,7 @@ def write_RemoveAccountRole(value: RemoveAccountRole, out: bytearray) -> None:
 
 
 class UpdateAccountRole(Record, frozen=True):
-    """Replaces a role's name, rules, details and end."""
+    """Replaces all that a role is but its number."""
 
     role_id: U64
     """The role."""
@@ -569,6 +573,8 @@ class UpdateAccountRole(Record, frozen=True):
     """Free JSON, opaque to the ledger."""
     ends_at_ms: None | U64
     """From this close time on the role allows nothing; absent: it has no end."""
+    pays_for_operations: bool
+    """Whether its accounts are charged the fees of operations."""
 
 
 def read_UpdateAccountRole(data: Any, at: int) -> tuple[UpdateAccountRole, int]:
@@ -605,7 +611,8 @@ def read_UpdateAccountRole(data: Any, at: int) -> tuple[UpdateAccountRole, int]:
     if branch:
         f_ends_at_ms = from_bytes(data[at : at + 8])
         at += 8
-    return UpdateAccountRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms), at
+    f_pays_for_operations, at = read_boolean(data, at)
+    return UpdateAccountRole(f_role_id, f_name, f_rule_ids, f_details, f_ends_at_ms, f_pays_for_operations), at
 
 
 def write_UpdateAccountRole(value: UpdateAccountRole, out: bytearray) -> None:
@@ -622,6 +629,7 @@ def write_UpdateAccountRole(value: UpdateAccountRole, out: bytearray) -> None:
     else:
         out.append(2)
         write_unsigned(value.ends_at_ms, out, 8)
+    write_boolean(value.pays_for_operations, out)
 
 
 class ManageAccountRole(Record, frozen=True):
@@ -3446,7 +3454,9 @@ class ManageKeyValueCode(Enum):
     """The value is no balance of the asset that the key names. Give an existing balance as B...
     text.
     """
-    NOT_FOUND = 4
+    ASSET_NOT_FOUND = 4
+    """The value is not the code of an asset."""
+    NOT_FOUND = 5
     """There is no such key to remove."""
 
 
@@ -3455,8 +3465,8 @@ ALL_ManageKeyValueCode = tuple(ManageKeyValueCode)
 
 def read_ManageKeyValueCode(data: Any, at: int) -> tuple[ManageKeyValueCode, int]:
     index = data[at]
-    if index & 1 or index > 8:
-        read_bounded(data, at, 0, 4)  # raises
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
     return ALL_ManageKeyValueCode[index >> 1], at + 1
 
 
@@ -4506,15 +4516,17 @@ class SetFeesCode(Enum):
     """The fee type has no such subtype."""
     INVALID_RANGE = 2
     """The range's least amount is greater than its greatest."""
-    ACCOUNT_NOT_FOUND = 3
+    OPERATION_FEE_NOT_FIXED = 3
+    """An operation has no amount: its fee has only a fixed part, and its range is from 0 to 0."""
+    ACCOUNT_NOT_FOUND = 4
     """There is no such account."""
-    ROLE_NOT_FOUND = 4
+    ROLE_NOT_FOUND = 5
     """There is no such account role."""
-    NOT_FOUND = 5
+    NOT_FOUND = 6
     """The schedule has no range with these bounds."""
-    RANGE_OVERLAP = 6
+    RANGE_OVERLAP = 7
     """The range shares amounts with another of the schedule. Bounds are inclusive."""
-    TOO_MANY_RANGES = 7
+    TOO_MANY_RANGES = 8
     """The schedule has 32 ranges, the most there may be."""
 
 
@@ -4523,8 +4535,8 @@ ALL_SetFeesCode = tuple(SetFeesCode)
 
 def read_SetFeesCode(data: Any, at: int) -> tuple[SetFeesCode, int]:
     index = data[at]
-    if index & 1 or index > 14:
-        read_bounded(data, at, 0, 7)  # raises
+    if index & 1 or index > 16:
+        read_bounded(data, at, 0, 8)  # raises
     return ALL_SetFeesCode[index >> 1], at + 1
 
 

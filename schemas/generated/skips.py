@@ -956,7 +956,7 @@ def skip_AccountRole(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
-    at += 1
+    at += 2
     return at
 
 
@@ -1517,7 +1517,7 @@ def skip_CreateAccountRole(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
-    at += 1
+    at += 2
     return at
 
 
@@ -1539,6 +1539,7 @@ def skip_UpdateAccountRole(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
+    at += 1
     return at
 
 

@@ -490,6 +490,10 @@ class OperationCode(Enum):
     """A policy demands that several people agree on this. Create a governed change that carries
     this operation.
     """
+    OPERATION_FEE_NOT_COVERED = 5
+    """The source's first balance of the asset in which operations are paid for does not cover the
+    fee; the detail says what is due.
+    """
 
 
 ALL_OperationCode = tuple(OperationCode)
@@ -497,8 +501,8 @@ ALL_OperationCode = tuple(OperationCode)
 
 def read_OperationCode(data: Any, at: int) -> tuple[OperationCode, int]:
     index = data[at]
-    if index & 1 or index > 8:
-        read_bounded(data, at, 0, 4)  # raises
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
     return ALL_OperationCode[index >> 1], at + 1
 
 
@@ -650,7 +654,7 @@ def write_FulfilmentRefused(value: FulfilmentRefused, out: bytearray) -> None:
 
 
 class FeesDue(Record, frozen=True):
-    """With INSUFFICIENT_FEE_AMOUNT: what is due."""
+    """With INSUFFICIENT_FEE_AMOUNT and OPERATION_FEE_NOT_COVERED: what is due."""
 
     asset: str
     """The asset of the fees."""

@@ -18,6 +18,7 @@ from schemas.generated.transactions import RefusalDetail, Transaction, Transacti
 from streams.ledger.access.requirements import Requirements
 from streams.ledger.access.rules import AccessRules
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
+from streams.ledger.operation_fees import OPERATION_FEE_BYTES, get_operation_fee_asset
 from streams.ledger.operations.table import OPERATIONS, SIGNED_MESSAGES, SIZED_BY_STATE
 from streams.ledger.output import compute_result_bytes
 from streams.ledger.signatures import SignedMessage
@@ -111,6 +112,8 @@ def compute_output_bytes(
         OPERATION_OUTPUT_BYTES + OPERATIONS[type(op.body)].compute_output_bytes(op.body, state)
         for op in transaction.operations
     )
+    if state is not None and get_operation_fee_asset(state) is not None:
+        operations += OPERATION_FEE_BYTES * len(transaction.operations)
     return TRANSACTION_OUTPUT_BYTES + len(envelope) + operations
 
 

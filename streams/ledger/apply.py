@@ -18,6 +18,7 @@ from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.admission import Candidate
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
+from streams.ledger.operation_fees import charge_operation
 from streams.ledger.operations.outcome import refused, refused_access
 from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.requests.governed_change import is_guarded
@@ -91,6 +92,9 @@ def _apply_operation(
     for requirement in requirements:
         if not is_account_allowed(delta, source, requirement, context):
             return refused_access(OperationCode.NO_ROLE_PERMISSION, source, requirement)
+    refusal = charge_operation(operation.body, source, delta, context)
+    if refusal is not None:
+        return refusal
     return kind.apply(operation.body, source, delta, context)
 
 

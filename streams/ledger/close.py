@@ -21,6 +21,7 @@ from streams.ledger.errors import InvariantViolation
 from streams.ledger.hash_window import HashWindow, WindowRow
 from streams.ledger.hashes import compute_apply_order, compute_hash, compute_set_hash
 from streams.ledger.merkle import compute_root
+from streams.ledger.operation_fees import get_operation_fee_asset
 from streams.ledger.references import Bucket, ReferenceRow
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import StateTrie
@@ -128,6 +129,7 @@ def get_next_context(ledger: Ledger, close_time_ms: int) -> CloseContext:
         close_time_ms=close_time_ms,
         settings=ledger.state.get_network_settings(),
         base_assets=ledger.state.get_base_assets().codes,
+        operation_fee_asset=get_operation_fee_asset(ledger.state),
     )
 
 

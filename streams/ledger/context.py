@@ -8,14 +8,15 @@ from schemas.generated.entries import NetworkSettings
 
 @dataclass(slots=True, frozen=True)
 class CloseContext:
-    """One ledger being closed. `base_assets`: those of the state before it, so that what an account
-    creation adds is known when its transaction enters the set."""
+    """One ledger being closed. `base_assets` and `operation_fee_asset`: those of the state before
+    it, so that what a transaction can add is known when it enters the set."""
 
     network_id: Hash
     sequence: int
     close_time_ms: int
     settings: NetworkSettings
     base_assets: tuple[str, ...]
+    operation_fee_asset: str | None = None
 
 
 @dataclass(slots=True, frozen=True)

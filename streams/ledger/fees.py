@@ -8,6 +8,7 @@ hundred-millionths of the amount (as TokenD's: a hundred percent is 100 * 10^6) 
 from functools import lru_cache
 
 from schemas.binary import encode_number, encode_text
+from schemas.contract import OPERATIONS
 from schemas.generated.common import AccountID, Amount, BalanceID, Fee, FeeRange, FeeType, Hash
 from schemas.generated.entries import Account, Balance, FeeSchedule, KeyValue
 from schemas.generated.keys import FEE_SCHEDULE, KeyBytes, key_value_key
@@ -20,6 +21,7 @@ from streams.ledger.hashes import compute_balance_id
 from streams.ledger.state import LedgerDelta, LedgerState
 
 PERCENT_WHOLE = 100_000_000
+OPERATION_FEE_ASSET = "operation_fee_asset"
 FEE_COLLECTION_BALANCE = "fee_collection_balance:"
 NOTHING = Fee(Amount(0), Amount(0))
 ABSENT, PRESENT = b"\x00", b"\x02"  # of the keys' optional fields
@@ -44,6 +46,7 @@ SUBTYPES = {
     FeeType.PAYMENT: range(1, 3),
     FeeType.WITHDRAWAL: range(1),
     FeeType.ISSUANCE: range(1),
+    FeeType.OPERATION: range(len(OPERATIONS)),
 }
 
 

@@ -15,6 +15,7 @@ from streams.ledger.access.rules import NEVER
 from streams.ledger.admission import Authority, Candidate, RejectionReason, compute_output_bytes
 from streams.ledger.errors import InvalidSet, InvariantViolation
 from streams.ledger.hash_window import HashWindow
+from streams.ledger.operation_fees import get_operation_fee_asset
 from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.state import LedgerState
 from streams.ledger.values import SIGNATURE_THRESHOLD, compute_weight
@@ -24,7 +25,8 @@ def compute_rejection(
     state: LedgerState, window: HashWindow, candidate: Candidate, close_time_ms: int
 ) -> RejectionReason | None:
     """Why `candidate` may not be in a set that closes at `close_time_ms`; None: it may."""
-    if candidate.is_sized_by_state:
+    if candidate.is_sized_by_state or get_operation_fee_asset(state) is not None:
+        candidate.is_sized_by_state = True  # also once operations are free again
         candidate.output_bytes = compute_output_bytes(
             candidate.transaction, candidate.envelope, state
         )

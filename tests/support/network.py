@@ -380,7 +380,11 @@ def make_issuer_role() -> tuple[ManageAccountRule, ManageAccountRole]:
     rule_ids = tuple(range(2, rule_id + 1))
     return (
         ManageAccountRule(CreateAccountRule("name-tasks", rule, b"", is_read_only=False)),
-        ManageAccountRole(CreateAccountRole("issuer", rule_ids, b"", None, is_read_only=False)),
+        ManageAccountRole(
+            CreateAccountRole(
+                "issuer", rule_ids, b"", None, is_read_only=False, pays_for_operations=False
+            )
+        ),
     )
 
 

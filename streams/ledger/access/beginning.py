@@ -102,7 +102,7 @@ def make_access_entries(master: AccountID, signer_count: int) -> Iterator[Entry]
         yield AccountRule(account_rules[name], name, rule, b"", is_read_only)
     for role_id, (name, names, is_read_only) in enumerate(ACCOUNT_ROLES, 1):
         ids = tuple(account_rules[each] for each in names)
-        yield AccountRole(role_id, name, ids, b"", None, is_read_only)
+        yield AccountRole(role_id, name, ids, b"", None, is_read_only, pays_for_operations=False)
     for name, rule in signer_rules:
         is_read_only = rule is ANYTHING
         yield SignerRule(signer_numbers[name], name, master, rule, b"", is_read_only)

@@ -67,7 +67,8 @@ def apply(
         delta.put(replace(counters, account_role=role_id))
         ids = tuple(sorted(action.rule_ids))
         content = (action.name, ids, action.details, action.ends_at_ms, action.is_read_only)
-        roles.apply_role(delta, LAYER, None, AccountRole(role_id, *content))
+        pays = action.pays_for_operations
+        roles.apply_role(delta, LAYER, None, AccountRole(role_id, *content, pays))
         add_participant(delta, source)
         return succeeded(ManageAccountRoleResult(role_id))
     old = delta.get_account_role(action.role_id)
@@ -82,7 +83,13 @@ def apply(
         code = roles.compute_content_refusal(delta, LAYER, old.role_id, action)
         ids = tuple(sorted(action.rule_ids))
         new = AccountRole(
-            old.role_id, action.name, ids, action.details, action.ends_at_ms, is_read_only=False
+            old.role_id,
+            action.name,
+            ids,
+            action.details,
+            action.ends_at_ms,
+            is_read_only=False,
+            pays_for_operations=action.pays_for_operations,
         )
     if code is not None:
         return refused(code)

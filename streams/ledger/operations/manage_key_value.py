@@ -15,9 +15,14 @@ from schemas.generated.operations import (
 )
 from schemas.generated.transactions import OperationResult
 from streams.ledger.access.requirements import Requirements, require_key_value
+from streams.ledger.assets import get_active_asset
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
-from streams.ledger.fees import FEE_COLLECTION_BALANCE, get_balance_of_text
+from streams.ledger.fees import (
+    FEE_COLLECTION_BALANCE,
+    OPERATION_FEE_ASSET,
+    get_balance_of_text,
+)
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -43,6 +48,7 @@ RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
     ("kyc_recovery_enabled", U32Value),
     ("kyc_recovery_signer_role", U64Value),
     ("limits_update_tasks", U32Value),
+    (OPERATION_FEE_ASSET, StringValue),
     ("payment_tasks:", U32Value),
     ("preissuance_tasks:", U32Value),
     ("redemption_tasks", U32Value),
@@ -87,6 +93,8 @@ def apply(
     if isinstance(op.action, PutKeyValue):
         if not _is_collecting_balance(op.key, op.action.value, delta):
             return refused(ManageKeyValueCode.BALANCE_NOT_FOUND)
+        if op.key == OPERATION_FEE_ASSET and not _is_active_asset(op.action.value, delta):
+            return refused(ManageKeyValueCode.ASSET_NOT_FOUND)
         delta.put(KeyValue(op.key, op.action.value))
     elif delta.get_key_value(op.key) is None:
         return refused(ManageKeyValueCode.NOT_FOUND)
@@ -107,6 +115,10 @@ def _is_collecting_balance(key: str, value: object, delta: LedgerDelta) -> bool:
         return True
     balance = get_balance_of_text(delta, value.value)
     return balance is not None and balance.asset == key.removeprefix(FEE_COLLECTION_BALANCE)
+
+
+def _is_active_asset(value: object, delta: LedgerDelta) -> bool:
+    return isinstance(value, StringValue) and get_active_asset(delta, value.value) is not None
 
 
 def is_key(key: str) -> bool:

@@ -1,7 +1,7 @@
 """SetFees: one range of a fee schedule."""
 
 from schemas.generated.bounds import FEE_SCHEDULE_RANGES_ITEMS_MAX
-from schemas.generated.common import AccountID, Action, FeeRange
+from schemas.generated.common import AccountID, Action, FeeRange, FeeType
 from schemas.generated.entries import FeeSchedule
 from schemas.generated.keys import get_key
 from schemas.generated.operations import PutFeeRange, SetFees, SetFeesCode, SetFeesResult
@@ -28,6 +28,8 @@ def validate(op: SetFees) -> SetFeesCode | None:
     lower, upper = _get_bounds(op)
     if lower > upper:
         return SetFeesCode.INVALID_RANGE
+    if op.fee_type is FeeType.OPERATION and not _is_fixed(op):
+        return SetFeesCode.OPERATION_FEE_NOT_FIXED
     return None
 
 
@@ -84,6 +86,12 @@ def compute_output_bytes(op: SetFees, state: LedgerState | None) -> int:  # noqa
 def _get_bounds(op: SetFees) -> tuple[int, int]:
     given = op.action.range if isinstance(op.action, PutFeeRange) else op.action
     return given.lower, given.upper
+
+
+def _is_fixed(op: SetFees) -> bool:
+    """Whether it is a fee that an operation can have, which has no amount."""
+    has_percent = isinstance(op.action, PutFeeRange) and op.action.range.percent != 0
+    return _get_bounds(op) == (0, 0) and not has_percent
 
 
 def _have_overlap(one: FeeRange, other: FeeRange) -> bool:

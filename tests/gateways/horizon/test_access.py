@@ -68,7 +68,9 @@ def auditors(gateway: Gateway) -> None:
     account_rules = tuple(range(ACCOUNT_RULE, ACCOUNT_RULE + len(RULES)))
     signer_rules = tuple(range(SIGNER_RULE, SIGNER_RULE + len(RULES)))
     for name, end in (("auditor", None), ("retired", ended)):
-        account_role = CreateAccountRole(name, account_rules, b"", end, is_read_only=False)
+        account_role = CreateAccountRole(
+            name, account_rules, b"", end, is_read_only=False, pays_for_operations=False
+        )
         signer_role = CreateSignerRole(name, signer_rules, b"", None, is_read_only=False)
         world.apply("master", ManageAccountRole(account_role), ManageSignerRole(signer_role))
     for name, role, signer_role_id in (

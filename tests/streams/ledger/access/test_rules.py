@@ -95,14 +95,14 @@ def test_a_request_without_an_asset_is_not_one_of_an_asset() -> None:
 
 
 def test_a_role_allows_nothing_from_its_end_on() -> None:
-    role = AccountRole(9, "auditor", (), b"", 1_000, is_read_only=False)
+    role = AccountRole(9, "auditor", (), b"", 1_000, is_read_only=False, pays_for_operations=False)
     rules = RoleRules(role, [allow(AnyResource())])
     assert rules.is_allowed(SEND_EUR, 999)
     assert not rules.is_allowed(SEND_EUR, 1_000)
 
 
 def test_answers_are_remembered_within_bounds() -> None:
-    role = AccountRole(9, "x", (), b"", None, is_read_only=False)
+    role = AccountRole(9, "x", (), b"", None, is_read_only=False, pays_for_operations=False)
     rules = RoleRules(role, [allow(AccountResource(7))])
     for number in range(REMEMBERED_MAX + 10):
         assert rules.is_allowed(require_account(Action.CREATE, number), 0) is (number == 7)

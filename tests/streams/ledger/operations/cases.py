@@ -65,7 +65,13 @@ def make_account_role(role_id: int, name: str, *rules: str) -> AccountRole:
     """A role with some of the genesis' rules."""
     numbers = {name: number for number, (name, _) in enumerate(ACCOUNT_RULES, 1)}
     return AccountRole(
-        role_id, name, tuple(numbers[each] for each in rules), b"", None, is_read_only=False
+        role_id,
+        name,
+        tuple(numbers[each] for each in rules),
+        b"",
+        None,
+        is_read_only=False,
+        pays_for_operations=False,
     )
 
 

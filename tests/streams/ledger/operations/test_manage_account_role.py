@@ -23,13 +23,17 @@ def create(
     details: bytes = b"",
     end: int | None = 9,
 ) -> ManageAccountRole:
-    return ManageAccountRole(CreateAccountRole(name, rules, details, 9, is_read_only=False))
+    return ManageAccountRole(
+        CreateAccountRole(name, rules, details, 9, is_read_only=False, pays_for_operations=False)
+    )
 
 
 def update(
     role_id: int = NEW_ROLE, name: str = "clerk", rules: tuple[int, ...] = (3, 4)
 ) -> ManageAccountRole:
-    return ManageAccountRole(UpdateAccountRole(role_id, name, rules, b"", None))
+    return ManageAccountRole(
+        UpdateAccountRole(role_id, name, rules, b"", None, pays_for_operations=True)
+    )
 
 
 def remove(role_id: int = NEW_ROLE) -> ManageAccountRole:

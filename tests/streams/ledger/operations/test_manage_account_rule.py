@@ -42,7 +42,9 @@ def create_one(network: Network) -> None:
 
 
 def use_one(network: Network) -> None:
-    role = CreateAccountRole("poor", (NEW_RULE,), b"", None, is_read_only=False)
+    role = CreateAccountRole(
+        "poor", (NEW_RULE,), b"", None, is_read_only=False, pays_for_operations=False
+    )
     network.apply("master", create(), ManageAccountRole(role))
 
 

@@ -74,6 +74,18 @@ CASES = (
         changes=("KeyValue made",),
     ),
     Case(
+        "in what operations are paid for",
+        "master",
+        lambda _: put_value("operation_fee_asset", StringValue("EUR")),
+        changes=("KeyValue made",),
+    ),
+    Case(
+        "operations paid for in no asset",
+        "master",
+        lambda _: put_value("operation_fee_asset", StringValue("USD")),
+        ManageKeyValueCode.ASSET_NOT_FOUND,
+    ),
+    Case(
         "fees to no balance",
         "master",
         lambda n: put_value("fee_collection_balance:EUR", get_balance_text(n, "alice", "USD")),

@@ -132,6 +132,30 @@ CASES = (
         SetFeesCode.INVALID_RANGE,
     ),
     Case(
+        "of an operation",
+        "master",
+        lambda _: put_range(0, 0, fee_type=FeeType.OPERATION, subtype=6),
+        changes=("FeeSchedule made",),
+    ),
+    Case(
+        "of no operation",
+        "master",
+        lambda _: put_range(0, 0, fee_type=FeeType.OPERATION, subtype=1000),
+        SetFeesCode.SUB_TYPE_NOT_EXIST,
+    ),
+    Case(
+        "of an operation, by its amount",
+        "master",
+        lambda _: put_range(0, 9, fee_type=FeeType.OPERATION, subtype=6),
+        SetFeesCode.OPERATION_FEE_NOT_FIXED,
+    ),
+    Case(
+        "a percentage of an operation",
+        "master",
+        lambda _: put_range(0, 0, percent=1, fee_type=FeeType.OPERATION, subtype=6),
+        SetFeesCode.OPERATION_FEE_NOT_FIXED,
+    ),
+    Case(
         "of no account",
         "master",
         lambda _: put_range(0, 9, account_id=get_account("nobody")),

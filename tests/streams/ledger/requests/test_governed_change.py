@@ -59,7 +59,9 @@ GUARDED = (
     REMOVE,
     put_policy("issuance", 1),
     ManageAccountRule(CreateAccountRule("send", RULE, b"", is_read_only=False)),
-    ManageAccountRole(CreateAccountRole("sender", (), b"", None, is_read_only=False)),
+    ManageAccountRole(
+        CreateAccountRole("sender", (), b"", None, is_read_only=False, pays_for_operations=False)
+    ),
     ManageSignerRule(CreateSignerRule("send", RULE, b"", is_default=False, is_read_only=False)),
     ManageSignerRole(CreateSignerRole("sender", (), b"", None, is_read_only=False)),
     ManageAssetPair("EUR", "USD", UpdatePairPolicies(U64(1), 1)),
