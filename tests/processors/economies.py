@@ -39,14 +39,12 @@ from tests.support.network import (
     get_account,
     get_owner,
     get_public_key,
-    govern,
     issue,
     make_economy,
     pay,
-    preissue,
-    put_policy,
     review,
 )
+from tests.support.requests import govern, preissue, put_policy
 
 PEOPLE = ("alice", "bob", "carol")
 AMOUNT = 1_000_000

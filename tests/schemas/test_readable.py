@@ -27,12 +27,11 @@ from tests.support.network import (
     create_account,
     create_asset,
     get_account,
-    govern,
     make_economy,
     make_reference,
     pay,
-    put_policy,
 )
+from tests.support.requests import govern, put_policy
 
 ROUND_TRIPS = (
     "transactions.Transaction",

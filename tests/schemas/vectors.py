@@ -46,6 +46,7 @@ from streams.ledger.hashes import (
 )
 from streams.ledger.operations.create_preissuance_request import get_signed_messages
 from tests.support import network as made
+from tests.support import requests
 
 FILE = Path(__file__).parents[2] / "schemas" / "vectors" / "vectors.json"
 NETWORK_ID = compute_network_id(made.PASSPHRASE)
@@ -198,7 +199,7 @@ def _make_request_hash() -> dict[str, Any]:
 
 def _make_preissuance() -> dict[str, Any]:
     network = made.Network()
-    operation = made.preissue(network, "EUR", 1000, "batch 1")
+    operation = requests.preissue(network, "EUR", 1000, "batch 1")
     [signed] = get_signed_messages(operation, NETWORK_ID)
     content = encode(PreissuanceContent(operation.asset, operation.amount, operation.reference))
     formula = "'tokend-preissuance' || network id || PreissuanceContent bytes"

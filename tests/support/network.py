@@ -18,8 +18,6 @@ from schemas.generated.common import (
     AccountID,
     Action,
     Amount,
-    ApprovalRange,
-    ApprovalTerms,
     Fee,
     FeeRange,
     FeeType,
@@ -40,13 +38,10 @@ from schemas.generated.operations import (
     CreateAccountRole,
     CreateAccountRule,
     CreateAsset,
-    CreateGovernedChangeRequest,
     CreateIssuanceRequest,
-    CreatePreissuanceRequest,
     IssuanceToBalance,
     ManageAccountRole,
     ManageAccountRule,
-    ManageApprovalPolicy,
     ManageAsset,
     ManageBalance,
     ManageBalanceAction,
@@ -54,8 +49,6 @@ from schemas.generated.operations import (
     Payment,
     PaymentFeeData,
     PaymentToBalance,
-    PreissuanceContent,
-    PutApprovalPolicy,
     PutFeeRange,
     PutLimit,
     ReviewAction,
@@ -83,7 +76,6 @@ from streams.ledger.genesis import (
 )
 from streams.ledger.hashes import (
     compute_balance_id,
-    compute_hash,
     compute_header_payload,
     compute_set_hash,
     compute_transaction_hash,
@@ -277,16 +269,6 @@ def issue(network: Network, name: str, asset: str, amount: int, reference: str) 
     return CreateIssuanceRequest(asset, Amount(amount), receiver, b"", made, None)
 
 
-def preissue(network: Network, asset: str, amount: int, reference: str) -> CreatePreissuanceRequest:
-    """Signed by the offline key of `create_asset`."""
-    made = make_reference(network, reference)
-    content = encode(PreissuanceContent(asset, Amount(amount), made))
-    message = compute_hash(b"tokend-preissuance" + network.network_id + content)
-    signature = Signature(get_key("pre-issuer").sign(message).signature)
-    signer = get_public_key("pre-issuer")
-    return CreatePreissuanceRequest(asset, Amount(amount), made, signer, signature, b"", None)
-
-
 def make_reference(network: Network, text: str) -> Reference:
     """Of the day of the last ledger."""
     return Reference(network.ledger.header.close_time_ms // DAY_MS, text)
@@ -325,20 +307,6 @@ def review(
         external_details=(),
     )
     return replace(made, **changes)
-
-
-def put_policy(
-    kind: str, reviewers: int, delay_ms: int = 0, asset: str = "", lower: int | None = None
-) -> ManageApprovalPolicy:
-    """For all amounts, or from `lower` on."""
-    least = None if lower is None else Amount(lower)
-    ranges = (ApprovalRange(least, None, ApprovalTerms(reviewers, delay_ms)),)
-    return ManageApprovalPolicy(kind, asset, PutApprovalPolicy(ranges))
-
-
-def govern(change: Any, tasks: int | None = None) -> CreateGovernedChangeRequest:
-    """A governed change that carries an operation."""
-    return CreateGovernedChangeRequest(change, tasks)
 
 
 def accept_fees(outgoing: int, incoming: int, *, is_paid_by_sender: bool = False) -> PaymentFeeData:

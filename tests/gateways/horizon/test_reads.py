@@ -33,9 +33,9 @@ from tests.support.network import (
     issue,
     pay,
     put_limit,
-    put_policy,
     set_fee,
 )
+from tests.support.requests import put_policy
 
 KEY_VALUES: dict[str, U32Value | U64Value | StringValue] = {
     "payment_tasks:*": U32Value(0),

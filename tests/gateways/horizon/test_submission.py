@@ -18,7 +18,8 @@ from schemas.generated.events import RejectionCode
 from schemas.generated.transactions import TransactionEnvelope
 from streams.ledger.hashes import compute_hash, compute_transaction_hash
 from tests.gateways.support import Gateway, run_gateway, wait_until
-from tests.support.network import get_account, get_public_key, pay, preissue
+from tests.support.network import get_account, get_public_key, pay
+from tests.support.requests import preissue
 from tests.support.servers import Servers
 
 AVRO = {"content-type": "application/avro"}

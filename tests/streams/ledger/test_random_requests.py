@@ -32,17 +32,8 @@ from schemas.generated.transactions import TransactionCode
 from streams.ledger.invariants import check_everything
 from streams.ledger.values import MASTER_SIGNER_ROLE
 from tests.streams.ledger.operations.cases import put
-from tests.support.network import (
-    Network,
-    create_asset,
-    get_public_key,
-    govern,
-    issue,
-    make_economy,
-    preissue,
-    put_policy,
-    review,
-)
+from tests.support.network import Network, create_asset, get_public_key, issue, make_economy, review
+from tests.support.requests import govern, preissue, put_policy
 
 Step = Callable[[Network, int], tuple[str, list[str], Any] | None]
 """Who acts, who signs, what; None: it cannot be done now."""

@@ -22,7 +22,8 @@ from schemas.generated.transactions import (
     RefusalDetail,
 )
 from tests.streams.ledger.operations.cases import Case, put, run_case
-from tests.support.network import Network, govern, make_economy, put_policy
+from tests.support.network import Network, make_economy
+from tests.support.requests import govern, put_policy
 
 Code = CreateGovernedChangeRequestCode
 LIFT = ManageAssetHalt("EUR", False, None)

@@ -20,14 +20,8 @@ from schemas.generated.operations import (
 from schemas.generated.transactions import FirstUse, OperationResult, RefusalDetail
 from streams.herder.signature_work import find_false_signatures, make_job
 from tests.streams.ledger.operations.cases import Case, put, run_case
-from tests.support.network import (
-    Network,
-    get_public_key,
-    make_economy,
-    make_reference,
-    preissue,
-    review,
-)
+from tests.support.network import Network, get_public_key, make_economy, make_reference, review
+from tests.support.requests import preissue
 
 Code = CreatePreissuanceRequestCode
 ISSUED, AVAILABLE, MAXIMUM = 2_000_000, 500_000, 3_000_000

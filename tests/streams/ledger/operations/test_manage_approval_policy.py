@@ -12,7 +12,8 @@ from schemas.generated.operations import (
 )
 from schemas.generated.transactions import OperationResult
 from tests.streams.ledger.operations.cases import Case, run_case
-from tests.support.network import Network, put_policy
+from tests.support.network import Network
+from tests.support.requests import put_policy
 
 Code = ManageApprovalPolicyCode
 TERMS = ApprovalTerms(2, 0)

@@ -1,46 +1,41 @@
 """ManageAsset, case by case."""
 
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from schemas.codec import encode
-from schemas.generated.common import U64, Amount, Signature
+from schemas.generated.common import U64, Amount
 from schemas.generated.entries import AssetState, BaseAssets
 from schemas.generated.operations import (
     CancelAssetRequest,
-    ChangePreissuedAssetSigner,
     ManageAsset,
     ManageAssetCode,
     ManageAssetResult,
     ManageKeyValue,
-    PreissuedSignerContent,
     RemoveKeyValue,
     ReviewAction,
-    UpdateAsset,
-    UpdateMaxIssuance,
 )
 from schemas.generated.requests import CreateAssetRequest
 from schemas.generated.transactions import OperationResult
 from streams.herder.signature_work import find_false_signatures, make_job
-from streams.ledger.hashes import compute_hash
 from streams.ledger.requests.pending import compute_request_hash
+from tests.streams.ledger.operations.assets import (
+    change_signer,
+    limit,
+    replace_request,
+    replace_with,
+    update,
+    with_asset,
+)
 from tests.streams.ledger.operations.cases import Case, put, run_case
 from tests.support.network import (
     Network,
     create_asset,
-    get_key,
     get_public_key,
     issue,
     make_economy,
     review,
 )
-
-
-def with_asset(**changes: Any) -> ManageAsset:
-    made = create_asset("USD", maximum=100)
-    return replace(made, action=replace(made.action, **changes))
 
 
 def ask(network: Network) -> None:
@@ -54,18 +49,9 @@ def issue_with_tasks(network: Network) -> None:
     network.apply("issuer", replace(made, all_tasks=16))
 
 
-def replace_request(request_id: int) -> ManageAsset:
-    return replace(create_asset("USD"), request_id=request_id)
-
-
 def reject(network: Network) -> None:
     ask(network)
     network.apply("master", review(network, 4, ReviewAction.REJECT))
-
-
-def replace_with(**changes: Any) -> ManageAsset:
-    made = replace_request(4)
-    return replace(made, action=replace(made.action, **changes))
 
 
 def check_edited(network: Network, result: OperationResult) -> None:
@@ -84,25 +70,6 @@ def forget_tasks(network: Network) -> None:
 
 def fill_base_assets(network: Network) -> None:
     put(network, BaseAssets(tuple(f"B{number:02}" for number in range(64))))
-
-
-def change_signer(network: Network, **changes: Any) -> ManageAsset:
-    """Of EUR, from the key pre-issuer to the key spare."""
-    content = PreissuedSignerContent("EUR", U64(1), get_public_key("spare"))
-    message = compute_hash(b"tokend-preissued-signer" + network.network_id + encode(content))
-    signature = Signature(get_key("pre-issuer").sign(message).signature)
-    made = ChangePreissuedAssetSigner(
-        "EUR", U64(1), get_public_key("spare"), get_public_key("pre-issuer"), signature
-    )
-    return ManageAsset(0, replace(made, **changes))
-
-
-def update(**changes: Any) -> ManageAsset:
-    return ManageAsset(0, replace(UpdateAsset("EUR", 3, b"", None), **changes))
-
-
-def limit(maximum: int) -> ManageAsset:
-    return ManageAsset(0, UpdateMaxIssuance("EUR", Amount(maximum)))
 
 
 def lower_issuable(network: Network) -> None:

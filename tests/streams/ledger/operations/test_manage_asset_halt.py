@@ -21,14 +21,8 @@ from schemas.generated.transactions import (
     RefusalDetail,
 )
 from tests.streams.ledger.operations.cases import Case, put, run_case
-from tests.support.network import (
-    Network,
-    get_account,
-    govern,
-    issue,
-    make_economy,
-    review,
-)
+from tests.support.network import Network, get_account, issue, make_economy, review
+from tests.support.requests import govern
 
 Code = ManageAssetHaltCode
 HALT = ManageAssetHalt("EUR", True, None)

@@ -7,13 +7,6 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.generated.common import U64, Amount, ExternalDetail, Hash
-from schemas.generated.ledger import (
-    BalanceMovement,
-    EffectKind,
-    ParticipantEffect,
-    RequestChange,
-    RequestEvent,
-)
 from schemas.generated.operations import (
     CreateIssuanceRequestCode,
     ReviewAction,
@@ -29,15 +22,8 @@ from schemas.generated.transactions import (
 )
 from streams.ledger.values import AMOUNT_MAX
 from tests.streams.ledger.operations.cases import Case, allow_general_anything, put, run_case
-from tests.support.network import (
-    Network,
-    create_asset,
-    get_account,
-    issue,
-    make_economy,
-    put_policy,
-    review,
-)
+from tests.support.network import Network, create_asset, issue, review
+from tests.support.requests import put_policy
 
 Code = ReviewRequestCode
 TASKS = 16 | 32
@@ -382,27 +368,3 @@ CASES = (
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_review_request(case: Case) -> None:
     run_case(case)
-
-
-def test_the_effects_of_a_review_are_those_of_a_request_without_tasks() -> None:
-    """After the creation: what happened to the request, and what it moved."""
-    network = make_economy()
-    direct = network.apply("issuer", issue(network, "alice", "EUR", 10, "now")).applied[0]
-    ask = replace(issue(network, "alice", "EUR", 10, "later"), all_tasks=TASKS)
-    asked = network.apply("issuer", ask).applied[0]
-    reviewed = network.apply("master", review(network, 5)).applied[0]
-    issuer, receiver = get_account("issuer"), network.get_balance_id("alice", "EUR")
-
-    def changed(request_id: int, event: RequestEvent, tasks: int) -> ParticipantEffect:
-        detail = RequestChange(U64(request_id), "issuance", event, tasks)
-        return ParticipantEffect(0, issuer, EffectKind.REQUEST_CHANGED, detail)
-
-    movement = BalanceMovement(receiver, "EUR", Amount(10), None)
-    issued = ParticipantEffect(0, get_account("alice"), EffectKind.ISSUED, movement)
-    assert direct.effects == [
-        changed(4, RequestEvent.CREATED, 0),
-        issued,
-        changed(4, RequestEvent.FULFILLED, 0),
-    ]
-    assert asked.effects[0] == changed(5, RequestEvent.CREATED, TASKS)
-    assert reviewed.effects[1:] == [issued, changed(5, RequestEvent.FULFILLED, 0)]

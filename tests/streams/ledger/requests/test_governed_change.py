@@ -47,11 +47,10 @@ from tests.support.network import (
     create_asset,
     get_account,
     get_public_key,
-    govern,
     make_economy,
-    put_policy,
     review,
 )
+from tests.support.requests import govern, put_policy
 
 RULE = AccessRule(TransactionResource(), Action.SEND, forbids=False)
 REMOVE = ManageApprovalPolicy("governed_change", "", RemoveApprovalPolicy())

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import U64, LimitKind
+from schemas.generated.common import U64, Amount, LimitKind
+from schemas.generated.ledger import (
+    BalanceMovement,
+    EffectKind,
+    ParticipantEffect,
+    RequestChange,
+    RequestEvent,
+)
 from schemas.generated.operations import ReviewAction, ReviewRequest, ReviewRequestCode
 from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused, RefusalDetail
 from schemas.tasks import Task
@@ -84,3 +91,27 @@ def test_a_limit_of_deposits_holds_it_until_the_period_has_passed() -> None:
 def get_result(network: Network, made: ReviewRequest, interval_ms: int) -> Any:
     closed = network.apply_signed("master", ["master"], made, interval_ms=interval_ms)
     return closed.applied[0].result.operations[0].outcome
+
+
+def test_the_effects_of_a_review_are_those_of_a_request_without_tasks() -> None:
+    """After the creation: what happened to the request, and what it moved."""
+    network = make_economy()
+    direct = network.apply("issuer", issue(network, "alice", "EUR", 10, "now")).applied[0]
+    ask = replace(issue(network, "alice", "EUR", 10, "later"), all_tasks=48)
+    asked = network.apply("issuer", ask).applied[0]
+    reviewed = network.apply("master", review(network, 5)).applied[0]
+    issuer, receiver = get_account("issuer"), network.get_balance_id("alice", "EUR")
+
+    def changed(request_id: int, event: RequestEvent, tasks: int) -> ParticipantEffect:
+        detail = RequestChange(U64(request_id), "issuance", event, tasks)
+        return ParticipantEffect(0, issuer, EffectKind.REQUEST_CHANGED, detail)
+
+    movement = BalanceMovement(receiver, "EUR", Amount(10), None)
+    issued = ParticipantEffect(0, get_account("alice"), EffectKind.ISSUED, movement)
+    assert direct.effects == [
+        changed(4, RequestEvent.CREATED, 0),
+        issued,
+        changed(4, RequestEvent.FULFILLED, 0),
+    ]
+    assert asked.effects[0] == changed(5, RequestEvent.CREATED, 48)
+    assert reviewed.effects[1:] == [issued, changed(5, RequestEvent.FULFILLED, 0)]

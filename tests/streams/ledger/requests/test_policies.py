@@ -32,9 +32,9 @@ from tests.support.network import (
     get_public_key,
     issue,
     make_economy,
-    put_policy,
     review,
 )
+from tests.support.requests import put_policy
 
 REVIEWERS = ("anna", "ben", "carl")
 APPROVALS = 8

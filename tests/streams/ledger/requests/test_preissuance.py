@@ -8,13 +8,8 @@ from schemas.generated.entries import AssetState
 from schemas.generated.operations import ReviewRequestCode
 from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused, RefusalDetail
 from tests.streams.ledger.operations.cases import put
-from tests.support.network import (
-    Network,
-    get_public_key,
-    make_economy,
-    preissue,
-    review,
-)
+from tests.support.network import Network, get_public_key, make_economy, review
+from tests.support.requests import preissue
 
 
 def ask() -> Network:

@@ -12,7 +12,8 @@ from tests.streams.ledger.operations.test_create_withdrawal_request import (
     make,
     make_fee,
 )
-from tests.support.network import Network, get_account, govern, make_economy, put_limit, review
+from tests.support.network import Network, get_account, make_economy, put_limit, review
+from tests.support.requests import govern
 
 DAY_MS = 86_400_000
 FEE = Fee(Amount(3), Amount(1))
