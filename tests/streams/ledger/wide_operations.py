@@ -94,6 +94,29 @@ TERMS = ApprovalTerms(20, 31_536_000_000)
 DEAR = Amount(1 << 70)  # payments from here on have fees
 
 
+def make_other_asset(network: Network) -> None:
+    """Nothing of it is issuable. An update of it stands that was reviewed at length."""
+    other = create_asset(OTHER, maximum=AMOUNT_MAX)
+    network.apply(
+        "issuer", replace(other, action=replace(other.action, initial_preissued_amount=0))
+    )
+    network.apply("issuer", ManageAsset(0, UpdateAsset(OTHER, 3, DETAILS, 1 << 31)))
+    for _ in range(3):
+        network.apply("master", make_review(network, 0).body)
+
+
+def make_fees(network: Network) -> None:
+    """Payments and withdrawals of much are dear."""
+    fees = (make_fee(network, number).body for number in range(31))
+    network.apply("master", *fees)
+    dear = PutFeeRange(FeeRange(DEAR, AMOUNT_MAX, Amount(1 << 64), 50_000_000))
+    network.apply(
+        "master",
+        *(SetFees(None, None, LONGEST, FeeType.PAYMENT, each, dear) for each in (1, 2)),
+        SetFees(None, None, LONGEST, FeeType.WITHDRAWAL, 0, dear),
+    )
+
+
 def make_wide_economy() -> Network:
     """Everything as large as it may be before the operation: 63 base assets, an asset with the
     longest code and details, in which alice and bob are rich."""
@@ -113,13 +136,7 @@ def make_wide_economy() -> Network:
     assert asset is not None
     codes = tuple(f"BASE{number:012}" for number in range(63))
     supplies = (AssetSupply(code, Amount(0), Amount(0), Amount(0)) for code in codes)
-    other = create_asset(OTHER, maximum=AMOUNT_MAX)
-    network.apply(
-        "issuer", replace(other, action=replace(other.action, initial_preissued_amount=0))
-    )
-    network.apply("issuer", ManageAsset(0, UpdateAsset(OTHER, 3, DETAILS, 1 << 31)))
-    for _ in range(3):
-        network.apply("master", make_review(network, 0).body)
+    make_other_asset(network)
     at = network.ledger.header.close_time_ms
     create_pair = CreateAssetPair(Price(AMOUNT_MAX, AMOUNT_MAX), 0, at, (1 << 64) - 1, 10**9)
     network.apply("master", ManageAssetPair(LONGEST, OTHER, create_pair))
@@ -130,14 +147,7 @@ def make_wide_economy() -> Network:
         for code in (LONGEST, *(f"LIMIT{number:011}" for number in range(6)))
     )
     put(network, Limits(get_account("alice"), None, tuple(limits)))
-    fees = (make_fee(network, number).body for number in range(31))
-    network.apply("master", *fees)
-    dear = PutFeeRange(FeeRange(DEAR, AMOUNT_MAX, Amount(1 << 64), 50_000_000))
-    network.apply(
-        "master",
-        *(SetFees(None, None, LONGEST, FeeType.PAYMENT, each, dear) for each in (1, 2)),
-        SetFees(None, None, LONGEST, FeeType.WITHDRAWAL, 0, dear),
-    )
+    make_fees(network)
     for key in ("aml_alert_create", "payment_tasks:*", "redemption_tasks"):
         put(network, KeyValue(key, U32Value(0)))
     for key in ("withdrawal_tasks:*", "limits_update_tasks"):

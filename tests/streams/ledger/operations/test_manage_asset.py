@@ -1,6 +1,5 @@
 """ManageAsset, case by case."""
 
-
 import pytest
 from msgspec.structs import replace
 
