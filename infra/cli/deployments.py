@@ -13,7 +13,7 @@ import typer
 
 from infra.cli import output
 from infra.cli.output import JsonOption, print_json, print_text, report
-from infra.local.errors import LocalError, NotRunning
+from infra.local.errors import Fault, LocalError, NotRunning
 
 if TYPE_CHECKING:
     from infra.local.launch import RunningDeployment
@@ -139,7 +139,9 @@ def destroy(
     place = open_for_deletion(root)
     if not yes:
         if not sys.stdin.isatty():
-            raise LocalError(f"this would delete {root}: confirm with --yes")
+            raise LocalError(
+                f"this would delete {root}: confirm with --yes", fault=Fault.UNCONFIRMED
+            )
         if not typer.confirm(f"Delete {root} with its databases and keys, for ever?", err=True):
             raise LocalError("nothing was deleted")
     destroy_deployment(place, TABLE.servers, report)

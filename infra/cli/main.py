@@ -22,7 +22,7 @@ from infra.cli import (
     user,
 )
 from infra.local.environment import forget_postgres
-from infra.local.errors import AlreadyRunning, LocalError, NotRunning
+from infra.local.errors import AlreadyRunning, Fault, LocalError, NotRunning
 from schemas.settings import ConfigError
 
 EPILOG = (
@@ -93,9 +93,10 @@ KNOWN = (TyperException, ConfigError, LocalError)
 def _tell(error: Exception, *, is_json: bool) -> int:
     """Says what went wrong; the exit code."""
     message, details, code = _explain(error)
+    fault = error.fault if isinstance(error, LocalError) else Fault.OTHER
     try:
         if message is not None:
-            output.print_error(message, details, is_json=is_json)
+            output.print_error(message, details, fault, is_json=is_json)
         streams.flush()
     except OSError:
         if is_json and message is not None and not isinstance(error, BrokenPipeError):

@@ -36,9 +36,12 @@ def report(line: str) -> None:
         return
 
 
-def print_error(message: str, details: tuple[str, ...] = (), *, is_json: bool) -> None:
+def print_error(
+    message: str, details: tuple[str, ...] = (), code: str = "other", *, is_json: bool
+) -> None:
+    """`code`: what it is, for programs."""
     if is_json:
-        print_json({"error": message, "details": list(details)})
+        print_json({"error": message, "code": code, "details": list(details)})
         return
     report(message)
     with contextlib.suppress(OSError):

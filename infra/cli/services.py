@@ -11,7 +11,7 @@ from infra.cli import output
 from infra.cli.deployments import DataOption, get_root
 from infra.cli.output import JsonOption, print_json, print_text, report
 from infra.local.environment import forget_clients
-from infra.local.errors import LocalError
+from infra.local.errors import Fault, LocalError
 
 if TYPE_CHECKING:
     from infra.local.rows import Program
@@ -132,7 +132,9 @@ def _get_program(name: str) -> "Program":
 
     if name not in TABLE.programs:
         names = ", ".join(TABLE.programs) or "none yet"
-        raise LocalError(f"there is no service {name!r}: choose among {names}")
+        raise LocalError(
+            f"there is no service {name!r}: choose among {names}", fault=Fault.UNKNOWN_NAME
+        )
     return TABLE.programs[name]
 
 

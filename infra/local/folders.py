@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra.local.errors import DamagedState, LocalError
+from infra.local.errors import DamagedState, Fault, LocalError
 
 PROJECT = Path(__file__).resolve().parents[2]
 KAFKA_JARS = PROJECT / ".cache" / "kafka" / "libs"
@@ -83,13 +83,16 @@ class DataFolder:
         if UNFIT.search(str(self.root)):
             raise LocalError(
                 f"no data folder can be called {str(self.root)!a} (no %, comma, control character "
-                "or comment sign): name another one by --data"
+                "or comment sign): name another one by --data",
+                fault=Fault.UNUSABLE_NAME,
             )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             if not self._is_ours():
                 raise LocalError(
-                    f"{self.root} holds files that are not tokend's: name an empty folder by --data"
+                    f"{self.root} holds files that are not tokend's: "
+                    "name an empty folder by --data",
+                    fault=Fault.FOREIGN_FILES,
                 )
             self.root.chmod(0o711 if is_shared else 0o700)
             for folder in (self.config, self.kafka, self.logs, self.secrets, self.services):
@@ -97,7 +100,8 @@ class DataFolder:
         except OSError as error:
             raise LocalError(
                 f"cannot write to the data folder {self.root} ({error.strerror}): "
-                "name another one by --data"
+                "name another one by --data",
+                fault=Fault.NOT_WRITABLE,
             ) from None
 
     def _is_ours(self) -> bool:

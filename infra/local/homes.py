@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from infra.local import processes
-from infra.local.errors import LocalError
+from infra.local.errors import Fault, LocalError
 from infra.local.folders import DataFolder, Home, State, write_private
 from infra.local.place import Place
 
@@ -23,12 +23,14 @@ def claim(place: Place) -> None:
     if original is not None:
         raise LocalError(
             f"{root} is a copy of the deployment in {original}, which is still there and has the "
-            f"same keys: use that one, or delete this copy with `tokend destroy --data {root}`"
+            f"same keys: use that one, or delete this copy with `tokend destroy --data {root}`",
+            fault=Fault.COPY,
         )
     for path in processes.find_copies(root):
         raise LocalError(
             f"{path} runs with the same keys as {root}, and one is a copy of the other: "
-            f"stop it first with `tokend down --data {path}`"
+            f"stop it first with `tokend down --data {path}`",
+            fault=Fault.COPY_RUNS,
         )
     state.home = _describe(place.folder)
     place.save()

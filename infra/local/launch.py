@@ -15,7 +15,7 @@ import msgspec
 
 from infra.local import disks, homes, processes, supervisor
 from infra.local.accounts import get_server_account
-from infra.local.errors import AlreadyRunning, LocalError, NotRunning, Unreachable
+from infra.local.errors import AlreadyRunning, Fault, LocalError, NotRunning, Unreachable
 from infra.local.folders import DataFolder, write_private
 from infra.local.health import is_healthy
 from infra.local.lock import Lock, take_lock
@@ -219,7 +219,11 @@ async def _wait_until_ready(
             while not await is_ready():
                 state = await asyncio.to_thread(Control(place).get_state, name)
                 if state.state in ENDED:
-                    raise LocalError(f"{name} ended while it started: see {log}", get_tail(log))
+                    raise LocalError(
+                        f"{name} ended while it started: see {log}",
+                        get_tail(log),
+                        fault=Fault.PROCESS_ENDED,
+                    )
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise LocalError(
@@ -278,7 +282,8 @@ async def watch_deployment(running: RunningDeployment, report: Report) -> None:
     if running.supervisor.returncode != 0:
         raise LocalError(
             f"the supervisor was killed (exit code {running.supervisor.returncode}), "
-            "and all it ran ended with it: start again with `tokend up`"
+            "and all it ran ended with it: start again with `tokend up`",
+            fault=Fault.SUPERVISOR_KILLED,
         )
 
 

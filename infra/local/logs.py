@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.local.errors import LocalError
+from infra.local.errors import Fault, LocalError
 
 BLOCK_BYTES = 256 * 1024
 
@@ -55,5 +55,8 @@ def get_log_file(folder: Path, name: str) -> Path:
     file = folder / f"{name}.log"
     if not file.is_file() or file.parent != folder:
         names = ", ".join(sorted(log.stem for log in folder.glob("*.log")))
-        raise LocalError(f"there is no log {name!r}: choose among {names or 'none yet'}")
+        raise LocalError(
+            f"there is no log {name!r}: choose among {names or 'none yet'}",
+            fault=Fault.UNKNOWN_NAME,
+        )
     return file

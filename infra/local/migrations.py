@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.local.errors import LocalError
+from infra.local.errors import Fault, LocalError
 
 if TYPE_CHECKING:
     import psycopg
@@ -49,13 +49,18 @@ def read_migrations(folder: Path) -> list[Migration]:
     for file in sorted(folder.glob("*.sql")):
         match = NAME.fullmatch(file.name)
         if match is None:
-            raise LocalError(f"{file}: name it like 0001_what_it_does.sql")
+            raise LocalError(
+                f"{file}: name it like 0001_what_it_does.sql", fault=Fault.MIGRATIONS_MISNAMED
+            )
         found.append(Migration(int(match[1]), file.stem, file.read_text(encoding="utf-8")))
     for position, migration in enumerate(found, start=1):
         if migration.number != position:
-            raise LocalError(f"{folder}: {migration.name} should be number {position:04}")
+            raise LocalError(
+                f"{folder}: {migration.name} should be number {position:04}",
+                fault=Fault.MIGRATIONS_MISNAMED,
+            )
     if not found:
-        raise LocalError(f"{folder}: there are no migrations")
+        raise LocalError(f"{folder}: there are no migrations", fault=Fault.MIGRATIONS_MISNAMED)
     return found
 
 
@@ -79,7 +84,10 @@ def apply_migrations(database_url: str, folder: Path) -> list[str]:
                 _apply(connection, migration)
             return [migration.name for migration in pending]
     except psycopg.OperationalError as error:
-        raise LocalError(f"cannot migrate: {_get_line(error)}: is PostgreSQL running?") from None
+        raise LocalError(
+            f"cannot migrate: {_get_line(error)}: is PostgreSQL running?",
+            fault=Fault.DATABASE_UNREACHABLE,
+        ) from None
 
 
 def _get_applied(connection: "psycopg.Connection[Any]") -> list[tuple[int, str, bytes]]:
@@ -93,13 +101,15 @@ def _require_same(
     if len(done) > len(migrations):
         raise LocalError(
             f"the database has migration {done[-1][1]}, which {folder} lacks: "
-            "it was made by a newer tokend, so run that one"
+            "it was made by a newer tokend, so run that one",
+            fault=Fault.DATABASE_NEWER,
         )
     for (_, name, sha256), migration in zip(done, migrations, strict=False):
         if sha256 != migration.sha256:
             raise LocalError(
                 f"{folder}: {migration.name} was edited after it was applied as {name}: "
-                "put it back and write a new migration"
+                "put it back and write a new migration",
+                fault=Fault.MIGRATION_EDITED,
             )
 
 
@@ -117,7 +127,9 @@ def _apply(connection: "psycopg.Connection[Any]", migration: Migration) -> None:
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:
-        raise LocalError(f"migration {migration.name} failed: {_get_line(error)}") from None
+        raise LocalError(
+            f"migration {migration.name} failed: {_get_line(error)}", fault=Fault.MIGRATION_FAILED
+        ) from None
 
 
 def _get_line(error: Exception) -> str:

@@ -4,7 +4,7 @@ import random
 import socket
 from collections.abc import Iterable
 
-from infra.local.errors import LocalError
+from infra.local.errors import Fault, LocalError
 
 # Below the range from which Linux gives ports to outgoing connections (32768 and up): a port
 # remembered for a stopped server would otherwise be taken by chance while it is down.
@@ -41,5 +41,6 @@ def choose_port(taken: Iterable[int]) -> int:
         if port not in excluded and is_free(port):
             return port
     raise LocalError(
-        f"no free TCP port between {CHOICE.start} and {CHOICE.stop}: stop some servers"
+        f"no free TCP port between {CHOICE.start} and {CHOICE.stop}: stop some servers",
+        fault=Fault.NO_FREE_PORT,
     )

@@ -18,7 +18,7 @@ from typing import Any
 from infra.local import databases, homes
 from infra.local.accounts import Account, get_server_account
 from infra.local.commands import run_tool
-from infra.local.errors import LocalError
+from infra.local.errors import Fault, LocalError
 from infra.local.folders import write_private
 from infra.local.place import Place
 from infra.local.rows import SERVERS, Check, Container, Report, Server, Service, Table
@@ -104,7 +104,8 @@ def choose_installation(database_folder: Path) -> Installation:
             return installation
     raise LocalError(
         f"the databases in {database_folder} were made by PostgreSQL {version}, which is gone: "
-        f"install postgresql-{version}, or start afresh with `tokend destroy`"
+        f"install postgresql-{version}, or start afresh with `tokend destroy`",
+        fault=Fault.POSTGRES_MISSING,
     )
 
 
@@ -145,13 +146,15 @@ def _require_own(outside: Path, place: Place) -> None:
     if not outside.is_dir():
         raise LocalError(
             f"the databases of {place.folder.root}, which were in {outside}, are gone: delete what "
-            f"is left with `tokend destroy --data {place.folder.root}`"
+            f"is left with `tokend destroy --data {place.folder.root}`",
+            fault=Fault.DATABASES_GONE,
         )
     owner = homes.get_owner(outside)
     raise LocalError(
         f"the databases in {outside} belong to the data folder that was at "
         f"{owner.path if owner else 'an unknown place'}, and {place.folder.root} is a copy of it: "
-        f"use that one, or delete this one with `tokend destroy --data {place.folder.root}`"
+        f"use that one, or delete this one with `tokend destroy --data {place.folder.root}`",
+        fault=Fault.DATABASES_OF_ANOTHER,
     )
 
 

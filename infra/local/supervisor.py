@@ -21,7 +21,7 @@ from typing import Any
 
 from infra.local import processes
 from infra.local.environment import make_environment
-from infra.local.errors import LocalError, NotRunning, Unreachable
+from infra.local.errors import Fault, LocalError, NotRunning, Unreachable
 from infra.local.folders import SOCKET_PATH_BYTES_MAX
 from infra.local.lock import get_holder, is_locked
 from infra.local.place import Place
@@ -275,7 +275,9 @@ class Control:
             if state.name == name:
                 return state
         names = ", ".join(sorted(state.name for state in states))
-        raise LocalError(f"there is no process {name!r}: choose among {names}")
+        raise LocalError(
+            f"there is no process {name!r}: choose among {names}", fault=Fault.UNKNOWN_NAME
+        )
 
     def start_tier(self, tier: str) -> None:
         """Starts all processes of a tier and returns at once."""

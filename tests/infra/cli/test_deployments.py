@@ -17,6 +17,7 @@ import pytest
 
 from infra.cli import output
 from infra.local import processes
+from infra.local.errors import Fault
 from infra.local.folders import PROJECT
 from tests.infra.cli.test_main import TOKEND, tokend
 from tests.support.servers import make_folder
@@ -33,10 +34,12 @@ def test_up_status_logs_down_destroy(root: Path) -> None:
     assert endpoints["profile"] == "servers"
     assert re.search(r"all is ready after \d+\.\d s\n$", up.stderr)
 
-    again = tokend("up", "--profile", "servers", *data)
+    again = tokend("up", "--profile", "servers", *data, "--json")
     assert again.returncode == output.ALREADY_RUNNING
     supervisor = json.loads(tokend("status", *data, "--json").stdout)["supervisor"]
-    assert f"tokend already runs on {root} (process {supervisor})" in again.stderr
+    told = json.loads(again.stdout)
+    assert told["code"] == Fault.ALREADY_RUNNING
+    assert f"{root} (process {supervisor})" in told["error"]
 
     status = tokend("status", *data)
     assert status.returncode == 0
@@ -48,9 +51,9 @@ def test_up_status_logs_down_destroy(root: Path) -> None:
     migrated = tokend("migrate", *data)
     assert migrated.stdout == "all databases were up to date\n"
 
-    refused = tokend("destroy", *data)
+    refused = tokend("destroy", *data, "--json")
     assert refused.returncode == output.FAILED
-    assert "confirm with --yes" in refused.stderr
+    assert json.loads(refused.stdout)["code"] == Fault.UNCONFIRMED
     assert (
         tokend("down", *data, "--json").stdout
         == json.dumps({"stopped": str(root)}, indent=2) + "\n"

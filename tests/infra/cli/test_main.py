@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli import main, output
+from infra.local.errors import Fault
 from infra.local.rows import Program, Table
 
 TOKEND = Path(sys.executable).with_name("tokend")
@@ -86,7 +87,9 @@ def test_errors_are_one_line_with_a_code(arguments: list[str], code: int, expect
     if arguments[0] not in ("run", "config"):
         done = tokend(*arguments, "--json")
         assert done.returncode == code
-        assert expected in json.loads(done.stdout)["error"]
+        told = json.loads(done.stdout)
+        assert expected in told["error"]
+        assert (told["code"] == Fault.NOT_RUNNING) == (code == output.NOT_RUNNING)
 
 
 def test_what_nobody_foresaw_is_one_line_too(

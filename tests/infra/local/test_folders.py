@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.errors import LocalError
+from infra.local.errors import Fault
 from infra.local.folders import DataFolder, get_default_root, write_private
 from infra.local.lock import take_lock
+from tests.infra.refusals import refused
 
 
 def get_mode(path: Path) -> int:
@@ -35,7 +36,7 @@ def test_only_the_root_may_be_passed_through(tmp_path: Path, is_shared: bool, mo
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(LocalError, match="holds files that are not tokend's"):
+    with refused(Fault.FOREIGN_FILES):
         DataFolder(tmp_path).make(is_shared=False)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -46,18 +47,18 @@ def test_a_folder_whose_first_start_was_interrupted_is_taken(tmp_path: Path) -> 
     take_lock(folder.lock_file).release()
     folder.make(is_shared=False)
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(LocalError, match="holds files that are not tokend's"):
+    with refused(Fault.FOREIGN_FILES):
         folder.make(is_shared=False)
 
 
 @pytest.mark.parametrize("name", ["100%", "a #b", "a\nb", "x,y", "a\tb", "a\udcffb"])
 def test_a_path_the_supervisor_cannot_be_told_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(LocalError, match="no data folder can be called"):
+    with refused(Fault.UNUSABLE_NAME):
         DataFolder(tmp_path / name).make(is_shared=False)
 
 
 def test_a_folder_that_cannot_be_made_is_refused() -> None:
-    with pytest.raises(LocalError, match="cannot write to the data folder /proc/none"):
+    with refused(Fault.NOT_WRITABLE):
         DataFolder(Path("/proc/none")).make(is_shared=False)
 
 
@@ -70,7 +71,7 @@ def test_state_is_remembered(tmp_path: Path) -> None:
     folder.save_state(state)
     assert folder.load_state() == state
     folder.state_file.write_text("{")
-    with pytest.raises(LocalError, match="is damaged"):
+    with refused(Fault.DAMAGED_STATE):
         folder.load_state()
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from infra.local import launch, postgres, processes, shutdown
-from infra.local.errors import LocalError, NotRunning
+from infra.local.errors import Fault, NotRunning
 from infra.local.health import get_status
 from infra.local.supervisor import Control
+from tests.infra.refusals import refused
 from tests.infra.sample_service import make_table
 from tests.support.servers import make_folder
 
@@ -78,7 +79,7 @@ def test_a_copy_is_refused_and_its_end_harms_nobody(parent: Path) -> None:
     original = parent / "original"
     assert count_starts(original) == 1
     mirror = copy(original, parent / "mirror")
-    with pytest.raises(LocalError, match="is a copy of the deployment in") as caught:
+    with refused(Fault.COPY) as caught:
         count_starts(mirror)
     assert str(original) in str(caught.value)
     assert f"destroy --data {mirror}" in str(caught.value)
@@ -100,7 +101,7 @@ def test_a_moved_folder_works_and_so_does_its_copy_s_refusal(parent: Path) -> No
     mirror = copy(parent / "before", parent / "mirror")
     moved = (parent / "before").rename(parent / "after")
     assert count_starts(moved) == 2
-    with started(moved), pytest.raises(LocalError, match="runs with the same keys"):
+    with started(moved), refused(Fault.COPY_RUNS):
         count_starts(mirror)
     assert count_starts(moved) == 4
 
@@ -140,7 +141,7 @@ def test_a_folder_with_a_damaged_state_can_be_deleted(parent: Path) -> None:
     root = parent / "data"
     assert count_starts(root) == 1
     (root / "state.json").write_text("{")
-    with pytest.raises(LocalError, match=f"destroy --data {root}"):
+    with refused(Fault.DAMAGED_STATE):
         count_starts(root)
     shutdown.destroy_deployment(shutdown.open_for_deletion(root), TABLE.servers, ignore)
     assert not root.exists()
@@ -157,7 +158,7 @@ def test_databases_outside_belong_to_one_folder(private: Path) -> None:
     destroy(mirror)
     assert databases.exists()
     moved = original.rename(private / "moved")
-    with pytest.raises(LocalError, match="belong to the data folder that was at"):
+    with refused(Fault.DATABASES_OF_ANOTHER):
         count_starts(second)
     assert count_starts(moved) == 2
     destroy(second)
@@ -172,5 +173,5 @@ def test_databases_outside_that_are_gone_are_not_made_anew(private: Path) -> Non
     assert count_starts(original) == 1
     backup = copy(original, private / "backup")
     destroy(original)
-    with pytest.raises(LocalError, match="are gone"):
+    with refused(Fault.DATABASES_GONE):
         count_starts(backup)

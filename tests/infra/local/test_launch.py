@@ -19,12 +19,13 @@ from confluent_kafka.admin import AdminClient
 
 from gateways.client.ingest import read_login
 from infra.local import kafka, kafka_admin, launch, postgres, processes, shutdown
-from infra.local.errors import AlreadyRunning, LocalError, NotRunning
+from infra.local.errors import AlreadyRunning, Fault, NotRunning
 from infra.local.folders import PROJECT
 from infra.local.health import get_status, is_healthy
 from infra.local.lock import get_holder, is_locked
 from infra.local.rows import Table
 from infra.local.supervisor import Control, get_socket
+from tests.infra.refusals import refused
 from tests.infra.sample_service import make_table
 from tests.support.servers import SERVERS_ONLY, make_folder
 
@@ -109,9 +110,7 @@ def test_a_killed_service_is_started_again_and_told(root: Path) -> None:
 
 
 def test_a_service_that_fails_ends_the_start_with_its_log(root: Path) -> None:
-    with pytest.raises(
-        LocalError, match=r"second ended while it started: see .*second\.log"
-    ) as caught:
+    with refused(Fault.PROCESS_ENDED) as caught:
         asyncio.run(launch.start_deployment(root, make_table(fails=True), "all", ignore))
     assert caught.value.details[-1] == "RuntimeError: the sample was told to fail"
     assert processes.find_processes(root) == []
@@ -198,7 +197,7 @@ def test_when_the_starter_is_killed_all_ends_and_the_lock_is_free(root: Path) ->
 def test_when_the_supervisor_is_killed_all_ends_and_a_new_start_works(root: Path) -> None:
     with started(root, SERVERS_ONLY, "servers") as running:
         running.supervisor.kill()
-        with pytest.raises(LocalError, match="the supervisor was killed"):
+        with refused(Fault.SUPERVISOR_KILLED):
             asyncio.run(launch.watch_deployment(running, ignore))
         assert processes.wait_until(lambda: not processes.find_processes(root), 30)
     with started(root, SERVERS_ONLY, "servers"):

@@ -3,12 +3,11 @@
 import socket
 from pathlib import Path
 
-import pytest
-
 from infra.local import ports
-from infra.local.errors import LocalError
+from infra.local.errors import Fault
 from infra.local.folders import DataFolder
 from infra.local.place import Place
+from tests.infra.refusals import refused
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -38,7 +37,7 @@ def test_chosen_ports_are_free_and_not_taken() -> None:
     chosen = ports.choose_port(())
     assert chosen in ports.CHOICE
     assert ports.is_free(chosen)
-    with pytest.raises(LocalError, match="no free TCP port"):
+    with refused(Fault.NO_FREE_PORT):
         ports.choose_port(ports.CHOICE)
 
 

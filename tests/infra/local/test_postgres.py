@@ -11,10 +11,11 @@ import pytest
 
 from infra.local import postgres, postgres_admin, processes
 from infra.local.accounts import get_server_account
-from infra.local.errors import LocalError
+from infra.local.errors import Fault
 from infra.local.folders import DataFolder
 from infra.local.place import Place
 from infra.local.postgres import Installation
+from tests.infra.refusals import refused
 from tests.support.database_server import make_place, run_postgres
 from tests.support.servers import NativeServers
 
@@ -82,7 +83,7 @@ def test_databases_go_where_postgresql_s_user_can_reach_them(tmp_path: Path) -> 
 
 def test_databases_of_a_version_that_is_gone_are_refused(tmp_path: Path) -> None:
     (tmp_path / "PG_VERSION").write_text("9\n")
-    with pytest.raises(LocalError, match="were made by PostgreSQL 9, which is gone: install"):
+    with refused(Fault.POSTGRES_MISSING):
         postgres.choose_installation(tmp_path)
 
 
