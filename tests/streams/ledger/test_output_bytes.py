@@ -1,13 +1,28 @@
 """No transaction adds more to a ledger's body than was declared of it: sets are cut by that."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from schemas.generated.common import AccountID
-from tests.streams.ledger.wide_operations import MAKERS, make_wide_economy
-from tests.support.network import get_account
+from schemas.contract import OPERATIONS
+from schemas.generated.common import AccountID, Amount, FeeRange, FeeType
+from schemas.generated.entries import FeeSchedule, KeyValue
+from schemas.generated.operations import StringValue
+from streams.ledger.values import GENERAL_ROLE
+from tests.streams.ledger.operations.cases import put
+from tests.streams.ledger.wide_operations import (
+    LONGEST,
+    MAKERS,
+    make_limits_request,
+    make_payment,
+    make_payment_with_fees,
+    make_wide_economy,
+    make_withdrawal,
+)
+from tests.support.network import Network, get_account
 
 SIGNERS = ("master", "issuer", "alice", "poor")
 wanted = st.lists(
@@ -15,9 +30,22 @@ wanted = st.lists(
 )
 
 
-def check(chosen: list[tuple[Any, int]]) -> str:
+def charge_operations(network: Network) -> None:
+    """Every operation of accounts of the general role has a fee."""
+    role = network.ledger.state.get_account_role(GENERAL_ROLE)
+    assert role is not None
+    put(network, replace(role, pays_for_operations=True))
+    put(network, KeyValue("operation_fee_asset", StringValue(LONGEST)))
+    fee = FeeRange(Amount(0), Amount(0), Amount(1 << 64), 0)
+    for row in OPERATIONS:
+        put(network, FeeSchedule(None, None, LONGEST, FeeType.OPERATION, row.number, (fee,)))
+
+
+def check(chosen: list[tuple[Any, int]], prepare: Callable[[Network], object] | None = None) -> str:
     """Closes one ledger with one transaction of these; its result's code."""
     network = make_wide_economy()
+    if prepare is not None:
+        prepare(network)
     bodies = [make(network, number) for make, number in chosen]
     sources = {AccountID(each.source) if each.source else None for each in bodies}
     signers = [n for n in SIGNERS if n == "master" or get_account(n) in sources]
@@ -33,6 +61,11 @@ def test_each_operation_alone_stays_within_what_it_declares() -> None:
     for make in MAKERS:
         for number in range(6):
             assert check([(make, number)]) == "SUCCESS", make.__name__
+
+
+def test_fees_of_operations_stay_within_it_too() -> None:
+    for make in (make_payment, make_payment_with_fees, make_withdrawal, make_limits_request):
+        assert check([(make, 2), (make, 3)], charge_operations) == "SUCCESS", make.__name__
 
 
 @settings(max_examples=40, deadline=None)
