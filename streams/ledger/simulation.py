@@ -23,9 +23,10 @@ class Simulated(NamedTuple):
 
 def simulate_transaction(ledger: Ledger, candidate: Candidate, close_time_ms: int) -> Simulated:
     """Applies it and takes it back; the ledger is as it was. Neither its signatures nor its times
-    are judged here. A defect of ours is the result INTERNAL_ERROR, as in a ledger."""
+    are judged here; who signed counts as a reviewer. A defect of ours is the result INTERNAL_ERROR,
+    as in a ledger."""
     context = TransactionContext(
-        get_next_context(ledger, close_time_ms), candidate.transaction_hash
+        get_next_context(ledger, close_time_ms), candidate.transaction_hash, candidate.signers
     )
     delta = LedgerDelta(ledger.state)
     effects: list[ParticipantEffect] = []

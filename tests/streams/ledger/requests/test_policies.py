@@ -22,7 +22,8 @@ from schemas.generated.operations import (
     ReviewRequestResult,
     UpdateSigner,
 )
-from schemas.generated.transactions import FulfilmentCode
+from schemas.generated.transactions import FulfilmentCode, TransactionCode
+from streams.ledger.simulation import simulate_transaction
 from streams.ledger.values import MASTER_SIGNER_ROLE
 from tests.streams.ledger.operations.cases import make_account_role, make_signer_role, put
 from tests.support.network import (
@@ -243,3 +244,17 @@ def test_a_requestor_who_was_blocked_meanwhile_gets_nothing() -> None:
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
     assert result.detail is not None
     assert result.detail.data.code is FulfilmentCode.REQUESTOR_NOT_ALLOWED  # type: ignore[union-attr]
+
+
+def test_a_dry_run_counts_those_who_signed() -> None:
+    network = make_network(1)
+    ask(network)
+    made = review(network, 4, tasks_to_remove=APPROVALS)
+    before = get_request(network)
+    for signers, is_fulfilled in ((("anna",), True), (("master",), True), ((), False)):
+        transaction = network.build("master", made)
+        candidate = network.admit(network.sign(transaction, *signers))
+        time_ms = network.ledger.header.close_time_ms + 1_000
+        simulated = simulate_transaction(network.ledger, candidate, time_ms)
+        assert (simulated.result.code is TransactionCode.SUCCESS) == is_fulfilled
+    assert get_request(network) == before
