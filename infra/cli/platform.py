@@ -12,7 +12,7 @@ from infra.cli.user import EndpointsOption, SeedOption, UrlOption
 
 if TYPE_CHECKING:
     from gateways.client.horizon import HorizonClient
-    from gateways.client.platform.plan import Change
+    from gateways.client.platform.changes import Change
 
 FileArgument = Annotated[Path, typer.Argument(help="The platform file (TOML).")]
 export = typer.Typer(help="Write what a network has to a file.")

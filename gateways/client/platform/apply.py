@@ -7,8 +7,9 @@ from gateways.client.documents import read_transaction
 from gateways.client.errors import ClientError
 from gateways.client.horizon import HorizonClient
 from gateways.client.keys import SigningKey, get_address
+from gateways.client.platform.changes import Change
 from gateways.client.platform.live import read_live
-from gateways.client.platform.plan import Change, make_plan
+from gateways.client.platform.plan import make_plan
 from gateways.client.transactions import sign_transaction
 from schemas.generated.common import Hash
 

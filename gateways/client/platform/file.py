@@ -27,12 +27,24 @@
     subtype = 1
     ranges = [{ lower = "0", upper = "1000", fixed = "0.10", percent = 0 }]
 
+    [[limits]]
+    kind = "SPEND"
+    asset = "EUR"
+    role = "unverified"
+    daily = "100.00"
+    weekly = "500.00"
+    monthly = "1000.00"
+    annual = "5000.00"
+
+    [policies."issuance:EUR"]
+    ranges = [{ lower = "100000.00", reviewers = 2 }]
+
 Members and values are those of the contract's readable JSON (`tokend tx build`). Signer roles and
 rules stand in `signer_roles` and `signer_rules`; a rule with `is_default = true` is every role's.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tomli_w
@@ -59,6 +71,9 @@ ASSET = {
 PAIR = {"max_age_ms", "step_max"}
 FEE = {"asset", "type", "subtype", "role", "ranges"}
 RANGE = {"lower", "upper", "fixed", "percent"}
+LIMIT = {"kind", "asset", "role", "convert", "daily", "weekly", "monthly", "annual"}
+POLICY = {"ranges"}
+TERMS = {"lower", "upper", "reviewers", "delay_ms"}
 SECTIONS: dict[str, set[str] | None] = {
     "account_rules": RULE,
     "account_roles": ROLE,
@@ -67,7 +82,9 @@ SECTIONS: dict[str, set[str] | None] = {
     "key_values": None,
     "assets": ASSET,
     "pairs": PAIR,
+    "policies": POLICY,
 }
+ARRAYS = {"fees": (FEE, {"asset", "type"}), "limits": (LIMIT, LIMIT - {"role", "convert"})}
 
 
 def read_platform(text: str) -> dict[str, Json]:
@@ -77,11 +94,11 @@ def read_platform(text: str) -> dict[str, Json]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ClientError(f"the platform file is no TOML: {error}") from None
-    unknown = set(document) - {*SECTIONS, "fees"}
+    unknown = set(document) - {*SECTIONS, *ARRAYS}
     if unknown:
-        known = ", ".join((*SECTIONS, "fees"))
+        known = ", ".join((*SECTIONS, *ARRAYS))
         raise ClientError(f"unknown section {min(unknown)}: there are {known}")
-    platform: dict[str, Json] = {"fees": document.get("fees", [])}
+    platform: dict[str, Json] = {name: _read_array(document, name) for name in ARRAYS}
     for section, members in SECTIONS.items():
         found = document.get(section, {})
         if not isinstance(found, dict):
@@ -90,12 +107,9 @@ def read_platform(text: str) -> dict[str, Json]:
             if members is not None:
                 _check_members(f"{section}.{name}", each, members)
         platform[section] = found
-    if not isinstance(platform["fees"], list):
-        raise ClientError("fees is no array of tables: begin each with [[fees]]")
-    for number, each in enumerate(platform["fees"], 1):
-        _check_members(f"fees, number {number}", each, FEE)
+    for name, each in platform["policies"].items():
         for one in each.get("ranges", []):
-            _check_members(f"fees, number {number}: a range", one, RANGE)
+            _check_members(f"policies.{name}: a range", one, TERMS, {"reviewers"})
     for section in ("account_rules", "signer_rules"):
         platform[section] = {
             name: _read_rule(f"{section}.{name}", each) for name, each in platform[section].items()
@@ -120,6 +134,13 @@ def write_platform(live: Live) -> str:
             for name, each in live.pairs.items()
         },
         "fees": [_write_fee(live, each) for each in live.fees],
+        "limits": [
+            _write_limit(live, entry, one) for entry in live.limits for one in entry["limits"]
+        ],
+        "policies": {
+            name: {"ranges": [_write_terms(one) for one in each["ranges"]]}
+            for name, each in live.policies.items()
+        },
     }
     return tomli_w.dumps({name: each for name, each in document.items() if each})
 
@@ -129,9 +150,24 @@ def show_policies(value: int) -> list[str]:
     return [each.name or "" for each in AssetPolicy if value & each]
 
 
-def _check_members(place: str, found: Json, members: set[str]) -> None:
+def _read_array(document: Json, section: str) -> Json:
+    members, needed = ARRAYS[section]
+    found = document.get(section, [])
+    if not isinstance(found, list):
+        raise ClientError(f"{section} is no array of tables: begin each with [[{section}]]")
+    for number, each in enumerate(found, 1):
+        place = f"{section}, number {number}"
+        _check_members(place, each, members, needed)
+        for one in each.get("ranges", []):
+            _check_members(f"{place}: a range", one, RANGE, RANGE)
+    return found
+
+
+def _check_members(place: str, found: Json, members: set[str], needed: Iterable[str] = ()) -> None:
     if not isinstance(found, dict):
         raise ClientError(f"{place} is no table")
+    for name in sorted(set(needed) - set(found)):
+        raise ClientError(f"{place}: {name} is missing")
     unknown = set(found) - members
     if unknown:
         known = ", ".join(sorted(members))
@@ -190,6 +226,21 @@ def _write_fee(live: Live, entry: Json) -> Json:
     role = None if entry["role_id"] is None else live.accounts.get_role_name(entry["role_id"])
     about = {"asset": entry["asset"], "type": entry["fee_type"], "subtype": entry["subtype"]}
     return _drop_nulls({**about, "role": role, "ranges": entry["ranges"]})
+
+
+def _write_limit(live: Live, entry: Json, limit: Json) -> Json:
+    role = None if entry["role_id"] is None else live.accounts.get_role_name(entry["role_id"])
+    about = {"kind": limit["kind"], "asset": limit["asset"], "role": role}
+    converts = limit["is_convert_needed"] or None
+    return _drop_nulls({**about, "convert": converts, **limit["amounts"]})
+
+
+def _write_terms(one: Json) -> Json:
+    terms = one["terms"]
+    bounds = {"lower": one["lower"], "upper": one["upper"]}
+    return _drop_nulls(
+        {**bounds, "reviewers": terms["reviewers"], "delay_ms": int(terms["delay_ms"]) or None}
+    )
 
 
 def _drop_nulls(document: Json, **defaults: Json) -> Json:

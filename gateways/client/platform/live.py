@@ -39,7 +39,7 @@ class Layer:
 @dataclass(frozen=True)
 class Live:
     """Entries as Horizon shows them. `default_rules`: names of the signer rules that every role
-    has. `fees`: schedules of roles and of all."""
+    has. `fees`, `limits`: of roles and of all. `policies`: by KIND:ASSET."""
 
     accounts: Layer
     signers: Layer
@@ -48,6 +48,8 @@ class Live:
     assets: dict[str, Json]
     pairs: dict[str, Json]
     fees: list[Json]
+    limits: list[Json]
+    policies: dict[str, Json]
 
 
 def read_live(client: Reader) -> Live:
@@ -64,7 +66,13 @@ def read_live(client: Reader) -> Live:
         {each["id"]: each["attributes"] for each in client.walk("/v3/assets")},
         {f"{each['base']}:{each['quote']}": each for each in _walk(client, "asset-pairs")},
         list(_walk(client, "fees")),
+        list(_walk(client, "limits")),
+        {_name_policy(each): each for each in _walk(client, "approval-policies")},
     )
+
+
+def _name_policy(entry: Json) -> str:
+    return f"{entry['kind']}:{entry['asset']}" if entry["asset"] else str(entry["kind"])
 
 
 def _read(client: Reader, path: str) -> dict[str, Json]:

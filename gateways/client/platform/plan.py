@@ -6,29 +6,28 @@ rules, roles, key values, assets, pairs and fees.
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateways.client.errors import ClientError
+from gateways.client.platform.changes import (
+    ASSETS,
+    CHANGE,
+    CREATE,
+    DRIFT,
+    KEY_VALUES,
+    ROLES,
+    RULES,
+    Change,
+    find_strays,
+)
 from gateways.client.platform.file import show_policies
 from gateways.client.platform.live import Layer, Live
+from gateways.client.platform.money import plan_fees, plan_limits, plan_pairs, plan_policies
 from schemas.assembly import get_stem
 from streams.ledger.operations.manage_key_value import RESERVED_PREFIXES
 from streams.ledger.values import AssetPolicy
 
 Json = Any
-CREATE, CHANGE, DRIFT = "+", "~", "?"
-RULES, ROLES, KEY_VALUES, ASSETS, FEES = range(5)
-
-
-class Change(NamedTuple):
-    """One line of a plan. `operation`: its body in readable JSON; None: nobody changes it by
-    applying the file, or it waits for an earlier stage."""
-
-    stage: int
-    sign: str
-    what: str
-    text: str
-    operation: Json | None
 
 
 def make_plan(platform: Mapping[str, Json], live: Live) -> list[Change]:
@@ -41,8 +40,10 @@ def make_plan(platform: Mapping[str, Json], live: Live) -> list[Change]:
         changes += _plan_roles(layer, platform[f"{layer}_roles"], present, known)
     changes += _plan_key_values(platform, live)
     changes += _plan_assets(platform["assets"], live)
-    changes += _plan_pairs(platform["pairs"], live)
-    changes += _plan_fees(platform, live)
+    changes += plan_pairs(platform["pairs"], live)
+    changes += plan_fees(platform, live)
+    changes += plan_limits(platform, live)
+    changes += plan_policies(platform["policies"], live)
     return sorted(changes, key=lambda each: each.stage)
 
 
@@ -64,7 +65,7 @@ def _plan_rules(
             action = {"type": f"update_{layer}_rule", "rule_id": found["rule_id"], **content}
             text = f"{_show_rule(found['rule'])} -> {_show_rule(each['rule'])}"
             yield Change(RULES, CHANGE, what, text, _act(kind, action))
-    yield from _find_strays(RULES, f"{layer} rule", present.rules, wanted)
+    yield from find_strays(RULES, f"{layer} rule", present.rules, wanted)
 
 
 def _plan_roles(
@@ -97,7 +98,7 @@ def _plan_roles(
             (*(f"+{rule}" for rule in sorted(names - had)), *(f"-{r}" for r in sorted(had - names)))
         )
         yield Change(ROLES, CHANGE, what, text, _act(kind, action) if is_ready else None)
-    yield from _find_strays(ROLES, f"{layer} role", present.roles, wanted)
+    yield from find_strays(ROLES, f"{layer} role", present.roles, wanted)
 
 
 def _plan_key_values(platform: Mapping[str, Json], live: Live) -> Iterator[Change]:
@@ -116,7 +117,7 @@ def _plan_key_values(platform: Mapping[str, Json], live: Live) -> Iterator[Chang
         operation = {"type": "manage_key_value", "key": key, "action": action}
         sign = CREATE if had is None else CHANGE
         yield Change(KEY_VALUES, sign, what, text if had is None else f"{had} -> {text}", operation)
-    yield from _find_strays(KEY_VALUES, "key value", live.key_values, platform["key_values"])
+    yield from find_strays(KEY_VALUES, "key value", live.key_values, platform["key_values"])
 
 
 def _get_value(key: str, given: Json, platform: Mapping[str, Json], live: Live) -> Json:
@@ -177,7 +178,7 @@ def _plan_assets(wanted: Mapping[str, Json], live: Live) -> Iterator[Change]:
             shown = " ".join(show_policies(found["policies"]["value"]))
             text = f"differs: at most {found['max_issuance_amount']}, {shown}; its owner changes it"
             yield Change(ASSETS, DRIFT, what, text, None)
-    yield from _find_strays(ASSETS, "asset", live.assets, wanted)
+    yield from find_strays(ASSETS, "asset", live.assets, wanted)
 
 
 def _sum_policies(code: str, names: list[str]) -> int:
@@ -186,87 +187,6 @@ def _sum_policies(code: str, names: list[str]) -> int:
             known = ", ".join(AssetPolicy.__members__)
             raise ClientError(f"assets.{code}: unknown policy {name}: there are {known}")
     return sum(int(AssetPolicy[name]) for name in set(names))
-
-
-def _plan_pairs(wanted: Mapping[str, Json], live: Live) -> Iterator[Change]:
-    """Prices are set by services, so a pair is created elsewhere; the file says how prices are
-    checked."""
-    for name, each in wanted.items():
-        what, found = f"asset pair {name}", live.pairs.get(name)
-        base, _, quote = name.partition(":")
-        if found is None:
-            yield Change(FEES, DRIFT, what, "does not exist: create it with its first price", None)
-            continue
-        age = str(each.get("max_age_ms", found["max_age_ms"]))
-        step = each.get("step_max", found["step_max"])
-        if (age, step) == (found["max_age_ms"], found["step_max"]):
-            continue
-        action = {"type": "update_pair_policies", "max_age_ms": age, "step_max": step}
-        operation = {"type": "manage_asset_pair", "base": base, "quote": quote, "action": action}
-        text = f"{found['max_age_ms']} ms, step {found['step_max']} -> {age} ms, step {step}"
-        yield Change(FEES, CHANGE, what, text, operation)
-    yield from _find_strays(FEES, "asset pair", live.pairs, wanted)
-
-
-def _plan_fees(platform: Mapping[str, Json], live: Live) -> Iterator[Change]:
-    present = {_get_fee_key(e, e["role_id"], e["fee_type"]): e["ranges"] for e in live.fees}
-    for each in platform["fees"]:
-        role, role_id = each.get("role"), None
-        if role is not None:
-            role_id = live.accounts.get_role_id(role)
-            if role_id is None and role not in platform["account_roles"]:
-                raise ClientError(f"fees of {each.get('asset')}: there is no account role {role}")
-        what = f"fee {each['type']} {each.get('subtype', 0)} of {each['asset']}"
-        what += f" for {role}" if role else ""
-        is_ready = role_id is not None or role is None
-        had = present.pop(_get_fee_key(each, role_id, each["type"]), []) if is_ready else []
-        about = {
-            "type": "set_fees",
-            "role_id": role_id,
-            "asset": each["asset"],
-            "fee_type": each["type"],
-            "subtype": each.get("subtype", 0),
-        }
-        wanted = {_get_bounds(one): one for one in each.get("ranges", [])}
-        for one in had:
-            if _get_bounds(one) not in wanted:
-                action = {"type": "remove_fee_range", "lower": one["lower"], "upper": one["upper"]}
-                yield Change(
-                    FEES, CHANGE, what, f"-{_show_range(one)}", {**about, "action": action}
-                )
-        known = [_get_content(one) for one in had]
-        for one in wanted.values():
-            if _get_content(one) not in known:
-                action = {"type": "put_fee_range", "range": one}
-                operation = {**about, "action": action} if is_ready else None
-                yield Change(FEES, CREATE, what, _show_range(one), operation)
-    for asset, role_id, kind, subtype in present:
-        name = f"fee {kind} {subtype} of {asset}"
-        name += f" for {live.accounts.get_role_name(role_id)}" if role_id else ""
-        yield Change(FEES, DRIFT, name, "is not in the file", None)
-
-
-def _get_fee_key(fee: Json, role_id: str | None, kind: str) -> tuple[str, str | None, str, int]:
-    return (fee["asset"], role_id, kind, int(fee.get("subtype", 0)))
-
-
-def _get_bounds(one: Json) -> tuple[Decimal, Decimal]:
-    return Decimal(one["lower"]), Decimal(one["upper"])
-
-
-def _get_content(one: Json) -> tuple[Decimal, ...]:
-    return tuple(Decimal(one[name]) for name in ("lower", "upper", "fixed", "percent"))
-
-
-def _show_range(one: Json) -> str:
-    return f"{one['lower']} to {one['upper']}: {one['fixed']} and {int(one['percent']) / 10**6} %"
-
-
-def _find_strays(
-    stage: int, what: str, present: Mapping[str, Json], wanted: Mapping[str, Json]
-) -> Iterator[Change]:
-    for name in sorted(set(present) - set(wanted)):
-        yield Change(stage, DRIFT, f"{what} {name}", "is not in the file", None)
 
 
 def _show_rule(rule: Json) -> str:

@@ -7,9 +7,10 @@ import pytest
 from gateways.client.documents import read_transaction
 from gateways.client.errors import ClientError
 from gateways.client.horizon import HorizonClient
+from gateways.client.platform.changes import CHANGE, CREATE, DRIFT, Change
 from gateways.client.platform.file import read_platform, write_platform
 from gateways.client.platform.live import read_live
-from gateways.client.platform.plan import CHANGE, CREATE, DRIFT, Change, make_plan
+from gateways.client.platform.plan import make_plan
 from schemas.strkey import encode_account_id
 from tests.gateways.support import Gateway
 from tests.support.network import get_account, get_public_key
@@ -50,6 +51,18 @@ type = "PAYMENT"
 subtype = 1
 role = "unverified"
 ranges = [{{ lower = "0", upper = "100.00", fixed = "0.10", percent = 1000000 }}]
+
+[[limits]]
+kind = "SPEND"
+asset = "CHF"
+role = "unverified"
+daily = "10.00"
+weekly = "20.00"
+monthly = "30.00"
+annual = "40.00"
+
+[policies."issuance:CHF"]
+ranges = [{{ lower = "100.00", reviewers = 2, delay_ms = 60000 }}]
 """
 
 
@@ -107,6 +120,9 @@ def test_a_file_is_applied_once_and_changes_what_it_says(gateway: Gateway) -> No
     assert live.key_values["account_role:unverified"]["value"] == role["role_id"]
     assert "no-withdrawals" in live.default_rules
     assert live.assets["CHF"]["max_issuance_amount"] == "1000.00"
+    [limits] = live.limits
+    assert limits["limits"][0]["amounts"]["weekly"] == "20.00"
+    assert live.policies["issuance:CHF"]["ranges"][0]["terms"]["reviewers"] == 2
     changed = FILE.replace('"send-transactions", "pay-in-euros"', '"send-transactions"').replace(
         'fixed = "0.10"', 'fixed = "0.20"'
     )
@@ -146,6 +162,8 @@ def test_an_export_says_what_there_is(gateway: Gateway) -> None:
         ('[key_values]\nx = {account_role = "nobody"}\n', "key_values.x"),
         ("[assets.X]\ndecimals = 2\n", "assets.X"),
         ("[fees]\n", "fees"),
+        ('[[limits]]\nkind = "SPEND"\n', "limits, number 1"),
+        ('[policies.issuance]\nranges = [{ lower = "1" }]\n', "policies.issuance"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(gateway: Gateway, text: str, place: str) -> None:
@@ -165,4 +183,6 @@ def test_documents_are_the_contract_s(gateway: Gateway) -> None:
         "manage_key_value",
         "manage_asset",
         "set_fees",
+        "manage_limits",
+        "manage_approval_policy",
     }
