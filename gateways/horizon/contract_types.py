@@ -14,6 +14,7 @@ SHOWN = (
     "ledger.Certificate",
     "ledger.LedgerEntry",
     "ledger.ParticipantEffect",
+    "transactions.Transaction",
     *get_entries(),
 )
 # Unions of records that are shown without the type beside their members.

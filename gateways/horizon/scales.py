@@ -29,15 +29,21 @@ class ScaleCache:
         self.known = Scales()
         self._database = database
 
-    async def get(self, assets: Iterable[str], values: Iterable[Any] = ()) -> Scales:
-        """Knows the decimals of `assets`, and of all amounts in `values` that have an asset."""
+    async def get(
+        self,
+        assets: Iterable[str],
+        values: Iterable[Any] = (),
+        balances: Iterable[bytes] = (),
+    ) -> Scales:
+        """Knows the decimals of `assets`, of those of `balances`, and of all amounts in `values`
+        that have an asset."""
         known = self.known
         if len(known.assets) > KNOWN_BALANCES_MAX:
             known.assets.clear()
-        balances = {each for value in values for each in find_balances(value)}
+        named = {*balances, *(each for value in values for each in find_balances(value))}
         wanted: list[tuple[PointQuery, Any]] = [
             *((ASSET_DIGITS, each) for each in set(assets) - known.digits.keys()),
-            *((BALANCE_ASSET, each) for each in balances - known.assets.keys()),
+            *((BALANCE_ASSET, each) for each in named - known.assets.keys()),
         ]
         if wanted:
             snapshot = await self._database.get_points(*wanted)
