@@ -6,6 +6,7 @@ status, type or body is a failure.
 """
 
 import base64
+import itertools
 from typing import Any
 
 import pytest
@@ -32,10 +33,13 @@ from schemas.generated.operations import ManageKeyValue, PutKeyValue, U32Value
 from schemas.strkey import encode_account_id, encode_balance_id
 from tests.gateways.horizon.test_submission import make_envelope
 from tests.gateways.support import Gateway
-from tests.support.network import get_account, get_key, pay
+from tests.streams.ledger.operations.test_manage_asset_pair import create_pair
+from tests.support.network import create_asset, get_account, get_key, pay
 
 EXAMPLES = 25
 CURSOR_OF = "/v3/movements"
+COMMANDS = "/v3/commands/{operation}"
+ROLES = tuple(itertools.product(("account", "signer"), ("roles", "rules")))
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -65,6 +69,8 @@ def schema(gateway: Gateway) -> BaseSchema:
     world, network = gateway.world, gateway.world.network
     world.apply("alice", pay(network, "alice", "bob", "EUR", 5))
     world.apply("master", ManageKeyValue("payment_tasks:*", PutKeyValue(U32Value(0))))
+    world.apply("issuer", create_asset("USD"))
+    world.apply("master", create_pair(network))
     loaded = schemathesis.openapi.from_url(f"{gateway.url}/openapi.json")
     loaded.config.generation.with_security_parameters = False  # signatures are ours to make
     rejection = loaded.config.checks.negative_data_rejection
@@ -86,6 +92,11 @@ def known(gateway: Gateway, schema: BaseSchema) -> dict[str, list[str]]:
         "code": ["EUR"],
         "key": ["payment_tasks:*"],
         "id of operations": [operations[0]["id"]],
+        "id of requests": ["1"],
+        "id of asset-pairs": ["USD:EUR"],
+        **{f"id of {layer}-{what}": ["1"] for layer, what in ROLES},
+        "operation": ["cancel_change_role_request"],
+        "filter[requestor]": [encode_account_id(get_account("issuer"))],
         "id of accounts": [alice],
         "id of balances": [balance],
         "filter[account]": [alice],
@@ -113,7 +124,9 @@ def use_known(case: Any, known: dict[str, list[str]], draw: Any, path: str) -> N
             del case.query[name]
         elif name in known and draw(st.booleans()):
             case.query[name] = draw(st.sampled_from(known[name]))
-    if isinstance(case.body, dict) and draw(st.booleans()):
+    if path == COMMANDS:
+        case.body = {"source_account": known["id of accounts"][0], "body": {"request_id": "1"}}
+    elif isinstance(case.body, dict) and draw(st.booleans()):
         case.body["data"]["attributes"]["envelope"] = known["envelope"][0]
 
 
