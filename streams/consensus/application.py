@@ -41,22 +41,22 @@ def compute_timeout_ms(initial_ms: int, increment_ms: int, number: int) -> int:
 
 
 class Application(Protocol):
-    """The decisions that are not consensus."""
+    """What the application decides."""
 
     def validate_value(self, slot: int, value: bytes, is_nomination: bool) -> Validation:
-        """Asked often: answer from memory. Nomination may be stricter (close times, upgrades)."""
+        """Called often, so it answers from memory. Nomination may be stricter (times, upgrades)."""
 
     def extract_valid_value(self, slot: int, value: bytes) -> bytes | None:
-        """A variation of a value invalid in nomination that this node would vote for, if any."""
+        """A valid variation of a value that is invalid in nomination, or None."""
 
     def combine_candidates(self, slot: int, candidates: tuple[bytes, ...]) -> bytes:
-        """One value out of one or more, ascending. Must be the same on all nodes."""
+        """Combines values, given in ascending order. All nodes must get the same result."""
 
     def is_given_up(self, slot: int, value: bytes) -> bool:
-        """Whether the set of a structurally valid value is no longer waited for."""
+        """Whether the node no longer waits for the set of this well-formed value."""
 
     def derive_empty_value(self, slot: int, value: bytes) -> bytes:
-        """The explicit empty value for `value` (CAP-0083): needs no set, the same on all nodes."""
+        """The explicit empty value for `value` (CAP-0083), without a set, the same on all nodes."""
 
     def get_timeouts(self, slot: int) -> Timeouts:
         """The settings in force for the slot."""

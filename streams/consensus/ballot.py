@@ -48,7 +48,7 @@ class BallotProtocol:
         self.timer_counter = 0  # the counter whose timer runs, or 0
 
     def restore(self, pledges: BallotPledges) -> None:
-        """Takes up where the node's own, durable statement left off; it is not sent again."""
+        """Resumes from the node's own durable statement, without sending it again."""
         if self.pledges is not None:
             raise InvariantViolation("restore comes before anything else in a slot")
         self.state.restore(pledges)
@@ -64,7 +64,7 @@ class BallotProtocol:
             self.advance(out)
 
     def record(self, received: Received, pledges: BallotPledges, out: Outputs) -> None:
-        """A peer's statement, sane, newer than its last and with no invalid value."""
+        """Records a peer's statement: sane, newer than its last one, without an invalid value."""
         quorum_set_hash = get_quorum_set_hash(pledges)
         self.tally.statements[received.bit] = received.statement
         self.tally.record(received.bit, get_claims(pledges), quorum_set_hash, received.slices)
@@ -81,7 +81,7 @@ class BallotProtocol:
             self.advance(out)
 
     def advance(self, out: Outputs) -> None:
-        """Applies the rules in order, from the first again after each move, until none moves."""
+        """Applies the rules in order and starts over after each move, until no rule moves."""
         for _ in range(MOVES_MAX):
             if self.state.phase is Phase.EXTERNALIZE:
                 return
@@ -113,7 +113,7 @@ class BallotProtocol:
         return is_v_blocking(self.context.local.slices, ahead)
 
     def _bump(self, counter: int, out: Outputs) -> bool:
-        """Moves b to `counter` with z, or the composite value, or else its own value again."""
+        """Moves b to `counter`, with the value z, else the composite value, else the value of b."""
         state = self.state
         value = state.override if state.override is not None else self.composite
         if value is None and state.current is not None:
@@ -175,7 +175,7 @@ class BallotProtocol:
         self.timer_counter = wanted
 
     def _has_heard(self, counter: int) -> bool:
-        """Counters only rise, so what was heard for a counter stays heard."""
+        """Whether a quorum is at this counter. Counters only rise, so the answer stays true."""
         if counter == self.heard_counter:
             return True
         claims = self.tally.claims.items()

@@ -135,7 +135,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def get_mentioned_ballots(claims: Iterable[Claims]) -> list[Ballot]:
-    """Every ballot that a node votes for or accepts as prepared, the highest first."""
+    """All ballots that some node votes for or accepts as prepared, highest first."""
     ballots = {
         ballot
         for claim in claims

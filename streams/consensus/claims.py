@@ -109,7 +109,7 @@ def get_ballot(ballot: wire.Ballot | None) -> Ballot | None:
 
 
 def get_values(pledges: Pledges) -> tuple[bytes, ...]:
-    """Every value the statement names, each once."""
+    """All values in the statement, without repetition."""
     if isinstance(pledges, wire.Nominate):
         return tuple(dict.fromkeys((*pledges.votes, *pledges.accepted)))
     if isinstance(pledges, wire.Externalize):
@@ -127,7 +127,7 @@ def get_quorum_set_hash(pledges: Pledges) -> Hash | None:
 
 
 def is_sane(pledges: Pledges) -> bool:
-    """Whether an honest node could say this at all (the invariants of the messages)."""
+    """Whether an honest node could send this statement (invariants of the messages)."""
     if isinstance(pledges, wire.Nominate):
         values = (pledges.votes, pledges.accepted)
         return any(values) and all(

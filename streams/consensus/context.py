@@ -1,4 +1,4 @@
-"""What the two protocols of one slot share: who we are, where we are, whom to ask about values."""
+"""What the two protocols of one slot share: the node, its slot, and the application."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -53,7 +53,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A peer's statement whose quorum set is known; EXTERNALIZE needs none."""
+    """A peer's statement, with its quorum set; EXTERNALIZE needs none."""
 
     bit: int
     statement: Statement

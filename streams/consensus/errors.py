@@ -3,8 +3,8 @@ instead."""
 
 
 class InvariantViolation(Exception):
-    """We are wrong: the node must stop before it sends. Never caught."""
+    """A defect of this node: it must stop before it sends anything. Never caught."""
 
 
 class InsaneQuorumSet(ValueError):
-    """A quorum set cannot be used; the message says why."""
+    """A quorum set that cannot be used; the message says why."""

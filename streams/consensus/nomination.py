@@ -60,7 +60,7 @@ class Nomination:
         self.timer_round = 0  # the round whose timer runs, or 0
 
     def restore(self, pledges: Nominate) -> None:
-        """Takes up where the node's own, durable statement left off; it is not sent again."""
+        """Resumes from the node's own durable statement, without sending it again."""
         if self.votes or self.accepted or self.is_started:
             raise InvariantViolation("restore comes before anything else in a slot")
         self.votes = sorted({*pledges.votes, *pledges.accepted})
@@ -85,7 +85,7 @@ class Nomination:
             self._vote(value, VOTED_BYTES_MAX)
 
     def record(self, received: Received, pledges: Nominate) -> None:
-        """A peer's statement, sane and newer than its last."""
+        """Records a peer's statement: sane and newer than its last one."""
         local, node = self.context.local, received.statement.node_id
         known = self.latest.get(node)
         self.latest[node] = pledges
@@ -103,22 +103,22 @@ class Nomination:
             self._echo(node)
 
     def fire_timer(self, number: int, out: Outputs) -> None:
-        """The time-out of a round starts the next one. Of another round, or not started: stale."""
+        """The time-out of the current round starts the next one; any other is ignored."""
         if self._is_open() and number == self.round:
             self.timer_round = 0
             self._start_round(out)
 
     def revalidate(self) -> None:
-        """Values may have become valid."""
+        """Looks again at values, which may have become valid."""
         if self.is_started and not self.is_stopped:
             self._advance(self._get_claimed_values())
 
     def stop(self) -> None:
-        """The slot is decided."""
+        """Stops nominating, because the slot is decided."""
         self.is_stopped = True
 
     def _is_open(self) -> bool:
-        """Whether new values may be voted for: not once there is a candidate."""
+        """Whether the node may vote for new values, which ends with the first candidate."""
         return self.is_started and not self.is_stopped and not self.candidates
 
     def _start_round(self, out: Outputs) -> None:
@@ -165,7 +165,7 @@ class Nomination:
             self._vote(max(ranked)[1], ECHOED_BYTES_MAX)
 
     def _get_valid(self, value: bytes) -> bytes | None:
-        """The value, or what can be made of it, or None."""
+        """The value if it is valid, else a valid variation of it, else None."""
         if self.context.judge_nominated(value) is not Validation.INVALID:
             return value
         return self.context.application.extract_valid_value(self.context.slot, value)
@@ -182,7 +182,7 @@ class Nomination:
         return True
 
     def _advance(self, values: Iterable[bytes]) -> None:
-        """Accepts and confirms what can be, looking only at values that somebody newly claims."""
+        """Accepts and confirms values. Looks only at those that are newly claimed."""
         pending = list(dict.fromkeys(values))
         has_new_candidate = False
         while pending:

@@ -62,7 +62,7 @@ class StopTimer:
 
 @dataclass(frozen=True, slots=True)
 class Externalized:
-    """The slot is decided, once and for ever. Told again by `restore`."""
+    """The slot is decided for good. `restore` repeats this output."""
 
     slot: U64
     value: bytes
@@ -70,7 +70,7 @@ class Externalized:
 
 @dataclass(frozen=True, slots=True)
 class HeardFromQuorum:
-    """A quorum has reached this ballot counter; now its time-out runs."""
+    """A quorum has reached this ballot counter, so its time-out starts."""
 
     slot: U64
     counter: int
@@ -106,7 +106,7 @@ class Postponed:
 
 @dataclass(frozen=True, slots=True)
 class ValueReplaced:
-    """The set of `value` was given up; the ballots go on with the explicit empty value."""
+    """The set of `value` was given up. Balloting continues with the explicit empty value."""
 
     slot: U64
     value: bytes

@@ -1,4 +1,4 @@
-"""What a runner and the overlay say to each other: settings, reasons, handlers."""
+"""The interface between the runner and the overlay: settings, reasons, handlers."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 
 class Reason(Enum):
-    """Why a connection ended or did not come about."""
+    """Why a connection ended or was not established."""
 
     UNREACHABLE = "nobody listens at the address"
     HANDSHAKE_TIMEOUT = "the handshake took too long"
@@ -48,7 +48,7 @@ class PeerError(Exception):
 
 
 class MisbehaviourError(PeerError):
-    """Raised by a message handler to have the sender disconnected; say what was wrong."""
+    """A message handler raises it to disconnect the sender. The text says what was wrong."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Reason.MISBEHAVED, detail)
@@ -73,7 +73,7 @@ class Handlers(Protocol):
     def on_disconnected(self, peer: PublicKey, reason: Reason, detail: str) -> None: ...
 
     def on_refused(self, address: Address, reason: Reason, detail: str) -> None:
-        """A dialled address or a stranger did not become a peer."""
+        """A dialled address, or an unknown caller, did not become a peer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class OverlayConfig:
 
 @dataclass(slots=True)
 class PeerCounters:
-    """What passed between this node and one peer since the start, in payload bytes and messages."""
+    """Traffic with one peer since the start, in payload bytes and messages."""
 
     connections: int = 0
     messages_sent: int = 0

@@ -31,7 +31,7 @@ GOOD_CONNECTION_S = 1.0
 
 
 class Overlay:
-    """Belongs to the event loop that starts it."""
+    """Bound to the event loop that starts it."""
 
     def __init__(self, config: OverlayConfig, handlers: Handlers) -> None:
         self.node_id = PublicKey(bytes(config.signing_key.verify_key))
@@ -65,7 +65,7 @@ class Overlay:
             await asyncio.shield(self._failure)
 
     async def close(self) -> None:
-        """Ends everything; handlers hear of it. Leaves no task and no socket."""
+        """Closes all connections and calls the handlers. No task and no socket is left."""
         if self._server is not None:
             self._server.close()
         for connection in self._connections.values():
@@ -83,18 +83,18 @@ class Overlay:
             self._failure.set_result(None)
 
     def get_connected(self) -> list[PublicKey]:
-        """The peers there is a connection to, ascending."""
+        """The connected peers, in ascending order."""
         return sorted(self._connections)
 
     def broadcast(self, lane: Lane, payload: bytes, exclude: PublicKey | None = None) -> None:
-        """Queues `payload` for every connected peer but `exclude`."""
+        """Queues `payload` for all connected peers except `exclude`."""
         self._check_size(payload)
         for peer, connection in self._connections.items():
             if peer != exclude:
                 connection.send(lane, payload)
 
     def send(self, peer: PublicKey, lane: Lane, payload: bytes) -> bool:
-        """Queues `payload` for `peer`; False where there is no connection to it."""
+        """Queues `payload` for `peer`. Returns False if it is not connected."""
         self._check_size(payload)
         connection = self._connections.get(peer)
         if connection is None:
@@ -103,13 +103,13 @@ class Overlay:
         return True
 
     def disconnect(self, peer: PublicKey, detail: str) -> None:
-        """Ends the connection to a peer that misbehaved, if there is one."""
+        """Disconnects a peer that misbehaved, if it is connected."""
         connection = self._connections.get(peer)
         if connection is not None:
             connection.close(Reason.MISBEHAVED, detail)
 
     def get_bytes_waiting(self, peer: PublicKey) -> int:
-        """What is held in this process for `peer` to read."""
+        """How many bytes wait in this process to be sent to `peer`."""
         connection = self._connections.get(peer)
         return connection.get_bytes_waiting() if connection else 0
 
@@ -183,7 +183,7 @@ class Overlay:
             delay = min(2 * delay, config.reconnect_max_s)
 
     async def _dial(self, peer: PublicKey, address: Address) -> None:
-        """One attempt and, if it succeeds, the whole life of the connection."""
+        """Dials once and, if that succeeds, runs the connection to its end."""
         writer = None
         try:
             async with asyncio.timeout(self._config.handshake_s):
@@ -206,7 +206,7 @@ class Overlay:
     # Being connected
 
     async def _serve(self, session: Session) -> None:
-        """Adopts the connection, unless a better one is there, and runs it to its end."""
+        """Keeps the connection, unless there is a better one, and runs it to its end."""
         peer = session.peer
         try:
             while (existing := self._connections.get(peer)) is not None:

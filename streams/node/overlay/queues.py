@@ -20,7 +20,7 @@ _TAGS = [bytes([lane]) for lane in Lane]
 
 
 class _Waiting:
-    """The messages of one lane. What has begun to leave is no longer among them."""
+    """The messages of one lane, without the one that is being sent."""
 
     __slots__ = ("bytes_max", "bytes_waiting", "messages", "rest")
 
@@ -37,11 +37,11 @@ class SendQueue:
     __slots__ = ("_lanes",)
 
     def __init__(self, bytes_max: Sequence[int]) -> None:
-        """`bytes_max` by lane; a single message may always wait, however large."""
+        """`bytes_max`: by lane. A single message may always wait, whatever its size."""
         self._lanes = [_Waiting(lane_max) for lane_max in bytes_max]
 
     def put(self, lane: Lane, payload: bytes) -> int:
-        """Returns how many older messages of that lane were dropped to stay in the bound."""
+        """Returns how many older messages of that lane were dropped to keep the bound."""
         waiting, dropped = self._lanes[lane], 0
         waiting.bytes_waiting += len(payload) + MESSAGE_COST
         while waiting.messages and waiting.bytes_waiting > waiting.bytes_max:
@@ -51,7 +51,7 @@ class SendQueue:
         return dropped
 
     def take(self) -> tuple[bytes, int] | None:
-        """The next record's content and how many messages it completes; None: nothing waits."""
+        """The next record's content and how many messages it completes, or None."""
         for tag, waiting in zip(_TAGS, self._lanes, strict=True):
             if waiting.messages or waiting.rest:
                 return _take_chunk(tag, waiting)
@@ -88,7 +88,7 @@ def _take_chunk(tag: bytes, waiting: _Waiting) -> tuple[bytes, int]:
 
 
 class Reassembly:
-    """The other end: chunks of the four lanes in, whole messages out."""
+    """The receiving end: takes chunks of the four lanes and gives whole messages."""
 
     __slots__ = ("_message_bytes_max", "_partial")
 
@@ -111,7 +111,7 @@ class Reassembly:
         return messages
 
     def has_partial(self) -> bool:
-        """Whether a message has begun and not ended."""
+        """Whether a message has arrived in part."""
         return any(self._partial)
 
     def _split(self, data: bytes | bytearray, at: int) -> tuple[list[bytes], int]:

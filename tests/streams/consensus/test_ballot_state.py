@@ -10,7 +10,7 @@ from streams.consensus.errors import InvariantViolation
 HASH = Hash(bytes(32))
 
 
-def test_a_vote_to_commit_is_not_left() -> None:
+def test_a_vote_to_commit_is_never_withdrawn() -> None:
     state = BallotState()
     state.current = state.prepared = state.high = state.commit = Ballot(1, b"x")
     state.set_current(Ballot(2, b"x"))
@@ -19,7 +19,7 @@ def test_a_vote_to_commit_is_not_left() -> None:
     assert state.current == (2, b"x")
 
 
-def test_an_impossible_state_is_not_told() -> None:
+def test_an_impossible_state_gives_no_statement() -> None:
     state = BallotState()
     assert state.get_pledges(HASH) is None
     state.current, state.high = Ballot(1, b"x"), Ballot(2, b"x")

@@ -98,7 +98,7 @@ LIFE: list[Pledges] = [
 ]
 
 
-def test_an_honest_life_is_in_order() -> None:
+def test_statements_of_an_honest_node_may_follow_each_other() -> None:
     for place, first in enumerate(LIFE):
         assert is_sane(first)
         for second in LIFE[place + 1 :]:
@@ -129,13 +129,13 @@ CONFLICTS: list[tuple[Pledges, Pledges]] = [
 
 
 @pytest.mark.parametrize("pair", CONFLICTS, ids=range(len(CONFLICTS)))
-def test_neither_can_follow(pair: tuple[Pledges, Pledges]) -> None:
+def test_contradicting_statements_cannot_follow_each_other(pair: tuple[Pledges, Pledges]) -> None:
     first, second = pair
     assert not can_follow(first, second)
     assert not can_follow(second, first)
 
 
-def test_what_proves_nothing() -> None:
+def test_pairs_of_statements_that_prove_no_equivocation() -> None:
     """A changed quorum set, nomination beside ballots, and b that falls on the way to CONFIRM."""
     other = Prepare(OTHER_HASH, Ballot(1, b"x"), None, None, 0, 0)
     assert can_follow(prepare((1, b"x")), other)

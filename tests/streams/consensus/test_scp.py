@@ -79,7 +79,7 @@ def test_refusals(statement: Statement, reason: Refusal) -> None:
     assert scp.receive(statement) == (refused,)
 
 
-def test_every_refusal_is_told_somewhere() -> None:
+def test_every_refusal_is_tested() -> None:
     """The others: STALE, VALUE_INVALID and VALUE_OTHER in the text scenarios."""
     assert {reason.name for reason in Refusal} == {
         *("OWN", "SLOT_PURGED", "SLOT_FAR_AHEAD", "NODE_UNKNOWN", "QUORUM_SET_UNKNOWN"),
@@ -112,7 +112,7 @@ def test_externalize_needs_no_quorum_set() -> None:
     assert scp.slots[1].externalized == X
 
 
-def test_slots_do_not_touch_each_other() -> None:
+def test_slots_are_independent() -> None:
     scp = make_scp()
     assert Externalized(3, X) in decide(scp, 3)
     assert scp.slots[3].externalized == X

@@ -95,7 +95,7 @@ def make_message(payload: bytes) -> bytes:
     ],
     ids=["http", "tls", "zeros", "later version"],
 )
-def test_who_speaks_something_else_hears_nothing(run: Runner, garbage: bytes) -> None:
+def test_a_caller_with_another_protocol_gets_no_answer(run: Runner, garbage: bytes) -> None:
     async def test() -> None:
         async with open_called() as (called, _), open_raw(called.address) as (reader, writer):
             writer.write(garbage)
@@ -118,7 +118,7 @@ def test_a_node_that_is_not_configured_is_refused(run: Runner) -> None:
     run(test())
 
 
-def test_a_node_that_calls_itself_by_our_name_is_refused(run: Runner) -> None:
+def test_a_caller_that_claims_our_own_key_is_refused(run: Runner) -> None:
     async def test() -> None:
         async with open_called() as (called, _), open_raw(called.address) as (reader, writer):
             writer.write(handshake.encode_hello(NETWORK_ID, IDS[0], b"e" * 32))
@@ -128,7 +128,7 @@ def test_a_node_that_calls_itself_by_our_name_is_refused(run: Runner) -> None:
     run(test())
 
 
-def test_a_configured_name_without_its_key_is_refused(run: Runner) -> None:
+def test_a_caller_that_claims_a_configured_key_it_lacks_is_refused(run: Runner) -> None:
     async def test() -> None:
         async with open_called() as (called, _), open_raw(called.address) as (_, writer):
             writer.write(handshake.encode_hello(NETWORK_ID, IDS[2], b"e" * 32))
@@ -161,7 +161,7 @@ def test_another_node_at_the_address_is_refused(run: Runner) -> None:
     run(test())
 
 
-def test_who_says_nothing_is_dropped_in_time(run: Runner) -> None:
+def test_a_silent_caller_is_dropped_in_time(run: Runner) -> None:
     async def test() -> None:
         async with (
             open_called(handshake_s=0.1) as (called, _),
@@ -204,7 +204,7 @@ HANDSHAKE_REFUSALS = (
 )
 
 
-def test_a_man_in_the_middle_who_only_relays_is_a_wire(run: Runner) -> None:
+def test_a_man_in_the_middle_who_only_relays_changes_nothing(run: Runner) -> None:
     async def test() -> None:
         seen = bytearray()
 
@@ -286,7 +286,7 @@ def test_records_are_taken_once_and_in_order(
 
 
 @pytest.mark.parametrize("content", [b"\4" + bytes(4), b"\0", b"\xff" * 10])
-def test_records_that_are_not_made_of_messages(run: Runner, content: bytes) -> None:
+def test_records_that_hold_no_messages_end_the_connection(run: Runner, content: bytes) -> None:
     async def test() -> None:
         async with open_called() as (called, _), open_session(2, called) as session:
             session.writer.write(session.sealer.seal(content))
@@ -435,7 +435,7 @@ def test_a_handler_may_refuse_a_peer(run: Runner) -> None:
     run(test())
 
 
-def test_a_handler_that_breaks_is_not_hidden(run: Runner) -> None:
+def test_an_error_in_a_handler_is_raised(run: Runner) -> None:
     async def fail(peer: PublicKey, payload: bytes) -> None:
         raise RuntimeError("an error of ours")
 

@@ -89,7 +89,7 @@ def test_a_record_sent_back_to_its_author_is_refused() -> None:
         opener.open(sealer.seal(b"echo")[4:])
 
 
-def test_the_key_of_the_name_is_needed() -> None:
+def test_a_handshake_needs_the_private_key() -> None:
     """Somebody calls himself node 0 and holds another key."""
     impostor = Handshake(NETWORK_ID, KEYS[2], True)
     claimed = handshake.encode_hello(NETWORK_ID, IDS[0], impostor.hello.ephemeral_key)
@@ -187,7 +187,7 @@ def test_garbage_is_no_hello(encoded: bytes) -> None:
     expect(Reason.NOT_OVERLAY, error)
 
 
-def test_secrets_do_not_show() -> None:
+def test_secrets_are_not_shown() -> None:
     agreement, _ = make_agreements()
     secret = bytes(KEYS[0])
     for shown in (repr(agreement), repr(Handshake(NETWORK_ID, KEYS[0], True))):

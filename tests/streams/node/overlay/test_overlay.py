@@ -122,7 +122,7 @@ def get_dialling_sides(low: Node, high: Node) -> list[bool]:
 
 
 @pytest.mark.parametrize("first", ["low", "high", "both"])
-def test_crossed_calls_leave_the_one_of_the_lower_id(run: Runner, first: str) -> None:
+def test_of_crossed_calls_the_one_of_the_lower_id_is_kept(run: Runner, first: str) -> None:
     """Both have dialled, and neither call has been answered, when the way is opened."""
 
     async def test() -> None:
@@ -174,7 +174,9 @@ def test_of_two_connections_both_sides_keep_the_same(run: Runner) -> None:
 
 
 @pytest.mark.parametrize(("caller", "is_kept"), [(0, True), (2, False)])
-def test_a_call_while_the_own_call_stands(run: Runner, caller: int, is_kept: bool) -> None:
+def test_a_call_from_a_peer_that_was_dialled_already(
+    run: Runner, caller: int, is_kept: bool
+) -> None:
     """Node 1 has dialled; then the other side's call comes in late."""
 
     async def test() -> None:
@@ -309,7 +311,7 @@ def test_closing_ends_everything(run: Runner) -> None:
     run(test())
 
 
-def test_a_port_in_use_is_said_at_start(run: Runner) -> None:
+def test_a_port_in_use_is_an_error_at_the_start(run: Runner) -> None:
     async def test() -> None:
         async with open_node(0, {}) as node:
             with pytest.raises(OSError, match="in use"):
@@ -319,7 +321,7 @@ def test_a_port_in_use_is_said_at_start(run: Runner) -> None:
     run(test())
 
 
-def test_the_node_key_does_not_show() -> None:
+def test_the_node_key_is_not_shown() -> None:
     config = make_config(0, {})
     assert bytes(config.signing_key).hex() not in repr(config)
     assert "signing_key" not in repr(config)
