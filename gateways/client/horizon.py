@@ -103,6 +103,16 @@ class HorizonClient:
         """
         return _get_attributes(self._send(*_get_submission(envelope, wait)))
 
+    def simulate(self, envelope: bytes) -> Json:
+        """Attributes of what the transaction would do now, signed or not. Nothing is submitted.
+
+        The client's key must sign for every source account, or may read transactions. Raises
+        ProblemError, also if the transaction could not enter a ledger.
+        """
+        headers = {"Content-Type": "application/avro"}
+        path = "/v3/transactions/simulate"
+        return _get_attributes(self._send("POST", path, None, envelope, headers))
+
     def submit_until_final(self, envelope: bytes, seconds: float = 120.0) -> Json:
         """Attributes once a ledger has it, however many requests that takes.
 

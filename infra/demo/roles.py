@@ -17,13 +17,11 @@ from schemas.generated.operations import (
     ReviewRequest,
 )
 
-PLATFORM = files("infra.demo") / "platform.toml"
 
-
-def apply_roles(client: HorizonClient, master: SigningKey) -> int:
-    """How many changes it took."""
-    platform = read_platform(PLATFORM.read_text(encoding="utf-8"))
-    return len(apply_platform(client, master, platform))
+def apply_file(client: HorizonClient, master: SigningKey, name: str) -> int:
+    """How many changes a platform file of the demo took."""
+    text = (files("infra.demo") / name).read_text(encoding="utf-8")
+    return len(apply_platform(client, master, read_platform(text)))
 
 
 def get_role(client: HorizonClient, name: str) -> int:
@@ -55,6 +53,6 @@ def make_approval(client: HorizonClient, requestor: str) -> ReviewRequest:
         action=ReviewAction.APPROVE,
         reason="",
         tasks_to_add=0,
-        tasks_to_remove=entry["pending_tasks"],
+        tasks_to_remove=entry["pending_tasks"],  # of a policy's bit: who signs approves
         external_details=(),
     )

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
 from nacl.signing import SigningKey
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -32,9 +33,11 @@ from gateways.client.proofs import get_genesis_anchor, verify_balance_proof
 from infra.demo import roles
 from infra.demo.steps import Interrupted, Steps
 from infra.demo.target import Target
-from schemas.generated.common import Hash, Reference
+from schemas.generated.common import Fee, Hash, Reference, SignerData
+from schemas.generated.operations import CreateSigner, ManageSigner, Payment, PaymentFeeData
 from schemas.strkey import decode_balance_id, encode_balance_id
 from streams.ledger.hashes import compute_balance_id
+from streams.ledger.values import MASTER_SIGNER_ROLE
 
 ASSET, DIGITS = "EUR", 2
 PAYMENTS, BY_POST = 1_000, 20
@@ -88,6 +91,8 @@ class Scenario:
             self._issue()
             self._pay()
             self._show_books()
+            self._issue_much()
+            self._pay_with_fees()
             self._restart_victim()
             self._compare_nodes()
             self._replay()
@@ -120,8 +125,8 @@ class Scenario:
 
     def _set_up_roles(self) -> None:
         self.steps.tell("Roles, rules and key values come from a platform file")
-        count = roles.apply_roles(self.client, self.master.key)
-        if roles.apply_roles(self.client, self.master.key):
+        count = roles.apply_file(self.client, self.master.key, "platform.toml")
+        if roles.apply_file(self.client, self.master.key, "platform.toml"):
             raise DemoFailed("a platform file that was applied changes something")
         self.steps.say(f"{count} changes; applied again, it changes nothing")
 
@@ -144,14 +149,14 @@ class Scenario:
     def _verify_alice(self) -> None:
         self.steps.tell("Alice asks for the general role; the master reviews her request")
         self._submit(self.alice, roles.make_role_request(self.client, self.alice.key))
-        self._wait(self._has_pending_request, "Alice's request is in the views")
+        self._wait(lambda: self._has_pending_request(self.alice), "her request is in the views")
         self._submit(self.master, roles.make_approval(self.client, self.alice.address))
         general = str(roles.get_role(self.client, "general"))
         self._wait(lambda: self._get_role_of_alice() == general, "Alice has the general role")
         self.steps.say("approved: she may pay now; the ledger has a salted hash of what she showed")
 
-    def _has_pending_request(self) -> bool:
-        query = {"filter[requestor]": self.alice.address, "filter[state]": "PENDING"}
+    def _has_pending_request(self, person: Person) -> bool:
+        query = {"filter[requestor]": person.address, "filter[state]": "PENDING"}
         return any(self.client.walk("/v3/requests", query))
 
     def _get_role_of_alice(self) -> str:
@@ -171,6 +176,57 @@ class Scenario:
         )
         result = self._submit(self.issuer, issuance)
         self.steps.say(f"closed in ledger {result['ledger_sequence']}")
+
+    def _issue_much(self) -> None:
+        self.steps.tell("Fees, a limit and a policy from a second file; a large issuance needs two")
+        roles.apply_file(self.client, self.master.key, "money.toml")
+        second = Person("second reviewer", generate_key())
+        signer = SignerData(get_public_key(second.key), MASTER_SIGNER_ROLE, 1000, 1, b"")
+        self._submit(self.master, ManageSigner(CreateSigner(signer)))
+        self._submit(self.issuer, make.make_create_balance(get_account_id(self.issuer.key), ASSET))
+        units, reference = make.to_units("20000.00", DIGITS), self._make_reference(2)
+        self._submit(
+            self.issuer,
+            make.make_issuance(ASSET, units, self._get_balance(self.issuer), reference),
+        )
+        for reviewer in (self.master, second):
+            self._wait(lambda: self._has_pending_request(self.issuer), "it awaits a reviewer")
+            self._submit_signed(reviewer, roles.make_approval(self.client, self.issuer.address))
+            left = "fulfilled" if not self._has_pending_request(self.issuer) else "one more"
+            self.steps.say(f"approved by {reviewer.name}: {left}")
+
+    def _submit_signed(self, signer: Person, body: Any) -> None:
+        """For the master account, by one of its signers."""
+        transaction = make.build_transaction(
+            self.network_id, get_account_id(self.master.key), (body,), time.time_ns() // 1_000_000
+        )
+        envelope = make.sign_transaction(transaction, signer.key)
+        self.client.submit_until_final(envelope, SETTLE_S)
+
+    def _pay_with_fees(self) -> None:
+        self.steps.tell("A dry run tells the fee; the payment is charged it; a limit holds")
+        small, large = (self._make_paid(amount) for amount in ("10.00", "95.00"))
+        told = self.client.simulate(self._sign(self.issuer, small))
+        due = told["details"][0]["source_fee"]
+        self.steps.say(
+            f"dry run: {told['operations'][0]['code']}, {due['fixed']} + {due['percent']}"
+        )
+        most = Fee(*(make.to_units(due[part], DIGITS) for part in ("fixed", "percent")))
+        nothing = Fee(make.to_units("0", DIGITS), make.to_units("0", DIGITS))
+        fees = PaymentFeeData(most, nothing, source_pays_for_destination=False)
+        self._submit(self.issuer, replace(small, fee_data=fees))
+        left = self.client.get_balance(self._get_balance(self.issuer))["available"]
+        self.steps.say(f"paid 10.00 {ASSET}; the issuer has {left} left")
+        over = replace(large, fee_data=replace(fees, source_fee=Fee(most.fixed, large.amount)))
+        refused = self.client.simulate(self._sign(self.issuer, over))
+        code, detail = refused["operations"][0]["code"], refused["details"][0]
+        if code != "LIMITS_EXCEEDED":
+            raise DemoFailed(f"95.00 more: {code}, where the limit should have held")
+        self.steps.say(f"95.00 more: {code}, {detail['left']} of {detail['limit']} are left today")
+
+    def _make_paid(self, amount: str) -> Payment:
+        units = make.to_units(amount, DIGITS)
+        return make.make_payment(self._get_balance(self.issuer), self.alice.address, units)
 
     def _pay(self) -> None:
         self.steps.tell(

@@ -106,6 +106,16 @@ class AsyncHorizonClient:
         """
         return _get_attributes(await self._send(*_get_submission(envelope, wait)))
 
+    async def simulate(self, envelope: bytes) -> Json:
+        """Attributes of what the transaction would do now, signed or not. Nothing is submitted.
+
+        The client's key must sign for every source account, or may read transactions. Raises
+        ProblemError, also if the transaction could not enter a ledger.
+        """
+        headers = {"Content-Type": "application/avro"}
+        path = "/v3/transactions/simulate"
+        return _get_attributes(await self._send("POST", path, None, envelope, headers))
+
     async def submit_until_final(self, envelope: bytes, seconds: float = 120.0) -> Json:
         """Attributes once a ledger has it, however many requests that takes.
 
