@@ -19,6 +19,7 @@ SHARED = {
     "outcome",
     "table",
     "pending",
+    "body",
     "locks",
     "cases",
     "test_table",

@@ -1,6 +1,5 @@
 """A request to burn an amount under suspicion. While it stands, the amount is locked."""
 
-from schemas.generated.common import AccountID
 from schemas.generated.entries import AssetSupply, Balance, ReviewableRequest
 from schemas.generated.ledger import EffectKind
 from schemas.generated.requests import AmlAlertRequest
@@ -14,6 +13,7 @@ from streams.ledger.balances import (
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
+from streams.ledger.requests.body import get_body
 from streams.ledger.state import LedgerDelta, LedgerState
 
 IS_EDITABLE = False
@@ -25,19 +25,12 @@ def get_asset(body: AmlAlertRequest, state: LedgerState) -> str | None:
     return None if balance is None else balance.asset
 
 
-def compute_system_tasks(
-    body: AmlAlertRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
-) -> int:
-    del body, requestor, state, context
-    return 0
-
-
 def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Locks the amount, whoever holds it."""
     del context
-    body = _get_body(request)
+    body = get_body(request, AmlAlertRequest)
     balance = _get_balance(delta, body)
     if balance.amount < body.amount:
         return FulfilmentCode.UNDERFUNDED
@@ -50,7 +43,7 @@ def fulfil(
 ) -> FulfilmentCode | None:
     """Burns the amount."""
     del context
-    body = _get_body(request)
+    body = get_body(request, AmlAlertRequest)
     balance = _get_balance(delta, body)
     apply_charge_locked(delta, balance, body.amount, EffectKind.BURNED)
     apply_left_circulation(delta, balance.asset, body.amount)
@@ -59,13 +52,8 @@ def fulfil(
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Unlocks the amount."""
-    body = _get_body(request)
+    body = get_body(request, AmlAlertRequest)
     apply_unlock(delta, _get_balance(delta, body), body.amount)
-
-
-def compute_output_bytes(body: AmlAlertRequest) -> int:
-    del body
-    return OUTPUT_BYTES
 
 
 def get_lock(body: AmlAlertRequest) -> tuple[bytes, int]:
@@ -78,9 +66,3 @@ def _get_balance(delta: LedgerDelta, body: AmlAlertRequest) -> Balance:
     if balance is None:
         raise InvariantViolation(f"the balance {body.balance_id.hex()} is gone")
     return balance
-
-
-def _get_body(request: ReviewableRequest) -> AmlAlertRequest:
-    if not isinstance(request.body, AmlAlertRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from schemas.generated.common import AccessKind, AccountID, AccountRequestKind
+from schemas.generated.common import AccessKind, AccountRequestKind
 from schemas.generated.entries import Account, AccountKyc, AccountReservation, ReviewableRequest
 from schemas.generated.keys import account_reservation_key
 from schemas.generated.ledger import EffectKind, ParticipantEffect, RoleChange
@@ -12,7 +12,8 @@ from streams.ledger.access.registry import USE_BYTES, count_uses
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
-from streams.ledger.state import LedgerDelta, LedgerState
+from streams.ledger.requests.body import get_body
+from streams.ledger.state import LedgerDelta
 
 IS_EDITABLE = True
 KIND = AccountRequestKind.CHANGE_ROLE
@@ -25,23 +26,12 @@ OUTPUT_BYTES = (
 )
 
 
-def get_asset(body: ChangeRoleRequest, state: LedgerState) -> None:
-    del body, state
-
-
-def compute_system_tasks(
-    body: ChangeRoleRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
-) -> int:
-    del body, requestor, state, context
-    return 0
-
-
 def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Takes the account's one place."""
     del context
-    destination = _get_body(request).destination
+    destination = get_body(request, ChangeRoleRequest).destination
     if delta.get_account_reservation(KIND, destination) is not None:
         return FulfilmentCode.REQUEST_ALREADY_EXISTS
     delta.put(AccountReservation(KIND, destination, request.request_id))
@@ -52,7 +42,7 @@ def fulfil(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Gives the account the role, and keeps what was shown."""
-    body = _get_body(request)
+    body = get_body(request, ChangeRoleRequest)
     account = delta.get_account(body.destination)
     if account is None:
         raise InvariantViolation(f"the account {body.destination.hex()} is gone")
@@ -75,15 +65,4 @@ def fulfil(
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Frees the place."""
-    delta.remove(account_reservation_key(KIND, _get_body(request).destination))
-
-
-def compute_output_bytes(body: ChangeRoleRequest) -> int:
-    del body
-    return OUTPUT_BYTES
-
-
-def _get_body(request: ReviewableRequest) -> ChangeRoleRequest:
-    if not isinstance(request.body, ChangeRoleRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body
+    delta.remove(account_reservation_key(KIND, get_body(request, ChangeRoleRequest).destination))

@@ -1,6 +1,6 @@
 """A request for a new asset. While it stands, it reserves the asset's code."""
 
-from schemas.generated.common import AccountID, Amount
+from schemas.generated.common import Amount
 from schemas.generated.entries import (
     Asset,
     AssetReservation,
@@ -10,12 +10,12 @@ from schemas.generated.entries import (
     ReviewableRequest,
 )
 from schemas.generated.keys import asset_reservation_key
-from schemas.generated.operations import CreateAsset
 from schemas.generated.requests import CreateAssetRequest
 from schemas.generated.transactions import FulfilmentCode
 from streams.ledger.assets import set_base_asset
 from streams.ledger.context import TransactionContext
 from streams.ledger.output import compute_change_bytes
+from streams.ledger.requests.body import get_body
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
 
@@ -37,19 +37,12 @@ def get_asset_type(body: CreateAssetRequest) -> int:
     return body.asset.asset_type
 
 
-def compute_system_tasks(
-    body: CreateAssetRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
-) -> int:
-    del body, requestor, state, context
-    return 0
-
-
 def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Reserves the code."""
     del context
-    code = _get_asked(request).code
+    code = get_body(request, CreateAssetRequest).asset.code
     if delta.get_asset(code) is not None:
         return FulfilmentCode.ASSET_ALREADY_EXISTS
     if delta.get_asset_reservation(code) is not None:
@@ -63,7 +56,7 @@ def fulfil(
 ) -> FulfilmentCode | None:
     """Creates the asset."""
     del context
-    asked = _get_asked(request)
+    asked = get_body(request, CreateAssetRequest).asset
     is_base = bool(asked.policies & AssetPolicy.BASE_ASSET)
     if not set_base_asset(delta, asked.code, is_base=is_base):
         return FulfilmentCode.TOO_MANY_BASE_ASSETS
@@ -88,15 +81,4 @@ def fulfil(
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Frees the code."""
-    delta.remove(asset_reservation_key(_get_asked(request).code))
-
-
-def compute_output_bytes(body: CreateAssetRequest) -> int:
-    del body
-    return OUTPUT_BYTES
-
-
-def _get_asked(request: ReviewableRequest) -> CreateAsset:
-    if not isinstance(request.body, CreateAssetRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body.asset
+    delta.remove(asset_reservation_key(get_body(request, CreateAssetRequest).asset.code))

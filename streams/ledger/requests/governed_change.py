@@ -14,13 +14,13 @@ from typing import Any
 from schemas.assembly import get_stem, get_type_name
 from schemas.contract import GOVERNED
 from schemas.generated import operations
-from schemas.generated.common import AccountID
 from schemas.generated.entries import ReviewableRequest
 from schemas.generated.operations import ManageAssetHalt, ManageAssetPair, UpdatePairPolicies
 from schemas.generated.requests import GovernedChangeRequest
 from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused, OperationCode
 from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.context import TransactionContext
+from streams.ledger.requests.body import get_body
 from streams.ledger.requests.policies import get_terms
 from streams.ledger.state import LedgerDelta, LedgerState
 
@@ -52,22 +52,12 @@ def get_asset(body: GovernedChangeRequest, state: LedgerState) -> str | None:
     return get_changed_asset(body.change)
 
 
-def compute_system_tasks(
-    body: GovernedChangeRequest,
-    requestor: AccountID,
-    state: LedgerState,
-    context: TransactionContext,
-) -> int:
-    del body, requestor, state, context
-    return 0
-
-
 def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentRefused | None:
     """Nothing; but what holds whatever the ledger says is judged at once."""
     del delta, context
-    change = _get_change(request)
+    change = get_body(request, GovernedChangeRequest).change
     code = get_module(change).validate(change)
     return None if code is None else _refuse(code)
 
@@ -76,7 +66,7 @@ def fulfil(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentRefused | None:
     """Applies the operation."""
-    change, requestor = _get_change(request), request.requestor
+    change, requestor = get_body(request, GovernedChangeRequest).change, request.requestor
     module = get_module(change)
     requirements = module.get_requirements(change, requestor, delta)
     if requirements is None:
@@ -85,10 +75,6 @@ def fulfil(
         return _refuse(OperationCode.NO_ROLE_PERMISSION)
     result = module.apply(change, requestor, delta, replace(context, is_governed=True))
     return _refuse(result.outcome) if isinstance(result.outcome, Enum) else None
-
-
-def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
-    del delta, request
 
 
 def compute_output_bytes(body: GovernedChangeRequest) -> int:
@@ -110,9 +96,3 @@ def _load(name: str) -> ModuleType:
 def _refuse(code: Enum) -> FulfilmentRefused:
     cause = f"{get_stem(type(code).__name__)}.{code.name}"
     return FulfilmentRefused(FulfilmentCode.CHANGE_REFUSED, cause)
-
-
-def _get_change(request: ReviewableRequest) -> Any:
-    if not isinstance(request.body, GovernedChangeRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body.change

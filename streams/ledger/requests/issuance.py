@@ -36,6 +36,7 @@ from streams.ledger.limits import (
     compute_counts,
 )
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
+from streams.ledger.requests.body import get_body
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
 
@@ -77,7 +78,7 @@ def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Promises the amount, and counts it for the asset's cap."""
-    body = _get_body(request)
+    body = get_body(request, IssuanceRequest)
     asset, supply = get_active_asset(delta, body.asset), get_supply(delta, body.asset)
     if asset is None:
         return FulfilmentCode.ASSET_REMOVED
@@ -93,7 +94,7 @@ def fulfil(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Issues the amount to the receiver, whose role is asked again."""
-    body = _get_body(request)
+    body = get_body(request, IssuanceRequest)
     if is_issuance_halted(delta, body.asset):
         return FulfilmentCode.ASSET_HALTED
     receiver, asset = delta.get_balance(body.receiver), delta.get_asset(body.asset)
@@ -120,15 +121,10 @@ def fulfil(
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Takes back the promise, and what the asset's cap counted."""
-    body = _get_body(request)
+    body = get_body(request, IssuanceRequest)
     time_ms = request.created_at_ms
     take_back_flow(delta, FlowKind.ISSUANCE, body.asset, body.amount, time_ms)
     apply_promised(delta, body.asset, -body.amount)
-
-
-def compute_output_bytes(body: IssuanceRequest) -> int:
-    del body
-    return OUTPUT_BYTES
 
 
 def _count(
@@ -148,9 +144,3 @@ def _compute_fee(
     if receiver.account_id == context.ledger.settings.master_account:
         return None
     return compute_fee(delta, receiver.account_id, ISSUANCE, body.asset, body.amount)
-
-
-def _get_body(request: ReviewableRequest) -> IssuanceRequest:
-    if not isinstance(request.body, IssuanceRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body

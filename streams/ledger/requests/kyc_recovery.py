@@ -1,7 +1,7 @@
 """A request for new signers of an account whose keys are lost. An account has at most one."""
 
 from schemas.generated.bounds import KYC_RECOVERY_REQUEST_SIGNERS_ITEMS_MAX
-from schemas.generated.common import AccountID, AccountRequestKind
+from schemas.generated.common import AccountRequestKind
 from schemas.generated.entries import AccountKyc, AccountReservation, ReviewableRequest, Signer
 from schemas.generated.keys import account_reservation_key
 from schemas.generated.requests import KycRecoveryRequest
@@ -9,13 +9,14 @@ from schemas.generated.transactions import FulfilmentCode
 from streams.ledger.access.registry import USE_BYTES
 from streams.ledger.context import TransactionContext
 from streams.ledger.output import compute_change_bytes
+from streams.ledger.requests.body import get_body
 from streams.ledger.signers import (
     REPLACEMENT_BYTES,
     compute_signer_bytes,
     have_roles,
     replace_signers,
 )
-from streams.ledger.state import LedgerDelta, LedgerState
+from streams.ledger.state import LedgerDelta
 
 IS_EDITABLE = True
 KIND = AccountRequestKind.KYC_RECOVERY
@@ -24,26 +25,12 @@ OUTPUT_BYTES = (
 )
 
 
-def get_asset(body: KycRecoveryRequest, state: LedgerState) -> None:
-    del body, state
-
-
-def compute_system_tasks(
-    body: KycRecoveryRequest,
-    requestor: AccountID,
-    state: LedgerState,
-    context: TransactionContext,
-) -> int:
-    del body, requestor, state, context
-    return 0
-
-
 def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Takes the account's one place."""
     del context
-    account_id = _get_body(request).account_id
+    account_id = get_body(request, KycRecoveryRequest).account_id
     if delta.get_account_reservation(KIND, account_id) is not None:
         return FulfilmentCode.REQUEST_ALREADY_EXISTS
     delta.put(AccountReservation(KIND, account_id, request.request_id))
@@ -54,7 +41,7 @@ def fulfil(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Replaces the account's signers, and keeps what was shown."""
-    body = _get_body(request)
+    body = get_body(request, KycRecoveryRequest)
     if not have_roles(delta, body.signers):
         return FulfilmentCode.NO_SUCH_SIGNER_ROLE
     release(delta, request)
@@ -67,7 +54,7 @@ def fulfil(
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Frees the place."""
-    delta.remove(account_reservation_key(KIND, _get_body(request).account_id))
+    delta.remove(account_reservation_key(KIND, get_body(request, KycRecoveryRequest).account_id))
 
 
 def compute_output_bytes(body: KycRecoveryRequest) -> int:
@@ -75,9 +62,3 @@ def compute_output_bytes(body: KycRecoveryRequest) -> int:
         most = compute_change_bytes(Signer, is_new=True) + USE_BYTES
         return OUTPUT_BYTES + KYC_RECOVERY_REQUEST_SIGNERS_ITEMS_MAX * most
     return OUTPUT_BYTES + compute_signer_bytes(body.signers)
-
-
-def _get_body(request: ReviewableRequest) -> KycRecoveryRequest:
-    if not isinstance(request.body, KycRecoveryRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body

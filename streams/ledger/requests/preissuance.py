@@ -1,6 +1,5 @@
 """A request to make more of an asset issuable. It holds nothing while it stands."""
 
-from schemas.generated.common import AccountID
 from schemas.generated.entries import AssetSupply, ReviewableRequest
 from schemas.generated.requests import PreissuanceRequest
 from schemas.generated.transactions import FulfilmentCode
@@ -8,6 +7,7 @@ from streams.ledger.assets import get_active_asset
 from streams.ledger.balances import apply_preissued, get_supply
 from streams.ledger.context import TransactionContext
 from streams.ledger.output import compute_change_bytes
+from streams.ledger.requests.body import get_body
 from streams.ledger.state import LedgerDelta, LedgerState
 
 IS_EDITABLE = False
@@ -19,19 +19,12 @@ def get_asset(body: PreissuanceRequest, state: LedgerState) -> str:
     return body.asset
 
 
-def compute_system_tasks(
-    body: PreissuanceRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
-) -> int:
-    del body, requestor, state, context
-    return 0
-
-
 def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Nothing; but what could not be fulfilled now is not accepted."""
     del context
-    return _compute_refusal(delta, _get_body(request))
+    return _compute_refusal(delta, get_body(request, PreissuanceRequest))
 
 
 def fulfil(
@@ -39,20 +32,11 @@ def fulfil(
 ) -> FulfilmentCode | None:
     """Makes the amount issuable, unless the key that signed was replaced meanwhile."""
     del context
-    body = _get_body(request)
+    body = get_body(request, PreissuanceRequest)
     refusal = _compute_refusal(delta, body)
     if refusal is None:
         apply_preissued(delta, body.asset, body.amount)
     return refusal
-
-
-def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
-    del delta, request
-
-
-def compute_output_bytes(body: PreissuanceRequest) -> int:
-    del body
-    return OUTPUT_BYTES
 
 
 def _compute_refusal(delta: LedgerDelta, body: PreissuanceRequest) -> FulfilmentCode | None:
@@ -65,9 +49,3 @@ def _compute_refusal(delta: LedgerDelta, body: PreissuanceRequest) -> Fulfilment
     if supply.issued + supply.available_for_issuance + body.amount > asset.max_issuance_amount:
         return FulfilmentCode.EXCEEDS_MAX_ISSUANCE_AMOUNT
     return None
-
-
-def _get_body(request: ReviewableRequest) -> PreissuanceRequest:
-    if not isinstance(request.body, PreissuanceRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body

@@ -1,6 +1,6 @@
 """A request to pay out in redemption of something. While it stands, the amount is locked."""
 
-from schemas.generated.common import AccountID, Action
+from schemas.generated.common import Action
 from schemas.generated.entries import Balance, ReviewableRequest
 from schemas.generated.ledger import EffectKind
 from schemas.generated.requests import RedemptionRequest
@@ -19,6 +19,7 @@ from streams.ledger.balances import (
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
+from streams.ledger.requests.body import get_body
 from streams.ledger.state import LedgerDelta, LedgerState
 
 IS_EDITABLE = False
@@ -30,19 +31,12 @@ def get_asset(body: RedemptionRequest, state: LedgerState) -> str | None:
     return None if balance is None else balance.asset
 
 
-def compute_system_tasks(
-    body: RedemptionRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
-) -> int:
-    del body, requestor, state, context
-    return 0
-
-
 def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Locks the amount."""
     del context
-    body = _get_body(request)
+    body = get_body(request, RedemptionRequest)
     balance = _get_balance(delta, body)
     if balance.amount < body.amount:
         return FulfilmentCode.UNDERFUNDED
@@ -54,7 +48,7 @@ def fulfil(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Pays out, unless the destination may not receive redemptions any more."""
-    body = _get_body(request)
+    body = get_body(request, RedemptionRequest)
     balance = _get_balance(delta, body)
     asset = delta.get_asset(balance.asset)
     if asset is None:
@@ -76,13 +70,8 @@ def fulfil(
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Unlocks the amount."""
-    body = _get_body(request)
+    body = get_body(request, RedemptionRequest)
     apply_unlock(delta, _get_balance(delta, body), body.amount)
-
-
-def compute_output_bytes(body: RedemptionRequest) -> int:
-    del body
-    return OUTPUT_BYTES
 
 
 def get_lock(body: RedemptionRequest) -> tuple[bytes, int]:
@@ -95,9 +84,3 @@ def _get_balance(delta: LedgerDelta, body: RedemptionRequest) -> Balance:
     if balance is None:
         raise InvariantViolation(f"the balance {body.source_balance.hex()} is gone")
     return balance
-
-
-def _get_body(request: ReviewableRequest) -> RedemptionRequest:
-    if not isinstance(request.body, RedemptionRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body

@@ -3,15 +3,18 @@
 A kind's module has:
 
 * `IS_EDITABLE`: whether a rejected request may be edited; if not, it is only rejected for good.
+* `fulfil(delta, request, context)`: makes it take effect.
+* `OUTPUT_BYTES`: the most bytes that all of its functions together add to a ledger's body, beside
+  the request itself; or, where that depends on the request, `compute_output_bytes(body)`.
+
+And where there is something to do or to say:
+
 * `get_asset(body, state)`: the code of the asset it is about, or None. An edit never changes it.
 * `get_asset_type(body)`, of a kind about an asset that does not exist yet: the type it will have.
 * `compute_system_tasks(body, requestor, state, context)`: the system bits that hold it back now.
 * `hold(delta, request, context)`: takes what the request holds while it stands (a code, an amount);
   `fulfil` and `release` start from it.
-* `fulfil(delta, request, context)`: makes it take effect.
 * `release(delta, request)`: gives back what it held; it is edited, cancelled or rejected for good.
-* `compute_output_bytes(body)`: the most bytes that all of them together add to a ledger's body,
-  beside the request itself.
 
 `hold` and `fulfil` return a `FulfilmentCode` where they cannot; then the operation is refused. A
 request's `amount`, if its body has that field, decides which range of an approval policy applies.
@@ -60,12 +63,12 @@ def _load(stem: str) -> RequestKind:
     return RequestKind(
         stem,
         module.IS_EDITABLE,
-        module.get_asset,
-        module.compute_system_tasks,
-        module.hold,
+        getattr(module, "get_asset", lambda _body, _state: None),
+        getattr(module, "compute_system_tasks", lambda _body, _requestor, _state, _context: 0),
+        getattr(module, "hold", lambda _delta, _request, _context: None),
         module.fulfil,
-        module.release,
-        module.compute_output_bytes,
+        getattr(module, "release", lambda _delta, _request: None),
+        getattr(module, "compute_output_bytes", lambda _body: module.OUTPUT_BYTES),
         getattr(module, "get_asset_type", None),
     )
 

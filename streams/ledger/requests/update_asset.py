@@ -2,15 +2,14 @@
 
 from msgspec.structs import replace
 
-from schemas.generated.common import AccountID
 from schemas.generated.entries import Asset, AssetReservation, BaseAssets, ReviewableRequest
 from schemas.generated.keys import asset_reservation_key
-from schemas.generated.operations import UpdateAsset
 from schemas.generated.requests import UpdateAssetRequest
 from schemas.generated.transactions import FulfilmentCode
 from streams.ledger.assets import get_active_asset, set_base_asset
 from streams.ledger.context import TransactionContext
 from streams.ledger.output import compute_change_bytes
+from streams.ledger.requests.body import get_body
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import AssetPolicy
 
@@ -27,19 +26,12 @@ def get_asset(body: UpdateAssetRequest, state: LedgerState) -> str:
     return body.asset.code
 
 
-def compute_system_tasks(
-    body: UpdateAssetRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
-) -> int:
-    del body, requestor, state, context
-    return 0
-
-
 def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Reserves the code: an asset has one pending update."""
     del context
-    code = _get_asked(request).code
+    code = get_body(request, UpdateAssetRequest).asset.code
     if delta.get_asset_reservation(code) is not None:
         return FulfilmentCode.REQUEST_ALREADY_EXISTS
     delta.put(AssetReservation(code, request.request_id))
@@ -51,7 +43,7 @@ def fulfil(
 ) -> FulfilmentCode | None:
     """Replaces the asset's policies and details."""
     del context
-    asked = _get_asked(request)
+    asked = get_body(request, UpdateAssetRequest).asset
     asset = get_active_asset(delta, asked.code)
     if asset is None:
         return FulfilmentCode.ASSET_REMOVED
@@ -65,15 +57,4 @@ def fulfil(
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Frees the code."""
-    delta.remove(asset_reservation_key(_get_asked(request).code))
-
-
-def compute_output_bytes(body: UpdateAssetRequest) -> int:
-    del body
-    return OUTPUT_BYTES
-
-
-def _get_asked(request: ReviewableRequest) -> UpdateAsset:
-    if not isinstance(request.body, UpdateAssetRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body.asset
+    delta.remove(asset_reservation_key(get_body(request, UpdateAssetRequest).asset.code))

@@ -34,6 +34,7 @@ from streams.ledger.limits import (
     take_back,
 )
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
+from streams.ledger.requests.body import get_body
 from streams.ledger.state import LedgerDelta, LedgerState
 
 IS_EDITABLE = False
@@ -67,7 +68,7 @@ def hold(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """Locks amount and fee, and counts the amount."""
-    body = _get_body(request)
+    body = get_body(request, WithdrawalRequest)
     balance = _get_balance(delta, body)
     if balance.amount < body.amount + compute_total(body.fee):
         return FulfilmentCode.UNDERFUNDED
@@ -92,7 +93,7 @@ def fulfil(
     delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext
 ) -> FulfilmentCode | None:
     """The amount leaves the network, unless the requestor may not withdraw any more."""
-    body = _get_body(request)
+    body = get_body(request, WithdrawalRequest)
     balance = _get_balance(delta, body)
     asset = delta.get_asset(balance.asset)
     if asset is None:
@@ -111,16 +112,11 @@ def fulfil(
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Unlocks, and takes back what was counted."""
-    body = _get_body(request)
+    body = get_body(request, WithdrawalRequest)
     balance, time_ms = _get_balance(delta, body), request.created_at_ms
     take_back(delta, request.request_id)
     take_back_flow(delta, FlowKind.WITHDRAWAL, balance.asset, body.amount, time_ms)
     apply_unlock(delta, balance, body.amount, body.fee)
-
-
-def compute_output_bytes(body: WithdrawalRequest) -> int:
-    del body
-    return OUTPUT_BYTES
 
 
 def get_lock(body: WithdrawalRequest) -> tuple[bytes, int]:
@@ -133,9 +129,3 @@ def _get_balance(delta: LedgerDelta, body: WithdrawalRequest) -> Balance:
     if balance is None:
         raise InvariantViolation(f"the balance {body.balance_id.hex()} is gone")
     return balance
-
-
-def _get_body(request: ReviewableRequest) -> WithdrawalRequest:
-    if not isinstance(request.body, WithdrawalRequest):
-        raise TypeError(f"the request {request.request_id} is of another kind")
-    return request.body
