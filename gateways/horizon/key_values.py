@@ -14,13 +14,13 @@ from gateways.http.jsonapi import Resource
 from gateways.http.parameter_types import ParameterType
 from gateways.http.routes import Call, Parameter
 from schemas.generated.bounds import KEY_VALUE_KEY_LENGTH_MAX as LENGTH_MAX
-from streams.ledger.operations.manage_key_value import is_key
+from streams.ledger.values import is_word
 
 KEY_VALUE = PointQuery("select * from horizon.key_values where key = any(%s)")
 
 
 def _parse_key(text: str) -> bytes:
-    if not is_key(text) or len(text) > LENGTH_MAX:
+    if not is_word(text) or len(text) > LENGTH_MAX:
         raise ValueError(f"expected 1 to {LENGTH_MAX} printable ASCII characters without spaces")
     return text.encode()
 

@@ -1,8 +1,8 @@
 """Creating, crediting and charging balances: the only code that changes an amount."""
 
-from schemas.generated.common import AccountID, Amount, Fee, Hash
+from schemas.generated.common import AccountID, Amount, BalanceID, Fee, Hash
 from schemas.generated.entries import AssetSupply, Balance
-from schemas.generated.ledger import BalanceMovement, EffectKind, ParticipantEffect
+from schemas.generated.ledger import BalanceMovement, EffectKind
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.hashes import compute_balance_id
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -28,6 +28,28 @@ def get_first_balance(
     return delta.get_balance(compute_balance_id(network_id, account_id, asset, 0))
 
 
+def get_or_create_first_balance(
+    delta: LedgerDelta, network_id: Hash, account_id: AccountID, asset: str
+) -> Balance | None:
+    """None where it cannot be created."""
+    first = get_first_balance(delta, network_id, account_id, asset)
+    return first or apply_new_balance(delta, network_id, account_id, asset)
+
+
+def get_known_balance(state: LedgerState, balance_id: BalanceID) -> Balance:
+    """A balance that was there before: balances stay for ever."""
+    balance = state.get_balance(balance_id)
+    if balance is None:
+        raise InvariantViolation(f"the balance {balance_id.hex()} is gone")
+    return balance
+
+
+def get_balance_asset(state: LedgerState, balance_id: BalanceID) -> str | None:
+    """The code of the asset that a balance is of; None: there is no such balance."""
+    balance = state.get_balance(balance_id)
+    return None if balance is None else balance.asset
+
+
 def is_full(balance: Balance, amount: Amount) -> bool:
     """Whether crediting `amount` would exceed 128 bits."""
     return balance.amount + balance.locked + amount > AMOUNT_MAX
@@ -46,8 +68,7 @@ def apply_charge(
     delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind, fee: Fee | None = None
 ) -> None:
     """Takes `amount` and `fee` from what may be spent. The caller has checked that it suffices."""
-    loss = amount if fee is None else amount + fee.fixed + fee.percent
-    delta.put(_with_amount(balance, balance.amount - loss))
+    delta.put(_with_amount(balance, balance.amount - _add_fee(amount, fee)))
     _add_movement(delta, balance, amount, kind, fee)
 
 
@@ -55,7 +76,7 @@ def apply_lock(
     delta: LedgerDelta, balance: Balance, amount: Amount, fee: Fee | None = None
 ) -> None:
     """Holds `amount` and `fee` for a request. The caller has checked that they can be spent."""
-    held = amount if fee is None else amount + fee.fixed + fee.percent
+    held = _add_fee(amount, fee)
     delta.put(_with_amounts(balance, balance.amount - held, balance.locked + held))
     _add_movement(delta, balance, amount, EffectKind.LOCKED, fee)
 
@@ -64,7 +85,7 @@ def apply_unlock(
     delta: LedgerDelta, balance: Balance, amount: Amount, fee: Fee | None = None
 ) -> None:
     """Gives back what was held."""
-    held = amount if fee is None else amount + fee.fixed + fee.percent
+    held = _add_fee(amount, fee)
     delta.put(_with_amounts(balance, balance.amount + held, balance.locked - held))
     _add_movement(delta, balance, amount, EffectKind.UNLOCKED, fee)
 
@@ -73,7 +94,7 @@ def apply_charge_locked(
     delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind, fee: Fee | None = None
 ) -> None:
     """Takes what was held."""
-    held = amount if fee is None else amount + fee.fixed + fee.percent
+    held = _add_fee(amount, fee)
     delta.put(_with_amounts(balance, balance.amount, balance.locked - held))
     _add_movement(delta, balance, amount, kind, fee)
 
@@ -122,16 +143,18 @@ def apply_promised(delta: LedgerDelta, code: str, amount: int) -> None:
 
 def add_participant(delta: LedgerDelta, account_id: AccountID) -> None:
     """Notes that an account took part though no balance of its moved."""
-    effect = ParticipantEffect(delta.operation_index, account_id, EffectKind.PARTICIPATED, None)
-    delta.effects.append(effect)
+    delta.add_effect(account_id, EffectKind.PARTICIPATED)
 
 
 def _add_movement(
     delta: LedgerDelta, balance: Balance, amount: Amount, kind: EffectKind, fee: Fee | None
 ) -> None:
     movement = BalanceMovement(balance.balance_id, balance.asset, amount, fee)
-    effect = ParticipantEffect(delta.operation_index, balance.account_id, kind, movement)
-    delta.effects.append(effect)
+    delta.add_effect(balance.account_id, kind, movement)
+
+
+def _add_fee(amount: int, fee: Fee | None) -> int:
+    return amount if fee is None else amount + fee.fixed + fee.percent
 
 
 def _with_amount(balance: Balance, amount: int) -> Balance:

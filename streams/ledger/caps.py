@@ -8,6 +8,7 @@ from schemas.generated.common import Amount
 from schemas.generated.entries import AssetFlow, FlowBucket, FlowKind
 from schemas.generated.operations import U128Value
 from schemas.tasks import Task
+from streams.ledger.key_values import get_number
 from streams.ledger.state import LedgerDelta, LedgerState
 
 HOUR_MS = 3_600_000
@@ -62,5 +63,4 @@ def _get_buckets(
 
 
 def _get_cap(state: LedgerState, kind: FlowKind, asset: str) -> int | None:
-    entry = state.get_key_value(KEYS[kind] + asset)
-    return entry.value.value if entry is not None and isinstance(entry.value, U128Value) else None
+    return get_number(state, KEYS[kind] + asset, U128Value)

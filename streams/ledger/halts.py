@@ -2,7 +2,7 @@
 
 from schemas.generated.common import AccountID
 from schemas.generated.entries import AssetHalt
-from schemas.generated.ledger import EffectKind, HaltChange, ParticipantEffect
+from schemas.generated.ledger import EffectKind, HaltChange
 from streams.ledger.state import LedgerDelta, LedgerState
 
 
@@ -19,6 +19,4 @@ def is_withdrawal_halted(state: LedgerState, asset: str) -> bool:
 def add_halt_change(delta: LedgerDelta, account_id: AccountID, halt: AssetHalt) -> None:
     """Tells an account's history what is halted now."""
     detail = HaltChange(halt.asset, halt.issuance, halt.withdrawal)
-    delta.effects.append(
-        ParticipantEffect(delta.operation_index, account_id, EffectKind.HALT_CHANGED, detail)
-    )
+    delta.add_effect(account_id, EffectKind.HALT_CHANGED, detail)

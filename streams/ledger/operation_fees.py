@@ -14,7 +14,6 @@ from schemas.generated.common import AccountID, Amount, FeeType
 from schemas.generated.entries import Balance
 from schemas.generated.keys import key_value_key
 from schemas.generated.ledger import EffectKind
-from schemas.generated.operations import StringValue
 from schemas.generated.transactions import FeesDue, OperationCode, OperationResult
 from streams.ledger.balances import apply_charge, get_first_balance
 from streams.ledger.context import TransactionContext
@@ -26,6 +25,7 @@ from streams.ledger.fees import (
     compute_account_fee,
     compute_total,
 )
+from streams.ledger.key_values import get_text
 from streams.ledger.operations.outcome import refused
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -41,10 +41,7 @@ KINDS: dict[type, FeeKind] = {
 
 def get_operation_fee_asset(state: LedgerState) -> str | None:
     """The asset in which operations are paid for; None: they are free."""
-    if state.find(KEY) is None:
-        return None
-    entry = state.get_key_value(OPERATION_FEE_ASSET)
-    return entry.value.value if entry is not None and isinstance(entry.value, StringValue) else None
+    return None if state.find(KEY) is None else get_text(state, OPERATION_FEE_ASSET)
 
 
 def charge_operation(

@@ -8,7 +8,7 @@ from enum import Enum
 
 from schemas.generated.common import AccountID, Price
 from schemas.generated.entries import AssetPair
-from schemas.generated.ledger import EffectKind, ParticipantEffect, PriceChange
+from schemas.generated.ledger import EffectKind, PriceChange
 from streams.ledger.state import LedgerDelta, LedgerState
 
 STEP_WHOLE = 100_000_000
@@ -54,6 +54,4 @@ def is_step_exceeded(pair: AssetPair, price: Price) -> bool:
 def add_price_change(delta: LedgerDelta, account_id: AccountID, pair: AssetPair) -> None:
     """Tells who set the price of a pair, and which."""
     detail = PriceChange(pair.base, pair.quote, pair.price, pair.round)
-    delta.effects.append(
-        ParticipantEffect(delta.operation_index, account_id, EffectKind.PRICE_CHANGED, detail)
-    )
+    delta.add_effect(account_id, EffectKind.PRICE_CHANGED, detail)

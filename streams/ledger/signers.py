@@ -9,7 +9,7 @@ from schemas.generated.bounds import ACCOUNT_SIGNERS_ITEMS_MAX, SIGNER_DATA_DETA
 from schemas.generated.common import AccessKind, AccountID, SignerData
 from schemas.generated.entries import Account, Signer
 from schemas.generated.keys import signer_key
-from schemas.generated.ledger import EffectKind, ParticipantEffect
+from schemas.generated.ledger import EffectKind
 from schemas.json_text import is_json_text
 from streams.ledger.access.registry import USE_BYTES, count_uses
 from streams.ledger.errors import InvariantViolation
@@ -75,8 +75,7 @@ def replace_signers(
     keys = tuple(sorted(signer.public_key for signer in signers))
     delta.put(replace(account, signers=keys))
     apply_signers(delta, account_id, signers)
-    effect = ParticipantEffect(delta.operation_index, account_id, EffectKind.SIGNERS_REPLACED, None)
-    delta.effects.append(effect)
+    delta.add_effect(account_id, EffectKind.SIGNERS_REPLACED)
 
 
 def _have_enough_weight(signers: Iterable[SignerData]) -> bool:

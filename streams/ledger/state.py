@@ -7,13 +7,14 @@ stand beside the entries. This module knows no rule of any operation and no stor
 
 from collections.abc import Mapping
 from itertools import islice
+from typing import Any
 
 from schemas.codec import decode, encode
 from schemas.contract import ReferenceKind
 from schemas.generated.common import AccountID, Reference
 from schemas.generated.getters import EntryGetters
 from schemas.generated.keys import Entry, KeyBytes, get_key
-from schemas.generated.ledger import LedgerEntry, ParticipantEffect
+from schemas.generated.ledger import EffectKind, LedgerEntry, ParticipantEffect
 from streams.ledger.access.rules import ACCESS_BRANCHES, AccessRules
 from streams.ledger.references import ReferenceWindow
 
@@ -105,6 +106,10 @@ class LedgerDelta(LedgerState):
         """Notes the first use of a reference, in the ledger `sequence`."""
         self.references.use(kind, account_id, reference, sequence)
         self.used.append((kind, reference.day))
+
+    def add_effect(self, account_id: AccountID, kind: EffectKind, detail: Any = None) -> None:
+        """Tells an account's history what the operation under way meant to it."""
+        self.effects.append(ParticipantEffect(self.operation_index, account_id, kind, detail))
 
     def roll_back(self) -> None:
         for key, entry in self.before.items():

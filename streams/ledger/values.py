@@ -30,6 +30,16 @@ class AssetPolicy(IntFlag):
 KNOWN_POLICIES = sum(AssetPolicy)
 
 
+def is_plain(text: str) -> bool:
+    """Printable ASCII without spaces, so that it looks the same to everyone."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def is_word(text: str) -> bool:
+    """The same, and not empty."""
+    return text != "" and is_plain(text)
+
+
 def is_asset_code(code: str) -> bool:
     """1 to 16 ASCII letters and digits."""
     return 1 <= len(code) <= 16 and code.isascii() and code.isalnum()

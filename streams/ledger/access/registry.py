@@ -1,28 +1,20 @@
 """Roles and rules as entries: their names are unique, their uses counted, their content sane."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from schemas.contract import REQUESTS
 from schemas.generated.common import AccessKind, AccessRule
 from schemas.generated.entries import AccessName, AccessUse
 from schemas.generated.keys import access_name_key, access_use_key
+from schemas.json_text import is_json_text
 from streams.ledger.output import compute_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
-from streams.ledger.values import is_asset_code
+from streams.ledger.values import is_asset_code, is_plain, is_word
 
 NAME_BYTES = compute_change_bytes(AccessName, 2)
 USE_BYTES = compute_change_bytes(AccessUse)
 KINDS_OF_REQUEST = frozenset(row.stem for row in REQUESTS)
-
-
-def is_plain(text: str) -> bool:
-    """Printable ASCII without spaces, so that it looks the same to everyone."""
-    return text.isascii() and text.isprintable() and " " not in text
-
-
-def is_name(name: str) -> bool:
-    """What a role or rule may be called."""
-    return name != "" and is_plain(name)
 
 
 def is_sane(rule: AccessRule) -> bool:
@@ -36,6 +28,15 @@ def is_sane(rule: AccessRule) -> bool:
         if isinstance(value, str) and not is_plain(value):
             return False
     return True
+
+
+def validate_rule(action: Any, codes: Any) -> Any:
+    """Of an action that gives a rule its content. `codes`: the operation's enum."""
+    if not is_word(action.name):
+        return codes.INVALID_NAME
+    if not is_json_text(action.details):
+        return codes.INVALID_DETAILS
+    return None if is_sane(action.rule) else codes.INVALID_RESOURCE
 
 
 def is_taken(state: LedgerState, kind: AccessKind, name: str, id_: int | None) -> bool:

@@ -12,12 +12,12 @@ from streams.ledger.access.registry import (
     USE_BYTES,
     apply_name,
     count_uses,
-    is_name,
     is_taken,
     is_used,
 )
 from streams.ledger.output import compute_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
+from streams.ledger.values import is_word
 
 ROLE_BYTES = compute_change_bytes(AccessCounters) + NAME_BYTES
 RULES_MAX = ACCOUNT_ROLE_RULE_IDS_ITEMS_MAX
@@ -38,7 +38,7 @@ class RoleLayer(NamedTuple):
 
 def validate_role(action: Any, codes: Any) -> Any:
     """Of an action that gives a role its content."""
-    if not is_name(action.name):
+    if not is_word(action.name):
         return codes.INVALID_NAME
     if not is_json_text(action.details):
         return codes.INVALID_DETAILS

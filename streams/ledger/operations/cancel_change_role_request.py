@@ -14,7 +14,7 @@ from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_result_bytes
 from streams.ledger.requests import change_role
-from streams.ledger.requests.pending import release_request
+from streams.ledger.requests.pending import find_own_request, release_request
 from streams.ledger.requests.table import compute_request_change_bytes, get_kind
 from streams.ledger.state import LedgerDelta, LedgerState
 
@@ -48,10 +48,8 @@ def apply(
     context: TransactionContext,  # noqa: ARG001 - every operation has this form
 ) -> OperationResult:
     """Ends the request without effect, pending or rejected (TokenD 1.2)."""
-    request = delta.get_reviewable_request(op.request_id)
-    if request is None or request.requestor != source:
-        return refused(CancelChangeRoleRequestCode.REQUEST_NOT_FOUND)
-    if not isinstance(request.body, ChangeRoleRequest):
+    request = find_own_request(delta, op.request_id, source, ChangeRoleRequest)
+    if request is None:
         return refused(CancelChangeRoleRequestCode.REQUEST_NOT_FOUND)
     release_request(delta, request, RequestEvent.CANCELLED)
     return succeeded(CancelChangeRoleRequestResult())

@@ -11,18 +11,17 @@ from schemas.generated.operations import (
 )
 from schemas.generated.requests import AmlAlertRequest
 from schemas.generated.transactions import OperationResult
-from schemas.json_text import is_json_text
-from schemas.tasks import SYSTEM_TASKS
 from streams.ledger.access.requirements import (
     Requirements,
     require_new_request,
     require_request,
 )
+from streams.ledger.assets import find_asset_of_balance
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import compute_reference_refusal, refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.requests import aml_alert
-from streams.ledger.requests.pending import get_tasks, open_request
+from streams.ledger.requests.pending import get_tasks, open_request, validate_request
 from streams.ledger.requests.table import compute_request_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 
@@ -39,15 +38,8 @@ OUTPUT_BYTES = (
 
 def validate(op: CreateAmlAlert) -> CreateAmlAlertCode | None:
     """Checks that hold whatever the ledger says."""
-    if op.amount == 0:
-        return CreateAmlAlertCode.INVALID_AMOUNT
-    if not op.reference.text:
-        return CreateAmlAlertCode.INVALID_REFERENCE
-    if not is_json_text(op.creator_details):
-        return CreateAmlAlertCode.INVALID_CREATOR_DETAILS
-    if op.all_tasks is not None and op.all_tasks & SYSTEM_TASKS:
-        return CreateAmlAlertCode.SYSTEM_TASKS_NOT_ALLOWED
-    return None
+    code: CreateAmlAlertCode | None = validate_request(op, CreateAmlAlertCode)
+    return code
 
 
 def get_requirements(
@@ -56,8 +48,7 @@ def get_requirements(
     state: LedgerState,
 ) -> Requirements | None:
     """Raising alerts about the asset, which locks what is others'."""
-    balance = state.get_balance(op.balance_id)
-    asset = None if balance is None else state.get_asset(balance.asset)
+    asset = find_asset_of_balance(state, op.balance_id)
     if asset is None:
         return None
     about = ("aml_alert", asset.code, asset.asset_type)

@@ -12,12 +12,10 @@ from schemas.generated.operations import (
 )
 from schemas.generated.requests import IssuanceRequest
 from schemas.generated.transactions import OperationResult
-from schemas.json_text import is_json_text
-from schemas.tasks import SYSTEM_TASKS
 from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.access.requirements import Requirements, require_asset, require_new_request
 from streams.ledger.assets import get_active_asset
-from streams.ledger.balances import add_participant, apply_new_balance, get_first_balance
+from streams.ledger.balances import add_participant, get_or_create_first_balance
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import (
     compute_reference_refusal,
@@ -27,7 +25,7 @@ from streams.ledger.operations.outcome import (
 )
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.requests import issuance
-from streams.ledger.requests.pending import get_tasks, open_request
+from streams.ledger.requests.pending import get_tasks, open_request, validate_request
 from streams.ledger.requests.table import compute_request_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 
@@ -44,15 +42,8 @@ OUTPUT_BYTES = (
 
 def validate(op: CreateIssuanceRequest) -> CreateIssuanceRequestCode | None:
     """Checks that hold whatever the ledger says."""
-    if op.amount == 0:
-        return CreateIssuanceRequestCode.INVALID_AMOUNT
-    if not op.reference.text:
-        return CreateIssuanceRequestCode.INVALID_REFERENCE
-    if not is_json_text(op.creator_details):
-        return CreateIssuanceRequestCode.INVALID_CREATOR_DETAILS
-    if op.all_tasks is not None and op.all_tasks & SYSTEM_TASKS:
-        return CreateIssuanceRequestCode.SYSTEM_TASKS_NOT_ALLOWED
-    return None
+    code: CreateIssuanceRequestCode | None = validate_request(op, CreateIssuanceRequestCode)
+    return code
 
 
 def get_requirements(
@@ -124,5 +115,4 @@ def _get_or_create_receiver(
     network_id, account_id = context.ledger.network_id, op.receiver.account_id
     if delta.get_account(account_id) is None:
         return None
-    first = get_first_balance(delta, network_id, account_id, op.asset)
-    return first or apply_new_balance(delta, network_id, account_id, op.asset)
+    return get_or_create_first_balance(delta, network_id, account_id, op.asset)

@@ -11,15 +11,14 @@ from schemas.generated.operations import (
 )
 from schemas.generated.requests import PaymentRequest
 from schemas.generated.transactions import OperationResult
-from schemas.json_text import is_json_text
-from schemas.tasks import SYSTEM_TASKS
 from streams.ledger.access.requirements import Requirements, require_new_request
+from streams.ledger.assets import find_asset_of_balance
 from streams.ledger.context import TransactionContext
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.operations.outcome import compute_reference_refusal, refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.requests import payment
-from streams.ledger.requests.pending import get_tasks, open_request
+from streams.ledger.requests.pending import get_tasks, open_request, validate_request
 from streams.ledger.requests.table import compute_request_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 
@@ -36,15 +35,8 @@ OUTPUT_BYTES = (
 
 def validate(op: CreatePaymentRequest) -> CreatePaymentRequestCode | None:
     """Checks that hold whatever the ledger says."""
-    if op.amount == 0:
-        return CreatePaymentRequestCode.INVALID_AMOUNT
-    if op.reference is not None and not op.reference.text:
-        return CreatePaymentRequestCode.INVALID_REFERENCE
-    if not is_json_text(op.creator_details):
-        return CreatePaymentRequestCode.INVALID_CREATOR_DETAILS
-    if op.all_tasks is not None and op.all_tasks & SYSTEM_TASKS:
-        return CreatePaymentRequestCode.SYSTEM_TASKS_NOT_ALLOWED
-    return None
+    code: CreatePaymentRequestCode | None = validate_request(op, CreatePaymentRequestCode)
+    return code
 
 
 def get_requirements(
@@ -54,8 +46,7 @@ def get_requirements(
 ) -> Requirements | None:
     """Asking for payments of the asset. The right to send it is another one: a role may be allowed
     to pay only what is approved."""
-    balance = state.get_balance(op.source_balance)
-    asset = None if balance is None else state.get_asset(balance.asset)
+    asset = find_asset_of_balance(state, op.source_balance)
     if asset is None:
         return None
     return (require_new_request("payment", asset.code, asset.asset_type, op.all_tasks),)

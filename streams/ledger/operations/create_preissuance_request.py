@@ -13,8 +13,6 @@ from schemas.generated.operations import (
 )
 from schemas.generated.requests import PreissuanceRequest
 from schemas.generated.transactions import OperationResult
-from schemas.json_text import is_json_text
-from schemas.tasks import SYSTEM_TASKS
 from streams.ledger.access.requirements import Requirements, require_new_request
 from streams.ledger.assets import get_active_asset
 from streams.ledger.context import TransactionContext
@@ -22,7 +20,7 @@ from streams.ledger.hashes import compute_preissuance_hash
 from streams.ledger.operations.outcome import compute_reference_refusal, refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.requests import preissuance
-from streams.ledger.requests.pending import get_tasks, open_request
+from streams.ledger.requests.pending import get_tasks, open_request, validate_request
 from streams.ledger.requests.table import compute_request_change_bytes
 from streams.ledger.signatures import SignedMessage
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -40,15 +38,8 @@ OUTPUT_BYTES = (
 
 def validate(op: CreatePreissuanceRequest) -> CreatePreissuanceRequestCode | None:
     """Checks that hold whatever the ledger says."""
-    if op.amount == 0:
-        return CreatePreissuanceRequestCode.INVALID_AMOUNT
-    if not op.reference.text:
-        return CreatePreissuanceRequestCode.INVALID_REFERENCE
-    if not is_json_text(op.creator_details):
-        return CreatePreissuanceRequestCode.INVALID_CREATOR_DETAILS
-    if op.all_tasks is not None and op.all_tasks & SYSTEM_TASKS:
-        return CreatePreissuanceRequestCode.SYSTEM_TASKS_NOT_ALLOWED
-    return None
+    code: CreatePreissuanceRequestCode | None = validate_request(op, CreatePreissuanceRequestCode)
+    return code
 
 
 def get_requirements(

@@ -3,7 +3,7 @@
 from schemas.contract import ReferenceKind
 from schemas.generated.bounds import CREATE_REDEMPTION_REQUEST_CREATOR_DETAILS_LENGTH_MAX
 from schemas.generated.common import AccountID, Action
-from schemas.generated.entries import Asset, Balance, Counters
+from schemas.generated.entries import Counters
 from schemas.generated.operations import (
     CreateRedemptionRequest,
     CreateRedemptionRequestCode,
@@ -11,17 +11,15 @@ from schemas.generated.operations import (
 )
 from schemas.generated.requests import RedemptionRequest
 from schemas.generated.transactions import OperationResult
-from schemas.json_text import is_json_text
-from schemas.tasks import SYSTEM_TASKS
 from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.access.requirements import (
     Requirements,
     require_asset,
     require_new_request,
 )
+from streams.ledger.assets import find_asset_of_balance, get_known_subject
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
-from streams.ledger.errors import InvariantViolation
 from streams.ledger.operations.outcome import (
     compute_reference_refusal,
     refused,
@@ -30,7 +28,7 @@ from streams.ledger.operations.outcome import (
 )
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.requests import redemption
-from streams.ledger.requests.pending import get_tasks, open_request
+from streams.ledger.requests.pending import get_tasks, open_request, validate_request
 from streams.ledger.requests.table import compute_request_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 
@@ -47,15 +45,8 @@ OUTPUT_BYTES = (
 
 def validate(op: CreateRedemptionRequest) -> CreateRedemptionRequestCode | None:
     """Checks that hold whatever the ledger says."""
-    if op.amount == 0:
-        return CreateRedemptionRequestCode.INVALID_AMOUNT
-    if not op.reference.text:
-        return CreateRedemptionRequestCode.INVALID_REFERENCE
-    if not is_json_text(op.creator_details):
-        return CreateRedemptionRequestCode.INVALID_CREATOR_DETAILS
-    if op.all_tasks is not None and op.all_tasks & SYSTEM_TASKS:
-        return CreateRedemptionRequestCode.SYSTEM_TASKS_NOT_ALLOWED
-    return None
+    code: CreateRedemptionRequestCode | None = validate_request(op, CreateRedemptionRequestCode)
+    return code
 
 
 def get_requirements(
@@ -64,8 +55,7 @@ def get_requirements(
     state: LedgerState,
 ) -> Requirements | None:
     """Asking for redemptions of the asset."""
-    balance = state.get_balance(op.source_balance)
-    asset = None if balance is None else state.get_asset(balance.asset)
+    asset = find_asset_of_balance(state, op.source_balance)
     if asset is None:
         return None
     return (require_new_request("redemption", asset.code, asset.asset_type, op.all_tasks),)
@@ -78,7 +68,7 @@ def apply(
     context: TransactionContext,
 ) -> OperationResult:
     """Locks the amount; pays it out at once when no task is left (TokenD 1.2)."""
-    balance, asset = _get_subject(op, delta)
+    balance, asset = get_known_subject(delta, op.source_balance)
     if op.destination == source:
         return refused(CreateRedemptionRequestCode.SELF_REDEMPTION)
     if balance.account_id != source or asset.owner != source:
@@ -111,11 +101,3 @@ def apply(
 def compute_output_bytes(op: CreateRedemptionRequest, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
     return OUTPUT_BYTES + len(op.creator_details)
-
-
-def _get_subject(op: CreateRedemptionRequest, delta: LedgerDelta) -> tuple[Balance, Asset]:
-    balance = delta.get_balance(op.source_balance)
-    asset = None if balance is None else delta.get_asset(balance.asset)
-    if balance is None or asset is None:
-        raise InvariantViolation(f"the balance {op.source_balance.hex()} or its asset is gone")
-    return balance, asset

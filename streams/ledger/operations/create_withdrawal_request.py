@@ -3,7 +3,7 @@
 from schemas.contract import ReferenceKind
 from schemas.generated.bounds import CREATE_WITHDRAWAL_REQUEST_CREATOR_DETAILS_LENGTH_MAX
 from schemas.generated.common import AccountID, Action, Fee
-from schemas.generated.entries import Asset, Balance, Counters
+from schemas.generated.entries import Balance, Counters
 from schemas.generated.operations import (
     CreateWithdrawalRequest,
     CreateWithdrawalRequestCode,
@@ -18,10 +18,11 @@ from streams.ledger.access.requirements import (
     require_asset,
     require_new_request,
 )
+from streams.ledger.assets import find_asset_of_balance, get_known_subject
 from streams.ledger.context import TransactionContext
 from streams.ledger.destinations import is_destination
-from streams.ledger.errors import InvariantViolation
 from streams.ledger.fees import NOTHING, WITHDRAWAL, compute_fee, compute_total, is_within
+from streams.ledger.key_values import get_number
 from streams.ledger.limits import WITHDRAWAL_KINDS, compute_counts
 from streams.ledger.operations.outcome import (
     compute_reference_refusal,
@@ -67,8 +68,7 @@ def get_requirements(
     state: LedgerState,
 ) -> Requirements | None:
     """Withdrawing the asset, and asking for it."""
-    balance = state.get_balance(op.balance_id)
-    asset = None if balance is None else state.get_asset(balance.asset)
+    asset = find_asset_of_balance(state, op.balance_id)
     if asset is None:
         return None
     return (
@@ -84,7 +84,7 @@ def apply(
     context: TransactionContext,
 ) -> OperationResult:
     """Locks amount and fee until reviewers have done the tasks (TokenD 1.2)."""
-    balance, asset = _get_subject(op, delta)
+    balance, asset = get_known_subject(delta, op.balance_id)
     if balance.account_id != source:
         return refused(CreateWithdrawalRequestCode.NOT_AUTHORIZED)
     refusal = compute_reference_refusal(
@@ -117,17 +117,8 @@ def compute_output_bytes(op: CreateWithdrawalRequest, state: LedgerState | None)
     return OUTPUT_BYTES + len(op.creator_details)
 
 
-def _get_subject(op: CreateWithdrawalRequest, delta: LedgerDelta) -> tuple[Balance, Asset]:
-    balance = delta.get_balance(op.balance_id)
-    asset = None if balance is None else delta.get_asset(balance.asset)
-    if balance is None or asset is None:
-        raise InvariantViolation(f"the balance {op.balance_id.hex()} or its asset is gone")
-    return balance, asset
-
-
 def _get_lower_bound(delta: LedgerDelta, asset: str) -> int:
-    entry = delta.get_key_value(LOWER_BOUND + asset)
-    return entry.value.value if entry is not None and isinstance(entry.value, U128Value) else 0
+    return get_number(delta, LOWER_BOUND + asset, U128Value) or 0
 
 
 def _compute_fee(

@@ -14,6 +14,7 @@ from schemas.generated.transactions import OperationResult
 from streams.ledger.access.requirements import Requirements, require_account
 from streams.ledger.balances import add_participant
 from streams.ledger.context import TransactionContext
+from streams.ledger.key_values import get_number
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.requests.pending import release_request
@@ -52,8 +53,7 @@ def apply(
     pending ends (TokenD 1.2)."""
     if not is_recovery_enabled(delta):
         return refused(InitiateKycRecoveryCode.RECOVERY_NOT_ALLOWED)
-    entry = delta.get_key_value("kyc_recovery_signer_role")
-    role_id = entry.value.value if entry and isinstance(entry.value, U64Value) else None
+    role_id = get_number(delta, "kyc_recovery_signer_role", U64Value)
     if role_id is None or delta.get_signer_role(role_id) is None:
         return refused(InitiateKycRecoveryCode.RECOVERY_SIGNER_ROLE_NOT_FOUND)
     if op.account_id == context.ledger.settings.master_account:
@@ -70,8 +70,7 @@ def apply(
 
 def is_recovery_enabled(state: LedgerState) -> bool:
     """Whether the network's configuration allows recoveries."""
-    entry = state.get_key_value("kyc_recovery_enabled")
-    return entry is not None and isinstance(entry.value, U32Value) and entry.value.value != 0
+    return bool(get_number(state, "kyc_recovery_enabled", U32Value))
 
 
 def compute_output_bytes(op: InitiateKycRecovery, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form

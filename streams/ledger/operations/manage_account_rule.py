@@ -13,14 +13,12 @@ from schemas.generated.operations import (
     RemoveAccountRule,
 )
 from schemas.generated.transactions import OperationResult
-from schemas.json_text import is_json_text
 from streams.ledger.access.registry import (
     NAME_BYTES,
     apply_name,
-    is_name,
-    is_sane,
     is_taken,
     is_used,
+    validate_rule,
 )
 from streams.ledger.access.requirements import Requirements, require_account_rule
 from streams.ledger.balances import add_participant
@@ -44,13 +42,8 @@ def validate(op: ManageAccountRule) -> ManageAccountRuleCode | None:
     action = op.action
     if isinstance(action, RemoveAccountRule):
         return None
-    if not is_name(action.name):
-        return ManageAccountRuleCode.INVALID_NAME
-    if not is_json_text(action.details):
-        return ManageAccountRuleCode.INVALID_DETAILS
-    if not is_sane(action.rule):
-        return ManageAccountRuleCode.INVALID_RESOURCE
-    return None
+    code: ManageAccountRuleCode | None = validate_rule(action, ManageAccountRuleCode)
+    return code
 
 
 def get_requirements(

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.generated.common import AccountID, Action, Hash
-from schemas.generated.entries import Asset, Counters, ReviewableRequest
+from schemas.generated.entries import Asset, Counters
 from schemas.generated.ledger import RequestEvent
 from schemas.generated.operations import (
     CancelAssetRequest,
@@ -38,6 +38,8 @@ from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_re
 from streams.ledger.requests import create_asset, update_asset
 from streams.ledger.requests.pending import (
     edit_request,
+    find_own_request,
+    find_rejected,
     get_tasks,
     open_request,
     release_request,
@@ -170,11 +172,9 @@ def _edit(
 ) -> OperationResult:
     """Asks again, after a rejection."""
     body = _get_body(op.action)
-    request = _get_own_request(op.request_id, source, delta)
-    if request is None or type(request.body) is not type(body):
-        return refused(ManageAssetCode.REQUEST_NOT_FOUND)
-    if not request.reject_reason:
-        return refused(ManageAssetCode.REQUEST_IS_PENDING)
+    request = find_rejected(delta, op.request_id, source, type(body), ManageAssetCode)
+    if isinstance(request, ManageAssetCode):
+        return refused(request)
     if describe_request(request, delta) != describe_request(replace(request, body=body), delta):
         return refused(ManageAssetCode.REQUEST_ASSET_MISMATCHED)
     refusal = edit_request(delta, context, request, body)
@@ -184,7 +184,7 @@ def _edit(
 
 
 def _cancel(request_id: int, source: AccountID, delta: LedgerDelta) -> OperationResult:
-    request = _get_own_request(request_id, source, delta)
+    request = find_own_request(delta, request_id, source, CreateAssetRequest, UpdateAssetRequest)
     if request is None:
         return refused(ManageAssetCode.REQUEST_NOT_FOUND)
     release_request(delta, request, RequestEvent.CANCELLED)
@@ -238,14 +238,3 @@ def _get_own_asset(code: str, source: AccountID, delta: LedgerDelta) -> Asset | 
     if asset is None:
         return ManageAssetCode.ASSET_REMOVED
     return asset if asset.owner == source else ManageAssetCode.NOT_AUTHORIZED
-
-
-def _get_own_request(
-    request_id: int, source: AccountID, delta: LedgerDelta
-) -> ReviewableRequest | None:
-    """A request of the source's to create or to update an asset."""
-    request = delta.get_reviewable_request(request_id)
-    if request is None or request.requestor != source:
-        return None
-    is_of_assets = isinstance(request.body, CreateAssetRequest | UpdateAssetRequest)
-    return request if is_of_assets else None

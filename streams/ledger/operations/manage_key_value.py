@@ -26,6 +26,7 @@ from streams.ledger.fees import (
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
+from streams.ledger.values import is_word
 
 OUTPUT_BYTES = (
     compute_change_bytes(KeyValue) + EFFECT_BYTES + compute_result_bytes(ManageKeyValueResult)
@@ -62,7 +63,7 @@ NEVER_ZERO_PREFIXES = ("withdrawal_tasks:", "limits_update_tasks")
 
 def validate(op: ManageKeyValue) -> ManageKeyValueCode | None:
     """Checks that hold whatever the ledger says."""
-    if not is_key(op.key):
+    if not is_word(op.key):
         return ManageKeyValueCode.INVALID_KEY
     if isinstance(op.action, PutKeyValue):
         value = op.action.value
@@ -119,8 +120,3 @@ def _is_collecting_balance(key: str, value: object, delta: LedgerDelta) -> bool:
 
 def _is_active_asset(value: object, delta: LedgerDelta) -> bool:
     return isinstance(value, StringValue) and get_active_asset(delta, value.value) is not None
-
-
-def is_key(key: str) -> bool:
-    """Printable ASCII without spaces, so that a key looks the same to everyone."""
-    return key != "" and key.isascii() and key.isprintable() and " " not in key

@@ -14,14 +14,12 @@ from schemas.generated.operations import (
     RemoveSignerRule,
 )
 from schemas.generated.transactions import OperationResult
-from schemas.json_text import is_json_text
 from streams.ledger.access.registry import (
     NAME_BYTES,
     apply_name,
-    is_name,
-    is_sane,
     is_taken,
     is_used,
+    validate_rule,
 )
 from streams.ledger.access.requirements import Requirements, require_signer_rule
 from streams.ledger.balances import add_participant
@@ -46,13 +44,8 @@ def validate(op: ManageSignerRule) -> ManageSignerRuleCode | None:
     action = op.action
     if isinstance(action, RemoveSignerRule):
         return None
-    if not is_name(action.name):
-        return ManageSignerRuleCode.INVALID_NAME
-    if not is_json_text(action.details):
-        return ManageSignerRuleCode.INVALID_DETAILS
-    if not is_sane(action.rule):
-        return ManageSignerRuleCode.INVALID_RESOURCE
-    return None
+    code: ManageSignerRuleCode | None = validate_rule(action, ManageSignerRuleCode)
+    return code
 
 
 def get_requirements(

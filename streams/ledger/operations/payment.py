@@ -16,11 +16,11 @@ from schemas.generated.operations import (
 from schemas.generated.transactions import FeesDue, OperationResult
 from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.access.requirements import Requirements, require_asset
+from streams.ledger.assets import find_asset_of_balance
 from streams.ledger.balances import (
     apply_charge,
     apply_credit,
-    apply_new_balance,
-    get_first_balance,
+    get_or_create_first_balance,
     is_full,
 )
 from streams.ledger.context import TransactionContext
@@ -72,8 +72,7 @@ def get_requirements(
     state: LedgerState,
 ) -> Requirements | None:
     """Sending the asset."""
-    balance = state.get_balance(op.source_balance)
-    asset = None if balance is None else state.get_asset(balance.asset)
+    asset = find_asset_of_balance(state, op.source_balance)
     if asset is None:
         return None
     return (require_asset(Action.SEND, asset.code, asset.asset_type),)
@@ -146,9 +145,8 @@ def _get_or_create_receiver(
     network_id, account_id = context.ledger.network_id, op.destination.account_id
     if delta.get_account(account_id) is None:
         return PaymentCode.DESTINATION_ACCOUNT_NOT_FOUND
-    first = get_first_balance(delta, network_id, account_id, asset)
-    created = first or apply_new_balance(delta, network_id, account_id, asset)
-    return PaymentCode.DESTINATION_BALANCE_NOT_FOUND if created is None else created
+    balance = get_or_create_first_balance(delta, network_id, account_id, asset)
+    return PaymentCode.DESTINATION_BALANCE_NOT_FOUND if balance is None else balance
 
 
 def _compute_party_refusal(

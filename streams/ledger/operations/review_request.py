@@ -33,6 +33,7 @@ from streams.ledger.requests.table import (
     get_kind,
 )
 from streams.ledger.state import LedgerDelta, LedgerState
+from streams.ledger.values import is_word
 
 IS_SIZED_BY_STATE = True
 OUTPUT_BYTES = 3 * EFFECT_BYTES + compute_result_bytes(ReviewRequestResult)
@@ -49,7 +50,7 @@ def validate(op: ReviewRequest) -> ReviewRequestCode | None:
         return ReviewRequestCode.INVALID_TASKS
     if op.tasks_to_add & SYSTEM_TASKS or op.tasks_to_remove & JUDGED_TASKS:
         return ReviewRequestCode.SYSTEM_TASKS_NOT_ALLOWED
-    if not all(_is_detail_code(each.code) for each in op.external_details):
+    if not all(is_word(each.code) for each in op.external_details):
         return ReviewRequestCode.INVALID_EXTERNAL_DETAILS
     return None
 
@@ -198,7 +199,3 @@ def _is_requestor_allowed(
         is_account_allowed(delta, request.requestor, require_request(each, *described), context)
         for each in (Action.CREATE, Action.CREATE_WITH_TASKS, Action.CREATE_FOR_OTHER)
     )
-
-
-def _is_detail_code(code: str) -> bool:
-    return code != "" and code.isascii() and code.isprintable() and " " not in code

@@ -9,9 +9,10 @@ from streams.ledger.balances import (
     apply_left_circulation,
     apply_lock,
     apply_unlock,
+    get_balance_asset,
+    get_known_balance,
 )
 from streams.ledger.context import TransactionContext
-from streams.ledger.errors import InvariantViolation
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes
 from streams.ledger.requests.body import get_body
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -21,8 +22,7 @@ OUTPUT_BYTES = compute_change_bytes(Balance) + compute_change_bytes(AssetSupply)
 
 
 def get_asset(body: AmlAlertRequest, state: LedgerState) -> str | None:
-    balance = state.get_balance(body.balance_id)
-    return None if balance is None else balance.asset
+    return get_balance_asset(state, body.balance_id)
 
 
 def hold(
@@ -31,7 +31,7 @@ def hold(
     """Locks the amount, whoever holds it."""
     del context
     body = get_body(request, AmlAlertRequest)
-    balance = _get_balance(delta, body)
+    balance = get_known_balance(delta, body.balance_id)
     if balance.amount < body.amount:
         return FulfilmentCode.UNDERFUNDED
     apply_lock(delta, balance, body.amount)
@@ -44,7 +44,7 @@ def fulfil(
     """Burns the amount."""
     del context
     body = get_body(request, AmlAlertRequest)
-    balance = _get_balance(delta, body)
+    balance = get_known_balance(delta, body.balance_id)
     apply_charge_locked(delta, balance, body.amount, EffectKind.BURNED)
     apply_left_circulation(delta, balance.asset, body.amount)
     return None
@@ -53,16 +53,9 @@ def fulfil(
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Unlocks the amount."""
     body = get_body(request, AmlAlertRequest)
-    apply_unlock(delta, _get_balance(delta, body), body.amount)
+    apply_unlock(delta, get_known_balance(delta, body.balance_id), body.amount)
 
 
 def get_lock(body: AmlAlertRequest) -> tuple[bytes, int]:
     """What it locks, on which balance."""
     return body.balance_id, body.amount
-
-
-def _get_balance(delta: LedgerDelta, body: AmlAlertRequest) -> Balance:
-    balance = delta.get_balance(body.balance_id)
-    if balance is None:
-        raise InvariantViolation(f"the balance {body.balance_id.hex()} is gone")
-    return balance

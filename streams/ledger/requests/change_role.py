@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from schemas.generated.common import AccessKind, AccountRequestKind
 from schemas.generated.entries import Account, AccountKyc, AccountReservation, ReviewableRequest
 from schemas.generated.keys import account_reservation_key
-from schemas.generated.ledger import EffectKind, ParticipantEffect, RoleChange
+from schemas.generated.ledger import EffectKind, RoleChange
 from schemas.generated.requests import ChangeRoleRequest
 from schemas.generated.transactions import FulfilmentCode
 from streams.ledger.access.registry import USE_BYTES, count_uses
@@ -56,10 +56,7 @@ def fulfil(
         closed_at_ms = context.ledger.close_time_ms
         delta.put(AccountKyc(account.account_id, body.kyc, request.request_id, closed_at_ms))
     detail = RoleChange(account.role_id, body.role_id)
-    effect = ParticipantEffect(
-        delta.operation_index, account.account_id, EffectKind.ROLE_CHANGED, detail
-    )
-    delta.effects.append(effect)
+    delta.add_effect(account.account_id, EffectKind.ROLE_CHANGED, detail)
     return None
 
 

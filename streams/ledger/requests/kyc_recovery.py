@@ -1,12 +1,10 @@
 """A request for new signers of an account whose keys are lost. An account has at most one."""
 
-from schemas.generated.bounds import KYC_RECOVERY_REQUEST_SIGNERS_ITEMS_MAX
 from schemas.generated.common import AccountRequestKind
-from schemas.generated.entries import AccountKyc, AccountReservation, ReviewableRequest, Signer
+from schemas.generated.entries import AccountKyc, AccountReservation, ReviewableRequest
 from schemas.generated.keys import account_reservation_key
 from schemas.generated.requests import KycRecoveryRequest
 from schemas.generated.transactions import FulfilmentCode
-from streams.ledger.access.registry import USE_BYTES
 from streams.ledger.context import TransactionContext
 from streams.ledger.output import compute_change_bytes
 from streams.ledger.requests.body import get_body
@@ -58,7 +56,4 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
 
 
 def compute_output_bytes(body: KycRecoveryRequest) -> int:
-    if body is None:
-        most = compute_change_bytes(Signer, is_new=True) + USE_BYTES
-        return OUTPUT_BYTES + KYC_RECOVERY_REQUEST_SIGNERS_ITEMS_MAX * most
     return OUTPUT_BYTES + compute_signer_bytes(body.signers)

@@ -4,6 +4,7 @@ from schemas.generated.entries import ReviewableRequest
 from schemas.generated.operations import Payment, PaymentCode, PaymentResult
 from schemas.generated.requests import PaymentRequest
 from schemas.generated.transactions import FulfilmentCode
+from streams.ledger.balances import get_balance_asset
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations import payment
 from streams.ledger.requests.body import get_body
@@ -14,8 +15,7 @@ OUTPUT_BYTES = payment.OUTPUT_BYTES + payment.COMMISSION_BYTES
 
 
 def get_asset(body: PaymentRequest, state: LedgerState) -> str | None:
-    balance = state.get_balance(body.source_balance)
-    return None if balance is None else balance.asset
+    return get_balance_asset(state, body.source_balance)
 
 
 def hold(

@@ -12,12 +12,14 @@ from schemas.codec import encode
 from schemas.generated.common import AccountID, ApprovalTerms, Hash, Reference
 from schemas.generated.entries import RequestContent, ReviewableRequest
 from schemas.generated.keys import reviewable_request_key
-from schemas.generated.ledger import EffectKind, ParticipantEffect, RequestChange, RequestEvent
+from schemas.generated.ledger import EffectKind, RequestChange, RequestEvent
 from schemas.generated.operations import U32Value
 from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused
-from schemas.tasks import Task
+from schemas.json_text import is_json_text
+from schemas.tasks import SYSTEM_TASKS, Task
 from streams.ledger.context import TransactionContext
 from streams.ledger.hashes import compute_hash
+from streams.ledger.key_values import get_number
 from streams.ledger.requests.policies import get_authors, get_stricter, get_terms
 from streams.ledger.requests.table import REQUESTS, Refusal, get_kind
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -39,11 +41,8 @@ def get_tasks(state: LedgerState, given: int | None, *keys: str) -> int | None:
     """The tasks given, or those of the first of `keys` that is set; None: the feature is closed."""
     if given is not None:
         return given
-    for key in keys:
-        entry = state.get_key_value(key)
-        if entry is not None and isinstance(entry.value, U32Value):
-            return entry.value.value
-    return None
+    found = (get_number(state, key, U32Value) for key in keys)
+    return next((tasks for tasks in found if tasks is not None), None)
 
 
 def compute_request_hash(request_id: int, sequence_number: int, body: Any) -> Hash:
@@ -94,13 +93,37 @@ def open_request(
     return Opened(request_id, tasks == 0, _hold(delta, request, context))
 
 
+def validate_request(op: Any, codes: Any) -> Any:
+    """What operations that ask for an amount have in common, whatever the ledger says. `codes`: the
+    operation's enum."""
+    if op.amount == 0:
+        return codes.INVALID_AMOUNT
+    if op.reference is not None and not op.reference.text:
+        return codes.INVALID_REFERENCE
+    if not is_json_text(op.creator_details):
+        return codes.INVALID_CREATOR_DETAILS
+    if op.all_tasks is not None and op.all_tasks & SYSTEM_TASKS:
+        return codes.SYSTEM_TASKS_NOT_ALLOWED
+    return None
+
+
+def find_own_request(
+    state: LedgerState, request_id: int, source: AccountID, *bodies: type
+) -> ReviewableRequest | None:
+    """A request that `source` has made, of one of these kinds."""
+    request = state.get_reviewable_request(request_id)
+    if request is None or request.requestor != source:
+        return None
+    return request if isinstance(request.body, bodies) else None
+
+
 def find_rejected(
     state: LedgerState, request_id: int, source: AccountID, body: type, codes: Any
 ) -> Any:
     """The rejected request that `source` may edit, or why it may not. `codes`: the operation's
     enum; `body`: the kind's record."""
-    request = state.get_reviewable_request(request_id)
-    if request is None or request.requestor != source or type(request.body) is not body:
+    request = find_own_request(state, request_id, source, body)
+    if request is None:
         return codes.REQUEST_NOT_FOUND
     return request if request.reject_reason else codes.REQUEST_IS_PENDING
 
@@ -170,11 +193,7 @@ def release_request(delta: LedgerDelta, request: ReviewableRequest, event: Reque
 def add_change(delta: LedgerDelta, request: ReviewableRequest, event: RequestEvent) -> None:
     """Tells the requestor's history what happened to the request."""
     detail = RequestChange(request.request_id, get_kind(request).name, event, request.pending_tasks)
-    delta.effects.append(
-        ParticipantEffect(
-            delta.operation_index, request.requestor, EffectKind.REQUEST_CHANGED, detail
-        )
-    )
+    delta.add_effect(request.requestor, EffectKind.REQUEST_CHANGED, detail)
 
 
 def _hold(

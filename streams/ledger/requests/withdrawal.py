@@ -15,15 +15,17 @@ from schemas.generated.requests import WithdrawalRequest
 from schemas.generated.transactions import FulfilmentCode
 from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.access.requirements import require_asset
+from streams.ledger.assets import get_known_subject
 from streams.ledger.balances import (
     apply_charge_locked,
     apply_left_circulation,
     apply_lock,
     apply_unlock,
+    get_balance_asset,
+    get_known_balance,
 )
 from streams.ledger.caps import compute_cap_tasks, count_flow, take_back_flow
 from streams.ledger.context import TransactionContext
-from streams.ledger.errors import InvariantViolation
 from streams.ledger.fees import apply_commission, compute_total
 from streams.ledger.halts import is_withdrawal_halted
 from streams.ledger.limits import (
@@ -49,8 +51,7 @@ OUTPUT_BYTES = (
 
 
 def get_asset(body: WithdrawalRequest, state: LedgerState) -> str | None:
-    balance = state.get_balance(body.balance_id)
-    return None if balance is None else balance.asset
+    return get_balance_asset(state, body.balance_id)
 
 
 def compute_system_tasks(
@@ -69,7 +70,7 @@ def hold(
 ) -> FulfilmentCode | None:
     """Locks amount and fee, and counts the amount."""
     body = get_body(request, WithdrawalRequest)
-    balance = _get_balance(delta, body)
+    balance = get_known_balance(delta, body.balance_id)
     if balance.amount < body.amount + compute_total(body.fee):
         return FulfilmentCode.UNDERFUNDED
     counts = compute_counts(
@@ -94,10 +95,7 @@ def fulfil(
 ) -> FulfilmentCode | None:
     """The amount leaves the network, unless the requestor may not withdraw any more."""
     body = get_body(request, WithdrawalRequest)
-    balance = _get_balance(delta, body)
-    asset = delta.get_asset(balance.asset)
-    if asset is None:
-        raise InvariantViolation(f"the asset {balance.asset} is gone")
+    balance, asset = get_known_subject(delta, body.balance_id)
     if is_withdrawal_halted(delta, asset.code):
         return FulfilmentCode.ASSET_HALTED
     withdrawing = require_asset(Action.WITHDRAW, asset.code, asset.asset_type)
@@ -113,7 +111,7 @@ def fulfil(
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
     """Unlocks, and takes back what was counted."""
     body = get_body(request, WithdrawalRequest)
-    balance, time_ms = _get_balance(delta, body), request.created_at_ms
+    balance, time_ms = get_known_balance(delta, body.balance_id), request.created_at_ms
     take_back(delta, request.request_id)
     take_back_flow(delta, FlowKind.WITHDRAWAL, balance.asset, body.amount, time_ms)
     apply_unlock(delta, balance, body.amount, body.fee)
@@ -122,10 +120,3 @@ def release(delta: LedgerDelta, request: ReviewableRequest) -> None:
 def get_lock(body: WithdrawalRequest) -> tuple[bytes, int]:
     """What it locks, on which balance."""
     return body.balance_id, body.amount + compute_total(body.fee)
-
-
-def _get_balance(delta: LedgerDelta, body: WithdrawalRequest) -> Balance:
-    balance = delta.get_balance(body.balance_id)
-    if balance is None:
-        raise InvariantViolation(f"the balance {body.balance_id.hex()} is gone")
-    return balance
