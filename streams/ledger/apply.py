@@ -24,6 +24,7 @@ from streams.ledger.operations.table import OPERATIONS
 from streams.ledger.requests.governed_change import is_guarded
 from streams.ledger.state import LedgerDelta, LedgerState
 
+FATAL = (InvariantViolation, MemoryError, RecursionError)
 Change = tuple[KeyBytes, bytes | None, bytes | None]  # key, entry bytes before, after
 
 
@@ -38,31 +39,36 @@ class Applied(msgspec.Struct, frozen=True):
 
 
 def apply_transaction(
-    state: LedgerState, candidate: Candidate, context: TransactionContext
+    state: LedgerState, candidate: Candidate, context: TransactionContext, *, is_kept: bool = True
 ) -> Applied:
-    """Applies, or takes everything back. A defect of ours inside one transaction fails that one."""
+    """Applies, or takes everything back. A defect of ours inside one transaction fails that one.
+
+    `is_kept` False: takes it back also if it succeeds, and tells no changes; nothing is raised but
+    MemoryError, for the ledger is as it was.
+    """
     delta = LedgerDelta(state)
     try:
-        results = apply_operations(candidate.transaction, delta, context)
+        results = _apply_operations(candidate.transaction, delta, context)
         is_refused = isinstance(results[-1].outcome, Enum)
-        changes = [] if is_refused else delta.commit()
-    except (InvariantViolation, MemoryError, RecursionError):
-        raise
+        changes = delta.commit() if is_kept and not is_refused else []
     except Exception as defect:
         delta.roll_back()
+        if isinstance(defect, FATAL if is_kept else MemoryError):
+            raise
         result = TransactionResult(TransactionCode.INTERNAL_ERROR, ())
         return Applied(candidate, result, [], [], defect)
-    if not is_refused:
-        result = TransactionResult(TransactionCode.SUCCESS, tuple(results))
-        return Applied(candidate, result, changes, delta.effects)
-    delta.roll_back()
-    result = TransactionResult(
-        TransactionCode.FAILED, get_failed_results(results, candidate.transaction)
-    )
-    return Applied(candidate, result, [], [])
+    if is_refused:
+        delta.roll_back()
+        failed = _get_failed_results(results, candidate.transaction)
+        return Applied(candidate, TransactionResult(TransactionCode.FAILED, failed), [], [])
+    result = TransactionResult(TransactionCode.SUCCESS, tuple(results))
+    applied = Applied(candidate, result, changes, delta.effects)
+    if not is_kept:
+        delta.roll_back()
+    return applied
 
 
-def apply_operations(
+def _apply_operations(
     transaction: Transaction, delta: LedgerDelta, context: TransactionContext
 ) -> list[OperationResult]:
     """Results up to and including the first refusal."""
@@ -98,7 +104,7 @@ def _apply_operation(
     return kind.apply(operation.body, source, delta, context)
 
 
-def get_failed_results(
+def _get_failed_results(
     results: list[OperationResult], transaction: Transaction
 ) -> tuple[OperationResult, ...]:
     """The refusal in its place; before it what was taken back, after it what never ran."""

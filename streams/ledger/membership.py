@@ -25,14 +25,7 @@ def compute_rejection(
     state: LedgerState, window: HashWindow, candidate: Candidate, close_time_ms: int
 ) -> RejectionReason | None:
     """Why `candidate` may not be in a set that closes at `close_time_ms`; None: it may."""
-    if candidate.is_sized_by_state or get_operation_fee_asset(state) is not None:
-        candidate.is_sized_by_state = True  # also once operations are free again
-        candidate.output_bytes = compute_output_bytes(
-            candidate.transaction, candidate.envelope, state
-        )
-    code = _compute_plain_rejection(state, candidate, close_time_ms)
-    if code is None and window.has(candidate.transaction_hash, candidate.transaction.max_time_ms):
-        code = RejectionCode.DUPLICATE
+    code = _compute_plain_rejection(state, window, candidate, close_time_ms)
     if code is None:
         code = _compute_auth_rejection(state, candidate, close_time_ms)
     if code is None:
@@ -44,13 +37,11 @@ def compute_unsigned_rejection(
     state: LedgerState, window: HashWindow, candidate: Candidate, close_time_ms: int
 ) -> RejectionCode | None:
     """The same as far as it does not depend on who has signed."""
-    code = _compute_plain_rejection(state, candidate, close_time_ms)
-    if code is None and window.has(candidate.transaction_hash, candidate.transaction.max_time_ms):
-        code = RejectionCode.DUPLICATE
-    if code is None:
-        needed = _gather_needed(state, candidate)
-        code = needed if isinstance(needed, RejectionCode) else None
-    return code
+    code = _compute_plain_rejection(state, window, candidate, close_time_ms)
+    if code is not None:
+        return code
+    needed = _gather_needed(state, candidate)
+    return needed if isinstance(needed, RejectionCode) else None
 
 
 def validate_set(
@@ -71,9 +62,14 @@ def validate_set(
 
 
 def _compute_plain_rejection(
-    state: LedgerState, candidate: Candidate, close_time_ms: int
+    state: LedgerState, window: HashWindow, candidate: Candidate, close_time_ms: int
 ) -> RejectionCode | None:
-    """By the transaction's times and size."""
+    """By the transaction's times and size, and whether it is new."""
+    if candidate.is_sized_by_state or get_operation_fee_asset(state) is not None:
+        candidate.is_sized_by_state = True  # also once operations are free again
+        candidate.output_bytes = compute_output_bytes(
+            candidate.transaction, candidate.envelope, state
+        )
     transaction, settings = candidate.transaction, state.get_network_settings()
     if close_time_ms < transaction.min_time_ms:
         return RejectionCode.TOO_EARLY
@@ -83,6 +79,8 @@ def _compute_plain_rejection(
         return RejectionCode.TOO_FAR_AHEAD
     if candidate.output_bytes > settings.max_set_output_bytes:
         return RejectionCode.TOO_LARGE
+    if window.has(candidate.transaction_hash, transaction.max_time_ms):
+        return RejectionCode.DUPLICATE
     return None
 
 

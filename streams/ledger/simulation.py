@@ -1,15 +1,13 @@
 """What a transaction would do in the next ledger, without doing it."""
 
-from enum import Enum
 from typing import NamedTuple
 
 from schemas.generated.ledger import ParticipantEffect
-from schemas.generated.transactions import TransactionCode, TransactionResult
+from schemas.generated.transactions import TransactionResult
 from streams.ledger.admission import Candidate
-from streams.ledger.apply import apply_operations, get_failed_results
+from streams.ledger.apply import apply_transaction
 from streams.ledger.close import Ledger, get_next_context
 from streams.ledger.context import TransactionContext
-from streams.ledger.state import LedgerDelta
 
 
 class Simulated(NamedTuple):
@@ -19,6 +17,7 @@ class Simulated(NamedTuple):
     close_time_ms: int
     result: TransactionResult
     effects: list[ParticipantEffect]
+    defect: Exception | None
 
 
 def simulate_transaction(ledger: Ledger, candidate: Candidate, close_time_ms: int) -> Simulated:
@@ -28,20 +27,6 @@ def simulate_transaction(ledger: Ledger, candidate: Candidate, close_time_ms: in
     context = TransactionContext(
         get_next_context(ledger, close_time_ms), candidate.transaction_hash, candidate.signers
     )
-    delta = LedgerDelta(ledger.state)
-    effects: list[ParticipantEffect] = []
-    try:
-        results = apply_operations(candidate.transaction, delta, context)
-        if isinstance(results[-1].outcome, Enum):
-            failed = get_failed_results(results, candidate.transaction)
-            result = TransactionResult(TransactionCode.FAILED, failed)
-        else:
-            result = TransactionResult(TransactionCode.SUCCESS, tuple(results))
-            effects = list(delta.effects)
-    except MemoryError:
-        raise
-    except Exception:
-        result = TransactionResult(TransactionCode.INTERNAL_ERROR, ())
-    finally:
-        delta.roll_back()
-    return Simulated(ledger.header.sequence, close_time_ms, result, effects)
+    applied = apply_transaction(ledger.state, candidate, context, is_kept=False)
+    sequence = ledger.header.sequence
+    return Simulated(sequence, close_time_ms, applied.result, applied.effects, applied.defect)

@@ -121,7 +121,7 @@ class LedgerDelta(LedgerState):
             self.references.take_back(kind, day)
         self.access_rules = self._state.access_rules
         self.before.clear()
-        self.effects.clear()
+        self.effects = []  # who has the list keeps it
         self.used.clear()
 
     def commit(self) -> list[tuple[KeyBytes, bytes | None, bytes | None]]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,6 +22,8 @@ from streams.herder.proofs import Proofs
 from streams.herder.simulator import Simulator
 from streams.ledger.admission import ENVELOPE_BYTES_MAX, RejectionReason
 from streams.node.metrics import MEDIA_TYPE, Metrics
+
+log = structlog.get_logger()
 
 KEY = re.compile("(?:[0-9a-f]{2}){1,400}")
 KEYS_MAX = 4
@@ -123,6 +126,8 @@ class PrivateHttp:
         simulated = self._simulator.simulate(bytes(envelope))
         if isinstance(simulated, RejectionReason):
             return JSONResponse({"rejection": simulated.code.name, "detail": simulated.detail})
+        if simulated.defect is not None:
+            log.error("a simulation met a defect of ours", exc_info=simulated.defect)
         return JSONResponse(
             {
                 "sequence": simulated.sequence,
