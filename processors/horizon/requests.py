@@ -72,7 +72,6 @@ def fold_request(
 ) -> None:
     """Notes what happened to a request. `rows`: those that the ledger has touched so far."""
     known = rows.get(change.request_id)
-    made = (operation_id, close_time_ms)
     rows[change.request_id] = RequestRow(
         request_id=change.request_id,
         kind=change.kind,
@@ -83,8 +82,8 @@ def fold_request(
         all_tasks=None,
         pending_tasks=change.pending_tasks,
         entry=None,
-        created_by=made[0] if known is None else known.created_by,
-        created_at_ms=made[1] if known is None else known.created_at_ms,
+        created_by=operation_id if known is None else known.created_by,
+        created_at_ms=close_time_ms if known is None else known.created_at_ms,
         changed_by=operation_id,
         changed_at_ms=close_time_ms,
     )
