@@ -48,17 +48,22 @@ class RequestSigner(httpx2.Auth):
             self._sign(request)
             yield request
 
-    def sign_request(self, method: str, url: str, content: bytes = b"") -> dict[str, str]:
-        """The headers to add, for other HTTP clients. `url`: the whole address, as it is sent."""
+    def sign_request(
+        self, method: str, url: str, content: bytes = b"", idempotency_key: str | None = None
+    ) -> dict[str, str]:
+        """The headers to add, for other HTTP clients. `url`: the whole address, as it is sent.
+        `idempotency_key`: the value of that header, if it is sent."""
         parts, public = urlsplit(url), self._public_url
         prefix = "" if public is None else urlsplit(public).path.rstrip("/")
         path = prefix + (parts.path or "/")
-        message = Message(method, get_authority(public or url), path, parts.query, content)
+        authority = get_authority(public or url)
+        message = Message(method, authority, path, parts.query, content, idempotency_key)
         created = int(self._clock()) + self._offset_seconds
         return sign_message(message, self._key, created, secrets.token_urlsafe(NONCE_BYTES))
 
     def _sign(self, request: httpx2.Request) -> None:
-        headers = self.sign_request(request.method, str(request.url), request.content)
+        key = request.headers.get("idempotency-key")
+        headers = self.sign_request(request.method, str(request.url), request.content, key)
         request.headers.update(headers)
 
     def _adopt_clock(self, response: httpx2.Response) -> bool:

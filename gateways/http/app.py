@@ -37,6 +37,7 @@ EVENT_STREAM = "text/event-stream"
 REQUEST_HEADERS = (
     "content-digest",
     "content-type",
+    "idempotency-key",
     "last-event-id",
     "signature",
     "signature-input",
@@ -45,6 +46,7 @@ REQUEST_HEADERS = (
 RESPONSE_HEADERS = (
     "accept-signature",
     "date",
+    "idempotency-replayed",
     "location",
     "ratelimit",
     "ratelimit-policy",
@@ -58,12 +60,15 @@ BRANCH_KEY = "tokend.branch"
 def build_app(service: GatewayService) -> ASGIApp:
     """The application starts and stops `service`, and hands it to every handler.
 
-    Raises ValueError for a row whose rate class is not in the service's table.
+    Raises ValueError for a row whose rate class is not in the service's table, and for a public row
+    or a stream that takes an Idempotency-Key.
     """
     routes = service.routes
     for route in routes:
         if route.rate_class not in service.rate_limits.names:
             raise ValueError(f"{route.method} {route.path}: no rate class {route.rate_class!r}")
+        if route.takes_idempotency_key and (route.is_public or route.streams):
+            raise ValueError(f"{route.method} {route.path}: keys are for signed, whole answers")
     app = Starlette(
         routes=_branch(
             StarletteRoute(path, _make_endpoint(rows, service), methods=list(rows))
@@ -156,6 +161,8 @@ def _make_endpoint(
             await route.guard(call)
             # Last, so that keys without rights fill no table.
             await service.authenticator.require_first_use(signed)
+            if route.takes_idempotency_key:
+                return await service.idempotency.answer(call)
         return await route.handler(call)
 
     return endpoint

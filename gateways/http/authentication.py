@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from gateways.http.idempotency import get_idempotency_key
 from gateways.http.nonces import Nonces
 from gateways.http.problems import (
     SIGNATURE_EXPIRED,
@@ -54,6 +55,7 @@ class Authenticator:
             self._prefix + scope["raw_path"].decode("latin-1"),
             scope["query_string"].decode("latin-1"),
             await request.body() if has_body else b"",
+            get_idempotency_key(request),
         )
         try:
             return verify_message(message, headers, int(time.time()))

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from gateways.http.problems import MEDIA_TYPE as PROBLEM_TYPE
 from gateways.http.problems import (
+    IDEMPOTENCY_KEY_REUSED,
+    REQUEST_IN_FLIGHT,
     SIGNATURE_EXPIRED,
     SIGNATURE_INVALID,
     SIGNATURE_REPLAYED,
@@ -15,6 +16,7 @@ from gateways.http.problems import (
     STORE_UNAVAILABLE,
     ProblemType,
 )
+from gateways.http.problems import MEDIA_TYPE as PROBLEM_TYPE
 from gateways.http.routes import Parameter, Route
 from gateways.http.signatures import ACCEPTED
 
@@ -40,6 +42,15 @@ SIGNATURE_SCHEME = {
     "description": "A signature (RFC 9421), with Signature-Input and Content-Digest, in the "
     f"profile `{ACCEPTED}`, ",
 }
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "8 to 128 letters, digits and ._~+/=-, covered by the signature: the request is "
+    "carried out once, and its answer is given again for a day.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._~+/=-]{8,128}$"},
+}
+IDEMPOTENCY_PROBLEMS = (REQUEST_IN_FLIGHT, IDEMPOTENCY_KEY_REUSED)
 SIGNATURE_PROBLEMS = (
     SIGNATURE_REQUIRED,
     SIGNATURE_INVALID,
@@ -100,6 +111,7 @@ def _describe(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": [
             *(_describe_parameter(each, "path") for each in route.path_parameters),
             *(_describe_parameter(each, "query") for each in route.parameters),
+            *([IDEMPOTENCY_KEY] if route.takes_idempotency_key else []),
         ],
         "responses": {**answers, **_describe_problems(_get_problems(route))},
     }
@@ -112,7 +124,9 @@ def _describe(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _get_problems(route: Route) -> tuple[ProblemType, ...]:
-    return route.problems if route.is_public else (*route.problems, *SIGNATURE_PROBLEMS)
+    keyed = IDEMPOTENCY_PROBLEMS if route.takes_idempotency_key else ()
+    own = (*route.problems, *keyed)
+    return own if route.is_public else (*own, *SIGNATURE_PROBLEMS)
 
 
 def _get_name(path: str) -> str:

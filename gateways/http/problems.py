@@ -81,6 +81,18 @@ NOT_ACCEPTABLE = ProblemType(
     "The route has no answer of an acceptable type",
     "Accept one of the media types that the detail names.",
 )
+REQUEST_IN_FLIGHT = ProblemType(
+    "request-in-flight",
+    409,
+    "A request with this Idempotency-Key is being answered",
+    "Wait, then send the same request again, with the same key and a new signature.",
+)
+IDEMPOTENCY_KEY_REUSED = ProblemType(
+    "idempotency-key-reused",
+    422,
+    "This Idempotency-Key belongs to another request",
+    "Use a new key for a new request; repeat a request with exactly its body.",
+)
 CONTENT_TOO_LARGE = ProblemType(
     "content-too-large", 413, "The body is too large", "Send less; the detail names the limit."
 )
@@ -98,6 +110,12 @@ RATE_LIMITED = ProblemType(
     429,
     "There were too many requests",
     "Wait for Retry-After seconds. The RateLimit header says what is left.",
+)
+TOO_MANY_TRIES = ProblemType(
+    "too-many-tries",
+    429,
+    "There were too many tries",
+    "Wait for Retry-After seconds before the next one.",
 )
 TOO_MANY_STREAMS = ProblemType(
     "too-many-streams",
@@ -138,10 +156,13 @@ PROBLEM_TYPES: tuple[ProblemType, ...] = (
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
+    REQUEST_IN_FLIGHT,
     CONTENT_TOO_LARGE,
     URI_TOO_LONG,
     UNSUPPORTED_MEDIA_TYPE,
+    IDEMPOTENCY_KEY_REUSED,
     RATE_LIMITED,
+    TOO_MANY_TRIES,
     TOO_MANY_STREAMS,
     HEADERS_TOO_LARGE,
     INTERNAL,

@@ -35,7 +35,8 @@ class Call:
 
     `service` is what the gateway's composition root made; its type is the gateway's own. `signer`
     is the key that signed the request, on private routes only. `is_stream`: the sender prefers
-    server-sent events, and the route has them.
+    server-sent events, and the route has them. `idempotency_key`: what a handler can make a unique
+    row of in its own commit, if the same request must not take effect twice even after a crash.
     """
 
     service: Any
@@ -46,6 +47,7 @@ class Call:
     public_url: str
     signer: PublicKey | None = None
     is_stream: bool = False
+    idempotency_key: str | None = None
 
     def limit_subject(self, subject: str) -> None:
         """Counts this request for `subject`, such as an account that somebody tries to enter.
@@ -73,7 +75,8 @@ class Route:
     `guard` decides who may send the request, which must be signed; None: anybody, unsigned.
     `rate_class` names a row of the gateway's table of rate classes; None: not counted.
     `accepts` maps the body's media types to its JSON type, or to bytes for a binary body.
-    `statuses` lists the good statuses, all with the same body.
+    `statuses` lists the good statuses, all with the same body. `takes_idempotency_key`: a signed
+    request may have an Idempotency-Key, and is then carried out once (`gateways.http.idempotency`).
     """
 
     path: str
@@ -93,6 +96,7 @@ class Route:
     streams: bool = False
     tag: str = "system"
     cache_control: str = REVALIDATED
+    takes_idempotency_key: bool = False
 
     @property
     def is_public(self) -> bool:

@@ -18,6 +18,7 @@ from gateways.http.connection_table import RESERVE, ConnectionTable
 from gateways.http.connections import make_protocol
 from gateways.http.service import GatewayService
 from gateways.http.settings import GatewaySettings, LimitSettings
+from schemas.redaction import redact_event
 
 KEEP_ALIVE_SECONDS = 30
 STOP_SECONDS = 5
@@ -30,6 +31,7 @@ def configure_logs() -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        redact_event,
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(_encode_json)],

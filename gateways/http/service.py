@@ -9,6 +9,8 @@ from starlette.applications import Starlette
 
 from gateways.http.authentication import Authenticator
 from gateways.http.background import BackgroundTasks
+from gateways.http.idempotency import PRUNE_SECONDS as IDEMPOTENCY_SECONDS
+from gateways.http.idempotency import Idempotency
 from gateways.http.metrics import Metrics
 from gateways.http.nonces import PRUNE_SECONDS as NONCE_SECONDS
 from gateways.http.nonces import Nonces
@@ -16,6 +18,8 @@ from gateways.http.rate_limits import MERGE_SECONDS, PRUNE_SECONDS, RateClass, R
 from gateways.http.routes import Route
 from gateways.http.settings import GatewaySettings
 from gateways.http.store import Store
+from gateways.http.strict_counters import PRUNE_SECONDS as STRICT_SECONDS
+from gateways.http.strict_counters import StrictCounters
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -51,6 +55,8 @@ class GatewayService:
         self.cors = settings.cors
         self.store = Store(settings.store.url.reveal())
         self.nonces = Nonces(self.store)
+        self.idempotency = Idempotency(self.store, settings.limits.answer_seconds)
+        self.strict_counters = StrictCounters(self.store)
         self.rate_limits = RateLimits(rate_classes, self.store)
         self.authenticator = Authenticator(settings.public_url, self.nonces)
         self.pages: dict[str, bytes] = {}  # that are made once
@@ -58,6 +64,8 @@ class GatewayService:
         self.background.add("share-rates", self.rate_limits.merge, MERGE_SECONDS)
         self.background.add("prune-rates", self.rate_limits.prune, PRUNE_SECONDS)
         self.background.add("prune-nonces", self.nonces.prune, NONCE_SECONDS)
+        self.background.add("prune-answers", self.idempotency.prune, IDEMPOTENCY_SECONDS)
+        self.background.add("prune-tries", self.strict_counters.prune, STRICT_SECONDS)
 
     async def start(self) -> None:
         """Returns at once. What cannot be reached yet is tried again in the background."""

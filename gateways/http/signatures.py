@@ -3,6 +3,7 @@
 One Ed25519 signature covers, in this order, the method, the gateway's public authority, the path,
 the query and the content digest (RFC 9530; also that of an empty body), with the parameters
 `created`, `keyid` (the signer's key, G...), `nonce` and `tag`. `alg` and `expires` are optional.
+A request that has an Idempotency-Key covers it too, last of all.
 Anything else that is covered, missing, repeated or written in another way is refused, so that there
 is one way to sign and none to sign less. Who may do what, and whether a nonce was used, is decided
 elsewhere.
@@ -27,6 +28,7 @@ SKEW_SECONDS = 10  # how far in the future `created` may be; /v3/info tells the 
 TAG = "tokend"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 COVERED = '("@method" "@authority" "@path" "@query" "content-digest")'
+COVERED_WITH_KEY = f'{COVERED[:-1]} "idempotency-key")'
 ACCEPTED = (
     f'sig={COVERED};created;keyid;nonce;alg="ed25519";tag="{TAG}"'  # Accept-Signature's value
 )
@@ -34,7 +36,8 @@ NONCE = re.compile(r"[A-Za-z0-9+/=_-]{22,88}")  # 128 bits at least, if it is ra
 
 _LABEL = r"[a-z*][a-z0-9_.*-]{0,31}"
 _PARAMETER = re.compile(r';([a-z]{1,10})=(0|[1-9][0-9]{0,11}|"[A-Za-z0-9+/=_-]{1,88}")')
-_INPUT = re.compile(rf"({_LABEL})=({re.escape(COVERED)}((?:{_PARAMETER.pattern}){{4,6}}))")
+_LISTS = f"{re.escape(COVERED)}|{re.escape(COVERED_WITH_KEY)}"
+_INPUT = re.compile(rf"({_LABEL})=(({_LISTS})((?:{_PARAMETER.pattern}){{4,6}}))")
 _SIGNATURE = re.compile(rf"({_LABEL})=:([A-Za-z0-9+/]{{86}}==):")
 _REQUIRED = frozenset({"created", "keyid", "nonce", "tag"})
 _NUMBERS = frozenset({"created", "expires"})
@@ -60,7 +63,8 @@ class Message:
     """The parts of a request that are signed, as they are sent.
 
     `authority`: host and port as in the gateway's public URL, without a default port. `path` is
-    still percent-encoded; `query` has no question mark.
+    still percent-encoded; `query` has no question mark. `idempotency_key`: the header's value, if
+    the request has one.
     """
 
     method: str
@@ -68,6 +72,12 @@ class Message:
     path: str
     query: str
     content: bytes = b""
+    idempotency_key: str | None = None
+
+    @property
+    def covered(self) -> str:
+        """The list of what the signature covers."""
+        return COVERED if self.idempotency_key is None else COVERED_WITH_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,8 @@ def sign_message(message: Message, key: SigningKey, created: int, nonce: str) ->
     """The headers to add. `created`: seconds since 1970. `nonce`: new for every request."""
     signer = encode_account_id(bytes(key.verify_key))
     parameters = (
-        f'{COVERED};created={created};keyid="{signer}";alg="ed25519";nonce="{nonce}";tag="{TAG}"'
+        f'{message.covered};created={created};keyid="{signer}";alg="ed25519"'
+        f';nonce="{nonce}";tag="{TAG}"'
     )
     digest = compute_content_digest(message.content)
     signature = key.sign(_build_base(message, digest, parameters)).signature
@@ -103,7 +114,9 @@ def verify_message(message: Message, headers: Sequence[Header], now: int) -> Sig
     signature = _SIGNATURE.fullmatch(_get_header(headers, b"signature"))
     if given is None or signature is None or given[1] != signature[1]:
         raise SignatureError(f"expected one signature in the profile {ACCEPTED}")
-    parameters = _read_parameters(given[3])
+    if given[3] != message.covered:
+        raise SignatureError(f"for this request the signature covers {message.covered}")
+    parameters = _read_parameters(given[4])
     created = _check_times(parameters, now)
     digest = compute_content_digest(message.content)
     if _get_header(headers, b"content-digest") != digest:
@@ -139,13 +152,15 @@ def compute_content_digest(content: bytes) -> str:
 
 def _build_base(message: Message, digest: str, parameters: str) -> bytes:
     """RFC 9421, 2.5."""
+    key = message.idempotency_key
     return (
         f'"@method": {message.method}\n'
         f'"@authority": {message.authority}\n'
         f'"@path": {message.path}\n'
         f'"@query": ?{message.query}\n'
         f'"content-digest": {digest}\n'
-        f'"@signature-params": {parameters}'
+        + ("" if key is None else f'"idempotency-key": {key}\n')
+        + f'"@signature-params": {parameters}'
     ).encode("latin-1")
 
 

@@ -42,6 +42,7 @@ class Notes(GatewayService):
         super().__init__(settings, ROUTES, rate_classes, Metrics())
         self.owner = owner
         self.notes: dict[int, Note] = {}
+        self.orders: list[str] = []
 
 
 async def guard_writer(call: Call) -> None:
@@ -84,6 +85,20 @@ async def echo(call: Call) -> Response:
     content: bytes = await read_body(call)
     answer = {"length": len(content), "text": content.decode("latin-1")}
     return respond(answer, media_type="application/json")
+
+
+async def order(call: Call) -> Response:
+    """Counts how often it is carried out; as its text says, it takes long or fails."""
+    note: Note = await read_body(call)
+    call.service.orders.append(note.text)
+    if note.text == "slowly":
+        await asyncio.sleep(0.5)
+    if note.text == "fail":
+        raise RuntimeError(f"the order of {note.text} for anna.canary@example.org failed")
+    if note.text == "refuse":
+        raise Problem(NOT_FOUND, "there is no such thing")
+    answer = {"number": len(call.service.orders)}
+    return respond(answer, status=201, media_type="application/json")
 
 
 async def wait_long(call: Call) -> Response:
@@ -150,6 +165,18 @@ ROUTES = (
         media_type="application/json",
         accepts={"application/octet-stream": bytes},
         response=dict,
+    ),
+    Route(
+        "/orders",
+        "POST",
+        order,
+        "Orders something, once for each Idempotency-Key.",
+        guard_writer,
+        media_type="application/json",
+        accepts={"application/json": Note},
+        response=dict,
+        statuses=(201,),
+        takes_idempotency_key=True,
     ),
     Route("/slow", "GET", wait_long, "Answers late.", media_type="application/json"),
     *make_system_routes(Health),
