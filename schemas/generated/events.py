@@ -11,8 +11,245 @@ from typing import Any, NewType, TypeAlias
 
 from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
+from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Hash as Hash
 from schemas.generated.common import U64 as U64
+
+
+class Sealed(Record, frozen=True):
+    """Bytes that only the Notificator can read, and after 14 days nobody: a libsodium sealed box
+    to its key of a week.
+    """
+
+    epoch: int
+    """Which week's key: weeks since 1970."""
+    box: bytes
+    """The sealed box of a JSON object."""
+
+
+def read_Sealed(data: Any, at: int) -> tuple[Sealed, int]:
+    f_epoch, at = read_bounded(data, at, 0, 1000000)
+    length = data[at]
+    if length & 0x81:
+        f_box, at = read_bytes(data, at, 8192)
+    else:
+        end = at + 1 + (length >> 1)
+        f_box = data[at + 1 : end]
+        at = end
+    return Sealed(f_epoch, f_box), at
+
+
+def write_Sealed(value: Sealed, out: bytearray) -> None:
+    write_bounded(value.epoch, out, 0, 1000000)
+    write_bytes(value.box, out, 8192)
+
+
+class AccountRecipient(Record, frozen=True):
+    """Who holds an account; the addresses are looked up when the message is sent."""
+
+    account_id: AccountID
+    """The account."""
+
+
+def read_AccountRecipient(data: Any, at: int) -> tuple[AccountRecipient, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    return AccountRecipient(f_account_id), at
+
+
+def write_AccountRecipient(value: AccountRecipient, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+
+
+class SealedRecipient(Record, frozen=True):
+    """Somebody whose address belongs to no account yet."""
+
+    contact: Sealed
+    """Opens to {"email": ..., "phone": ...}, of which one may be absent."""
+
+
+def read_SealedRecipient(data: Any, at: int) -> tuple[SealedRecipient, int]:
+    f_contact, at = read_Sealed(data, at)
+    return SealedRecipient(f_contact), at
+
+
+def write_SealedRecipient(value: SealedRecipient, out: bytearray) -> None:
+    write_Sealed(value.contact, out)
+
+
+class NotificationRequest(Record, frozen=True):
+    """Asks for one message. The same type and token again asks for nothing new."""
+
+    type: str
+    """A type of the Notificator's table."""
+    token: str
+    """At least 16 characters, unique for its type: random, or derived from what caused it and whom
+    it is for.
+    """
+    recipient: AccountRecipient | SealedRecipient
+    """For whom."""
+    locale: str
+    """The language, e.g. en; empty: the recipient's own."""
+    data: bytes
+    """A JSON object for the template. Nothing secret and no address: it lies on the topic in
+    clear.
+    """
+    sealed_data: None | Sealed
+    """More of the same for the template, such as a one-time code."""
+    caused_at_ms: U64
+    """When happened what it tells of. Too old, and nothing is sent."""
+
+
+def read_NotificationRequest(data: Any, at: int) -> tuple[NotificationRequest, int]:
+    f_type, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_token, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_token = data[at + 1 : end].decode()
+        at = end
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_recipient, at = READERS_0[branch >> 1](data, at + 1)
+    f_locale, at = read_string(data, at, 8)
+    length = data[at]
+    if length & 0x81:
+        f_data, at = read_bytes(data, at, 8192)
+    else:
+        end = at + 1 + (length >> 1)
+        f_data = data[at + 1 : end]
+        at = end
+    f_sealed_data: None | Sealed = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_sealed_data, at = read_Sealed(data, at)
+    f_caused_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return NotificationRequest(f_type, f_token, f_recipient, f_locale, f_data, f_sealed_data, f_caused_at_ms), at
+
+
+def write_NotificationRequest(value: NotificationRequest, out: bytearray) -> None:
+    write_string(value.type, out, 48)
+    write_string(value.token, out, 64)
+    try:
+        branch, write = WRITERS_1[type(value.recipient)]
+    except KeyError:
+        raise get_branch_error(value.recipient) from None
+    out += branch
+    write(value.recipient, out)
+    write_string(value.locale, out, 8)
+    write_bytes(value.data, out, 8192)
+    if value.sealed_data is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_Sealed(value.sealed_data, out)
+    write_unsigned(value.caused_at_ms, out, 8)
+
+
+class NotificationState(Enum):
+    """Where a message stands."""
+
+    QUEUED = 0
+    """It waits for its next try."""
+    SENDING = 1
+    """A provider is being asked."""
+    SENT = 2
+    """A provider has taken it over."""
+    DELIVERED = 3
+    """The provider says that it has arrived."""
+    FAILED = 4
+    """The provider says that it did not arrive."""
+    DEAD = 5
+    """It will not be sent unless an operator says so."""
+
+
+ALL_NotificationState = tuple(NotificationState)
+
+
+def read_NotificationState(data: Any, at: int) -> tuple[NotificationState, int]:
+    index = data[at]
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
+    return ALL_NotificationState[index >> 1], at + 1
+
+
+def write_NotificationState(value: NotificationState, out: bytearray) -> None:
+    if type(value) is not NotificationState:
+        raise Unencodable(f"{value!r} is not a NotificationState")
+    out.append(2 * value.value)
+
+
+class NotificationReceipt(Record, frozen=True):
+    """One change of a message's state."""
+
+    type: str
+    """The message's type."""
+    token: str
+    """Its token."""
+    source: str
+    """Who asked for it: a service, or ledger, alarms, operator."""
+    number: int
+    """1 for the message's first change, then one more each. Receipts may arrive twice and out of
+    order.
+    """
+    state: NotificationState
+    """The new state."""
+    provider: str
+    """The provider that was asked; empty if none was."""
+    reason: str
+    """A code; empty if all is well."""
+    at_ms: U64
+    """When, by the database's clock."""
+
+
+def read_NotificationReceipt(data: Any, at: int) -> tuple[NotificationReceipt, int]:
+    f_type, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_token, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_token = data[at + 1 : end].decode()
+        at = end
+    length = data[at]
+    if length & 0x81:
+        f_source, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_source = data[at + 1 : end].decode()
+        at = end
+    f_number, at = read_bounded(data, at, 1, 1000000000)
+    f_state, at = read_NotificationState(data, at)
+    f_provider, at = read_string(data, at, 32)
+    length = data[at]
+    if length & 0x81:
+        f_reason, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_reason = data[at + 1 : end].decode()
+        at = end
+    f_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return NotificationReceipt(f_type, f_token, f_source, f_number, f_state, f_provider, f_reason, f_at_ms), at
+
+
+def write_NotificationReceipt(value: NotificationReceipt, out: bytearray) -> None:
+    write_string(value.type, out, 48)
+    write_string(value.token, out, 64)
+    write_string(value.source, out, 64)
+    write_bounded(value.number, out, 1, 1000000000)
+    write_NotificationState(value.state, out)
+    write_string(value.provider, out, 32)
+    write_string(value.reason, out, 64)
+    write_unsigned(value.at_ms, out, 8)
 
 
 class RejectionCode(Enum):
@@ -138,14 +375,34 @@ def write_Rejection(value: Rejection, out: bytearray) -> None:
     write_unsigned(value.rejected_at_ms, out, 8)
 
 
+READERS_0: tuple[Callable[[Any, int], tuple[AccountRecipient | SealedRecipient, int]], ...] = (
+    read_AccountRecipient,
+    read_SealedRecipient,
+)
 
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    AccountRecipient: (b'\x00', write_AccountRecipient),
+    SealedRecipient: (b'\x02', write_SealedRecipient),
+}
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    Sealed: read_Sealed,
+    AccountRecipient: read_AccountRecipient,
+    SealedRecipient: read_SealedRecipient,
+    NotificationRequest: read_NotificationRequest,
+    NotificationState: read_NotificationState,
+    NotificationReceipt: read_NotificationReceipt,
     RejectionCode: read_RejectionCode,
     Rejection: read_Rejection,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    Sealed: write_Sealed,
+    AccountRecipient: write_AccountRecipient,
+    SealedRecipient: write_SealedRecipient,
+    NotificationRequest: write_NotificationRequest,
+    NotificationState: write_NotificationState,
+    NotificationReceipt: write_NotificationReceipt,
     RejectionCode: write_RejectionCode,
     Rejection: write_Rejection,
 }
