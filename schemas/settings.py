@@ -67,6 +67,16 @@ class DatabaseSettings(Settings, frozen=True):
     url: Secret
 
 
+class BucketSettings(Settings, frozen=True):
+    """A bucket of an S3 server. `url`: of the server; `region`: as the server calls its own."""
+
+    url: str
+    bucket: str
+    access_key: str
+    secret_key: Secret
+    region: str = "us-east-1"
+
+
 class KafkaSettings(Settings, frozen=True):
     """How one service logs in. `bootstrap_servers`: comma-separated HOST:PORT of brokers.
 

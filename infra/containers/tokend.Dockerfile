@@ -20,6 +20,9 @@ RUN rm -rf .cache && python3 -m venv .venv \
 
 FROM python
 COPY --from=installed /opt/tokend /opt/tokend
+# It is the image of the S3 server too, whose program is one of the wheels.
+RUN ln -s /opt/tokend/.venv/bin/weed /usr/local/bin/weed \
+    && install -d -g root -m 0775 /var/lib/seaweedfs
 USER tokend
 WORKDIR /home/tokend
 ENTRYPOINT ["/opt/tokend/.venv/bin/tokend"]

@@ -126,6 +126,8 @@ def _get_core_row(core: str) -> Service:
         program="core",
         get_settings=lambda place: _get_core_settings(place, core),
         database="postgres",
+        uses={"s3": ("history",)},
+        reads_from={"s3": tuple(f"{other}-history" for other in CORES if other != core)},
         health_path="/health",
         status_path="/status",
         get_token=lambda place: _get_token_file(place, core).read_text().strip(),

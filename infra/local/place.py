@@ -72,6 +72,15 @@ class Place:
         password = quote(self.get_secret(f"{server}.{user}"), safe="")
         return f"postgresql://{user}:{password}@{self.get_address(server)}/{name}"
 
+    def get_bucket_settings(self, user: str, bucket: str) -> Mapping[str, str]:
+        """How `user` reaches a bucket, as `schemas.settings.BucketSettings` reads it."""
+        return {
+            "url": f"http://{self.get_address('s3')}",
+            "bucket": bucket,
+            "access_key": user,
+            "secret_key_file": str(self.get_secret_file(f"s3.{user}")),
+        }
+
     def get_secret(self, name: str) -> str:
         return self.folder.get_secret(name)
 

@@ -46,8 +46,9 @@ class Service:
     `database`: the PostgreSQL server on which it has a database of its own. `reads`: the services
     whose databases it may read; it needs one of its own, which makes its role, and theirs must be
     on the same server. `uses`: further servers, each with the names of what it owns there (buckets,
-    for instance). `health_path`: asked at its port NAME.http; status 200 means ready. A service
-    without one is ready when it has run for a second. `status_path`: asked at its port NAME.http by
+    for instance). `reads_from`: such servers, each with what it may read of others there, by the
+    server's own names. `health_path`: asked at its port NAME.http; status 200 means ready. One
+    without is ready when it has run for a second. `status_path`: asked at its port NAME.http by
     `tokend status`; answers a JSON object. `get_token`: the bearer token for it. `is_public`:
     whether users reach its port NAME.http from outside.
     """
@@ -59,6 +60,7 @@ class Service:
     database: str | None = None
     reads: tuple[str, ...] = ()
     uses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reads_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     health_path: str | None = None
     status_path: str | None = None
     get_token: Callable[[Place], str | None] = lambda _: None

@@ -4,6 +4,9 @@ from infra.local import network
 from infra.local.kafka import KafkaServer
 from infra.local.postgres import PostgresServer
 from infra.local.rows import SERVERS, Table
+from infra.local.seaweedfs import SeaweedServer
+
+SERVICES = network.get_services()
 
 TABLE = Table(
     tiers=(SERVERS, network.CORE, network.HORIZON, network.GATEWAYS),
@@ -12,9 +15,9 @@ TABLE = Table(
         "core": (SERVERS, network.CORE),
         "all": (SERVERS, network.CORE, network.HORIZON, network.GATEWAYS),
     },
-    servers=(PostgresServer("postgres"), KafkaServer("kafka")),
+    servers=(PostgresServer("postgres"), KafkaServer("kafka"), SeaweedServer(SERVICES)),
     programs=network.PROGRAMS,
-    services=network.get_services(),
+    services=SERVICES,
     topics=network.get_kafka_topics(),
     prepare=network.prepare,
     describe=network.describe,

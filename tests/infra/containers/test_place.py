@@ -80,7 +80,7 @@ def test_again_it_writes_the_same(root: Path) -> None:
 def test_every_service_is_in_the_compose_file(root: Path) -> None:
     text = COMPOSE_FILE.read_text()
     names = set(re.findall(r"^  ([a-z0-9]+):$", text.partition("\nservices:")[2], re.MULTILINE))
-    assert names == {row.name for row in SERVICES} | {"postgres", "kafka", "administrator"}
+    assert names == {row.name for row in SERVICES} | {"postgres", "kafka", "s3", "administrator"}
     variables = set(re.findall(r"\$\{([A-Z0-9_]+)\}", text))
     known = {line.partition("=")[0] for line in (root / "compose.env").read_text().splitlines()}
     assert variables == known

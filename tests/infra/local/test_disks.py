@@ -23,7 +23,8 @@ def test_every_server_s_disk_and_that_of_the_logs_is_watched(tmp_path: Path) -> 
     place = Place(folder)
     (folder.root / "postgres").mkdir()
     disks = get_disks(place, TABLE.servers)
-    assert {disk.folder for disk in disks} == {folder.kafka, folder.root / "postgres", folder.logs}
+    written = {folder.kafka, folder.root / "postgres", folder.root / "s3", folder.logs}
+    assert {disk.folder for disk in disks} == written
     assert all(disk.free_bytes for disk in disks)
 
 
