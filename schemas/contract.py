@@ -49,6 +49,10 @@ OPERATIONS = (
     Row(27, "manage_asset_halt"),
     Row(28, "create_governed_change_request"),
     Row(29, "create_manage_limits_request"),
+    Row(30, "manage_external_system_account_id_pool_entry"),
+    Row(31, "bind_external_system_account_id"),
+    Row(32, "manage_keyset"),
+    Row(33, "checkpoint_chain"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -99,6 +103,14 @@ ENTRIES = (
     Row(27, "approval_policy"),
     Row(28, "asset_halt"),
     Row(29, "asset_flow"),
+    Row(30, "external_pool"),
+    Row(31, "external_address"),
+    Row(32, "external_binding"),
+    Row(33, "external_account"),
+    Row(34, "keyset"),
+    Row(35, "wallet"),
+    Row(36, "wallet_nonce"),
+    Row(37, "chain_checkpoint"),
 )
 
 # The operations that a governed change can carry, by their branch in it. Only ever appended to.
@@ -110,6 +122,8 @@ GOVERNED = (
     "manage_account_rule",
     "manage_signer_role",
     "manage_signer_rule",
+    "manage_keyset",
+    "checkpoint_chain",
 )
 
 # The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).

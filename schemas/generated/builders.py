@@ -10,6 +10,7 @@ from schemas.generated.common import Amount
 from schemas.generated.common import BalanceID
 from schemas.generated.common import BankAccount
 from schemas.generated.common import BitcoinAddress
+from schemas.generated.common import Cosigner
 from schemas.generated.common import EthereumAddress
 from schemas.generated.common import ExternalDetail
 from schemas.generated.common import Fee
@@ -22,9 +23,13 @@ from schemas.generated.common import Reference
 from schemas.generated.common import Signature
 from schemas.generated.common import SignerData
 from schemas.generated.common import U64
+from schemas.generated.common import WalletKind
+from schemas.generated.operations import AdvanceCheckpoint
+from schemas.generated.operations import BindExternalSystemAccountId
 from schemas.generated.operations import CancelAssetRequest
 from schemas.generated.operations import CancelChangeRoleRequest
 from schemas.generated.operations import ChangePreissuedAssetSigner
+from schemas.generated.operations import CheckpointChain
 from schemas.generated.operations import CreateAccount
 from schemas.generated.operations import CreateAccountRole
 from schemas.generated.operations import CreateAccountRule
@@ -37,6 +42,7 @@ from schemas.generated.operations import CreateIssuanceRequest
 from schemas.generated.operations import CreateKycRecoveryRequest
 from schemas.generated.operations import CreateManageLimitsRequest
 from schemas.generated.operations import CreatePaymentRequest
+from schemas.generated.operations import CreatePoolEntry
 from schemas.generated.operations import CreatePreissuanceRequest
 from schemas.generated.operations import CreateRedemptionRequest
 from schemas.generated.operations import CreateSigner
@@ -54,7 +60,9 @@ from schemas.generated.operations import ManageAssetHalt
 from schemas.generated.operations import ManageAssetPair
 from schemas.generated.operations import ManageBalance
 from schemas.generated.operations import ManageBalanceAction
+from schemas.generated.operations import ManageExternalSystemAccountIdPoolEntry
 from schemas.generated.operations import ManageKeyValue
+from schemas.generated.operations import ManageKeyset
 from schemas.generated.operations import ManageLimits
 from schemas.generated.operations import ManageSigner
 from schemas.generated.operations import ManageSignerRole
@@ -75,12 +83,15 @@ from schemas.generated.operations import RemoveAssetPair
 from schemas.generated.operations import RemoveFeeRange
 from schemas.generated.operations import RemoveKeyValue
 from schemas.generated.operations import RemoveLimit
+from schemas.generated.operations import RemovePoolEntry
 from schemas.generated.operations import RemoveSigner
 from schemas.generated.operations import RemoveSignerRole
 from schemas.generated.operations import RemoveSignerRule
+from schemas.generated.operations import ResumeChain
 from schemas.generated.operations import ReviewAction
 from schemas.generated.operations import ReviewRequest
 from schemas.generated.operations import SetFees
+from schemas.generated.operations import StepBackCheckpoint
 from schemas.generated.operations import UpdateAccountRole
 from schemas.generated.operations import UpdateAccountRule
 from schemas.generated.operations import UpdateAsset
@@ -91,7 +102,7 @@ from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain
 """Whatever an operation may do."""
 
 
@@ -420,7 +431,7 @@ def make_manage_asset_halt(
 
 def make_create_governed_change_request(
     *,
-    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule,
+    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain,
     all_tasks: None | int = None,
 ) -> CreateGovernedChangeRequest:
     """Asks to apply one of the operations that policies can put under the agreement of several
@@ -441,3 +452,52 @@ def make_create_manage_limits_request(
     exactly these limits, or gives it back with a reason. It always has tasks.
     """
     return CreateManageLimitsRequest(request_id, limits, creator_details, all_tasks)
+
+
+def make_manage_external_system_account_id_pool_entry(
+    *,
+    system: str,
+    address: str,
+    action: CreatePoolEntry | RemovePoolEntry,
+) -> ManageExternalSystemAccountIdPoolEntry:
+    """Fills the pool of addresses that accounts take (TokenD operation 24)."""
+    return ManageExternalSystemAccountIdPoolEntry(system, address, action)
+
+
+def make_bind_external_system_account_id(
+    *,
+    system: str,
+) -> BindExternalSystemAccountId:
+    """Takes an address for the source (TokenD operation 25). Where the source has one already, it
+    stays; a bank's reference is prolonged. After a change of the deposit wallet's keyset it
+    gets another.
+    """
+    return BindExternalSystemAccountId(system)
+
+
+def make_manage_keyset(
+    *,
+    chain_id: str,
+    wallet: WalletKind,
+    threshold: int,
+    cosigners: tuple[Cosigner, ...],
+    derivation: str = '',
+    account: str = '',
+    binds_from: U64,
+    signed_again: tuple[U64, ...],
+) -> ManageKeyset:
+    """Gives one of the network's wallets a keyset (not in TokenD). It is part of a governed
+    change; replacing a keyset takes a policy of several reviewers and a delay.
+    """
+    return ManageKeyset(chain_id, wallet, threshold, cosigners, derivation, account, binds_from, signed_again)
+
+
+def make_checkpoint_chain(
+    *,
+    chain_id: str,
+    action: AdvanceCheckpoint | StepBackCheckpoint | ResumeChain,
+) -> CheckpointChain:
+    """Says how far the services have worked off a chain (not in TokenD). Only forward; a step back
+    halts the chain, and a governed change lets it go on.
+    """
+    return CheckpointChain(chain_id, action)

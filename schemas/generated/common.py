@@ -47,13 +47,19 @@ class Action(Enum):
     READ = 14
     """Read what is private. Gateways ask for it, never the ledger."""
     HALT = 15
-    """Halt issuances or withdrawals of an asset."""
+    """Halt issuances or withdrawals of an asset, or a chain."""
     RECOVER = 16
     """Begin the recovery of an account whose keys are lost."""
     CUSTOM = 17
     """What the resource itself names."""
     LIFT_HALT = 18
-    """Lift a halt of an asset."""
+    """Lift a halt of an asset, or of a chain."""
+    BIND = 19
+    """Take an address of an external system for oneself."""
+    SIGN = 20
+    """Sign an external transfer as a cosigner."""
+    SETTLE = 21
+    """Say what came of an external transfer."""
 
 
 ALL_Action = tuple(Action)
@@ -61,8 +67,8 @@ ALL_Action = tuple(Action)
 
 def read_Action(data: Any, at: int) -> tuple[Action, int]:
     index = data[at]
-    if index & 1 or index > 36:
-        read_bounded(data, at, 0, 18)  # raises
+    if index & 1 or index > 42:
+        read_bounded(data, at, 0, 21)  # raises
     return ALL_Action[index >> 1], at + 1
 
 
@@ -652,12 +658,267 @@ def write_CustomResource(value: CustomResource, out: bytearray) -> None:
         write_string(value.action, out, 64)
 
 
+class ExternalSystemResource(Record, frozen=True):
+    """Addresses of an external system."""
+
+    system: None | str
+    """The system; absent: any."""
+
+
+def read_ExternalSystemResource(data: Any, at: int) -> tuple[ExternalSystemResource, int]:
+    f_system: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_system, at = read_string(data, at, 48)
+    return ExternalSystemResource(f_system), at
+
+
+def write_ExternalSystemResource(value: ExternalSystemResource, out: bytearray) -> None:
+    if value.system is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.system, out, 48)
+
+
+class ChainResource(Record, frozen=True):
+    """What the network knows of a chain: its checkpoint, its debts."""
+
+    chain_id: None | str
+    """The chain; absent: any."""
+
+
+def read_ChainResource(data: Any, at: int) -> tuple[ChainResource, int]:
+    f_chain_id: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_chain_id, at = read_string(data, at, 48)
+    return ChainResource(f_chain_id), at
+
+
+def write_ChainResource(value: ChainResource, out: bytearray) -> None:
+    if value.chain_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.chain_id, out, 48)
+
+
+class WalletKind(Enum):
+    """What a wallet of the network on a chain is for."""
+
+    DEPOSIT = 0
+    """The addresses that users pay in to."""
+    HOT = 1
+    """What withdrawals are paid from."""
+    COLD = 2
+    """The rest; its keys are kept offline."""
+
+
+ALL_WalletKind = tuple(WalletKind)
+
+
+def read_WalletKind(data: Any, at: int) -> tuple[WalletKind, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_WalletKind[index >> 1], at + 1
+
+
+def write_WalletKind(value: WalletKind, out: bytearray) -> None:
+    if type(value) is not WalletKind:
+        raise Unencodable(f"{value!r} is not a WalletKind")
+    out.append(2 * value.value)
+
+
+class KeysetResource(Record, frozen=True):
+    """Keysets of wallets."""
+
+    chain_id: None | str
+    """The chain; absent: any."""
+    wallet: None | WalletKind
+    """The wallet; absent: any."""
+
+
+def read_KeysetResource(data: Any, at: int) -> tuple[KeysetResource, int]:
+    f_chain_id: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_chain_id, at = read_string(data, at, 48)
+    f_wallet: None | WalletKind = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_wallet, at = read_WalletKind(data, at)
+    return KeysetResource(f_chain_id, f_wallet), at
+
+
+def write_KeysetResource(value: KeysetResource, out: bytearray) -> None:
+    if value.chain_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.chain_id, out, 48)
+    if value.wallet is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_WalletKind(value.wallet, out)
+
+
+class TransferPurpose(Enum):
+    """What an external transfer is for."""
+
+    WITHDRAW = 0
+    """To pay requests for withdrawals."""
+    SWEEP = 1
+    """From deposit addresses to the hot or the cold wallet."""
+    REFILL = 2
+    """From the cold to the hot wallet."""
+    CANCEL = 3
+    """To use up what another transfer needs, so that that one can never happen."""
+
+
+ALL_TransferPurpose = tuple(TransferPurpose)
+
+
+def read_TransferPurpose(data: Any, at: int) -> tuple[TransferPurpose, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_TransferPurpose[index >> 1], at + 1
+
+
+def write_TransferPurpose(value: TransferPurpose, out: bytearray) -> None:
+    if type(value) is not TransferPurpose:
+        raise Unencodable(f"{value!r} is not a TransferPurpose")
+    out.append(2 * value.value)
+
+
+class TransferResource(Record, frozen=True):
+    """External transfers."""
+
+    chain_id: None | str
+    """The chain; absent: any."""
+    asset: None | str
+    """The asset's code; absent: any."""
+    purpose: None | TransferPurpose
+    """What the transfer is for; absent: anything."""
+
+
+def read_TransferResource(data: Any, at: int) -> tuple[TransferResource, int]:
+    f_chain_id: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_chain_id, at = read_string(data, at, 48)
+    f_asset: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset, at = read_string(data, at, 16)
+    f_purpose: None | TransferPurpose = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_purpose, at = read_TransferPurpose(data, at)
+    return TransferResource(f_chain_id, f_asset, f_purpose), at
+
+
+def write_TransferResource(value: TransferResource, out: bytearray) -> None:
+    if value.chain_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.chain_id, out, 48)
+    if value.asset is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.asset, out, 16)
+    if value.purpose is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_TransferPurpose(value.purpose, out)
+
+
+class TransferPolicyResource(Record, frozen=True):
+    """Policies of external transfers."""
+
+    chain_id: None | str
+    """The chain; absent: any."""
+    asset: None | str
+    """The asset's code; absent: any."""
+
+
+def read_TransferPolicyResource(data: Any, at: int) -> tuple[TransferPolicyResource, int]:
+    f_chain_id: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_chain_id, at = read_string(data, at, 48)
+    f_asset: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_asset, at = read_string(data, at, 16)
+    return TransferPolicyResource(f_chain_id, f_asset), at
+
+
+def write_TransferPolicyResource(value: TransferPolicyResource, out: bytearray) -> None:
+    if value.chain_id is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.chain_id, out, 48)
+    if value.asset is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.asset, out, 16)
+
+
+class DestinationResource(Record, frozen=True):
+    """The destinations to which an account allows withdrawals."""
+
+
+
+def read_DestinationResource(data: Any, at: int) -> tuple[DestinationResource, int]:
+    return DestinationResource(), at
+
+
+def write_DestinationResource(value: DestinationResource, out: bytearray) -> None:
+    del value, out
+
+
 class AccessRule(Record, frozen=True):
     """A rule of a role: what it allows or forbids. What no rule allows is forbidden; what any rule
     forbids is forbidden, whatever others allow.
     """
 
-    resource: AnyResource | TransactionResource | AccountResource | SignerResource | BalanceResource | AssetResource | RequestResource | KeyValueResource | AccountRoleResource | AccountRuleResource | SignerRoleResource | SignerRuleResource | FeesResource | LimitsResource | AssetPairResource | ApprovalPolicyResource | CustomResource
+    resource: AnyResource | TransactionResource | AccountResource | SignerResource | BalanceResource | AssetResource | RequestResource | KeyValueResource | AccountRoleResource | AccountRuleResource | SignerRoleResource | SignerRuleResource | FeesResource | LimitsResource | AssetPairResource | ApprovalPolicyResource | CustomResource | ExternalSystemResource | ChainResource | KeysetResource | TransferResource | TransferPolicyResource | DestinationResource
     """To what."""
     action: Action
     """What is done."""
@@ -667,8 +928,8 @@ class AccessRule(Record, frozen=True):
 
 def read_AccessRule(data: Any, at: int) -> tuple[AccessRule, int]:
     branch = data[at]
-    if branch & 1 or branch > 32:
-        read_bounded(data, at, 0, 16)  # raises
+    if branch & 1 or branch > 44:
+        read_bounded(data, at, 0, 22)  # raises
     f_resource, at = READERS_0[branch >> 1](data, at + 1)
     f_action, at = read_Action(data, at)
     f_forbids, at = read_boolean(data, at)
@@ -785,16 +1046,119 @@ def write_ApprovalRange(value: ApprovalRange, out: bytearray) -> None:
     write_ApprovalTerms(value.terms, out)
 
 
-Hash = NewType("Hash", bytes)
-"""A SHA-256 digest."""
+class ExtendedPublicKey(Record, frozen=True):
+    """A key of a Bitcoin wallet, by BIP-32."""
+
+    text: str
+    """As it is written, with its origin where there is one. The ledger checks its form only."""
+
+
+def read_ExtendedPublicKey(data: Any, at: int) -> tuple[ExtendedPublicKey, int]:
+    length = data[at]
+    if length & 0x81:
+        f_text, at = read_string(data, at, 120)
+    else:
+        end = at + 1 + (length >> 1)
+        f_text = data[at + 1 : end].decode()
+        at = end
+    return ExtendedPublicKey(f_text), at
+
+
+def write_ExtendedPublicKey(value: ExtendedPublicKey, out: bytearray) -> None:
+    write_string(value.text, out, 120)
+
+
+EthereumAddressBytes = NewType("EthereumAddressBytes", bytes)
+"""An Ethereum address."""
+
+
+class EthereumKey(Record, frozen=True):
+    """A key on Ethereum."""
+
+    address: EthereumAddressBytes
+    """The address of the key; not all zeros."""
+
+
+def read_EthereumKey(data: Any, at: int) -> tuple[EthereumKey, int]:
+    f_address = data[at : at + 20]
+    at += 20
+    return EthereumKey(f_address), at
+
+
+def write_EthereumKey(value: EthereumKey, out: bytearray) -> None:
+    if type(value.address) is not bytes or len(value.address) != 20:
+        raise Unencodable("expected 20 bytes")
+    out += value.address
 
 
 PublicKey = NewType("PublicKey", bytes)
 """An Ed25519 public key: a signer's or a node's."""
 
 
+class LedgerKeyOfCosigner(Record, frozen=True):
+    """An ordinary key, where there is no chain, as with bank files."""
+
+    public_key: PublicKey
+    """The key."""
+
+
+def read_LedgerKeyOfCosigner(data: Any, at: int) -> tuple[LedgerKeyOfCosigner, int]:
+    f_public_key = data[at : at + 32]
+    at += 32
+    return LedgerKeyOfCosigner(f_public_key), at
+
+
+def write_LedgerKeyOfCosigner(value: LedgerKeyOfCosigner, out: bytearray) -> None:
+    if type(value.public_key) is not bytes or len(value.public_key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.public_key
+
+
 AccountID = NewType("AccountID", bytes)
 """An account, named by an Ed25519 public key; text G..."""
+
+
+class Cosigner(Record, frozen=True):
+    """Who holds one key of a wallet."""
+
+    account_id: AccountID
+    """The account from which it adds its signatures."""
+    key: ExtendedPublicKey | EthereumKey | LedgerKeyOfCosigner
+    """Its key on the chain."""
+    slot: int
+    """Its place among the cosigners, from 0."""
+    is_offline: bool
+    """True: a recovery key that is kept offline."""
+
+
+def read_Cosigner(data: Any, at: int) -> tuple[Cosigner, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_key, at = READERS_2[branch >> 1](data, at + 1)
+    f_slot, at = read_bounded(data, at, 0, 14)
+    f_is_offline, at = read_boolean(data, at)
+    return Cosigner(f_account_id, f_key, f_slot, f_is_offline), at
+
+
+def write_Cosigner(value: Cosigner, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    try:
+        branch, write = WRITERS_3[type(value.key)]
+    except KeyError:
+        raise get_branch_error(value.key) from None
+    out += branch
+    write(value.key, out)
+    write_bounded(value.slot, out, 0, 14)
+    write_boolean(value.is_offline, out)
+
+
+Hash = NewType("Hash", bytes)
+"""A SHA-256 digest."""
 
 
 BalanceID = NewType("BalanceID", bytes)
@@ -1065,10 +1429,6 @@ def write_BitcoinAddress(value: BitcoinAddress, out: bytearray) -> None:
     write_string(value.address, out, 90)
 
 
-EthereumAddressBytes = NewType("EthereumAddressBytes", bytes)
-"""An Ethereum address."""
-
-
 class EthereumAddress(Record, frozen=True):
     """An address on Ethereum."""
 
@@ -1256,7 +1616,7 @@ def write_ExternalDetail(value: ExternalDetail, out: bytearray) -> None:
     write_string(value.text, out, 256)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[AnyResource | TransactionResource | AccountResource | SignerResource | BalanceResource | AssetResource | RequestResource | KeyValueResource | AccountRoleResource | AccountRuleResource | SignerRoleResource | SignerRuleResource | FeesResource | LimitsResource | AssetPairResource | ApprovalPolicyResource | CustomResource, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[AnyResource | TransactionResource | AccountResource | SignerResource | BalanceResource | AssetResource | RequestResource | KeyValueResource | AccountRoleResource | AccountRuleResource | SignerRoleResource | SignerRuleResource | FeesResource | LimitsResource | AssetPairResource | ApprovalPolicyResource | CustomResource | ExternalSystemResource | ChainResource | KeysetResource | TransferResource | TransferPolicyResource | DestinationResource, int]], ...] = (
     read_AnyResource,
     read_TransactionResource,
     read_AccountResource,
@@ -1274,6 +1634,12 @@ READERS_0: tuple[Callable[[Any, int], tuple[AnyResource | TransactionResource | 
     read_AssetPairResource,
     read_ApprovalPolicyResource,
     read_CustomResource,
+    read_ExternalSystemResource,
+    read_ChainResource,
+    read_KeysetResource,
+    read_TransferResource,
+    read_TransferPolicyResource,
+    read_DestinationResource,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1294,6 +1660,24 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AssetPairResource: (b'\x1c', write_AssetPairResource),
     ApprovalPolicyResource: (b'\x1e', write_ApprovalPolicyResource),
     CustomResource: (b' ', write_CustomResource),
+    ExternalSystemResource: (b'"', write_ExternalSystemResource),
+    ChainResource: (b'$', write_ChainResource),
+    KeysetResource: (b'&', write_KeysetResource),
+    TransferResource: (b'(', write_TransferResource),
+    TransferPolicyResource: (b'*', write_TransferPolicyResource),
+    DestinationResource: (b',', write_DestinationResource),
+}
+
+READERS_2: tuple[Callable[[Any, int], tuple[ExtendedPublicKey | EthereumKey | LedgerKeyOfCosigner, int]], ...] = (
+    read_ExtendedPublicKey,
+    read_EthereumKey,
+    read_LedgerKeyOfCosigner,
+)
+
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    ExtendedPublicKey: (b'\x00', write_ExtendedPublicKey),
+    EthereumKey: (b'\x02', write_EthereumKey),
+    LedgerKeyOfCosigner: (b'\x04', write_LedgerKeyOfCosigner),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -1315,10 +1699,22 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AssetPairResource: read_AssetPairResource,
     ApprovalPolicyResource: read_ApprovalPolicyResource,
     CustomResource: read_CustomResource,
+    ExternalSystemResource: read_ExternalSystemResource,
+    ChainResource: read_ChainResource,
+    KeysetResource: read_KeysetResource,
+    TransferResource: read_TransferResource,
+    TransferPolicyResource: read_TransferPolicyResource,
+    DestinationResource: read_DestinationResource,
     AccessRule: read_AccessRule,
     AccessKind: read_AccessKind,
     ApprovalTerms: read_ApprovalTerms,
     ApprovalRange: read_ApprovalRange,
+    WalletKind: read_WalletKind,
+    TransferPurpose: read_TransferPurpose,
+    ExtendedPublicKey: read_ExtendedPublicKey,
+    EthereumKey: read_EthereumKey,
+    LedgerKeyOfCosigner: read_LedgerKeyOfCosigner,
+    Cosigner: read_Cosigner,
     Price: read_Price,
     Reference: read_Reference,
     SignerData: read_SignerData,
@@ -1356,10 +1752,22 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AssetPairResource: write_AssetPairResource,
     ApprovalPolicyResource: write_ApprovalPolicyResource,
     CustomResource: write_CustomResource,
+    ExternalSystemResource: write_ExternalSystemResource,
+    ChainResource: write_ChainResource,
+    KeysetResource: write_KeysetResource,
+    TransferResource: write_TransferResource,
+    TransferPolicyResource: write_TransferPolicyResource,
+    DestinationResource: write_DestinationResource,
     AccessRule: write_AccessRule,
     AccessKind: write_AccessKind,
     ApprovalTerms: write_ApprovalTerms,
     ApprovalRange: write_ApprovalRange,
+    WalletKind: write_WalletKind,
+    TransferPurpose: write_TransferPurpose,
+    ExtendedPublicKey: write_ExtendedPublicKey,
+    EthereumKey: write_EthereumKey,
+    LedgerKeyOfCosigner: write_LedgerKeyOfCosigner,
+    Cosigner: write_Cosigner,
     Price: write_Price,
     Reference: write_Reference,
     SignerData: write_SignerData,

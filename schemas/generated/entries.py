@@ -19,6 +19,7 @@ from schemas.generated.common import Amount as Amount
 from schemas.generated.common import ApprovalRange as ApprovalRange
 from schemas.generated.common import ApprovalTerms as ApprovalTerms
 from schemas.generated.common import BalanceID as BalanceID
+from schemas.generated.common import Cosigner as Cosigner
 from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import FeeRange as FeeRange
 from schemas.generated.common import FeeType as FeeType
@@ -32,11 +33,13 @@ from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import WalletKind as WalletKind
 from schemas.generated.common import read_AccessKind as read_AccessKind
 from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_AccountRequestKind as read_AccountRequestKind
 from schemas.generated.common import read_ApprovalRange as read_ApprovalRange
 from schemas.generated.common import read_ApprovalTerms as read_ApprovalTerms
+from schemas.generated.common import read_Cosigner as read_Cosigner
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
@@ -47,11 +50,13 @@ from schemas.generated.common import read_PeriodAmounts as read_PeriodAmounts
 from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import read_WalletKind as read_WalletKind
 from schemas.generated.common import write_AccessKind as write_AccessKind
 from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_AccountRequestKind as write_AccountRequestKind
 from schemas.generated.common import write_ApprovalRange as write_ApprovalRange
 from schemas.generated.common import write_ApprovalTerms as write_ApprovalTerms
+from schemas.generated.common import write_Cosigner as write_Cosigner
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
@@ -62,6 +67,7 @@ from schemas.generated.common import write_PeriodAmounts as write_PeriodAmounts
 from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
+from schemas.generated.common import write_WalletKind as write_WalletKind
 from schemas.generated.consensus import QuorumSet as QuorumSet
 from schemas.generated.consensus import read_QuorumSet as read_QuorumSet
 from schemas.generated.consensus import write_QuorumSet as write_QuorumSet
@@ -841,6 +847,55 @@ def write_BaseAssets(value: BaseAssets, out: bytearray) -> None:
         out.append(0)
 
 
+class ChainCheckpoint(Record, frozen=True):
+    """Every deposit of a chain up to this block is credited or parked. A service without a store
+    goes on from here.
+    """
+
+    chain_id: str
+    """The chain."""
+    height: U64
+    """The block's height."""
+    block_hash: Hash
+    """The block's hash."""
+    evidence: None | Hash
+    """Present: the chain is halted, because it went back behind a checkpoint; the hash of the
+    evidence.
+    """
+
+
+def read_ChainCheckpoint(data: Any, at: int) -> tuple[ChainCheckpoint, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_height = from_bytes(data[at : at + 8])
+    at += 8
+    f_block_hash = data[at : at + 32]
+    at += 32
+    f_evidence: None | Hash = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_evidence = data[at : at + 32]
+        at += 32
+    return ChainCheckpoint(f_chain_id, f_height, f_block_hash, f_evidence), at
+
+
+def write_ChainCheckpoint(value: ChainCheckpoint, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_unsigned(value.height, out, 8)
+    if type(value.block_hash) is not bytes or len(value.block_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.block_hash
+    if value.evidence is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.evidence) is not bytes or len(value.evidence) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.evidence
+
+
 class Counters(Record, frozen=True):
     """The last ids given out; one entry."""
 
@@ -905,6 +960,284 @@ def write_DefaultSignerRules(value: DefaultSignerRules, out: bytearray) -> None:
         for f_exempt_role_ids_item in value.exempt_role_ids:
             write_unsigned(f_exempt_role_ids_item, out, 8)
         out.append(0)
+
+
+class ExternalAccount(Record, frozen=True):
+    """The address that an account took last."""
+
+    account_id: AccountID
+    """The account."""
+    system: str
+    """The external system."""
+    address: str
+    """The address. Whether it still is the account's, its newest binding says."""
+
+
+def read_ExternalAccount(data: Any, at: int) -> tuple[ExternalAccount, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_system, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_address, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_address = data[at + 1 : end].decode()
+        at = end
+    return ExternalAccount(f_account_id, f_system, f_address), at
+
+
+def write_ExternalAccount(value: ExternalAccount, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_string(value.system, out, 48)
+    write_string(value.address, out, 128)
+
+
+class ExternalAddressState(Enum):
+    """What an address of a pool is."""
+
+    FREE = 0
+    """It was never bound."""
+    BOUND = 1
+    """It is or was an account's; see its bindings."""
+    REMOVED = 2
+    """It was taken out of the pool before anybody had it, and never comes back."""
+
+
+ALL_ExternalAddressState = tuple(ExternalAddressState)
+
+
+def read_ExternalAddressState(data: Any, at: int) -> tuple[ExternalAddressState, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_ExternalAddressState[index >> 1], at + 1
+
+
+def write_ExternalAddressState(value: ExternalAddressState, out: bytearray) -> None:
+    if type(value) is not ExternalAddressState:
+        raise Unencodable(f"{value!r} is not a ExternalAddressState")
+    out.append(2 * value.value)
+
+
+class ExternalAddress(Record, frozen=True):
+    """An address, or a bank's reference, of the network's own. It stays for ever."""
+
+    system: str
+    """The external system."""
+    address: str
+    """As its system writes it."""
+    keyset_version: int
+    """The keyset it is derived from; 0: a bank's reference."""
+    index: U64
+    """Its index in the derivation, by which everybody derives it again."""
+    state: ExternalAddressState
+    """Whether it can be bound."""
+    bindings: U64
+    """How many bindings it had; they are numbered from 1, and the last is the newest."""
+    previous: None | str
+    """The address before it in the pool's list."""
+    next: None | str
+    """The one behind it."""
+
+
+def read_ExternalAddress(data: Any, at: int) -> tuple[ExternalAddress, int]:
+    f_system, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_address, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_address = data[at + 1 : end].decode()
+        at = end
+    f_keyset_version, at = read_bounded(data, at, 0, 1000000)
+    f_index = from_bytes(data[at : at + 8])
+    at += 8
+    f_state, at = read_ExternalAddressState(data, at)
+    f_bindings = from_bytes(data[at : at + 8])
+    at += 8
+    f_previous: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        length = data[at]
+        if length & 0x81:
+            f_previous, at = read_string(data, at, 128)
+        else:
+            end = at + 1 + (length >> 1)
+            f_previous = data[at + 1 : end].decode()
+            at = end
+    f_next: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        length = data[at]
+        if length & 0x81:
+            f_next, at = read_string(data, at, 128)
+        else:
+            end = at + 1 + (length >> 1)
+            f_next = data[at + 1 : end].decode()
+            at = end
+    return ExternalAddress(f_system, f_address, f_keyset_version, f_index, f_state, f_bindings, f_previous, f_next), at
+
+
+def write_ExternalAddress(value: ExternalAddress, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+    write_string(value.address, out, 128)
+    write_bounded(value.keyset_version, out, 0, 1000000)
+    write_unsigned(value.index, out, 8)
+    write_ExternalAddressState(value.state, out)
+    write_unsigned(value.bindings, out, 8)
+    if value.previous is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.previous, out, 128)
+    if value.next is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.next, out, 128)
+
+
+class ExternalBinding(Record, frozen=True):
+    """Whose an address was from when until when. It stays for ever; intervals of one address do
+    not overlap.
+    """
+
+    system: str
+    """The external system."""
+    address: str
+    """The address."""
+    number: U64
+    """Which binding of the address, from 1."""
+    account_id: AccountID
+    """Whose it is."""
+    from_ms: U64
+    """From this close time on."""
+    until_ms: None | U64
+    """Until before this one; absent: for ever, as with every chain's address."""
+
+
+def read_ExternalBinding(data: Any, at: int) -> tuple[ExternalBinding, int]:
+    f_system, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_address, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_address = data[at + 1 : end].decode()
+        at = end
+    f_number = from_bytes(data[at : at + 8])
+    at += 8
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_from_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_until_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_until_ms = from_bytes(data[at : at + 8])
+        at += 8
+    return ExternalBinding(f_system, f_address, f_number, f_account_id, f_from_ms, f_until_ms), at
+
+
+def write_ExternalBinding(value: ExternalBinding, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+    write_string(value.address, out, 128)
+    write_unsigned(value.number, out, 8)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_unsigned(value.from_ms, out, 8)
+    if value.until_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.until_ms, out, 8)
+
+
+class ExternalPool(Record, frozen=True):
+    """The addresses of an external system that accounts can take, first to last. A reader compares
+    `free` with the key-value ext_sys_low_water:SYSTEM.
+    """
+
+    system: str
+    """The external system: a chain's id, or bank:NAME."""
+    keyset_version: int
+    """The keyset of the chain's deposit wallet that the addresses belong to; 0: references of a
+    bank.
+    """
+    created: U64
+    """How many entries the pool ever had."""
+    free: U64
+    """How many of them were never bound and can be."""
+    first: None | str
+    """The address that is taken next; absent: none."""
+    last: None | str
+    """The last in the list."""
+
+
+def read_ExternalPool(data: Any, at: int) -> tuple[ExternalPool, int]:
+    f_system, at = read_string(data, at, 48)
+    f_keyset_version, at = read_bounded(data, at, 0, 1000000)
+    f_created = from_bytes(data[at : at + 8])
+    at += 8
+    f_free = from_bytes(data[at : at + 8])
+    at += 8
+    f_first: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        length = data[at]
+        if length & 0x81:
+            f_first, at = read_string(data, at, 128)
+        else:
+            end = at + 1 + (length >> 1)
+            f_first = data[at + 1 : end].decode()
+            at = end
+    f_last: None | str = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        length = data[at]
+        if length & 0x81:
+            f_last, at = read_string(data, at, 128)
+        else:
+            end = at + 1 + (length >> 1)
+            f_last = data[at + 1 : end].decode()
+            at = end
+    return ExternalPool(f_system, f_keyset_version, f_created, f_free, f_first, f_last), at
+
+
+def write_ExternalPool(value: ExternalPool, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+    write_bounded(value.keyset_version, out, 0, 1000000)
+    write_unsigned(value.created, out, 8)
+    write_unsigned(value.free, out, 8)
+    if value.first is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.first, out, 128)
+    if value.last is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_string(value.last, out, 128)
 
 
 class FeeSchedule(Record, frozen=True):
@@ -1012,6 +1345,103 @@ def write_KeyValue(value: KeyValue, out: bytearray) -> None:
         raise get_branch_error(value.value) from None
     out += branch
     write(value.value, out)
+
+
+class KeysetState(Enum):
+    """Whether a keyset is in use."""
+
+    CURRENT = 0
+    """New transfers use it."""
+    FORMER = 1
+    """Another took its place. It stays known, so that what is left under it can be swept."""
+
+
+ALL_KeysetState = tuple(KeysetState)
+
+
+def read_KeysetState(data: Any, at: int) -> tuple[KeysetState, int]:
+    index = data[at]
+    if index & 1 or index > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    return ALL_KeysetState[index >> 1], at + 1
+
+
+def write_KeysetState(value: KeysetState, out: bytearray) -> None:
+    if type(value) is not KeysetState:
+        raise Unencodable(f"{value!r} is not a KeysetState")
+    out.append(2 * value.value)
+
+
+class Keyset(Record, frozen=True):
+    """The keys of one of the network's wallets: `threshold` of its cosigners move what is in it."""
+
+    chain_id: str
+    """The chain, by CAIP-2, or bank:NAME."""
+    wallet: WalletKind
+    """The wallet."""
+    version: int
+    """1, and one more with every change."""
+    threshold: int
+    """How many must sign; less than there are cosigners, so that one lost key loses nothing."""
+    cosigners: tuple[Cosigner, ...]
+    """By slot."""
+    derivation: str
+    """How addresses follow from the keys, e.g. a descriptor; read by the chain's services."""
+    account: str
+    """The account on the chain whose nonces its transfers use, e.g. a Safe; empty: none."""
+    binds_from: U64
+    """The nonce, or the height of coins, from which on it binds."""
+    state: KeysetState
+    """Whether it is in use."""
+
+
+def read_Keyset(data: Any, at: int) -> tuple[Keyset, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_wallet, at = read_WalletKind(data, at)
+    f_version, at = read_bounded(data, at, 1, 1000000)
+    f_threshold, at = read_bounded(data, at, 1, 14)
+    count, at = read_count(data, at, 15)
+    f_cosigners_list = []
+    if count:
+        for _ in range(count):  # f_cosigners
+            f_cosigners_item, at = read_Cosigner(data, at)
+            f_cosigners_list.append(f_cosigners_item)
+        at = read_array_end(data, at)
+    f_cosigners = tuple(f_cosigners_list)
+    length = data[at]
+    if length & 0x81:
+        f_derivation, at = read_string(data, at, 512)
+    else:
+        end = at + 1 + (length >> 1)
+        f_derivation = data[at + 1 : end].decode()
+        at = end
+    length = data[at]
+    if length & 0x81:
+        f_account, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_account = data[at + 1 : end].decode()
+        at = end
+    f_binds_from = from_bytes(data[at : at + 8])
+    at += 8
+    f_state, at = read_KeysetState(data, at)
+    return Keyset(f_chain_id, f_wallet, f_version, f_threshold, f_cosigners, f_derivation, f_account, f_binds_from, f_state), at
+
+
+def write_Keyset(value: Keyset, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_WalletKind(value.wallet, out)
+    write_bounded(value.version, out, 1, 1000000)
+    write_bounded(value.threshold, out, 1, 14)
+    write_count(len(value.cosigners), out, 15)
+    if value.cosigners:
+        for f_cosigners_item in value.cosigners:
+            write_Cosigner(f_cosigners_item, out)
+        out.append(0)
+    write_string(value.derivation, out, 512)
+    write_string(value.account, out, 128)
+    write_unsigned(value.binds_from, out, 8)
+    write_KeysetState(value.state, out)
 
 
 class Limits(Record, frozen=True):
@@ -1712,6 +2142,63 @@ def write_Validators(value: Validators, out: bytearray) -> None:
     write_QuorumSet(value.quorum_set, out)
 
 
+class Wallet(Record, frozen=True):
+    """One of the network's wallets on a chain."""
+
+    chain_id: str
+    """The chain."""
+    wallet: WalletKind
+    """Which of its wallets."""
+    keyset_version: int
+    """Its current keyset."""
+
+
+def read_Wallet(data: Any, at: int) -> tuple[Wallet, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_wallet, at = read_WalletKind(data, at)
+    f_keyset_version, at = read_bounded(data, at, 1, 1000000)
+    return Wallet(f_chain_id, f_wallet, f_keyset_version), at
+
+
+def write_Wallet(value: Wallet, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_WalletKind(value.wallet, out)
+    write_bounded(value.keyset_version, out, 1, 1000000)
+
+
+class WalletNonce(Record, frozen=True):
+    """The nonce that the next transfer of an account on a chain uses: each is given out once, one
+    after the other.
+    """
+
+    chain_id: str
+    """The chain."""
+    account: str
+    """The account there, e.g. a Safe."""
+    next: U64
+    """The next nonce."""
+
+
+def read_WalletNonce(data: Any, at: int) -> tuple[WalletNonce, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_account, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_account = data[at + 1 : end].decode()
+        at = end
+    f_next = from_bytes(data[at : at + 8])
+    at += 8
+    return WalletNonce(f_chain_id, f_account, f_next), at
+
+
+def write_WalletNonce(value: WalletNonce, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_string(value.account, out, 128)
+    write_unsigned(value.next, out, 8)
+
+
 class NetworkSettingsKey(Record, frozen=True):
     """Names the only NetworkSettings."""
 
@@ -2322,6 +2809,194 @@ def write_AssetFlowKey(value: AssetFlowKey, out: bytearray) -> None:
     write_FlowKind(value.kind, out)
 
 
+class ExternalPoolKey(Record, frozen=True):
+    """Names one ExternalPool."""
+
+    system: str
+    """The external system: a chain's id, or bank:NAME."""
+    keyset_version: int
+    """The keyset of the chain's deposit wallet that the addresses belong to; 0: references of a
+    bank.
+    """
+
+
+def read_ExternalPoolKey(data: Any, at: int) -> tuple[ExternalPoolKey, int]:
+    f_system, at = read_string(data, at, 48)
+    f_keyset_version, at = read_bounded(data, at, 0, 1000000)
+    return ExternalPoolKey(f_system, f_keyset_version), at
+
+
+def write_ExternalPoolKey(value: ExternalPoolKey, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+    write_bounded(value.keyset_version, out, 0, 1000000)
+
+
+class ExternalAddressKey(Record, frozen=True):
+    """Names one ExternalAddress."""
+
+    system: str
+    """The external system."""
+    address: str
+    """As its system writes it."""
+
+
+def read_ExternalAddressKey(data: Any, at: int) -> tuple[ExternalAddressKey, int]:
+    f_system, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_address, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_address = data[at + 1 : end].decode()
+        at = end
+    return ExternalAddressKey(f_system, f_address), at
+
+
+def write_ExternalAddressKey(value: ExternalAddressKey, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+    write_string(value.address, out, 128)
+
+
+class ExternalBindingKey(Record, frozen=True):
+    """Names one ExternalBinding."""
+
+    system: str
+    """The external system."""
+    address: str
+    """The address."""
+    number: U64
+    """Which binding of the address, from 1."""
+
+
+def read_ExternalBindingKey(data: Any, at: int) -> tuple[ExternalBindingKey, int]:
+    f_system, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_address, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_address = data[at + 1 : end].decode()
+        at = end
+    f_number = from_bytes(data[at : at + 8])
+    at += 8
+    return ExternalBindingKey(f_system, f_address, f_number), at
+
+
+def write_ExternalBindingKey(value: ExternalBindingKey, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+    write_string(value.address, out, 128)
+    write_unsigned(value.number, out, 8)
+
+
+class ExternalAccountKey(Record, frozen=True):
+    """Names one ExternalAccount."""
+
+    account_id: AccountID
+    """The account."""
+    system: str
+    """The external system."""
+
+
+def read_ExternalAccountKey(data: Any, at: int) -> tuple[ExternalAccountKey, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_system, at = read_string(data, at, 48)
+    return ExternalAccountKey(f_account_id, f_system), at
+
+
+def write_ExternalAccountKey(value: ExternalAccountKey, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_string(value.system, out, 48)
+
+
+class KeysetKey(Record, frozen=True):
+    """Names one Keyset."""
+
+    chain_id: str
+    """The chain, by CAIP-2, or bank:NAME."""
+    wallet: WalletKind
+    """The wallet."""
+    version: int
+    """1, and one more with every change."""
+
+
+def read_KeysetKey(data: Any, at: int) -> tuple[KeysetKey, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_wallet, at = read_WalletKind(data, at)
+    f_version, at = read_bounded(data, at, 1, 1000000)
+    return KeysetKey(f_chain_id, f_wallet, f_version), at
+
+
+def write_KeysetKey(value: KeysetKey, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_WalletKind(value.wallet, out)
+    write_bounded(value.version, out, 1, 1000000)
+
+
+class WalletKey(Record, frozen=True):
+    """Names one Wallet."""
+
+    chain_id: str
+    """The chain."""
+    wallet: WalletKind
+    """Which of its wallets."""
+
+
+def read_WalletKey(data: Any, at: int) -> tuple[WalletKey, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_wallet, at = read_WalletKind(data, at)
+    return WalletKey(f_chain_id, f_wallet), at
+
+
+def write_WalletKey(value: WalletKey, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_WalletKind(value.wallet, out)
+
+
+class WalletNonceKey(Record, frozen=True):
+    """Names one WalletNonce."""
+
+    chain_id: str
+    """The chain."""
+    account: str
+    """The account there, e.g. a Safe."""
+
+
+def read_WalletNonceKey(data: Any, at: int) -> tuple[WalletNonceKey, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_account, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_account = data[at + 1 : end].decode()
+        at = end
+    return WalletNonceKey(f_chain_id, f_account), at
+
+
+def write_WalletNonceKey(value: WalletNonceKey, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_string(value.account, out, 128)
+
+
+class ChainCheckpointKey(Record, frozen=True):
+    """Names one ChainCheckpoint."""
+
+    chain_id: str
+    """The chain."""
+
+
+def read_ChainCheckpointKey(data: Any, at: int) -> tuple[ChainCheckpointKey, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    return ChainCheckpointKey(f_chain_id), at
+
+
+def write_ChainCheckpointKey(value: ChainCheckpointKey, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
@@ -2417,10 +3092,18 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AssetSupply: read_AssetSupply,
     Balance: read_Balance,
     BaseAssets: read_BaseAssets,
+    ChainCheckpoint: read_ChainCheckpoint,
     Counters: read_Counters,
     DefaultSignerRules: read_DefaultSignerRules,
+    ExternalAccount: read_ExternalAccount,
+    ExternalAddressState: read_ExternalAddressState,
+    ExternalAddress: read_ExternalAddress,
+    ExternalBinding: read_ExternalBinding,
+    ExternalPool: read_ExternalPool,
     FeeSchedule: read_FeeSchedule,
     KeyValue: read_KeyValue,
+    KeysetState: read_KeysetState,
+    Keyset: read_Keyset,
     Limits: read_Limits,
     NetworkSettings: read_NetworkSettings,
     StatisticsCount: read_StatisticsCount,
@@ -2434,6 +3117,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     SignerRule: read_SignerRule,
     Statistics: read_Statistics,
     Validators: read_Validators,
+    Wallet: read_Wallet,
+    WalletNonce: read_WalletNonce,
     NetworkSettingsKey: read_NetworkSettingsKey,
     CountersKey: read_CountersKey,
     BaseAssetsKey: read_BaseAssetsKey,
@@ -2464,6 +3149,14 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ApprovalPolicyKey: read_ApprovalPolicyKey,
     AssetHaltKey: read_AssetHaltKey,
     AssetFlowKey: read_AssetFlowKey,
+    ExternalPoolKey: read_ExternalPoolKey,
+    ExternalAddressKey: read_ExternalAddressKey,
+    ExternalBindingKey: read_ExternalBindingKey,
+    ExternalAccountKey: read_ExternalAccountKey,
+    KeysetKey: read_KeysetKey,
+    WalletKey: read_WalletKey,
+    WalletNonceKey: read_WalletNonceKey,
+    ChainCheckpointKey: read_ChainCheckpointKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -2487,10 +3180,18 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AssetSupply: write_AssetSupply,
     Balance: write_Balance,
     BaseAssets: write_BaseAssets,
+    ChainCheckpoint: write_ChainCheckpoint,
     Counters: write_Counters,
     DefaultSignerRules: write_DefaultSignerRules,
+    ExternalAccount: write_ExternalAccount,
+    ExternalAddressState: write_ExternalAddressState,
+    ExternalAddress: write_ExternalAddress,
+    ExternalBinding: write_ExternalBinding,
+    ExternalPool: write_ExternalPool,
     FeeSchedule: write_FeeSchedule,
     KeyValue: write_KeyValue,
+    KeysetState: write_KeysetState,
+    Keyset: write_Keyset,
     Limits: write_Limits,
     NetworkSettings: write_NetworkSettings,
     StatisticsCount: write_StatisticsCount,
@@ -2504,6 +3205,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     SignerRule: write_SignerRule,
     Statistics: write_Statistics,
     Validators: write_Validators,
+    Wallet: write_Wallet,
+    WalletNonce: write_WalletNonce,
     NetworkSettingsKey: write_NetworkSettingsKey,
     CountersKey: write_CountersKey,
     BaseAssetsKey: write_BaseAssetsKey,
@@ -2534,4 +3237,12 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ApprovalPolicyKey: write_ApprovalPolicyKey,
     AssetHaltKey: write_AssetHaltKey,
     AssetFlowKey: write_AssetFlowKey,
+    ExternalPoolKey: write_ExternalPoolKey,
+    ExternalAddressKey: write_ExternalAddressKey,
+    ExternalBindingKey: write_ExternalBindingKey,
+    ExternalAccountKey: write_ExternalAccountKey,
+    KeysetKey: write_KeysetKey,
+    WalletKey: write_WalletKey,
+    WalletNonceKey: write_WalletNonceKey,
+    ChainCheckpointKey: write_ChainCheckpointKey,
 }

@@ -14,6 +14,7 @@ from schemas.generated.common import FeeType
 from schemas.generated.common import LimitKind
 from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
+from schemas.generated.common import WalletKind
 from schemas.generated.entries import AccessCounters
 from schemas.generated.entries import AccessName
 from schemas.generated.entries import AccessUse
@@ -31,11 +32,17 @@ from schemas.generated.entries import AssetReservation
 from schemas.generated.entries import AssetSupply
 from schemas.generated.entries import Balance
 from schemas.generated.entries import BaseAssets
+from schemas.generated.entries import ChainCheckpoint
 from schemas.generated.entries import Counters
 from schemas.generated.entries import DefaultSignerRules
+from schemas.generated.entries import ExternalAccount
+from schemas.generated.entries import ExternalAddress
+from schemas.generated.entries import ExternalBinding
+from schemas.generated.entries import ExternalPool
 from schemas.generated.entries import FeeSchedule
 from schemas.generated.entries import FlowKind
 from schemas.generated.entries import KeyValue
+from schemas.generated.entries import Keyset
 from schemas.generated.entries import Limits
 from schemas.generated.entries import NetworkSettings
 from schemas.generated.entries import PendingStatistics
@@ -45,6 +52,8 @@ from schemas.generated.entries import SignerRole
 from schemas.generated.entries import SignerRule
 from schemas.generated.entries import Statistics
 from schemas.generated.entries import Validators
+from schemas.generated.entries import Wallet
+from schemas.generated.entries import WalletNonce
 from schemas.generated.keys import KeyBytes
 
 
@@ -175,4 +184,36 @@ class EntryGetters:
 
     def get_asset_flow(self, asset: str, kind: FlowKind) -> AssetFlow | None:
         entry: AssetFlow | None = self.get(KeyBytes(b':' + encode_text(asset) + encode_number(kind._value_)))
+        return entry
+
+    def get_external_pool(self, system: str, keyset_version: int) -> ExternalPool | None:
+        entry: ExternalPool | None = self.get(KeyBytes(b'<' + encode_text(system) + encode_number(keyset_version)))
+        return entry
+
+    def get_external_address(self, system: str, address: str) -> ExternalAddress | None:
+        entry: ExternalAddress | None = self.get(KeyBytes(b'>' + encode_text(system) + encode_text(address)))
+        return entry
+
+    def get_external_binding(self, system: str, address: str, number: U64) -> ExternalBinding | None:
+        entry: ExternalBinding | None = self.get(KeyBytes(b'@' + encode_text(system) + encode_text(address) + number.to_bytes(8, "big")))
+        return entry
+
+    def get_external_account(self, account_id: AccountID, system: str) -> ExternalAccount | None:
+        entry: ExternalAccount | None = self.get(KeyBytes(b'B' + account_id + encode_text(system)))
+        return entry
+
+    def get_keyset(self, chain_id: str, wallet: WalletKind, version: int) -> Keyset | None:
+        entry: Keyset | None = self.get(KeyBytes(b'D' + encode_text(chain_id) + encode_number(wallet._value_) + encode_number(version)))
+        return entry
+
+    def get_wallet(self, chain_id: str, wallet: WalletKind) -> Wallet | None:
+        entry: Wallet | None = self.get(KeyBytes(b'F' + encode_text(chain_id) + encode_number(wallet._value_)))
+        return entry
+
+    def get_wallet_nonce(self, chain_id: str, account: str) -> WalletNonce | None:
+        entry: WalletNonce | None = self.get(KeyBytes(b'H' + encode_text(chain_id) + encode_text(account)))
+        return entry
+
+    def get_chain_checkpoint(self, chain_id: str) -> ChainCheckpoint | None:
+        entry: ChainCheckpoint | None = self.get(KeyBytes(b'J' + encode_text(chain_id)))
         return entry

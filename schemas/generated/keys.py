@@ -17,10 +17,11 @@ from schemas.generated.common import FeeType
 from schemas.generated.common import LimitKind
 from schemas.generated.common import PublicKey
 from schemas.generated.common import U64
+from schemas.generated.common import WalletKind
 from schemas.generated.entries import FlowKind
 
 KeyBytes = NewType("KeyBytes", bytes)
-Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation | entries.PendingStatistics | entries.ApprovalPolicy | entries.AssetHalt | entries.AssetFlow
+Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation | entries.PendingStatistics | entries.ApprovalPolicy | entries.AssetHalt | entries.AssetFlow | entries.ExternalPool | entries.ExternalAddress | entries.ExternalBinding | entries.ExternalAccount | entries.Keyset | entries.Wallet | entries.WalletNonce | entries.ChainCheckpoint
 
 NETWORK_SETTINGS = KeyBytes(b'\x00')
 COUNTERS = KeyBytes(b'\x02')
@@ -52,6 +53,14 @@ PENDING_STATISTICS = b'4'
 APPROVAL_POLICY = b'6'
 ASSET_HALT = b'8'
 ASSET_FLOW = b':'
+EXTERNAL_POOL = b'<'
+EXTERNAL_ADDRESS = b'>'
+EXTERNAL_BINDING = b'@'
+EXTERNAL_ACCOUNT = b'B'
+KEYSET = b'D'
+WALLET = b'F'
+WALLET_NONCE = b'H'
+CHAIN_CHECKPOINT = b'J'
 
 
 def account_role_key(role_id: U64) -> KeyBytes:
@@ -150,6 +159,38 @@ def asset_flow_key(asset: str, kind: FlowKind) -> KeyBytes:
     return KeyBytes(b':' + encode_text(asset) + encode_number(kind._value_))
 
 
+def external_pool_key(system: str, keyset_version: int) -> KeyBytes:
+    return KeyBytes(b'<' + encode_text(system) + encode_number(keyset_version))
+
+
+def external_address_key(system: str, address: str) -> KeyBytes:
+    return KeyBytes(b'>' + encode_text(system) + encode_text(address))
+
+
+def external_binding_key(system: str, address: str, number: U64) -> KeyBytes:
+    return KeyBytes(b'@' + encode_text(system) + encode_text(address) + number.to_bytes(8, "big"))
+
+
+def external_account_key(account_id: AccountID, system: str) -> KeyBytes:
+    return KeyBytes(b'B' + account_id + encode_text(system))
+
+
+def keyset_key(chain_id: str, wallet: WalletKind, version: int) -> KeyBytes:
+    return KeyBytes(b'D' + encode_text(chain_id) + encode_number(wallet._value_) + encode_number(version))
+
+
+def wallet_key(chain_id: str, wallet: WalletKind) -> KeyBytes:
+    return KeyBytes(b'F' + encode_text(chain_id) + encode_number(wallet._value_))
+
+
+def wallet_nonce_key(chain_id: str, account: str) -> KeyBytes:
+    return KeyBytes(b'H' + encode_text(chain_id) + encode_text(account))
+
+
+def chain_checkpoint_key(chain_id: str) -> KeyBytes:
+    return KeyBytes(b'J' + encode_text(chain_id))
+
+
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.NetworkSettings: lambda _: NETWORK_SETTINGS,
     entries.Counters: lambda _: COUNTERS,
@@ -181,6 +222,14 @@ KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.ApprovalPolicy: lambda entry: approval_policy_key(entry.kind, entry.asset),
     entries.AssetHalt: lambda entry: asset_halt_key(entry.asset),
     entries.AssetFlow: lambda entry: asset_flow_key(entry.asset, entry.kind),
+    entries.ExternalPool: lambda entry: external_pool_key(entry.system, entry.keyset_version),
+    entries.ExternalAddress: lambda entry: external_address_key(entry.system, entry.address),
+    entries.ExternalBinding: lambda entry: external_binding_key(entry.system, entry.address, entry.number),
+    entries.ExternalAccount: lambda entry: external_account_key(entry.account_id, entry.system),
+    entries.Keyset: lambda entry: keyset_key(entry.chain_id, entry.wallet, entry.version),
+    entries.Wallet: lambda entry: wallet_key(entry.chain_id, entry.wallet),
+    entries.WalletNonce: lambda entry: wallet_nonce_key(entry.chain_id, entry.account),
+    entries.ChainCheckpoint: lambda entry: chain_checkpoint_key(entry.chain_id),
 }
 
 

@@ -20,10 +20,13 @@ from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import WalletKind as WalletKind
 from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_Price as read_Price
+from schemas.generated.common import read_WalletKind as read_WalletKind
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_Price as write_Price
+from schemas.generated.common import write_WalletKind as write_WalletKind
 from schemas.generated.entries import AccessCounters as AccessCounters
 from schemas.generated.entries import AccessCountersKey as AccessCountersKey
 from schemas.generated.entries import AccessName as AccessName
@@ -58,14 +61,26 @@ from schemas.generated.entries import Balance as Balance
 from schemas.generated.entries import BalanceKey as BalanceKey
 from schemas.generated.entries import BaseAssets as BaseAssets
 from schemas.generated.entries import BaseAssetsKey as BaseAssetsKey
+from schemas.generated.entries import ChainCheckpoint as ChainCheckpoint
+from schemas.generated.entries import ChainCheckpointKey as ChainCheckpointKey
 from schemas.generated.entries import Counters as Counters
 from schemas.generated.entries import CountersKey as CountersKey
 from schemas.generated.entries import DefaultSignerRules as DefaultSignerRules
 from schemas.generated.entries import DefaultSignerRulesKey as DefaultSignerRulesKey
+from schemas.generated.entries import ExternalAccount as ExternalAccount
+from schemas.generated.entries import ExternalAccountKey as ExternalAccountKey
+from schemas.generated.entries import ExternalAddress as ExternalAddress
+from schemas.generated.entries import ExternalAddressKey as ExternalAddressKey
+from schemas.generated.entries import ExternalBinding as ExternalBinding
+from schemas.generated.entries import ExternalBindingKey as ExternalBindingKey
+from schemas.generated.entries import ExternalPool as ExternalPool
+from schemas.generated.entries import ExternalPoolKey as ExternalPoolKey
 from schemas.generated.entries import FeeSchedule as FeeSchedule
 from schemas.generated.entries import FeeScheduleKey as FeeScheduleKey
 from schemas.generated.entries import KeyValue as KeyValue
 from schemas.generated.entries import KeyValueKey as KeyValueKey
+from schemas.generated.entries import Keyset as Keyset
+from schemas.generated.entries import KeysetKey as KeysetKey
 from schemas.generated.entries import Limits as Limits
 from schemas.generated.entries import LimitsKey as LimitsKey
 from schemas.generated.entries import NetworkSettings as NetworkSettings
@@ -84,6 +99,10 @@ from schemas.generated.entries import Statistics as Statistics
 from schemas.generated.entries import StatisticsKey as StatisticsKey
 from schemas.generated.entries import Validators as Validators
 from schemas.generated.entries import ValidatorsKey as ValidatorsKey
+from schemas.generated.entries import Wallet as Wallet
+from schemas.generated.entries import WalletKey as WalletKey
+from schemas.generated.entries import WalletNonce as WalletNonce
+from schemas.generated.entries import WalletNonceKey as WalletNonceKey
 from schemas.generated.entries import read_AccessCounters as read_AccessCounters
 from schemas.generated.entries import read_AccessCountersKey as read_AccessCountersKey
 from schemas.generated.entries import read_AccessName as read_AccessName
@@ -118,14 +137,26 @@ from schemas.generated.entries import read_Balance as read_Balance
 from schemas.generated.entries import read_BalanceKey as read_BalanceKey
 from schemas.generated.entries import read_BaseAssets as read_BaseAssets
 from schemas.generated.entries import read_BaseAssetsKey as read_BaseAssetsKey
+from schemas.generated.entries import read_ChainCheckpoint as read_ChainCheckpoint
+from schemas.generated.entries import read_ChainCheckpointKey as read_ChainCheckpointKey
 from schemas.generated.entries import read_Counters as read_Counters
 from schemas.generated.entries import read_CountersKey as read_CountersKey
 from schemas.generated.entries import read_DefaultSignerRules as read_DefaultSignerRules
 from schemas.generated.entries import read_DefaultSignerRulesKey as read_DefaultSignerRulesKey
+from schemas.generated.entries import read_ExternalAccount as read_ExternalAccount
+from schemas.generated.entries import read_ExternalAccountKey as read_ExternalAccountKey
+from schemas.generated.entries import read_ExternalAddress as read_ExternalAddress
+from schemas.generated.entries import read_ExternalAddressKey as read_ExternalAddressKey
+from schemas.generated.entries import read_ExternalBinding as read_ExternalBinding
+from schemas.generated.entries import read_ExternalBindingKey as read_ExternalBindingKey
+from schemas.generated.entries import read_ExternalPool as read_ExternalPool
+from schemas.generated.entries import read_ExternalPoolKey as read_ExternalPoolKey
 from schemas.generated.entries import read_FeeSchedule as read_FeeSchedule
 from schemas.generated.entries import read_FeeScheduleKey as read_FeeScheduleKey
 from schemas.generated.entries import read_KeyValue as read_KeyValue
 from schemas.generated.entries import read_KeyValueKey as read_KeyValueKey
+from schemas.generated.entries import read_Keyset as read_Keyset
+from schemas.generated.entries import read_KeysetKey as read_KeysetKey
 from schemas.generated.entries import read_Limits as read_Limits
 from schemas.generated.entries import read_LimitsKey as read_LimitsKey
 from schemas.generated.entries import read_NetworkSettings as read_NetworkSettings
@@ -144,6 +175,10 @@ from schemas.generated.entries import read_Statistics as read_Statistics
 from schemas.generated.entries import read_StatisticsKey as read_StatisticsKey
 from schemas.generated.entries import read_Validators as read_Validators
 from schemas.generated.entries import read_ValidatorsKey as read_ValidatorsKey
+from schemas.generated.entries import read_Wallet as read_Wallet
+from schemas.generated.entries import read_WalletKey as read_WalletKey
+from schemas.generated.entries import read_WalletNonce as read_WalletNonce
+from schemas.generated.entries import read_WalletNonceKey as read_WalletNonceKey
 from schemas.generated.entries import write_AccessCounters as write_AccessCounters
 from schemas.generated.entries import write_AccessCountersKey as write_AccessCountersKey
 from schemas.generated.entries import write_AccessName as write_AccessName
@@ -178,14 +213,26 @@ from schemas.generated.entries import write_Balance as write_Balance
 from schemas.generated.entries import write_BalanceKey as write_BalanceKey
 from schemas.generated.entries import write_BaseAssets as write_BaseAssets
 from schemas.generated.entries import write_BaseAssetsKey as write_BaseAssetsKey
+from schemas.generated.entries import write_ChainCheckpoint as write_ChainCheckpoint
+from schemas.generated.entries import write_ChainCheckpointKey as write_ChainCheckpointKey
 from schemas.generated.entries import write_Counters as write_Counters
 from schemas.generated.entries import write_CountersKey as write_CountersKey
 from schemas.generated.entries import write_DefaultSignerRules as write_DefaultSignerRules
 from schemas.generated.entries import write_DefaultSignerRulesKey as write_DefaultSignerRulesKey
+from schemas.generated.entries import write_ExternalAccount as write_ExternalAccount
+from schemas.generated.entries import write_ExternalAccountKey as write_ExternalAccountKey
+from schemas.generated.entries import write_ExternalAddress as write_ExternalAddress
+from schemas.generated.entries import write_ExternalAddressKey as write_ExternalAddressKey
+from schemas.generated.entries import write_ExternalBinding as write_ExternalBinding
+from schemas.generated.entries import write_ExternalBindingKey as write_ExternalBindingKey
+from schemas.generated.entries import write_ExternalPool as write_ExternalPool
+from schemas.generated.entries import write_ExternalPoolKey as write_ExternalPoolKey
 from schemas.generated.entries import write_FeeSchedule as write_FeeSchedule
 from schemas.generated.entries import write_FeeScheduleKey as write_FeeScheduleKey
 from schemas.generated.entries import write_KeyValue as write_KeyValue
 from schemas.generated.entries import write_KeyValueKey as write_KeyValueKey
+from schemas.generated.entries import write_Keyset as write_Keyset
+from schemas.generated.entries import write_KeysetKey as write_KeysetKey
 from schemas.generated.entries import write_Limits as write_Limits
 from schemas.generated.entries import write_LimitsKey as write_LimitsKey
 from schemas.generated.entries import write_NetworkSettings as write_NetworkSettings
@@ -204,6 +251,10 @@ from schemas.generated.entries import write_Statistics as write_Statistics
 from schemas.generated.entries import write_StatisticsKey as write_StatisticsKey
 from schemas.generated.entries import write_Validators as write_Validators
 from schemas.generated.entries import write_ValidatorsKey as write_ValidatorsKey
+from schemas.generated.entries import write_Wallet as write_Wallet
+from schemas.generated.entries import write_WalletKey as write_WalletKey
+from schemas.generated.entries import write_WalletNonce as write_WalletNonce
+from schemas.generated.entries import write_WalletNonceKey as write_WalletNonceKey
 from schemas.generated.transactions import TransactionResult as TransactionResult
 from schemas.generated.transactions import read_TransactionResult as read_TransactionResult
 from schemas.generated.transactions import write_TransactionResult as write_TransactionResult
@@ -362,14 +413,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow | ExternalPool | ExternalAddress | ExternalBinding | ExternalAccount | Keyset | Wallet | WalletNonce | ChainCheckpoint
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 58:
-        read_bounded(data, at, 0, 29)  # raises
+    if branch & 1 or branch > 74:
+        read_bounded(data, at, 0, 37)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -388,14 +439,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey | ExternalPoolKey | ExternalAddressKey | ExternalBindingKey | ExternalAccountKey | KeysetKey | WalletKey | WalletNonceKey | ChainCheckpointKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 58:
-        read_bounded(data, at, 0, 29)  # raises
+    if branch & 1 or branch > 74:
+        read_bounded(data, at, 0, 37)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -484,6 +535,12 @@ class EffectKind(Enum):
     """What was held was given to another."""
     HALT_CHANGED = 13
     """An asset of its own was halted, or a halt was lifted; or it did that."""
+    ADDRESS_BOUND = 14
+    """It has an address of an external system, from now on or for longer."""
+    KEYSET_CHANGED = 15
+    """It is a cosigner of a new keyset, or made it."""
+    CHAIN_CHECKPOINTED = 16
+    """It said how far a chain is worked off, halted it, or let it go on."""
 
 
 ALL_EffectKind = tuple(EffectKind)
@@ -491,8 +548,8 @@ ALL_EffectKind = tuple(EffectKind)
 
 def read_EffectKind(data: Any, at: int) -> tuple[EffectKind, int]:
     index = data[at]
-    if index & 1 or index > 26:
-        read_bounded(data, at, 0, 13)  # raises
+    if index & 1 or index > 32:
+        read_bounded(data, at, 0, 16)  # raises
     return ALL_EffectKind[index >> 1], at + 1
 
 
@@ -683,6 +740,86 @@ def write_HaltChange(value: HaltChange, out: bytearray) -> None:
     write_boolean(value.withdrawal, out)
 
 
+class AddressBinding(Record, frozen=True):
+    """An address that an account has."""
+
+    system: str
+    """The external system."""
+    until_ms: None | U64
+    """Until before this time; absent: for ever."""
+
+
+def read_AddressBinding(data: Any, at: int) -> tuple[AddressBinding, int]:
+    f_system, at = read_string(data, at, 48)
+    f_until_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_until_ms = from_bytes(data[at : at + 8])
+        at += 8
+    return AddressBinding(f_system, f_until_ms), at
+
+
+def write_AddressBinding(value: AddressBinding, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+    if value.until_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.until_ms, out, 8)
+
+
+class KeysetChange(Record, frozen=True):
+    """A wallet's new keyset."""
+
+    chain_id: str
+    """The chain."""
+    wallet: WalletKind
+    """The wallet."""
+    version: int
+    """The keyset's version."""
+
+
+def read_KeysetChange(data: Any, at: int) -> tuple[KeysetChange, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_wallet, at = read_WalletKind(data, at)
+    f_version, at = read_bounded(data, at, 1, 1000000)
+    return KeysetChange(f_chain_id, f_wallet, f_version), at
+
+
+def write_KeysetChange(value: KeysetChange, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_WalletKind(value.wallet, out)
+    write_bounded(value.version, out, 1, 1000000)
+
+
+class CheckpointChange(Record, frozen=True):
+    """How far a chain is worked off."""
+
+    chain_id: str
+    """The chain."""
+    height: U64
+    """Up to this block."""
+    is_halted: bool
+    """Whether the chain is halted."""
+
+
+def read_CheckpointChange(data: Any, at: int) -> tuple[CheckpointChange, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_height = from_bytes(data[at : at + 8])
+    at += 8
+    f_is_halted, at = read_boolean(data, at)
+    return CheckpointChange(f_chain_id, f_height, f_is_halted), at
+
+
+def write_CheckpointChange(value: CheckpointChange, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_unsigned(value.height, out, 8)
+    write_boolean(value.is_halted, out)
+
+
 class ParticipantEffect(Record, frozen=True):
     """What an operation meant to one account."""
 
@@ -692,7 +829,7 @@ class ParticipantEffect(Record, frozen=True):
     """The participant."""
     kind: EffectKind
     """What happened."""
-    detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange
+    detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange | AddressBinding | KeysetChange | CheckpointChange
     """Absent with PARTICIPATED and SIGNERS_REPLACED."""
 
 
@@ -701,10 +838,10 @@ def read_ParticipantEffect(data: Any, at: int) -> tuple[ParticipantEffect, int]:
     f_account_id = data[at : at + 32]
     at += 32
     f_kind, at = read_EffectKind(data, at)
-    f_detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange = None
+    f_detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange | AddressBinding | KeysetChange | CheckpointChange = None
     branch = data[at]
-    if branch & 1 or branch > 10:
-        read_bounded(data, at, 0, 5)  # raises
+    if branch & 1 or branch > 16:
+        read_bounded(data, at, 0, 8)  # raises
     at += 1
     if branch:
         f_detail, at = READERS_4[(branch >> 1) - 1](data, at)
@@ -939,7 +1076,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow | ExternalPool | ExternalAddress | ExternalBinding | ExternalAccount | Keyset | Wallet | WalletNonce | ChainCheckpoint, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -970,6 +1107,14 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_ApprovalPolicy,
     read_AssetHalt,
     read_AssetFlow,
+    read_ExternalPool,
+    read_ExternalAddress,
+    read_ExternalBinding,
+    read_ExternalAccount,
+    read_Keyset,
+    read_Wallet,
+    read_WalletNonce,
+    read_ChainCheckpoint,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1003,9 +1148,17 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ApprovalPolicy: (b'6', write_ApprovalPolicy),
     AssetHalt: (b'8', write_AssetHalt),
     AssetFlow: (b':', write_AssetFlow),
+    ExternalPool: (b'<', write_ExternalPool),
+    ExternalAddress: (b'>', write_ExternalAddress),
+    ExternalBinding: (b'@', write_ExternalBinding),
+    ExternalAccount: (b'B', write_ExternalAccount),
+    Keyset: (b'D', write_Keyset),
+    Wallet: (b'F', write_Wallet),
+    WalletNonce: (b'H', write_WalletNonce),
+    ChainCheckpoint: (b'J', write_ChainCheckpoint),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey | ExternalPoolKey | ExternalAddressKey | ExternalBindingKey | ExternalAccountKey | KeysetKey | WalletKey | WalletNonceKey | ChainCheckpointKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -1036,6 +1189,14 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_ApprovalPolicyKey,
     read_AssetHaltKey,
     read_AssetFlowKey,
+    read_ExternalPoolKey,
+    read_ExternalAddressKey,
+    read_ExternalBindingKey,
+    read_ExternalAccountKey,
+    read_KeysetKey,
+    read_WalletKey,
+    read_WalletNonceKey,
+    read_ChainCheckpointKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1069,14 +1230,25 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ApprovalPolicyKey: (b'6', write_ApprovalPolicyKey),
     AssetHaltKey: (b'8', write_AssetHaltKey),
     AssetFlowKey: (b':', write_AssetFlowKey),
+    ExternalPoolKey: (b'<', write_ExternalPoolKey),
+    ExternalAddressKey: (b'>', write_ExternalAddressKey),
+    ExternalBindingKey: (b'@', write_ExternalBindingKey),
+    ExternalAccountKey: (b'B', write_ExternalAccountKey),
+    KeysetKey: (b'D', write_KeysetKey),
+    WalletKey: (b'F', write_WalletKey),
+    WalletNonceKey: (b'H', write_WalletNonceKey),
+    ChainCheckpointKey: (b'J', write_ChainCheckpointKey),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange | AddressBinding | KeysetChange | CheckpointChange, int]], ...] = (
     read_BalanceMovement,
     read_RequestChange,
     read_PriceChange,
     read_RoleChange,
     read_HaltChange,
+    read_AddressBinding,
+    read_KeysetChange,
+    read_CheckpointChange,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1085,6 +1257,9 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PriceChange: (b'\x06', write_PriceChange),
     RoleChange: (b'\x08', write_RoleChange),
     HaltChange: (b'\n', write_HaltChange),
+    AddressBinding: (b'\x0c', write_AddressBinding),
+    KeysetChange: (b'\x0e', write_KeysetChange),
+    CheckpointChange: (b'\x10', write_CheckpointChange),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -1101,6 +1276,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     PriceChange: read_PriceChange,
     RoleChange: read_RoleChange,
     HaltChange: read_HaltChange,
+    AddressBinding: read_AddressBinding,
+    KeysetChange: read_KeysetChange,
+    CheckpointChange: read_CheckpointChange,
     ParticipantEffect: read_ParticipantEffect,
     AppliedTransaction: read_AppliedTransaction,
     LedgerBody: read_LedgerBody,
@@ -1123,6 +1301,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     PriceChange: write_PriceChange,
     RoleChange: write_RoleChange,
     HaltChange: write_HaltChange,
+    AddressBinding: write_AddressBinding,
+    KeysetChange: write_KeysetChange,
+    CheckpointChange: write_CheckpointChange,
     ParticipantEffect: write_ParticipantEffect,
     AppliedTransaction: write_AppliedTransaction,
     LedgerBody: write_LedgerBody,

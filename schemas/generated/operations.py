@@ -18,6 +18,7 @@ from schemas.generated.common import ApprovalRange as ApprovalRange
 from schemas.generated.common import BalanceID as BalanceID
 from schemas.generated.common import BankAccount as BankAccount
 from schemas.generated.common import BitcoinAddress as BitcoinAddress
+from schemas.generated.common import Cosigner as Cosigner
 from schemas.generated.common import EthereumAddress as EthereumAddress
 from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import Fee as Fee
@@ -34,10 +35,12 @@ from schemas.generated.common import Signature as Signature
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U128 as U128
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import WalletKind as WalletKind
 from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_ApprovalRange as read_ApprovalRange
 from schemas.generated.common import read_BankAccount as read_BankAccount
 from schemas.generated.common import read_BitcoinAddress as read_BitcoinAddress
+from schemas.generated.common import read_Cosigner as read_Cosigner
 from schemas.generated.common import read_EthereumAddress as read_EthereumAddress
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_Fee as read_Fee
@@ -49,10 +52,12 @@ from schemas.generated.common import read_LimitKind as read_LimitKind
 from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import read_WalletKind as read_WalletKind
 from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_ApprovalRange as write_ApprovalRange
 from schemas.generated.common import write_BankAccount as write_BankAccount
 from schemas.generated.common import write_BitcoinAddress as write_BitcoinAddress
+from schemas.generated.common import write_Cosigner as write_Cosigner
 from schemas.generated.common import write_EthereumAddress as write_EthereumAddress
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_Fee as write_Fee
@@ -64,6 +69,88 @@ from schemas.generated.common import write_LimitKind as write_LimitKind
 from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_SignerData as write_SignerData
+from schemas.generated.common import write_WalletKind as write_WalletKind
+
+
+class BindExternalSystemAccountId(Record, frozen=True):
+    """Takes an address for the source (TokenD operation 25). Where the source has one already, it
+    stays; a bank's reference is prolonged. After a change of the deposit wallet's keyset it
+    gets another.
+    """
+
+    system: str
+    """The external system."""
+
+
+def read_BindExternalSystemAccountId(data: Any, at: int) -> tuple[BindExternalSystemAccountId, int]:
+    f_system, at = read_string(data, at, 48)
+    return BindExternalSystemAccountId(f_system), at
+
+
+def write_BindExternalSystemAccountId(value: BindExternalSystemAccountId, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+
+
+class BindExternalSystemAccountIdCode(Enum):
+    """Why nothing was bound."""
+
+    INVALID_SYSTEM = 0
+    """The system is neither a chain's id by CAIP-2, as eip155:1, nor bank:NAME."""
+    NO_AVAILABLE_ID = 1
+    """The pool has no address that can be taken now. Services refill it; try again later."""
+
+
+ALL_BindExternalSystemAccountIdCode = tuple(BindExternalSystemAccountIdCode)
+
+
+def read_BindExternalSystemAccountIdCode(data: Any, at: int) -> tuple[BindExternalSystemAccountIdCode, int]:
+    index = data[at]
+    if index & 1 or index > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    return ALL_BindExternalSystemAccountIdCode[index >> 1], at + 1
+
+
+def write_BindExternalSystemAccountIdCode(value: BindExternalSystemAccountIdCode, out: bytearray) -> None:
+    if type(value) is not BindExternalSystemAccountIdCode:
+        raise Unencodable(f"{value!r} is not a BindExternalSystemAccountIdCode")
+    out.append(2 * value.value)
+
+
+class BindExternalSystemAccountIdResult(Record, frozen=True):
+    """The address is the source's."""
+
+    address: str
+    """The address."""
+    until_ms: None | U64
+    """Until before this time; absent: for ever."""
+
+
+def read_BindExternalSystemAccountIdResult(data: Any, at: int) -> tuple[BindExternalSystemAccountIdResult, int]:
+    length = data[at]
+    if length & 0x81:
+        f_address, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_address = data[at + 1 : end].decode()
+        at = end
+    f_until_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_until_ms = from_bytes(data[at : at + 8])
+        at += 8
+    return BindExternalSystemAccountIdResult(f_address, f_until_ms), at
+
+
+def write_BindExternalSystemAccountIdResult(value: BindExternalSystemAccountIdResult, out: bytearray) -> None:
+    write_string(value.address, out, 128)
+    if value.until_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.until_ms, out, 8)
 
 
 class CancelChangeRoleRequest(Record, frozen=True):
@@ -116,6 +203,150 @@ def read_CancelChangeRoleRequestResult(data: Any, at: int) -> tuple[CancelChange
 
 
 def write_CancelChangeRoleRequestResult(value: CancelChangeRoleRequestResult, out: bytearray) -> None:
+    del value, out
+
+
+class AdvanceCheckpoint(Record, frozen=True):
+    """Every deposit up to this block is credited or parked."""
+
+    height: U64
+    """The block's height; higher than the checkpoint's."""
+    block_hash: Hash
+    """The block's hash."""
+
+
+def read_AdvanceCheckpoint(data: Any, at: int) -> tuple[AdvanceCheckpoint, int]:
+    f_height = from_bytes(data[at : at + 8])
+    at += 8
+    f_block_hash = data[at : at + 32]
+    at += 32
+    return AdvanceCheckpoint(f_height, f_block_hash), at
+
+
+def write_AdvanceCheckpoint(value: AdvanceCheckpoint, out: bytearray) -> None:
+    write_unsigned(value.height, out, 8)
+    if type(value.block_hash) is not bytes or len(value.block_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.block_hash
+
+
+class StepBackCheckpoint(Record, frozen=True):
+    """The chain has another block where the checkpoint is: it is halted."""
+
+    height: U64
+    """The last block that still stands; lower than the checkpoint's."""
+    block_hash: Hash
+    """Its hash."""
+    evidence: Hash
+    """SHA-256 of the evidence that the services keep."""
+
+
+def read_StepBackCheckpoint(data: Any, at: int) -> tuple[StepBackCheckpoint, int]:
+    f_height = from_bytes(data[at : at + 8])
+    at += 8
+    f_block_hash = data[at : at + 32]
+    at += 32
+    f_evidence = data[at : at + 32]
+    at += 32
+    return StepBackCheckpoint(f_height, f_block_hash, f_evidence), at
+
+
+def write_StepBackCheckpoint(value: StepBackCheckpoint, out: bytearray) -> None:
+    write_unsigned(value.height, out, 8)
+    if type(value.block_hash) is not bytes or len(value.block_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.block_hash
+    if type(value.evidence) is not bytes or len(value.evidence) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.evidence
+
+
+class ResumeChain(Record, frozen=True):
+    """Lets a halted chain go on from its checkpoint."""
+
+
+
+def read_ResumeChain(data: Any, at: int) -> tuple[ResumeChain, int]:
+    return ResumeChain(), at
+
+
+def write_ResumeChain(value: ResumeChain, out: bytearray) -> None:
+    del value, out
+
+
+class CheckpointChain(Record, frozen=True):
+    """Says how far the services have worked off a chain (not in TokenD). Only forward; a step back
+    halts the chain, and a governed change lets it go on.
+    """
+
+    chain_id: str
+    """The chain."""
+    action: AdvanceCheckpoint | StepBackCheckpoint | ResumeChain
+    """What to note."""
+
+
+def read_CheckpointChain(data: Any, at: int) -> tuple[CheckpointChain, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_action, at = READERS_0[branch >> 1](data, at + 1)
+    return CheckpointChain(f_chain_id, f_action), at
+
+
+def write_CheckpointChain(value: CheckpointChain, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    try:
+        branch, write = WRITERS_1[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class CheckpointChainCode(Enum):
+    """Why the checkpoint was not changed."""
+
+    INVALID_CHAIN_ID = 0
+    """The chain's id is neither one by CAIP-2, as eip155:1, nor bank:NAME."""
+    CHAIN_HALTED = 1
+    """The chain is halted."""
+    NOT_HALTED = 2
+    """The chain is not halted."""
+    NOT_FORWARD = 3
+    """The block is not higher than the checkpoint."""
+    NOT_BACK = 4
+    """The block is not lower than the checkpoint, or there is none."""
+    GOVERNED_CHANGE_NEEDED = 5
+    """A halted chain goes on by a governed change alone. Create one that carries this operation."""
+
+
+ALL_CheckpointChainCode = tuple(CheckpointChainCode)
+
+
+def read_CheckpointChainCode(data: Any, at: int) -> tuple[CheckpointChainCode, int]:
+    index = data[at]
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
+    return ALL_CheckpointChainCode[index >> 1], at + 1
+
+
+def write_CheckpointChainCode(value: CheckpointChainCode, out: bytearray) -> None:
+    if type(value) is not CheckpointChainCode:
+        raise Unencodable(f"{value!r} is not a CheckpointChainCode")
+    out.append(2 * value.value)
+
+
+class CheckpointChainResult(Record, frozen=True):
+    """The checkpoint was changed."""
+
+
+
+def read_CheckpointChainResult(data: Any, at: int) -> tuple[CheckpointChainResult, int]:
+    return CheckpointChainResult(), at
+
+
+def write_CheckpointChainResult(value: CheckpointChainResult, out: bytearray) -> None:
     del value, out
 
 
@@ -643,13 +874,13 @@ def read_ManageAccountRole(data: Any, at: int) -> tuple[ManageAccountRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_0[branch >> 1](data, at + 1)
+    f_action, at = READERS_2[branch >> 1](data, at + 1)
     return ManageAccountRole(f_action), at
 
 
 def write_ManageAccountRole(value: ManageAccountRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_1[type(value.action)]
+        branch, write = WRITERS_3[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -765,13 +996,13 @@ def read_ManageAccountRule(data: Any, at: int) -> tuple[ManageAccountRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_2[branch >> 1](data, at + 1)
+    f_action, at = READERS_4[branch >> 1](data, at + 1)
     return ManageAccountRule(f_action), at
 
 
 def write_ManageAccountRule(value: ManageAccountRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_3[type(value.action)]
+        branch, write = WRITERS_5[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -837,7 +1068,7 @@ def read_ManageApprovalPolicy(data: Any, at: int) -> tuple[ManageApprovalPolicy,
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_4[branch >> 1](data, at + 1)
+    f_action, at = READERS_6[branch >> 1](data, at + 1)
     return ManageApprovalPolicy(f_kind, f_asset, f_action), at
 
 
@@ -845,7 +1076,7 @@ def write_ManageApprovalPolicy(value: ManageApprovalPolicy, out: bytearray) -> N
     write_string(value.kind, out, 32)
     write_string(value.asset, out, 16)
     try:
-        branch, write = WRITERS_5[type(value.action)]
+        branch, write = WRITERS_7[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -999,7 +1230,7 @@ def read_ManageAssetPair(data: Any, at: int) -> tuple[ManageAssetPair, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_6[branch >> 1](data, at + 1)
+    f_action, at = READERS_8[branch >> 1](data, at + 1)
     return ManageAssetPair(f_base, f_quote, f_action), at
 
 
@@ -1007,11 +1238,95 @@ def write_ManageAssetPair(value: ManageAssetPair, out: bytearray) -> None:
     write_string(value.base, out, 16)
     write_string(value.quote, out, 16)
     try:
-        branch, write = WRITERS_7[type(value.action)]
+        branch, write = WRITERS_9[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
     write(value.action, out)
+
+
+class ManageKeyset(Record, frozen=True):
+    """Gives one of the network's wallets a keyset (not in TokenD). It is part of a governed
+    change; replacing a keyset takes a policy of several reviewers and a delay.
+    """
+
+    chain_id: str
+    """The chain, by CAIP-2, or bank:NAME."""
+    wallet: WalletKind
+    """The wallet."""
+    threshold: int
+    """How many cosigners must sign."""
+    cosigners: tuple[Cosigner, ...]
+    """By slot, from 0."""
+    derivation: str
+    """How addresses follow from the keys, e.g. a descriptor."""
+    account: str
+    """The account on the chain whose nonces its transfers use, e.g. a Safe; empty: none."""
+    binds_from: U64
+    """The nonce, or the height of coins, from which on it binds."""
+    signed_again: tuple[U64, ...]
+    """Open transfers of the wallet that the new cosigners must sign. Others go on under the keyset
+    they have; those that are settled meanwhile are passed over.
+    """
+
+
+def read_ManageKeyset(data: Any, at: int) -> tuple[ManageKeyset, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_wallet, at = read_WalletKind(data, at)
+    f_threshold, at = read_bounded(data, at, 0, 15)
+    count, at = read_count(data, at, 15)
+    f_cosigners_list = []
+    if count:
+        for _ in range(count):  # f_cosigners
+            f_cosigners_item, at = read_Cosigner(data, at)
+            f_cosigners_list.append(f_cosigners_item)
+        at = read_array_end(data, at)
+    f_cosigners = tuple(f_cosigners_list)
+    length = data[at]
+    if length & 0x81:
+        f_derivation, at = read_string(data, at, 512)
+    else:
+        end = at + 1 + (length >> 1)
+        f_derivation = data[at + 1 : end].decode()
+        at = end
+    length = data[at]
+    if length & 0x81:
+        f_account, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_account = data[at + 1 : end].decode()
+        at = end
+    f_binds_from = from_bytes(data[at : at + 8])
+    at += 8
+    count, at = read_count(data, at, 100)
+    f_signed_again_list = []
+    if count:
+        for _ in range(count):  # f_signed_again
+            f_signed_again_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_signed_again_list.append(f_signed_again_item)
+        at = read_array_end(data, at)
+    f_signed_again = tuple(f_signed_again_list)
+    return ManageKeyset(f_chain_id, f_wallet, f_threshold, f_cosigners, f_derivation, f_account, f_binds_from, f_signed_again), at
+
+
+def write_ManageKeyset(value: ManageKeyset, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_WalletKind(value.wallet, out)
+    write_bounded(value.threshold, out, 0, 15)
+    write_count(len(value.cosigners), out, 15)
+    if value.cosigners:
+        for f_cosigners_item in value.cosigners:
+            write_Cosigner(f_cosigners_item, out)
+        out.append(0)
+    write_string(value.derivation, out, 512)
+    write_string(value.account, out, 128)
+    write_unsigned(value.binds_from, out, 8)
+    write_count(len(value.signed_again), out, 100)
+    if value.signed_again:
+        for f_signed_again_item in value.signed_again:
+            write_unsigned(f_signed_again_item, out, 8)
+        out.append(0)
 
 
 class CreateSignerRole(Record, frozen=True):
@@ -1177,13 +1492,13 @@ def read_ManageSignerRole(data: Any, at: int) -> tuple[ManageSignerRole, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_8[branch >> 1](data, at + 1)
+    f_action, at = READERS_10[branch >> 1](data, at + 1)
     return ManageSignerRole(f_action), at
 
 
 def write_ManageSignerRole(value: ManageSignerRole, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_9[type(value.action)]
+        branch, write = WRITERS_11[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1303,13 +1618,13 @@ def read_ManageSignerRule(data: Any, at: int) -> tuple[ManageSignerRule, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_10[branch >> 1](data, at + 1)
+    f_action, at = READERS_12[branch >> 1](data, at + 1)
     return ManageSignerRule(f_action), at
 
 
 def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_11[type(value.action)]
+        branch, write = WRITERS_13[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -1322,7 +1637,7 @@ class CreateGovernedChangeRequest(Record, frozen=True):
     fulfilled.
     """
 
-    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule
+    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain
     """The operation."""
     all_tasks: None | int
     """The tasks of the request; absent: those of the key-value governed_change_tasks."""
@@ -1330,9 +1645,9 @@ class CreateGovernedChangeRequest(Record, frozen=True):
 
 def read_CreateGovernedChangeRequest(data: Any, at: int) -> tuple[CreateGovernedChangeRequest, int]:
     branch = data[at]
-    if branch & 1 or branch > 12:
-        read_bounded(data, at, 0, 6)  # raises
-    f_change, at = READERS_12[branch >> 1](data, at + 1)
+    if branch & 1 or branch > 16:
+        read_bounded(data, at, 0, 8)  # raises
+    f_change, at = READERS_14[branch >> 1](data, at + 1)
     f_all_tasks: None | int = None
     branch = data[at]
     if branch & 1 or branch > 2:
@@ -1345,7 +1660,7 @@ def read_CreateGovernedChangeRequest(data: Any, at: int) -> tuple[CreateGoverned
 
 def write_CreateGovernedChangeRequest(value: CreateGovernedChangeRequest, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_13[type(value.change)]
+        branch, write = WRITERS_15[type(value.change)]
     except KeyError:
         raise get_branch_error(value.change) from None
     out += branch
@@ -1467,7 +1782,7 @@ def read_CreateIssuanceRequest(data: Any, at: int) -> tuple[CreateIssuanceReques
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_receiver, at = READERS_14[branch >> 1](data, at + 1)
+    f_receiver, at = READERS_16[branch >> 1](data, at + 1)
     length = data[at]
     if length & 0x81:
         f_creator_details, at = read_bytes(data, at, 2048)
@@ -1490,7 +1805,7 @@ def write_CreateIssuanceRequest(value: CreateIssuanceRequest, out: bytearray) ->
     write_string(value.asset, out, 16)
     write_unsigned(value.amount, out, 16)
     try:
-        branch, write = WRITERS_15[type(value.receiver)]
+        branch, write = WRITERS_17[type(value.receiver)]
     except KeyError:
         raise get_branch_error(value.receiver) from None
     out += branch
@@ -1935,7 +2250,7 @@ def read_CreatePaymentRequest(data: Any, at: int) -> tuple[CreatePaymentRequest,
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_16[branch >> 1](data, at + 1)
+    f_destination, at = READERS_18[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -1981,7 +2296,7 @@ def write_CreatePaymentRequest(value: CreatePaymentRequest, out: bytearray) -> N
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_17[type(value.destination)]
+        branch, write = WRITERS_19[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -2415,7 +2730,7 @@ def read_CreateWithdrawalRequest(data: Any, at: int) -> tuple[CreateWithdrawalRe
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_destination, at = READERS_18[branch >> 1](data, at + 1)
+    f_destination, at = READERS_20[branch >> 1](data, at + 1)
     f_reference, at = read_Reference(data, at)
     length = data[at]
     if length & 0x81:
@@ -2438,7 +2753,7 @@ def write_CreateWithdrawalRequest(value: CreateWithdrawalRequest, out: bytearray
         out.append(2)
         write_Fee(value.fee_max, out)
     try:
-        branch, write = WRITERS_19[type(value.destination)]
+        branch, write = WRITERS_21[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -3002,14 +3317,14 @@ def read_ManageAsset(data: Any, at: int) -> tuple[ManageAsset, int]:
     branch = data[at]
     if branch & 1 or branch > 8:
         read_bounded(data, at, 0, 4)  # raises
-    f_action, at = READERS_20[branch >> 1](data, at + 1)
+    f_action, at = READERS_22[branch >> 1](data, at + 1)
     return ManageAsset(f_request_id, f_action), at
 
 
 def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     try:
-        branch, write = WRITERS_21[type(value.action)]
+        branch, write = WRITERS_23[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3298,6 +3613,132 @@ def write_ManageBalanceResult(value: ManageBalanceResult, out: bytearray) -> Non
     out += value.balance_id
 
 
+class CreatePoolEntry(Record, frozen=True):
+    """Adds an address at the end of the pool; a bank's reference at its beginning, before those
+    that rest.
+    """
+
+    keyset_version: int
+    """The keyset of the chain's deposit wallet that it is derived from; 0 for a bank's reference."""
+    index: U64
+    """Its index in the derivation."""
+
+
+def read_CreatePoolEntry(data: Any, at: int) -> tuple[CreatePoolEntry, int]:
+    f_keyset_version, at = read_bounded(data, at, 0, 1000000)
+    f_index = from_bytes(data[at : at + 8])
+    at += 8
+    return CreatePoolEntry(f_keyset_version, f_index), at
+
+
+def write_CreatePoolEntry(value: CreatePoolEntry, out: bytearray) -> None:
+    write_bounded(value.keyset_version, out, 0, 1000000)
+    write_unsigned(value.index, out, 8)
+
+
+class RemovePoolEntry(Record, frozen=True):
+    """Takes out an address that was never bound. It is not added again."""
+
+
+
+def read_RemovePoolEntry(data: Any, at: int) -> tuple[RemovePoolEntry, int]:
+    return RemovePoolEntry(), at
+
+
+def write_RemovePoolEntry(value: RemovePoolEntry, out: bytearray) -> None:
+    del value, out
+
+
+class ManageExternalSystemAccountIdPoolEntry(Record, frozen=True):
+    """Fills the pool of addresses that accounts take (TokenD operation 24)."""
+
+    system: str
+    """The external system: a chain's id by CAIP-2, or bank:NAME."""
+    address: str
+    """The address, or the bank's reference, as its system writes it."""
+    action: CreatePoolEntry | RemovePoolEntry
+    """What to do."""
+
+
+def read_ManageExternalSystemAccountIdPoolEntry(data: Any, at: int) -> tuple[ManageExternalSystemAccountIdPoolEntry, int]:
+    f_system, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_address, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_address = data[at + 1 : end].decode()
+        at = end
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_action, at = READERS_24[branch >> 1](data, at + 1)
+    return ManageExternalSystemAccountIdPoolEntry(f_system, f_address, f_action), at
+
+
+def write_ManageExternalSystemAccountIdPoolEntry(value: ManageExternalSystemAccountIdPoolEntry, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+    write_string(value.address, out, 128)
+    try:
+        branch, write = WRITERS_25[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
+class ManageExternalSystemAccountIdPoolEntryCode(Enum):
+    """Why the pool was not changed."""
+
+    INVALID_SYSTEM = 0
+    """The system is neither a chain's id by CAIP-2, as eip155:1, nor bank:NAME."""
+    INVALID_ADDRESS = 1
+    """The address is empty, or not printable ASCII without spaces."""
+    KEYSET_NOT_ALLOWED = 2
+    """A chain's address names its keyset; a bank's reference has none."""
+    KEYSET_NOT_FOUND = 3
+    """The chain's deposit wallet has no such keyset. Register it first."""
+    ALREADY_EXISTS = 4
+    """The system has this address already, or had it."""
+    NOT_FOUND = 5
+    """The pool has no such address."""
+    NOT_FREE = 6
+    """The address is or was somebody's, or is removed already."""
+
+
+ALL_ManageExternalSystemAccountIdPoolEntryCode = tuple(ManageExternalSystemAccountIdPoolEntryCode)
+
+
+def read_ManageExternalSystemAccountIdPoolEntryCode(data: Any, at: int) -> tuple[ManageExternalSystemAccountIdPoolEntryCode, int]:
+    index = data[at]
+    if index & 1 or index > 12:
+        read_bounded(data, at, 0, 6)  # raises
+    return ALL_ManageExternalSystemAccountIdPoolEntryCode[index >> 1], at + 1
+
+
+def write_ManageExternalSystemAccountIdPoolEntryCode(value: ManageExternalSystemAccountIdPoolEntryCode, out: bytearray) -> None:
+    if type(value) is not ManageExternalSystemAccountIdPoolEntryCode:
+        raise Unencodable(f"{value!r} is not a ManageExternalSystemAccountIdPoolEntryCode")
+    out.append(2 * value.value)
+
+
+class ManageExternalSystemAccountIdPoolEntryResult(Record, frozen=True):
+    """The pool was changed."""
+
+    free: U64
+    """How many addresses of the pool were never bound."""
+
+
+def read_ManageExternalSystemAccountIdPoolEntryResult(data: Any, at: int) -> tuple[ManageExternalSystemAccountIdPoolEntryResult, int]:
+    f_free = from_bytes(data[at : at + 8])
+    at += 8
+    return ManageExternalSystemAccountIdPoolEntryResult(f_free), at
+
+
+def write_ManageExternalSystemAccountIdPoolEntryResult(value: ManageExternalSystemAccountIdPoolEntryResult, out: bytearray) -> None:
+    write_unsigned(value.free, out, 8)
+
+
 class U32Value(Record, frozen=True):
     """A 32-bit value, e.g. task bits."""
 
@@ -3381,13 +3822,13 @@ def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 6:
         read_bounded(data, at, 0, 3)  # raises
-    f_value, at = READERS_22[branch >> 1](data, at + 1)
+    f_value, at = READERS_26[branch >> 1](data, at + 1)
     return PutKeyValue(f_value), at
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_23[type(value.value)]
+        branch, write = WRITERS_27[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
     out += branch
@@ -3427,14 +3868,14 @@ def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_24[branch >> 1](data, at + 1)
+    f_action, at = READERS_28[branch >> 1](data, at + 1)
     return ManageKeyValue(f_key, f_action), at
 
 
 def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     try:
-        branch, write = WRITERS_25[type(value.action)]
+        branch, write = WRITERS_29[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3487,6 +3928,73 @@ def read_ManageKeyValueResult(data: Any, at: int) -> tuple[ManageKeyValueResult,
 
 def write_ManageKeyValueResult(value: ManageKeyValueResult, out: bytearray) -> None:
     del value, out
+
+
+class ManageKeysetCode(Enum):
+    """Why the keyset was not taken."""
+
+    INVALID_CHAIN_ID = 0
+    """The chain's id is neither one by CAIP-2, as eip155:1, nor bank:NAME."""
+    INVALID_TEXT = 1
+    """The derivation or the account is not printable ASCII, or the account has a space."""
+    INVALID_THRESHOLD = 2
+    """The threshold is 0, or not less than the number of cosigners: one lost key would lose
+    everything.
+    """
+    INVALID_COSIGNERS = 3
+    """Slots do not count from 0, an account or a key stands there twice, or a key has not the form
+    of its kind.
+    """
+    OFFLINE_KEY_NEEDED = 4
+    """No cosigner is an offline recovery key."""
+    INVALID_TRANSFERS = 5
+    """The transfers to be signed again are not ascending."""
+    COSIGNER_NOT_FOUND = 6
+    """The account of a cosigner does not exist."""
+    BINDS_TOO_EARLY = 7
+    """The wallet's keyset is of another account on the chain, or binds from later on."""
+    POLICY_TOO_WEAK = 8
+    """To replace a keyset the policy of governed changes must demand two reviewers or more, and a
+    delay.
+    """
+    GOVERNED_CHANGE_NEEDED = 9
+    """Create a governed change that carries this operation."""
+
+
+ALL_ManageKeysetCode = tuple(ManageKeysetCode)
+
+
+def read_ManageKeysetCode(data: Any, at: int) -> tuple[ManageKeysetCode, int]:
+    index = data[at]
+    if index & 1 or index > 18:
+        read_bounded(data, at, 0, 9)  # raises
+    return ALL_ManageKeysetCode[index >> 1], at + 1
+
+
+def write_ManageKeysetCode(value: ManageKeysetCode, out: bytearray) -> None:
+    if type(value) is not ManageKeysetCode:
+        raise Unencodable(f"{value!r} is not a ManageKeysetCode")
+    out.append(2 * value.value)
+
+
+class ManageKeysetResult(Record, frozen=True):
+    """The keyset is the wallet's current one."""
+
+    version: int
+    """Its version."""
+    signed_again: int
+    """How many open transfers await signatures anew."""
+
+
+def read_ManageKeysetResult(data: Any, at: int) -> tuple[ManageKeysetResult, int]:
+    f_version, at = read_bounded(data, at, 1, 1000000)
+    f_signed_again, at = read_bounded(data, at, 0, 100)
+    return ManageKeysetResult(f_version, f_signed_again), at
+
+
+def write_ManageKeysetResult(value: ManageKeysetResult, out: bytearray) -> None:
+    write_bounded(value.version, out, 1, 1000000)
+    write_bounded(value.signed_again, out, 0, 100)
 
 
 class PutLimit(Record, frozen=True):
@@ -3563,7 +4071,7 @@ def read_ManageLimits(data: Any, at: int) -> tuple[ManageLimits, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_26[branch >> 1](data, at + 1)
+    f_action, at = READERS_30[branch >> 1](data, at + 1)
     return ManageLimits(f_account_id, f_role_id, f_action), at
 
 
@@ -3581,7 +4089,7 @@ def write_ManageLimits(value: ManageLimits, out: bytearray) -> None:
         out.append(2)
         write_unsigned(value.role_id, out, 8)
     try:
-        branch, write = WRITERS_27[type(value.action)]
+        branch, write = WRITERS_31[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3698,13 +4206,13 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_28[branch >> 1](data, at + 1)
+    f_action, at = READERS_32[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_29[type(value.action)]
+        branch, write = WRITERS_33[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3898,7 +4406,7 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_30[branch >> 1](data, at + 1)
+    f_destination, at = READERS_34[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -3930,7 +4438,7 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_31[type(value.destination)]
+        branch, write = WRITERS_35[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -4479,7 +4987,7 @@ def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_32[branch >> 1](data, at + 1)
+    f_action, at = READERS_36[branch >> 1](data, at + 1)
     return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
 
 
@@ -4500,7 +5008,7 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
     write_FeeType(value.fee_type, out)
     write_bounded(value.subtype, out, 0, 1000)
     try:
-        branch, write = WRITERS_33[type(value.action)]
+        branch, write = WRITERS_37[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -4559,77 +5067,89 @@ def write_SetFeesResult(value: SetFeesResult, out: bytearray) -> None:
     del value, out
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[AdvanceCheckpoint | StepBackCheckpoint | ResumeChain, int]], ...] = (
+    read_AdvanceCheckpoint,
+    read_StepBackCheckpoint,
+    read_ResumeChain,
+)
+
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    AdvanceCheckpoint: (b'\x00', write_AdvanceCheckpoint),
+    StepBackCheckpoint: (b'\x02', write_StepBackCheckpoint),
+    ResumeChain: (b'\x04', write_ResumeChain),
+}
+
+READERS_2: tuple[Callable[[Any, int], tuple[CreateAccountRole | UpdateAccountRole | RemoveAccountRole, int]], ...] = (
     read_CreateAccountRole,
     read_UpdateAccountRole,
     read_RemoveAccountRole,
 )
 
-WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRole: (b'\x00', write_CreateAccountRole),
     UpdateAccountRole: (b'\x02', write_UpdateAccountRole),
     RemoveAccountRole: (b'\x04', write_RemoveAccountRole),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[CreateAccountRule | UpdateAccountRule | RemoveAccountRule, int]], ...] = (
     read_CreateAccountRule,
     read_UpdateAccountRule,
     read_RemoveAccountRule,
 )
 
-WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAccountRule: (b'\x00', write_CreateAccountRule),
     UpdateAccountRule: (b'\x02', write_UpdateAccountRule),
     RemoveAccountRule: (b'\x04', write_RemoveAccountRule),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[PutApprovalPolicy | RemoveApprovalPolicy, int]], ...] = (
+READERS_6: tuple[Callable[[Any, int], tuple[PutApprovalPolicy | RemoveApprovalPolicy, int]], ...] = (
     read_PutApprovalPolicy,
     read_RemoveApprovalPolicy,
 )
 
-WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutApprovalPolicy: (b'\x00', write_PutApprovalPolicy),
     RemoveApprovalPolicy: (b'\x02', write_RemoveApprovalPolicy),
 }
 
-READERS_6: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
+READERS_8: tuple[Callable[[Any, int], tuple[CreateAssetPair | UpdatePrice | UpdatePairPolicies, int]], ...] = (
     read_CreateAssetPair,
     read_UpdatePrice,
     read_UpdatePairPolicies,
 )
 
-WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAssetPair: (b'\x00', write_CreateAssetPair),
     UpdatePrice: (b'\x02', write_UpdatePrice),
     UpdatePairPolicies: (b'\x04', write_UpdatePairPolicies),
 }
 
-READERS_8: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
+READERS_10: tuple[Callable[[Any, int], tuple[CreateSignerRole | UpdateSignerRole | RemoveSignerRole, int]], ...] = (
     read_CreateSignerRole,
     read_UpdateSignerRole,
     read_RemoveSignerRole,
 )
 
-WRITERS_9: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRole: (b'\x00', write_CreateSignerRole),
     UpdateSignerRole: (b'\x02', write_UpdateSignerRole),
     RemoveSignerRole: (b'\x04', write_RemoveSignerRole),
 }
 
-READERS_10: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
+READERS_12: tuple[Callable[[Any, int], tuple[CreateSignerRule | UpdateSignerRule | RemoveSignerRule, int]], ...] = (
     read_CreateSignerRule,
     read_UpdateSignerRule,
     read_RemoveSignerRule,
 )
 
-WRITERS_11: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSignerRule: (b'\x00', write_CreateSignerRule),
     UpdateSignerRule: (b'\x02', write_UpdateSignerRule),
     RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
 }
 
-READERS_12: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule, int]], ...] = (
+READERS_14: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain, int]], ...] = (
     read_ManageApprovalPolicy,
     read_ManageAssetHalt,
     read_ManageAssetPair,
@@ -4637,9 +5157,11 @@ READERS_12: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetH
     read_ManageAccountRule,
     read_ManageSignerRole,
     read_ManageSignerRule,
+    read_ManageKeyset,
+    read_CheckpointChain,
 )
 
-WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageApprovalPolicy: (b'\x00', write_ManageApprovalPolicy),
     ManageAssetHalt: (b'\x02', write_ManageAssetHalt),
     ManageAssetPair: (b'\x04', write_ManageAssetPair),
@@ -4647,41 +5169,43 @@ WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageAccountRule: (b'\x08', write_ManageAccountRule),
     ManageSignerRole: (b'\n', write_ManageSignerRole),
     ManageSignerRule: (b'\x0c', write_ManageSignerRule),
+    ManageKeyset: (b'\x0e', write_ManageKeyset),
+    CheckpointChain: (b'\x10', write_CheckpointChain),
 }
 
-READERS_14: tuple[Callable[[Any, int], tuple[IssuanceToAccount | IssuanceToBalance, int]], ...] = (
+READERS_16: tuple[Callable[[Any, int], tuple[IssuanceToAccount | IssuanceToBalance, int]], ...] = (
     read_IssuanceToAccount,
     read_IssuanceToBalance,
 )
 
-WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     IssuanceToAccount: (b'\x00', write_IssuanceToAccount),
     IssuanceToBalance: (b'\x02', write_IssuanceToBalance),
 }
 
-READERS_16: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_18: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_18: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+READERS_20: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
     read_BitcoinAddress,
     read_EthereumAddress,
     read_BankAccount,
 )
 
-WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BitcoinAddress: (b'\x00', write_BitcoinAddress),
     EthereumAddress: (b'\x02', write_EthereumAddress),
     BankAccount: (b'\x04', write_BankAccount),
 }
 
-READERS_20: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
+READERS_22: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
     read_CreateAsset,
     read_UpdateAsset,
     read_CancelAssetRequest,
@@ -4689,7 +5213,7 @@ READERS_20: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelA
     read_UpdateMaxIssuance,
 )
 
-WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAsset: (b'\x00', write_CreateAsset),
     UpdateAsset: (b'\x02', write_UpdateAsset),
     CancelAssetRequest: (b'\x04', write_CancelAssetRequest),
@@ -4697,76 +5221,95 @@ WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     UpdateMaxIssuance: (b'\x08', write_UpdateMaxIssuance),
 }
 
-READERS_22: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
+READERS_24: tuple[Callable[[Any, int], tuple[CreatePoolEntry | RemovePoolEntry, int]], ...] = (
+    read_CreatePoolEntry,
+    read_RemovePoolEntry,
+)
+
+WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreatePoolEntry: (b'\x00', write_CreatePoolEntry),
+    RemovePoolEntry: (b'\x02', write_RemovePoolEntry),
+}
+
+READERS_26: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
     read_U128Value,
 )
 
-WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_27: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_24: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
+READERS_28: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
     read_PutKeyValue,
     read_RemoveKeyValue,
 )
 
-WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_29: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutKeyValue: (b'\x00', write_PutKeyValue),
     RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
-READERS_26: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
+READERS_30: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
     read_PutLimit,
     read_RemoveLimit,
 )
 
-WRITERS_27: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_31: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutLimit: (b'\x00', write_PutLimit),
     RemoveLimit: (b'\x02', write_RemoveLimit),
 }
 
-READERS_28: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_32: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
 )
 
-WRITERS_29: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_33: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (b'\x00', write_CreateSigner),
     UpdateSigner: (b'\x02', write_UpdateSigner),
     RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
-READERS_30: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_34: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_31: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_35: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_32: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+READERS_36: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
     read_PutFeeRange,
     read_RemoveFeeRange,
 )
 
-WRITERS_33: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_37: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutFeeRange: (b'\x00', write_PutFeeRange),
     RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    BindExternalSystemAccountId: read_BindExternalSystemAccountId,
+    BindExternalSystemAccountIdCode: read_BindExternalSystemAccountIdCode,
+    BindExternalSystemAccountIdResult: read_BindExternalSystemAccountIdResult,
     CancelChangeRoleRequest: read_CancelChangeRoleRequest,
     CancelChangeRoleRequestCode: read_CancelChangeRoleRequestCode,
     CancelChangeRoleRequestResult: read_CancelChangeRoleRequestResult,
+    AdvanceCheckpoint: read_AdvanceCheckpoint,
+    StepBackCheckpoint: read_StepBackCheckpoint,
+    ResumeChain: read_ResumeChain,
+    CheckpointChain: read_CheckpointChain,
+    CheckpointChainCode: read_CheckpointChainCode,
+    CheckpointChainResult: read_CheckpointChainResult,
     CreateAccount: read_CreateAccount,
     CreateAccountCode: read_CreateAccountCode,
     CreateAccountResult: read_CreateAccountResult,
@@ -4845,6 +5388,11 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageBalance: read_ManageBalance,
     ManageBalanceCode: read_ManageBalanceCode,
     ManageBalanceResult: read_ManageBalanceResult,
+    CreatePoolEntry: read_CreatePoolEntry,
+    RemovePoolEntry: read_RemovePoolEntry,
+    ManageExternalSystemAccountIdPoolEntry: read_ManageExternalSystemAccountIdPoolEntry,
+    ManageExternalSystemAccountIdPoolEntryCode: read_ManageExternalSystemAccountIdPoolEntryCode,
+    ManageExternalSystemAccountIdPoolEntryResult: read_ManageExternalSystemAccountIdPoolEntryResult,
     U32Value: read_U32Value,
     U64Value: read_U64Value,
     StringValue: read_StringValue,
@@ -4854,6 +5402,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageKeyValue: read_ManageKeyValue,
     ManageKeyValueCode: read_ManageKeyValueCode,
     ManageKeyValueResult: read_ManageKeyValueResult,
+    ManageKeyset: read_ManageKeyset,
+    ManageKeysetCode: read_ManageKeysetCode,
+    ManageKeysetResult: read_ManageKeysetResult,
     PutLimit: read_PutLimit,
     RemoveLimit: read_RemoveLimit,
     ManageLimits: read_ManageLimits,
@@ -4901,9 +5452,18 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    BindExternalSystemAccountId: write_BindExternalSystemAccountId,
+    BindExternalSystemAccountIdCode: write_BindExternalSystemAccountIdCode,
+    BindExternalSystemAccountIdResult: write_BindExternalSystemAccountIdResult,
     CancelChangeRoleRequest: write_CancelChangeRoleRequest,
     CancelChangeRoleRequestCode: write_CancelChangeRoleRequestCode,
     CancelChangeRoleRequestResult: write_CancelChangeRoleRequestResult,
+    AdvanceCheckpoint: write_AdvanceCheckpoint,
+    StepBackCheckpoint: write_StepBackCheckpoint,
+    ResumeChain: write_ResumeChain,
+    CheckpointChain: write_CheckpointChain,
+    CheckpointChainCode: write_CheckpointChainCode,
+    CheckpointChainResult: write_CheckpointChainResult,
     CreateAccount: write_CreateAccount,
     CreateAccountCode: write_CreateAccountCode,
     CreateAccountResult: write_CreateAccountResult,
@@ -4982,6 +5542,11 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageBalance: write_ManageBalance,
     ManageBalanceCode: write_ManageBalanceCode,
     ManageBalanceResult: write_ManageBalanceResult,
+    CreatePoolEntry: write_CreatePoolEntry,
+    RemovePoolEntry: write_RemovePoolEntry,
+    ManageExternalSystemAccountIdPoolEntry: write_ManageExternalSystemAccountIdPoolEntry,
+    ManageExternalSystemAccountIdPoolEntryCode: write_ManageExternalSystemAccountIdPoolEntryCode,
+    ManageExternalSystemAccountIdPoolEntryResult: write_ManageExternalSystemAccountIdPoolEntryResult,
     U32Value: write_U32Value,
     U64Value: write_U64Value,
     StringValue: write_StringValue,
@@ -4991,6 +5556,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageKeyValue: write_ManageKeyValue,
     ManageKeyValueCode: write_ManageKeyValueCode,
     ManageKeyValueResult: write_ManageKeyValueResult,
+    ManageKeyset: write_ManageKeyset,
+    ManageKeysetCode: write_ManageKeysetCode,
+    ManageKeysetResult: write_ManageKeysetResult,
     PutLimit: write_PutLimit,
     RemoveLimit: write_RemoveLimit,
     ManageLimits: write_ManageLimits,

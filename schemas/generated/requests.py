@@ -37,36 +37,42 @@ from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_KycCommitment as write_KycCommitment
 from schemas.generated.common import write_Limit as write_Limit
 from schemas.generated.common import write_SignerData as write_SignerData
+from schemas.generated.operations import CheckpointChain as CheckpointChain
 from schemas.generated.operations import CreateAsset as CreateAsset
 from schemas.generated.operations import ManageAccountRole as ManageAccountRole
 from schemas.generated.operations import ManageAccountRule as ManageAccountRule
 from schemas.generated.operations import ManageApprovalPolicy as ManageApprovalPolicy
 from schemas.generated.operations import ManageAssetHalt as ManageAssetHalt
 from schemas.generated.operations import ManageAssetPair as ManageAssetPair
+from schemas.generated.operations import ManageKeyset as ManageKeyset
 from schemas.generated.operations import ManageSignerRole as ManageSignerRole
 from schemas.generated.operations import ManageSignerRule as ManageSignerRule
 from schemas.generated.operations import PaymentFeeData as PaymentFeeData
 from schemas.generated.operations import PaymentToAccount as PaymentToAccount
 from schemas.generated.operations import PaymentToBalance as PaymentToBalance
 from schemas.generated.operations import UpdateAsset as UpdateAsset
+from schemas.generated.operations import read_CheckpointChain as read_CheckpointChain
 from schemas.generated.operations import read_CreateAsset as read_CreateAsset
 from schemas.generated.operations import read_ManageAccountRole as read_ManageAccountRole
 from schemas.generated.operations import read_ManageAccountRule as read_ManageAccountRule
 from schemas.generated.operations import read_ManageApprovalPolicy as read_ManageApprovalPolicy
 from schemas.generated.operations import read_ManageAssetHalt as read_ManageAssetHalt
 from schemas.generated.operations import read_ManageAssetPair as read_ManageAssetPair
+from schemas.generated.operations import read_ManageKeyset as read_ManageKeyset
 from schemas.generated.operations import read_ManageSignerRole as read_ManageSignerRole
 from schemas.generated.operations import read_ManageSignerRule as read_ManageSignerRule
 from schemas.generated.operations import read_PaymentFeeData as read_PaymentFeeData
 from schemas.generated.operations import read_PaymentToAccount as read_PaymentToAccount
 from schemas.generated.operations import read_PaymentToBalance as read_PaymentToBalance
 from schemas.generated.operations import read_UpdateAsset as read_UpdateAsset
+from schemas.generated.operations import write_CheckpointChain as write_CheckpointChain
 from schemas.generated.operations import write_CreateAsset as write_CreateAsset
 from schemas.generated.operations import write_ManageAccountRole as write_ManageAccountRole
 from schemas.generated.operations import write_ManageAccountRule as write_ManageAccountRule
 from schemas.generated.operations import write_ManageApprovalPolicy as write_ManageApprovalPolicy
 from schemas.generated.operations import write_ManageAssetHalt as write_ManageAssetHalt
 from schemas.generated.operations import write_ManageAssetPair as write_ManageAssetPair
+from schemas.generated.operations import write_ManageKeyset as write_ManageKeyset
 from schemas.generated.operations import write_ManageSignerRole as write_ManageSignerRole
 from schemas.generated.operations import write_ManageSignerRule as write_ManageSignerRule
 from schemas.generated.operations import write_PaymentFeeData as write_PaymentFeeData
@@ -166,14 +172,14 @@ def write_CreateAssetRequest(value: CreateAssetRequest, out: bytearray) -> None:
 class GovernedChangeRequest(Record, frozen=True):
     """A request to apply an operation of the requestor's that people have to agree on."""
 
-    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule
+    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain
     """The operation."""
 
 
 def read_GovernedChangeRequest(data: Any, at: int) -> tuple[GovernedChangeRequest, int]:
     branch = data[at]
-    if branch & 1 or branch > 12:
-        read_bounded(data, at, 0, 6)  # raises
+    if branch & 1 or branch > 16:
+        read_bounded(data, at, 0, 8)  # raises
     f_change, at = READERS_0[branch >> 1](data, at + 1)
     return GovernedChangeRequest(f_change), at
 
@@ -535,7 +541,7 @@ def write_WithdrawalRequest(value: WithdrawalRequest, out: bytearray) -> None:
     write_bytes(value.creator_details, out, 2048)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain, int]], ...] = (
     read_ManageApprovalPolicy,
     read_ManageAssetHalt,
     read_ManageAssetPair,
@@ -543,6 +549,8 @@ READERS_0: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHa
     read_ManageAccountRule,
     read_ManageSignerRole,
     read_ManageSignerRule,
+    read_ManageKeyset,
+    read_CheckpointChain,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -553,6 +561,8 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageAccountRule: (b'\x08', write_ManageAccountRule),
     ManageSignerRole: (b'\n', write_ManageSignerRole),
     ManageSignerRule: (b'\x0c', write_ManageSignerRule),
+    ManageKeyset: (b'\x0e', write_ManageKeyset),
+    CheckpointChain: (b'\x10', write_CheckpointChain),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (

@@ -55,7 +55,8 @@ def skip_TransactionResult(data: Any, at: int) -> int:
 
 
 def skip_OperationResult(data: Any, at: int) -> int:
-    at = SKIPS_0[data[at] >> 1](data, at + 1)
+    branch, at = read_index(data, at, 69)
+    at = SKIPS_0[branch](data, at)
     at += 1
     if data[at - 1]:
         at = skip_RefusalDetail(data, at)
@@ -385,6 +386,57 @@ def skip_CreateManageLimitsRequestCode(data: Any, at: int) -> int:
     return at + 1
 
 
+def skip_ManageExternalSystemAccountIdPoolEntryResult(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageExternalSystemAccountIdPoolEntryCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_BindExternalSystemAccountIdResult(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_BindExternalSystemAccountIdCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ManageKeysetResult(data: Any, at: int) -> int:
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_ManageKeysetCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CheckpointChainResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_CheckpointChainCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
 def skip_RefusalDetail(data: Any, at: int) -> int:
     at = SKIPS_2[data[at] >> 1](data, at + 1)
     return at
@@ -599,6 +651,85 @@ def skip_CustomResource(data: Any, at: int) -> int:
             at += length
         else:
             at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_ExternalSystemResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_ChainResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_KeysetResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 1
+    return at
+
+
+def skip_TransferResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 1
+    return at
+
+
+def skip_TransferPolicyResource(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_DestinationResource(data: Any, at: int) -> int:
     return at
 
 
@@ -872,8 +1003,105 @@ def skip_AssetFlowKey(data: Any, at: int) -> int:
     return at
 
 
+def skip_ExternalPoolKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_ExternalAddressKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_ExternalBindingKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 8
+    return at
+
+
+def skip_ExternalAccountKey(data: Any, at: int) -> int:
+    at += 32
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_KeysetKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_WalletKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    return at
+
+
+def skip_WalletNonceKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_ChainCheckpointKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
 def skip_LedgerEntry(data: Any, at: int) -> int:
-    at = SKIPS_15[data[at] >> 1](data, at + 1)
+    at = SKIPS_17[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1141,7 +1369,7 @@ def skip_ReviewableRequest(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
-    at = SKIPS_14[data[at] >> 1](data, at + 1)
+    at = SKIPS_16[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1401,7 +1629,7 @@ def skip_RedemptionRequest(data: Any, at: int) -> int:
 
 
 def skip_GovernedChangeRequest(data: Any, at: int) -> int:
-    at = SKIPS_13[data[at] >> 1](data, at + 1)
+    at = SKIPS_15[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1684,6 +1912,91 @@ def skip_RemoveSignerRule(data: Any, at: int) -> int:
     return at
 
 
+def skip_ManageKeyset(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    count, at = read_count(data, at, 15)
+    if count:
+        for _ in range(count):
+            at = skip_Cosigner(data, at)
+        at = read_array_end(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 8
+    count, at = read_count(data, at, 100)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    return at
+
+
+def skip_Cosigner(data: Any, at: int) -> int:
+    at += 32
+    at = SKIPS_13[data[at] >> 1](data, at + 1)
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 1
+    return at
+
+
+def skip_ExtendedPublicKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_EthereumKey(data: Any, at: int) -> int:
+    at += 20
+    return at
+
+
+def skip_LedgerKeyOfCosigner(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
+def skip_CheckpointChain(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = SKIPS_14[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_AdvanceCheckpoint(data: Any, at: int) -> int:
+    at += 40
+    return at
+
+
+def skip_StepBackCheckpoint(data: Any, at: int) -> int:
+    at += 72
+    return at
+
+
+def skip_ResumeChain(data: Any, at: int) -> int:
+    return at
+
+
 def skip_LimitsUpdateRequest(data: Any, at: int) -> int:
     count, at = read_count(data, at, 8)
     if count:
@@ -1951,6 +2264,171 @@ def skip_FlowBucket(data: Any, at: int) -> int:
     return at
 
 
+def skip_ExternalPool(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 16
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_ExternalAddress(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 17
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        if data[at] & 0x80:
+            length, at = read_long(data, at)
+            at += length
+        else:
+            at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_ExternalBinding(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 48
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_ExternalAccount(data: Any, at: int) -> int:
+    at += 32
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_Keyset(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    count, at = read_count(data, at, 15)
+    if count:
+        for _ in range(count):
+            at = skip_Cosigner(data, at)
+        at = read_array_end(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 9
+    return at
+
+
+def skip_Wallet(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_WalletNonce(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 8
+    return at
+
+
+def skip_ChainCheckpoint(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 40
+    at += 1
+    if data[at - 1]:
+        at += 32
+    return at
+
+
 def skip_ParticipantEffect(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
@@ -1958,7 +2436,7 @@ def skip_ParticipantEffect(data: Any, at: int) -> int:
     at += 33
     at += 1
     if data[at - 1]:
-        at = SKIPS_16[(data[at - 1] >> 1) - 1](data, at)
+        at = SKIPS_18[(data[at - 1] >> 1) - 1](data, at)
     return at
 
 
@@ -2020,11 +2498,46 @@ def skip_HaltChange(data: Any, at: int) -> int:
     return at
 
 
+def skip_AddressBinding(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_KeysetChange(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_CheckpointChange(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 9
+    return at
+
+
 def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_28[data[at] >> 1](data, at + 1)
+    at = SKIPS_31[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2043,7 +2556,7 @@ def skip_CreateAccount(data: Any, at: int) -> int:
 
 
 def skip_ManageSigner(data: Any, at: int) -> int:
-    at = SKIPS_17[data[at] >> 1](data, at + 1)
+    at = SKIPS_19[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2078,12 +2591,12 @@ def skip_ManageKeyValue(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_19[data[at] >> 1](data, at + 1)
+    at = SKIPS_21[data[at] >> 1](data, at + 1)
     return at
 
 
 def skip_PutKeyValue(data: Any, at: int) -> int:
-    at = SKIPS_18[data[at] >> 1](data, at + 1)
+    at = SKIPS_20[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2093,7 +2606,7 @@ def skip_RemoveKeyValue(data: Any, at: int) -> int:
 
 def skip_ManageAsset(data: Any, at: int) -> int:
     at += 8
-    at = SKIPS_20[data[at] >> 1](data, at + 1)
+    at = SKIPS_22[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2128,7 +2641,7 @@ def skip_CreateIssuanceRequest(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_21[data[at] >> 1](data, at + 1)
+    at = SKIPS_23[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -2155,7 +2668,7 @@ def skip_IssuanceToBalance(data: Any, at: int) -> int:
 
 def skip_Payment(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_22[data[at] >> 1](data, at + 1)
+    at = SKIPS_24[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2208,7 +2721,7 @@ def skip_SetFees(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
-    at = SKIPS_23[data[at] >> 1](data, at + 1)
+    at = SKIPS_25[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2274,7 +2787,7 @@ def skip_ManageLimits(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
-    at = SKIPS_24[data[at] >> 1](data, at + 1)
+    at = SKIPS_26[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2340,7 +2853,7 @@ def skip_CreateWithdrawalRequest(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_25[data[at] >> 1](data, at + 1)
+    at = SKIPS_27[data[at] >> 1](data, at + 1)
     at = skip_Reference(data, at)
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -2368,7 +2881,7 @@ def skip_CreateAmlAlert(data: Any, at: int) -> int:
 
 def skip_CreatePaymentRequest(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_26[data[at] >> 1](data, at + 1)
+    at = SKIPS_28[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2411,7 +2924,7 @@ def skip_CreateRedemptionRequest(data: Any, at: int) -> int:
 
 
 def skip_CreateGovernedChangeRequest(data: Any, at: int) -> int:
-    at = SKIPS_27[data[at] >> 1](data, at + 1)
+    at = SKIPS_29[data[at] >> 1](data, at + 1)
     at += 1
     if data[at - 1]:
         while data[at] & 0x80:
@@ -2440,6 +2953,42 @@ def skip_CreateManageLimitsRequest(data: Any, at: int) -> int:
     return at
 
 
+def skip_ManageExternalSystemAccountIdPoolEntry(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at = SKIPS_30[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_CreatePoolEntry(data: Any, at: int) -> int:
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 8
+    return at
+
+
+def skip_RemovePoolEntry(data: Any, at: int) -> int:
+    return at
+
+
+def skip_BindExternalSystemAccountId(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -2464,7 +3013,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_29[data[at] >> 1](data, at + 1)
+    at = SKIPS_32[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -2475,7 +3024,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
 
 def locate_CreatePaymentRequest_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_30[data[at] >> 1](data, at + 1)
+    at = SKIPS_33[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2508,13 +3057,13 @@ def locate_CreateWithdrawalRequest_reference(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_31[data[at] >> 1](data, at + 1)
+    at = SKIPS_34[data[at] >> 1](data, at + 1)
     return at
 
 
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_32[data[at] >> 1](data, at + 1)
+    at = SKIPS_35[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2589,6 +3138,14 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateGovernedChangeRequestCode,
     skip_CreateManageLimitsRequestResult,
     skip_CreateManageLimitsRequestCode,
+    skip_ManageExternalSystemAccountIdPoolEntryResult,
+    skip_ManageExternalSystemAccountIdPoolEntryCode,
+    skip_BindExternalSystemAccountIdResult,
+    skip_BindExternalSystemAccountIdCode,
+    skip_ManageKeysetResult,
+    skip_ManageKeysetCode,
+    skip_CheckpointChainResult,
+    skip_CheckpointChainCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -2609,6 +3166,12 @@ SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
     skip_AssetPairResource,
     skip_ApprovalPolicyResource,
     skip_CustomResource,
+    skip_ExternalSystemResource,
+    skip_ChainResource,
+    skip_KeysetResource,
+    skip_TransferResource,
+    skip_TransferPolicyResource,
+    skip_DestinationResource,
 )
 
 SKIPS_2: tuple[Callable[[Any, int], int], ...] = (
@@ -2650,6 +3213,14 @@ SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
     skip_ApprovalPolicyKey,
     skip_AssetHaltKey,
     skip_AssetFlowKey,
+    skip_ExternalPoolKey,
+    skip_ExternalAddressKey,
+    skip_ExternalBindingKey,
+    skip_ExternalAccountKey,
+    skip_KeysetKey,
+    skip_WalletKey,
+    skip_WalletNonceKey,
+    skip_ChainCheckpointKey,
 )
 
 SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
@@ -2706,6 +3277,18 @@ SKIPS_12: tuple[Callable[[Any, int], int], ...] = (
 )
 
 SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
+    skip_ExtendedPublicKey,
+    skip_EthereumKey,
+    skip_LedgerKeyOfCosigner,
+)
+
+SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
+    skip_AdvanceCheckpoint,
+    skip_StepBackCheckpoint,
+    skip_ResumeChain,
+)
+
+SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageApprovalPolicy,
     skip_ManageAssetHalt,
     skip_ManageAssetPair,
@@ -2713,9 +3296,11 @@ SKIPS_13: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageAccountRule,
     skip_ManageSignerRole,
     skip_ManageSignerRule,
+    skip_ManageKeyset,
+    skip_CheckpointChain,
 )
 
-SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetRequest,
     skip_IssuanceRequest,
     skip_PreissuanceRequest,
@@ -2730,7 +3315,7 @@ SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
     skip_LimitsUpdateRequest,
 )
 
-SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
     skip_NetworkSettings,
     skip_Counters,
     skip_BaseAssets,
@@ -2761,35 +3346,46 @@ SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
     skip_ApprovalPolicy,
     skip_AssetHalt,
     skip_AssetFlow,
+    skip_ExternalPool,
+    skip_ExternalAddress,
+    skip_ExternalBinding,
+    skip_ExternalAccount,
+    skip_Keyset,
+    skip_Wallet,
+    skip_WalletNonce,
+    skip_ChainCheckpoint,
 )
 
-SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
     skip_BalanceMovement,
     skip_RequestChange,
     skip_PriceChange,
     skip_RoleChange,
     skip_HaltChange,
+    skip_AddressBinding,
+    skip_KeysetChange,
+    skip_CheckpointChange,
 )
 
-SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSigner,
     skip_UpdateSigner,
     skip_RemoveSigner,
 )
 
-SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
     skip_U128Value,
 )
 
-SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
     skip_PutKeyValue,
     skip_RemoveKeyValue,
 )
 
-SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAsset,
     skip_UpdateAsset,
     skip_CancelAssetRequest,
@@ -2797,38 +3393,38 @@ SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
     skip_UpdateMaxIssuance,
 )
 
-SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_24: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
     skip_PutFeeRange,
     skip_RemoveFeeRange,
 )
 
-SKIPS_24: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_26: tuple[Callable[[Any, int], int], ...] = (
     skip_PutLimit,
     skip_RemoveLimit,
 )
 
-SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_27: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
 )
 
-SKIPS_26: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_28: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_27: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_29: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageApprovalPolicy,
     skip_ManageAssetHalt,
     skip_ManageAssetPair,
@@ -2836,9 +3432,16 @@ SKIPS_27: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageAccountRule,
     skip_ManageSignerRole,
     skip_ManageSignerRule,
+    skip_ManageKeyset,
+    skip_CheckpointChain,
 )
 
-SKIPS_28: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_30: tuple[Callable[[Any, int], int], ...] = (
+    skip_CreatePoolEntry,
+    skip_RemovePoolEntry,
+)
+
+SKIPS_31: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -2869,25 +3472,29 @@ SKIPS_28: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageAssetHalt,
     skip_CreateGovernedChangeRequest,
     skip_CreateManageLimitsRequest,
+    skip_ManageExternalSystemAccountIdPoolEntry,
+    skip_BindExternalSystemAccountId,
+    skip_ManageKeyset,
+    skip_CheckpointChain,
 )
 
-SKIPS_29: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_32: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_30: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_33: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_31: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_34: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
 )
 
-SKIPS_32: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_35: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

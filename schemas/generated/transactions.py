@@ -29,9 +29,15 @@ from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_LimitKind as write_LimitKind
 from schemas.generated.common import write_LimitPeriod as write_LimitPeriod
+from schemas.generated.operations import BindExternalSystemAccountId as BindExternalSystemAccountId
+from schemas.generated.operations import BindExternalSystemAccountIdCode as BindExternalSystemAccountIdCode
+from schemas.generated.operations import BindExternalSystemAccountIdResult as BindExternalSystemAccountIdResult
 from schemas.generated.operations import CancelChangeRoleRequest as CancelChangeRoleRequest
 from schemas.generated.operations import CancelChangeRoleRequestCode as CancelChangeRoleRequestCode
 from schemas.generated.operations import CancelChangeRoleRequestResult as CancelChangeRoleRequestResult
+from schemas.generated.operations import CheckpointChain as CheckpointChain
+from schemas.generated.operations import CheckpointChainCode as CheckpointChainCode
+from schemas.generated.operations import CheckpointChainResult as CheckpointChainResult
 from schemas.generated.operations import CreateAccount as CreateAccount
 from schemas.generated.operations import CreateAccountCode as CreateAccountCode
 from schemas.generated.operations import CreateAccountResult as CreateAccountResult
@@ -89,9 +95,15 @@ from schemas.generated.operations import ManageAssetResult as ManageAssetResult
 from schemas.generated.operations import ManageBalance as ManageBalance
 from schemas.generated.operations import ManageBalanceCode as ManageBalanceCode
 from schemas.generated.operations import ManageBalanceResult as ManageBalanceResult
+from schemas.generated.operations import ManageExternalSystemAccountIdPoolEntry as ManageExternalSystemAccountIdPoolEntry
+from schemas.generated.operations import ManageExternalSystemAccountIdPoolEntryCode as ManageExternalSystemAccountIdPoolEntryCode
+from schemas.generated.operations import ManageExternalSystemAccountIdPoolEntryResult as ManageExternalSystemAccountIdPoolEntryResult
 from schemas.generated.operations import ManageKeyValue as ManageKeyValue
 from schemas.generated.operations import ManageKeyValueCode as ManageKeyValueCode
 from schemas.generated.operations import ManageKeyValueResult as ManageKeyValueResult
+from schemas.generated.operations import ManageKeyset as ManageKeyset
+from schemas.generated.operations import ManageKeysetCode as ManageKeysetCode
+from schemas.generated.operations import ManageKeysetResult as ManageKeysetResult
 from schemas.generated.operations import ManageLimits as ManageLimits
 from schemas.generated.operations import ManageLimitsCode as ManageLimitsCode
 from schemas.generated.operations import ManageLimitsResult as ManageLimitsResult
@@ -119,9 +131,15 @@ from schemas.generated.operations import ReviewRequestResult as ReviewRequestRes
 from schemas.generated.operations import SetFees as SetFees
 from schemas.generated.operations import SetFeesCode as SetFeesCode
 from schemas.generated.operations import SetFeesResult as SetFeesResult
+from schemas.generated.operations import read_BindExternalSystemAccountId as read_BindExternalSystemAccountId
+from schemas.generated.operations import read_BindExternalSystemAccountIdCode as read_BindExternalSystemAccountIdCode
+from schemas.generated.operations import read_BindExternalSystemAccountIdResult as read_BindExternalSystemAccountIdResult
 from schemas.generated.operations import read_CancelChangeRoleRequest as read_CancelChangeRoleRequest
 from schemas.generated.operations import read_CancelChangeRoleRequestCode as read_CancelChangeRoleRequestCode
 from schemas.generated.operations import read_CancelChangeRoleRequestResult as read_CancelChangeRoleRequestResult
+from schemas.generated.operations import read_CheckpointChain as read_CheckpointChain
+from schemas.generated.operations import read_CheckpointChainCode as read_CheckpointChainCode
+from schemas.generated.operations import read_CheckpointChainResult as read_CheckpointChainResult
 from schemas.generated.operations import read_CreateAccount as read_CreateAccount
 from schemas.generated.operations import read_CreateAccountCode as read_CreateAccountCode
 from schemas.generated.operations import read_CreateAccountResult as read_CreateAccountResult
@@ -179,9 +197,15 @@ from schemas.generated.operations import read_ManageAssetResult as read_ManageAs
 from schemas.generated.operations import read_ManageBalance as read_ManageBalance
 from schemas.generated.operations import read_ManageBalanceCode as read_ManageBalanceCode
 from schemas.generated.operations import read_ManageBalanceResult as read_ManageBalanceResult
+from schemas.generated.operations import read_ManageExternalSystemAccountIdPoolEntry as read_ManageExternalSystemAccountIdPoolEntry
+from schemas.generated.operations import read_ManageExternalSystemAccountIdPoolEntryCode as read_ManageExternalSystemAccountIdPoolEntryCode
+from schemas.generated.operations import read_ManageExternalSystemAccountIdPoolEntryResult as read_ManageExternalSystemAccountIdPoolEntryResult
 from schemas.generated.operations import read_ManageKeyValue as read_ManageKeyValue
 from schemas.generated.operations import read_ManageKeyValueCode as read_ManageKeyValueCode
 from schemas.generated.operations import read_ManageKeyValueResult as read_ManageKeyValueResult
+from schemas.generated.operations import read_ManageKeyset as read_ManageKeyset
+from schemas.generated.operations import read_ManageKeysetCode as read_ManageKeysetCode
+from schemas.generated.operations import read_ManageKeysetResult as read_ManageKeysetResult
 from schemas.generated.operations import read_ManageLimits as read_ManageLimits
 from schemas.generated.operations import read_ManageLimitsCode as read_ManageLimitsCode
 from schemas.generated.operations import read_ManageLimitsResult as read_ManageLimitsResult
@@ -209,9 +233,15 @@ from schemas.generated.operations import read_ReviewRequestResult as read_Review
 from schemas.generated.operations import read_SetFees as read_SetFees
 from schemas.generated.operations import read_SetFeesCode as read_SetFeesCode
 from schemas.generated.operations import read_SetFeesResult as read_SetFeesResult
+from schemas.generated.operations import write_BindExternalSystemAccountId as write_BindExternalSystemAccountId
+from schemas.generated.operations import write_BindExternalSystemAccountIdCode as write_BindExternalSystemAccountIdCode
+from schemas.generated.operations import write_BindExternalSystemAccountIdResult as write_BindExternalSystemAccountIdResult
 from schemas.generated.operations import write_CancelChangeRoleRequest as write_CancelChangeRoleRequest
 from schemas.generated.operations import write_CancelChangeRoleRequestCode as write_CancelChangeRoleRequestCode
 from schemas.generated.operations import write_CancelChangeRoleRequestResult as write_CancelChangeRoleRequestResult
+from schemas.generated.operations import write_CheckpointChain as write_CheckpointChain
+from schemas.generated.operations import write_CheckpointChainCode as write_CheckpointChainCode
+from schemas.generated.operations import write_CheckpointChainResult as write_CheckpointChainResult
 from schemas.generated.operations import write_CreateAccount as write_CreateAccount
 from schemas.generated.operations import write_CreateAccountCode as write_CreateAccountCode
 from schemas.generated.operations import write_CreateAccountResult as write_CreateAccountResult
@@ -269,9 +299,15 @@ from schemas.generated.operations import write_ManageAssetResult as write_Manage
 from schemas.generated.operations import write_ManageBalance as write_ManageBalance
 from schemas.generated.operations import write_ManageBalanceCode as write_ManageBalanceCode
 from schemas.generated.operations import write_ManageBalanceResult as write_ManageBalanceResult
+from schemas.generated.operations import write_ManageExternalSystemAccountIdPoolEntry as write_ManageExternalSystemAccountIdPoolEntry
+from schemas.generated.operations import write_ManageExternalSystemAccountIdPoolEntryCode as write_ManageExternalSystemAccountIdPoolEntryCode
+from schemas.generated.operations import write_ManageExternalSystemAccountIdPoolEntryResult as write_ManageExternalSystemAccountIdPoolEntryResult
 from schemas.generated.operations import write_ManageKeyValue as write_ManageKeyValue
 from schemas.generated.operations import write_ManageKeyValueCode as write_ManageKeyValueCode
 from schemas.generated.operations import write_ManageKeyValueResult as write_ManageKeyValueResult
+from schemas.generated.operations import write_ManageKeyset as write_ManageKeyset
+from schemas.generated.operations import write_ManageKeysetCode as write_ManageKeysetCode
+from schemas.generated.operations import write_ManageKeysetResult as write_ManageKeysetResult
 from schemas.generated.operations import write_ManageLimits as write_ManageLimits
 from schemas.generated.operations import write_ManageLimitsCode as write_ManageLimitsCode
 from schemas.generated.operations import write_ManageLimitsResult as write_ManageLimitsResult
@@ -306,7 +342,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain
     """What to do."""
 
 
@@ -320,8 +356,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 58:
-        read_bounded(data, at, 0, 29)  # raises
+    if branch & 1 or branch > 66:
+        read_bounded(data, at, 0, 33)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -774,7 +810,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -785,10 +821,8 @@ class OperationResult(Record, frozen=True):
 
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
-    branch = data[at]
-    if branch & 1 or branch > 120:
-        read_bounded(data, at, 0, 60)  # raises
-    f_outcome, at = READERS_4[branch >> 1](data, at + 1)
+    branch, at = read_index(data, at, 69)
+    f_outcome, at = READERS_4[branch](data, at)
     f_detail: None | RefusalDetail = None
     branch = data[at]
     if branch & 1 or branch > 2:
@@ -871,7 +905,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -902,6 +936,10 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_ManageAssetHalt,
     read_CreateGovernedChangeRequest,
     read_CreateManageLimitsRequest,
+    read_ManageExternalSystemAccountIdPoolEntry,
+    read_BindExternalSystemAccountId,
+    read_ManageKeyset,
+    read_CheckpointChain,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -935,6 +973,10 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageAssetHalt: (b'6', write_ManageAssetHalt),
     CreateGovernedChangeRequest: (b'8', write_CreateGovernedChangeRequest),
     CreateManageLimitsRequest: (b':', write_CreateManageLimitsRequest),
+    ManageExternalSystemAccountIdPoolEntry: (b'<', write_ManageExternalSystemAccountIdPoolEntry),
+    BindExternalSystemAccountId: (b'>', write_BindExternalSystemAccountId),
+    ManageKeyset: (b'@', write_ManageKeyset),
+    CheckpointChain: (b'B', write_CheckpointChain),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded, int]], ...] = (
@@ -953,7 +995,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LimitExceeded: (b'\x08', write_LimitExceeded),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -1015,6 +1057,14 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_CreateGovernedChangeRequestCode,
     read_CreateManageLimitsRequestResult,
     read_CreateManageLimitsRequestCode,
+    read_ManageExternalSystemAccountIdPoolEntryResult,
+    read_ManageExternalSystemAccountIdPoolEntryCode,
+    read_BindExternalSystemAccountIdResult,
+    read_BindExternalSystemAccountIdCode,
+    read_ManageKeysetResult,
+    read_ManageKeysetCode,
+    read_CheckpointChainResult,
+    read_CheckpointChainCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1079,6 +1129,14 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateGovernedChangeRequestCode: (b't', write_CreateGovernedChangeRequestCode),
     CreateManageLimitsRequestResult: (b'v', write_CreateManageLimitsRequestResult),
     CreateManageLimitsRequestCode: (b'x', write_CreateManageLimitsRequestCode),
+    ManageExternalSystemAccountIdPoolEntryResult: (b'z', write_ManageExternalSystemAccountIdPoolEntryResult),
+    ManageExternalSystemAccountIdPoolEntryCode: (b'|', write_ManageExternalSystemAccountIdPoolEntryCode),
+    BindExternalSystemAccountIdResult: (b'~', write_BindExternalSystemAccountIdResult),
+    BindExternalSystemAccountIdCode: (b'\x80\x01', write_BindExternalSystemAccountIdCode),
+    ManageKeysetResult: (b'\x82\x01', write_ManageKeysetResult),
+    ManageKeysetCode: (b'\x84\x01', write_ManageKeysetCode),
+    CheckpointChainResult: (b'\x86\x01', write_CheckpointChainResult),
+    CheckpointChainCode: (b'\x88\x01', write_CheckpointChainCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

@@ -50,6 +50,7 @@ from streams.ledger.values import (
     MASTER_SIGNER_ROLE,
     SIGNATURE_THRESHOLD,
 )
+from streams.ledger.windows import WINDOW_MS
 
 GENESIS_SEQUENCE = 1
 RECORD_BYTES_MAX = LEDGER_RECORD_BODY_LENGTH_MAX
@@ -179,6 +180,11 @@ def _get_entries(genesis: Genesis) -> list[Entry]:
     for name in POSITIVE_SETTINGS:
         if settings[name] < 1:
             raise GenesisError(f"the genesis file: settings.{name} must be at least 1")
+    if settings["max_time_ahead_ms"] < WINDOW_MS:
+        raise GenesisError(
+            f"the genesis file: settings.max_time_ahead_ms must be at least {WINDOW_MS}, which"
+            " services need for what they sign together"
+        )
     return [
         NetworkSettings(master_account=master, **settings),
         Counters(account=1, request=0),

@@ -31,10 +31,12 @@ from schemas.generated.operations import (
 )
 from schemas.generated.transactions import Operation
 from streams.ledger.admission import Candidate
+from tests.support import border
 from tests.support.network import (
     FREE,
     Network,
     accept_fees,
+    create_account,
     create_asset,
     get_account,
     get_owner,
@@ -186,6 +188,23 @@ def _govern(network: Network, number: int) -> Candidate:
     return network.prepare("master", halt, govern(policy, 16 if number % 200 < 100 else None))
 
 
+def _cross_border(network: Network, number: int) -> Candidate:
+    """Every ledger another part: keysets and addresses, who takes one, how far a chain is."""
+    if network.ledger.state.get_account(get_account(border.COSIGNERS[0])) is None:
+        accounts = (create_account(name) for name in border.COSIGNERS)
+        return network.prepare("master", *accounts, govern(border.make_keyset()))
+    bodies: tuple[Any, ...] = (
+        border.add_address(f"0x{number}", index=number),
+        border.add_address(f"RF{number}", border.BANK, 0),
+        border.advance(number),
+    )
+    taken = [
+        Operation(get_account("bob"), border.bind(each)) for each in (border.CHAIN, border.BANK)
+    ]
+    transaction = network.build("master", *bodies, *taken)
+    return network.admit(network.sign(transaction, "master", "bob"))
+
+
 STEPS: tuple[Step, ...] = (
     _pay,
     _pay_by_long_reference,
@@ -205,6 +224,7 @@ STEPS: tuple[Step, ...] = (
     _review,
     _preissue,
     _govern,
+    _cross_border,
 )
 
 

@@ -14,7 +14,7 @@ from streams.ledger.operations.table import OPERATIONS
 
 FOLDER = Path(schemas.__file__).parent
 TEXT = (FOLDER / "PROTOCOL.md").read_text()
-EXAMPLES = 12
+EXAMPLES = 13
 
 
 def find_blocks() -> Iterator[tuple[str, str]]:

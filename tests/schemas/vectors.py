@@ -45,6 +45,7 @@ from streams.ledger.hashes import (
     compute_transaction_hash,
 )
 from streams.ledger.operations.create_preissuance_request import get_signed_messages
+from streams.ledger.windows import compute_window, compute_window_salt, compute_window_times
 from tests.support import network as made
 from tests.support import requests
 
@@ -76,6 +77,7 @@ def make_vectors() -> dict[str, Any]:
         "transaction": _make_transaction(),
         "request": _make_request_hash(),
         "preissuance": _make_preissuance(),
+        "window": _make_window(),
         "statement": _make_statement(),
         "genesis": _make_genesis(),
         **_make_ledger(),
@@ -147,6 +149,30 @@ def _make_request() -> dict[str, Any]:
         "nonce": nonce,
         "signature_base": "\n".join(f'"{name}": {value}' for name, value in base),
         "headers": headers,
+    }
+
+
+def _make_window() -> dict[str, Any]:
+    """What instances of a service sign together about one fact, in one window of time."""
+    operation, evidence_key, window = "create_issuance_request", b"evidence of a deposit", 2_833_333
+    source = made.get_account("issuer")
+    salt = compute_window_salt(NETWORK_ID, source, operation, evidence_key, window)
+    preimage = b"tokend-window" + NETWORK_ID + source + operation.encode() + evidence_key
+    digest = compute_hash(preimage + window.to_bytes(8, "big"))
+    assert digest.startswith(salt.to_bytes(8, "big"))
+    formula = "'tokend-window' || network id || source || operation || evidence key || u64 window"
+    first_ms, last_ms = compute_window_times(window)
+    assert compute_window(first_ms) == compute_window(last_ms) == window
+    return {
+        "source": source.hex(),
+        "operation": operation,
+        "evidence_key": evidence_key.hex(),
+        "window": window,
+        "min_time_ms": first_ms,
+        "max_time_ms": last_ms,
+        "salt": salt,
+        "digest": digest.hex(),
+        "digest_preimage": _preimage(formula, preimage + window.to_bytes(8, "big"), digest),
     }
 
 

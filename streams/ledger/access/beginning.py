@@ -11,6 +11,8 @@ from schemas.generated.common import (
     AssetPairResource,
     AssetResource,
     BalanceResource,
+    DestinationResource,
+    ExternalSystemResource,
     RequestResource,
     SignerResource,
     SignerRoleResource,
@@ -56,6 +58,8 @@ ACCOUNT_RULES = (
     ("cancel-requests", _allow(RequestResource, Action.CANCEL)),
     ("update-assets", _allow(AssetResource, Action.UPDATE)),
     ("remove-assets", _allow(AssetResource, Action.REMOVE)),
+    ("bind-addresses", _allow(ExternalSystemResource, Action.BIND)),
+    ("manage-destinations", _allow(DestinationResource, Action.ANY)),
 )
 ACCOUNT_ROLES = (
     ("master", ("anything",), True),

@@ -17,8 +17,12 @@ from schemas.generated.common import (
     AssetPairResource,
     AssetResource,
     BalanceResource,
+    ChainResource,
     CustomResource,
+    DestinationResource,
+    ExternalSystemResource,
     FeesResource,
+    KeysetResource,
     KeyValueResource,
     LimitsResource,
     RequestResource,
@@ -26,6 +30,10 @@ from schemas.generated.common import (
     SignerRoleResource,
     SignerRuleResource,
     TransactionResource,
+    TransferPolicyResource,
+    TransferPurpose,
+    TransferResource,
+    WalletKind,
 )
 
 Requirement: TypeAlias = tuple[Any, ...]
@@ -124,6 +132,38 @@ def require_asset_pair(action: Action, base: str, quote: str) -> Requirement:
 def require_approval_policy(action: Action, kind: str) -> Requirement:
     """Approval policies of a kind of request."""
     return (ApprovalPolicyResource, action._value_, kind)
+
+
+def require_external_system(action: Action, system: str) -> Requirement:
+    """Addresses of an external system."""
+    return (ExternalSystemResource, action._value_, system)
+
+
+def require_chain(action: Action, chain_id: str) -> Requirement:
+    """What the network knows of a chain."""
+    return (ChainResource, action._value_, chain_id)
+
+
+def require_keyset(action: Action, chain_id: str, wallet: WalletKind) -> Requirement:
+    """Keysets of a wallet."""
+    return (KeysetResource, action._value_, chain_id, wallet)
+
+
+def require_transfer(
+    action: Action, chain_id: str, asset: str, purpose: TransferPurpose
+) -> Requirement:
+    """External transfers."""
+    return (TransferResource, action._value_, chain_id, asset, purpose)
+
+
+def require_transfer_policy(action: Action, chain_id: str, asset: str) -> Requirement:
+    """Policies of external transfers."""
+    return (TransferPolicyResource, action._value_, chain_id, asset)
+
+
+def require_destinations(action: Action) -> Requirement:
+    """The source's own list of destinations."""
+    return (DestinationResource, action._value_)
 
 
 def require_custom(resource: str, action: str) -> Requirement:

@@ -16,6 +16,7 @@ from schemas.generated.entries import READERS
 from schemas.generated.keys import Entry, KeyBytes, get_key
 from schemas.generated.ledger import LedgerEntry
 from streams.ledger.errors import InvariantViolation
+from streams.ledger.invariants.addresses import Addresses
 from streams.ledger.invariants.conservation import Conservation
 from streams.ledger.invariants.identities import Identities
 from streams.ledger.invariants.issuance_limits import IssuanceLimits
@@ -39,6 +40,7 @@ INVARIANTS = (
     RequestHashes,
     Promises,
     Reservations,
+    Addresses,
 )
 
 

@@ -42,6 +42,8 @@ RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
     ("change_role_task:", U32Value),
     ("change_role_tasks:", U32Value),
     ("create_kyc_recovery_tasks", U32Value),
+    ("ext_sys_exp_period:", U32Value),
+    ("ext_sys_low_water:", U32Value),
     (FEE_COLLECTION_BALANCE, StringValue),
     ("governed_change_tasks", U32Value),
     ("issuance_cap:", U128Value),

@@ -15,7 +15,13 @@ from schemas.assembly import get_stem, get_type_name
 from schemas.contract import GOVERNED
 from schemas.generated import operations
 from schemas.generated.entries import ReviewableRequest
-from schemas.generated.operations import ManageAssetHalt, ManageAssetPair, UpdatePairPolicies
+from schemas.generated.operations import (
+    CheckpointChain,
+    ManageAssetHalt,
+    ManageAssetPair,
+    ManageKeyset,
+    UpdatePairPolicies,
+)
 from schemas.generated.requests import GovernedChangeRequest
 from schemas.generated.transactions import FulfilmentCode, FulfilmentRefused, OperationCode
 from streams.ledger.access.checks import is_account_allowed
@@ -27,8 +33,9 @@ from streams.ledger.state import LedgerDelta, LedgerState
 IS_EDITABLE = False
 KIND = "governed_change"
 CHANGES: frozenset[type] = frozenset(getattr(operations, get_type_name(stem)) for stem in GOVERNED)
-# Of pairs only how prices are checked: prices within their step, and halts, are services' to set.
-GUARDED = CHANGES - {ManageAssetHalt}
+# Of pairs only how prices are checked: prices within their step, halts and checkpoints are set by
+# services. A keyset is never changed outside of a governed change, whatever the policies say.
+GUARDED = CHANGES - {ManageAssetHalt, CheckpointChain, ManageKeyset}
 
 
 def is_guarded(change: Any, state: LedgerState) -> bool:

@@ -81,6 +81,7 @@ VALIDATORS = make_file()["quorum_set"]["validators"]
         ),
         ({"settings": {"minimum_interval_ms": -1}}, "minimum_interval_ms"),
         ({"settings": {"heartbeat_ms": 0}}, "heartbeat_ms must be at least 1"),
+        ({"settings": {"max_time_ahead_ms": 599_999}}, "max_time_ahead_ms must be at least 600000"),
         ({"settings": {"close_time_ahead_ms": -1}}, "genesis file"),
         ({"settings": {"max_set_transactions": 0}}, "genesis file"),
         ({"settings": {"max_set_output_bytes": 8 * 1024 * 1024 + 1}}, "genesis file"),

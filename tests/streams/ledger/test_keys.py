@@ -17,6 +17,7 @@ from schemas.generated.common import (
     FeeType,
     LimitKind,
     PublicKey,
+    WalletKind,
 )
 from schemas.generated.ledger import LedgerKey
 
@@ -59,6 +60,26 @@ CASES: list[tuple[bytes, Any]] = [
         keys.fee_schedule_key(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
         entries.FeeScheduleKey(None, U64(3), "EUR", FeeType.ISSUANCE, 1000),
     ),
+    (keys.external_pool_key("eip155:1", 3), entries.ExternalPoolKey("eip155:1", 3)),
+    (
+        keys.external_address_key("eip155:1", "0xa"),
+        entries.ExternalAddressKey("eip155:1", "0xa"),
+    ),
+    (
+        keys.external_binding_key("bank:x", "RF18", U64(2)),
+        entries.ExternalBindingKey("bank:x", "RF18", U64(2)),
+    ),
+    (
+        keys.external_account_key(AccountID(ONE), "bank:x"),
+        entries.ExternalAccountKey(AccountID(ONE), "bank:x"),
+    ),
+    (
+        keys.keyset_key("eip155:1", WalletKind.HOT, 70),
+        entries.KeysetKey("eip155:1", WalletKind.HOT, 70),
+    ),
+    (keys.wallet_key("eip155:1", WalletKind.COLD), entries.WalletKey("eip155:1", WalletKind.COLD)),
+    (keys.wallet_nonce_key("eip155:1", "0xa"), entries.WalletNonceKey("eip155:1", "0xa")),
+    (keys.chain_checkpoint_key("eip155:1"), entries.ChainCheckpointKey("eip155:1")),
     (keys.approval_policy_key("issuance", ""), entries.ApprovalPolicyKey("issuance", "")),
     (keys.asset_halt_key("EUR"), entries.AssetHaltKey("EUR")),
     (keys.account_kyc_key(AccountID(ONE)), entries.AccountKycKey(AccountID(ONE))),

@@ -12,18 +12,20 @@ from schemas.generated.common import AccountID, Amount, FeeRange, FeeType
 from schemas.generated.entries import FeeSchedule, KeyValue
 from schemas.generated.operations import StringValue
 from streams.ledger.values import GENERAL_ROLE
+from tests.streams.ledger import wide_border
 from tests.streams.ledger.operations.cases import put
 from tests.streams.ledger.wide_operations import (
     LONGEST,
-    MAKERS,
     make_limits_request,
     make_payment,
     make_payment_with_fees,
     make_wide_economy,
     make_withdrawal,
 )
+from tests.streams.ledger.wide_operations import MAKERS as OTHER_MAKERS
 from tests.support.network import Network, get_account
 
+MAKERS = (*OTHER_MAKERS, *wide_border.MAKERS)
 SIGNERS = ("master", "issuer", "alice", "poor")
 wanted = st.lists(
     st.tuples(st.sampled_from(MAKERS), st.integers(0, 99_999)), min_size=1, max_size=6
@@ -44,6 +46,7 @@ def charge_operations(network: Network) -> None:
 def check(chosen: list[tuple[Any, int]], prepare: Callable[[Network], object] | None = None) -> str:
     """Closes one ledger with one transaction of these; its result's code."""
     network = make_wide_economy()
+    wide_border.widen_border(network)
     if prepare is not None:
         prepare(network)
     bodies = [make(network, number) for make, number in chosen]

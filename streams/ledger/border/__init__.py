@@ -1,0 +1,1 @@
+"""The border: addresses, keysets and transfers of systems outside the network. Pure."""
