@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from gateways.http.signatures import Message, sign_message
 from schemas.codec import decode, encode, frame
 from schemas.generated import FINGERPRINTS
 from schemas.generated.common import Amount, Hash, PublicKey, Reference
@@ -46,6 +45,7 @@ from streams.ledger.hashes import (
 )
 from streams.ledger.operations.create_preissuance_request import get_signed_messages
 from streams.ledger.windows import compute_window, compute_window_salt, compute_window_times
+from tests.schemas.signed_request import make_signed_request
 from tests.support import network as made
 from tests.support import requests
 
@@ -73,7 +73,7 @@ def make_vectors() -> dict[str, Any]:
             "balance": encode(LedgerKey(BalanceKey(_get_balance_id()))).hex(),
         },
         "quorum_set": _make_quorum_set(),
-        "signed_request": _make_request(),
+        "signed_request": make_signed_request(),
         "transaction": _make_transaction(),
         "request": _make_request_hash(),
         "preissuance": _make_preissuance(),
@@ -125,30 +125,6 @@ def _make_balance_id() -> dict[str, Any]:
         "index": 0,
         "id": _get_balance_id().hex(),
         "id_preimage": _preimage(formula, preimage, _get_balance_id()),
-    }
-
-
-def _make_request() -> dict[str, Any]:
-    """Of a signed read (RFC 9421), as gateways want it; its nonce is used up."""
-    message = Message("GET", "gateway.example", "/v3/history", "order=asc&page%5Blimit%5D=2")
-    nonce, created = "AAECAwQFBgcICQoLDA0ODxAR", 1_800_000_000
-    headers = sign_message(message, made.get_key("alice"), created, nonce)
-    base = (
-        ("@method", message.method),
-        ("@authority", message.authority),
-        ("@path", message.path),
-        ("@query", f"?{message.query}"),
-        ("content-digest", headers["Content-Digest"]),
-        ("@signature-params", headers["Signature-Input"].removeprefix("sig=")),
-    )
-    return {
-        "method": message.method,
-        "url": f"https://{message.authority}{message.path}?{message.query}",
-        "signed_by": "alice",
-        "created": created,
-        "nonce": nonce,
-        "signature_base": "\n".join(f'"{name}": {value}' for name, value in base),
-        "headers": headers,
     }
 
 
