@@ -9,7 +9,14 @@ from starlette.responses import Response
 
 from gateways.horizon.database import PointQuery
 from gateways.horizon.parameters import ASSET_CODE
-from gateways.horizon.resource import Rendered, ResourceCollection, get_one, list_route, one_route
+from gateways.horizon.resource import (
+    Include,
+    Rendered,
+    ResourceCollection,
+    get_one,
+    list_route,
+    one_route,
+)
 from gateways.horizon.responses import respond_one
 from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource, relate
@@ -94,6 +101,12 @@ async def get_asset(call: Call) -> Response:
     return respond_one(call, render_asset(row), snapshot)
 
 
+INCLUDED_ASSETS = Include(
+    "asset",
+    f"select {COLUMNS} from {TABLES} where a.code in (select page.asset from (%s) page)"  # noqa: S608
+    " order by a.code",
+    render_assets,
+)
 ASSETS = ResourceCollection(
     "assets",
     TABLES,

@@ -35,7 +35,10 @@ SIGNERS_OF_TRANSACTION = PointQuery(
     "select t.transaction_hash as key, s.public_key from horizon.transactions t"
     " join horizon.signers s on s.account_id = t.source_account where t.transaction_hash = any(%s)"
 )
-
+SIGNERS_OF_ASSET_OWNER = PointQuery(
+    "select a.code as key, s.public_key, a.code as asset, a.asset_type from horizon.assets a"
+    " join horizon.signers s on s.account_id = a.owner where a.code = any(%s)"
+)
 SIGNERS_OF_REQUEST = PointQuery(
     "select r.request_id as key, s.public_key, r.kind, r.asset, a.asset_type"
     " from horizon.requests r left join horizon.assets a on a.code = r.asset"
@@ -54,13 +57,13 @@ SIGNERS_OF_FILTER: dict[str, PointQuery] = {
 Require = Callable[[Mapping[str, Any]], Requirement]
 
 
-def make_owner_guard(signers: PointQuery, word: str, require: Require) -> Guard:
-    """Of a route whose path has an `id`. `signers`: the owner's, by that id, in rows that also say
-    what `require` asks for: what a signer who is not the owner must be allowed to read."""
+def make_owner_guard(signers: PointQuery, word: str, require: Require, name: str = "id") -> Guard:
+    """Of a route whose path has the parameter `name`. `signers`: the owner's, by it, in rows that
+    also say what `require` asks for: what a signer who is not the owner must be allowed to read."""
 
     async def guard_owner(call: Call) -> None:
         horizon: Horizon = call.service
-        snapshot = await horizon.database.get_points((signers, call.path["id"]))
+        snapshot = await horizon.database.get_points((signers, call.path[name]))
         if _has_signed(call, snapshot):
             return
         given = snapshot.rows[0][0]._asdict() if snapshot.rows[0] else None

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +64,14 @@ class CoreClient:
         async with self._lock:
             now = time.monotonic()
             if self._status is None or now - self._status[0] > STATUS_SECONDS:
-                response = await self._get("/status")
+                response = await self._ask("GET", "/status")
                 self._status = (now, _decode(response, dict[str, Any]))
             return self._status[1]
 
     async def get_proof(self, *keys: bytes) -> Proof:
         """Of the entries under LedgerKey bytes `keys`, or of their absence. Raises Problem."""
-        proof: Proof = _decode(
-            await self._get("/proof", [("key", key.hex()) for key in keys]), Proof
-        )
+        wanted = msgspec.json.encode({"keys": [key.hex() for key in keys]})
+        proof: Proof = _decode(await self._ask("POST", "/proof", wanted), Proof)
         if [each.key for each in proof.entries] != list(keys):
             raise Problem(CORE_UNAVAILABLE, "it proves something else")
         return proof
@@ -83,20 +81,9 @@ class CoreClient:
         simulation: Simulation = _decode(await self._ask("POST", "/simulate", envelope), Simulation)
         return simulation
 
-    async def _get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> bytes:
-        return await self._ask("GET", path, parameters=parameters)
-
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        content: bytes | None = None,
-        parameters: Sequence[tuple[str, str]] = (),
-    ) -> bytes:
+    async def _ask(self, method: str, path: str, content: bytes | None = None) -> bytes:
         try:
-            response = await self._client.request(
-                method, path, content=content, params=list(parameters)
-            )
+            response = await self._client.request(method, path, content=content)
         except httpx2.HTTPError as error:
             raise Problem(CORE_UNAVAILABLE, f"no answer: {type(error).__name__}") from None
         if response.status_code == 404:

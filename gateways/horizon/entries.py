@@ -3,7 +3,7 @@
 A kind has a row in `KINDS`. Its collection walks the keys of the kind in their order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -141,26 +141,37 @@ KINDS = (
 )
 
 
-def _make_routes(kind: EntryKind) -> list[Route]:
-    full_name = f"entries.{get_type_name(kind.stem)}"
-    attributes: Any = msgspec.defstruct(
-        f"{get_type_name(kind.stem)}Attributes",
-        [("entry", Annotated[dict[str, Any], shows(full_name)]), ("changed_in", str)],
-        namespace={"__doc__": kind.doc},
-        frozen=True,
-    )
+def make_entry_attributes(stem: str, doc: str) -> Any:
+    """The attributes of entries of a kind, as a type."""
+    name = get_type_name(stem)
+    fields = [
+        ("entry", Annotated[dict[str, Any], shows(f"entries.{name}")]),
+        ("changed_in", str),
+    ]
+    return msgspec.defstruct(f"{name}Attributes", fields, namespace={"__doc__": doc}, frozen=True)
+
+
+def make_entry_renderer(
+    path: str, attributes: Any, identify: Callable[[Any], str]
+) -> Callable[[Horizon, Sequence[Any]], Awaitable[Rendered]]:
+    """Of rows with the columns `entry` and `changed_in`."""
 
     async def render(horizon: Horizon, rows: Sequence[Any]) -> Rendered:
         entries = [decode(LedgerEntry, row.entry).data for row in rows]
         scales = await horizon.scales.get(find_assets(entries), entries)
         return [
             Resource(
-                kind.path,
-                kind.identify(entry),
-                attributes(show_value(entry, scales), str(row.changed_in)),
+                path, identify(entry), attributes(show_value(entry, scales), str(row.changed_in))
             )
             for row, entry in zip(rows, entries, strict=True)
         ]
+
+    return render
+
+
+def _make_routes(kind: EntryKind) -> list[Route]:
+    attributes = make_entry_attributes(kind.stem, kind.doc)
+    render = make_entry_renderer(kind.path, attributes, kind.identify)
 
     async def get_entry(call: Call) -> Response:
         row, snapshot = await get_one(call, ENTRY, "id", "entry", kind.make_key)

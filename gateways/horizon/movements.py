@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from gateways.horizon.access import require_balance_read
+from gateways.horizon.assets import INCLUDED_ASSETS
 from gateways.horizon.filters import by_account, by_asset, by_balance
 from gateways.horizon.resource import Rendered, ResourceCollection, get_row_id, list_route
 from gateways.horizon.service import Horizon
@@ -98,6 +99,7 @@ MOVEMENTS = ResourceCollection(
     render=render_movements,
     get_key=get_row_id,
     require=require_balance_read,
+    includes=(INCLUDED_ASSETS,),
 )
 
 ROUTES = (

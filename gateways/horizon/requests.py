@@ -1,5 +1,6 @@
 """Reviewable requests, pending and ended."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from gateways.horizon.access import require_request_read
+from gateways.horizon.assets import INCLUDED_ASSETS
 from gateways.horizon.authorization import SIGNERS_OF_REQUEST, make_owner_guard
 from gateways.horizon.contract_types import shows
 from gateways.horizon.database import PointQuery
@@ -18,7 +20,7 @@ from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource, relate
 from gateways.http.keyset import Filter
 from gateways.http.parameter_types import ACCOUNT_ID, NUMBER, ParameterType, choice
-from gateways.http.routes import Call, Parameter
+from gateways.http.routes import Call, Parameter, Route
 from schemas.codec import decode
 from schemas.contract import REQUESTS as KINDS
 from schemas.generated.ledger import LedgerEntry
@@ -98,43 +100,60 @@ def _by(name: str, kind: ParameterType, condition: str, doc: str) -> Filter:
     return Filter(Parameter(f"filter[{name}]", kind, doc), condition)
 
 
-REQUESTS = ResourceCollection(
-    "requests",
-    "horizon.requests r",
-    "r.*",
-    "r.request_id",
-    NUMBER,
-    (
-        _by("requestor", ACCOUNT_ID, "r.requestor = %s", "Only those of this account."),
-        _by("reviewer", ACCOUNT_ID, "r.reviewer = %s", "Only those that this account reviews."),
-        _by(
-            "kind", choice(*(row.stem for row in KINDS)), "r.kind = %s", "Only those of this kind."
-        ),
-        _by("state", choice(*STATES), "r.state = %s", "Only those in this state."),
-        _by("asset", ASSET_CODE, "r.asset = %s", "Only those about this asset."),
-        _by(
-            "pending_tasks",
-            TASKS,
-            "~r.pending_tasks & %s::bigint = 0",
-            "Only those with all of these task bits pending.",
-        ),
-        _by(
-            "pending_tasks_any_of",
-            TASKS,
-            "r.pending_tasks & %s::bigint <> 0",
-            "Only those with any of these task bits pending.",
-        ),
-        _by(
-            "pending_tasks_not_set",
-            TASKS,
-            "r.pending_tasks & %s::bigint = 0",
-            "Only those with none of these task bits pending.",
-        ),
+FILTERS = (
+    _by("requestor", ACCOUNT_ID, "r.requestor = %s", "Only those of this account."),
+    _by("reviewer", ACCOUNT_ID, "r.reviewer = %s", "Only those that this account reviews."),
+    _by("state", choice(*STATES), "r.state = %s", "Only those in this state."),
+    _by("asset", ASSET_CODE, "r.asset = %s", "Only those about this asset."),
+    _by(
+        "pending_tasks",
+        TASKS,
+        "~r.pending_tasks & %s::bigint = 0",
+        "Only those with all of these task bits pending.",
     ),
-    render=render_requests,
-    get_position=lambda row: str(row.request_id),
-    require=require_request_read,
+    _by(
+        "pending_tasks_any_of",
+        TASKS,
+        "r.pending_tasks & %s::bigint <> 0",
+        "Only those with any of these task bits pending.",
+    ),
+    _by(
+        "pending_tasks_not_set",
+        TASKS,
+        "r.pending_tasks & %s::bigint = 0",
+        "Only those with none of these task bits pending.",
+    ),
 )
+BY_KIND = _by("kind", KIND, "r.kind = %s", "Only those of this kind.")
+
+
+def _make_collection(name: str, source: str, filters: Sequence[Filter]) -> ResourceCollection:
+    return ResourceCollection(
+        name,
+        source,
+        "r.*",
+        "r.request_id",
+        NUMBER,
+        filters,
+        render=render_requests,
+        get_position=lambda row: str(row.request_id),
+        require=require_request_read,
+        includes=(INCLUDED_ASSETS,),
+    )
+
+
+def _make_kind_route(stem: str) -> Route:
+    """Of the requests of one kind, as TokenD has a collection each."""
+    source = f"(select * from horizon.requests where kind = '{stem}') r"  # noqa: S608 - a constant
+    path = f"/v3/{stem.replace('_', '-')}-requests"
+    collection = _make_collection(stem, source, FILTERS)
+    collection = dataclasses.replace(
+        collection, require=lambda given: require_request_read({**given, "kind": stem})
+    )
+    return list_route(path, collection, RequestAttributes, f"Requests of the kind {stem}.")
+
+
+REQUESTS = _make_collection("requests", "horizon.requests r", (*FILTERS, BY_KIND))
 
 ROUTES = (
     list_route("/v3/requests", REQUESTS, RequestAttributes, "Reviewable requests."),
@@ -146,4 +165,5 @@ ROUTES = (
         Parameter("id", NUMBER, "Its number."),
         guard=make_owner_guard(SIGNERS_OF_REQUEST, "request", require_request_read),
     ),
+    *(_make_kind_route(row.stem) for row in KINDS),
 )

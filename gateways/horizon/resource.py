@@ -5,7 +5,7 @@ ends with its rows of the route table.
 """
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,15 @@ from starlette.responses import Response
 
 from gateways.horizon.authorization import Require, make_collection_guard, make_not_found
 from gateways.horizon.database import PointQuery, Snapshot
+from gateways.horizon.filters import AT_LEDGER
 from gateways.horizon.ids import get_ledger_range
 from gateways.horizon.problems import VIEW_UNAVAILABLE
-from gateways.horizon.responses import Meta, make_meta, respond
+from gateways.horizon.responses import LATEST_LEDGER, Meta, make_meta, respond
 from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Document, Listing, Resource
-from gateways.http.keyset import Collection
-from gateways.http.paging import make_links, read_page
+from gateways.http.keyset import Collection, Filter, PageQuery
+from gateways.http.paging import Page, make_links, read_page
+from gateways.http.parameter_types import choices
 from gateways.http.problems import (
     BAD_CURSOR,
     BAD_REQUEST,
@@ -45,18 +47,35 @@ def get_row_id(row: Any) -> Hashable:
 
 
 @dataclass(frozen=True)
+class Include:
+    """Resources that a page's rows refer to. `sql`: the statement that reads them, with %s where
+    the page's own stands."""
+
+    name: str
+    sql: str
+    render: Callable[[Horizon, Sequence[Any]], Awaitable[Rendered]]
+
+    def build_query(self, page: PageQuery) -> PageQuery:
+        return PageQuery(self.sql.replace("%s", page.sql, 1), page.parameters)
+
+
+@dataclass(frozen=True)
 class ResourceCollection(Collection):
     """A collection as users see it.
 
-    `needs`: filters without which it is refused. `get_key` names a row that never changes, so that
-    its JSON is rendered once for all pages and streams; None where rows change. `get_start`: from a
-    ledger's sequence to the position after it. `require`: what a signer who owns none of it must be
-    allowed to read; only public ones have none.
+    `needs`: filters without which it is refused. `dated`: the same as of the ledger that the
+    parameter at_ledger names. `includes`: resources that rows refer to, if asked for. `get_key`
+    names a row that never changes, so that its JSON is rendered once for all pages and streams;
+    None where rows change. `get_start`: from a ledger's sequence to the position after it.
+    `require`: what a signer who owns none of it must be allowed to read; only public ones have
+    none.
     """
 
     render: Callable[[Horizon, Sequence[Any]], Awaitable[Rendered]] = None  # type: ignore[assignment]
     get_position: Callable[[Any], str] = get_id
     needs: tuple[str, ...] = ()
+    dated: "ResourceCollection | None" = None
+    includes: tuple[Include, ...] = ()
     get_key: Callable[[Any], Hashable] | None = None
     require: Require | None = None
     get_start: Callable[[int], int] = lambda sequence: get_ledger_range(sequence)[1]
@@ -85,18 +104,31 @@ def list_route(
     *,
     is_public: bool = False,
     streams: bool = False,
+    key: Filter | None = None,
+    guard: Guard | None = None,
 ) -> Route:
-    """The row of a collection. Private ones have the guard of collections."""
-    guard = _get_guard(collection, is_public=is_public)
+    """The row of a collection. Private ones have the guard of collections, unless `guard` is given.
+    `key`: a filter of the collection whose parameter is in the path."""
+    guard = guard or _get_guard(collection, is_public=is_public)
     more = () if guard is None else (FORBIDDEN,)
-    filters = [_describe_filter(each.parameter, collection) for each in collection.filters]
+    filters = [
+        _describe_filter(each.parameter, collection)
+        for each in collection.filters
+        if each is not key
+    ]
+    if collection.dated is not None:
+        filters.append(AT_LEDGER.parameter)
+        more = (*more, NOT_FOUND)
+    if collection.includes:
+        filters.append(make_include(*(each.name for each in collection.includes)))
     return Route(
         path,
         "GET",
-        _make_list_handler(collection),
+        _make_list_handler(collection, key),
         doc,
         guard,
         response=Listing[attributes, Meta],
+        path_parameters=() if key is None else (key.parameter,),
         parameters=(*filters, *PAGE),
         problems=(BAD_REQUEST, BAD_CURSOR, VIEW_UNAVAILABLE, *more),
         streams=streams,
@@ -128,10 +160,17 @@ def one_route(
     cache_control: str = REVALIDATED,
 ) -> Route:
     """The row of a single resource. `problems`: those besides the usual ones."""
+    required = [each.name for each in parameters if each.is_required]
+
+    async def get(call: Call) -> Response:
+        for name in required:
+            require_parameter(call.query, name)
+        return await handler(call)
+
     return Route(
         path,
         "GET",
-        handler,
+        get if required else handler,
         doc,
         guard,
         response=Document[attributes, Meta],
@@ -161,24 +200,59 @@ async def get_one(
     return snapshot.rows[0][0], snapshot
 
 
-def _make_list_handler(collection: ResourceCollection) -> Handler:
+def _make_list_handler(collection: ResourceCollection, key: Filter | None) -> Handler:
     async def get_list(call: Call) -> Response:
         """A page, or a stream if the sender prefers one."""
         if call.is_stream:
             return await _stream(call, collection)
         page = read_page(call, collection.position)
         for name in collection.needs:
-            if name not in page.filters:
-                raise Problem(BAD_REQUEST, f"this route needs {name}", {"parameter": name})
-        horizon: Horizon = call.service
-        snapshot = await horizon.database.get_pages(collection.build_query(page))
-        walked = snapshot.rows[0]
-        shown = await collection.show(horizon, page.arrange(walked))
-        links = make_links(call, page, walked, collection.get_position)
-        meta = make_meta(snapshot.sequence, snapshot.close_time_ms)
-        return respond(Listing(shown, links, meta), snapshot.sequence)
+            require_parameter(page.filters, name)
+        if key is not None:
+            name = key.parameter.name
+            page = dataclasses.replace(page, filters={**page.filters, name: call.path[name]})
+        return await _respond_page(call, _choose(collection, page), page)
 
     return get_list
+
+
+def require_parameter(given: Mapping[str, Any], name: str) -> None:
+    if name not in given:
+        raise Problem(BAD_REQUEST, f"this route needs {name}", {"parameter": name})
+
+
+def _choose(collection: ResourceCollection, page: Page) -> ResourceCollection:
+    is_dated = AT_LEDGER.parameter.name in page.filters
+    return collection.dated if is_dated and collection.dated is not None else collection
+
+
+async def _respond_page(call: Call, collection: ResourceCollection, page: Page) -> Response:
+    horizon: Horizon = call.service
+    query = collection.build_query(page)
+    wanted = call.query.get("include", frozenset())
+    includes = [each for each in collection.includes if each.name in wanted]
+    queries = [each.build_query(query) for each in includes]
+    snapshot = await horizon.database.get_pages(query, *queries)
+    require_ledger(page.filters.get(AT_LEDGER.parameter.name), snapshot)
+    walked = snapshot.rows[0]
+    shown = await collection.show(horizon, page.arrange(walked))
+    included: Rendered = []
+    for each, rows in zip(includes, snapshot.rows[1:], strict=True):
+        included += await each.render(horizon, rows)
+    links = make_links(call, page, walked, collection.get_position)
+    meta = make_meta(snapshot.sequence, snapshot.close_time_ms)
+    return respond(Listing(shown, links, meta, included), snapshot.sequence)
+
+
+def require_ledger(sequence: int | None, snapshot: Snapshot) -> None:
+    """Raises Problem if `sequence` is given and the views have not come to that ledger."""
+    if sequence is not None and sequence > snapshot.sequence:
+        detail = f"the views are at ledger {snapshot.sequence}, before {sequence}"
+        raise Problem(NOT_FOUND, detail, headers={LATEST_LEDGER: str(snapshot.sequence)})
+
+
+def make_include(*names: str) -> Parameter:
+    return Parameter("include", choices(*names), "What to include, with commas.")
 
 
 async def _stream(call: Call, collection: ResourceCollection) -> Response:

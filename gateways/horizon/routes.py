@@ -1,6 +1,7 @@
 """The route table of a Horizon gateway: the resources, each with its rows at its end."""
 
 from gateways.horizon import (
+    account_money,
     accounts,
     assets,
     balances,
@@ -15,6 +16,7 @@ from gateways.horizon import (
     proofs,
     requests,
     simulation,
+    statements,
     submission,
     transactions,
 )
@@ -31,7 +33,9 @@ ROUTES: tuple[Route, ...] = (
     *ledgers.ROUTES,
     *operations.ROUTES,
     *accounts.ROUTES,
+    *account_money.ROUTES,
     *balances.ROUTES,
+    *statements.ROUTES,
     *proofs.ROUTES,
     *assets.ROUTES,
     *history.ROUTES,

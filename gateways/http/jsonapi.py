@@ -55,11 +55,12 @@ class Document(msgspec.Struct, Generic[Attributes, Meta], frozen=True, omit_defa
 
 
 class Listing(msgspec.Struct, Generic[Attributes, Meta], frozen=True, omit_defaults=True):
-    """A page of resources."""
+    """A page of resources. `included` holds what `include=` asked for."""
 
     data: list[Resource[Attributes]]
     links: Links
     meta: Meta
+    included: list[Resource[Any]] = []
 
 
 def relate(type_: str, id_: str | None) -> Relationship:

@@ -26,13 +26,14 @@ class PageQuery:
 class Filter:
     """A parameter of the query that narrows a collection.
 
-    `condition` has as many %s as `expand` makes values. `key` replaces the collection's key.
-    `walk` replaces the condition by a subquery that gives the keys in their order. It takes the
-    other conditions, the order and the number of keys that are needed.
+    `condition` has as many %s as `expand` makes values; None: the collection's source has them.
+    `key` replaces the collection's key. `walk` replaces the condition by a subquery that gives the
+    keys in their order. It takes the other conditions, the order and the number of keys that are
+    needed.
     """
 
     parameter: Parameter
-    condition: str
+    condition: str | None
     expand: Callable[[Any], tuple[Any, ...]] = lambda value: (value,)
     join: str = ""
     key: str | None = None
@@ -67,7 +68,8 @@ class Collection:
         joins = " ".join(each.join for each, _ in filters)
         order = "asc" if is_ascending else "desc"
         plain = [(each, value) for each, value in filters if each.walk is None]
-        conditions = [each.condition for each, _ in plain]
+        plain.sort(key=lambda pair: pair[0].condition is not None)  # those of the source come first
+        conditions = [each.condition for each, _ in plain if each.condition is not None]
         values = [bound for each, value in plain for bound in each.expand(value)]
         if position is not None:
             conditions.append(f"{key} {'>' if is_ascending else '<'} %s")

@@ -57,7 +57,9 @@ class Page:
 
 def read_page(call: Call, position: ParameterType) -> Page:
     """The page that a request asks for. `position` is the type of its key. Raises Problem."""
-    texts = {k: v for k, v in call.request.query_params.items() if k.startswith(FILTER_PREFIX)}
+    carried = {each.name for each in call.route.parameters if each.is_carried}
+    given = call.request.query_params.items()
+    texts = {k: v for k, v in given if k.startswith(FILTER_PREFIX) or k in carried}
     filters = {name: call.query[name] for name in texts}
     page = Page(
         call.request.scope["path"],

@@ -20,13 +20,14 @@ BODY_BYTES_MAX = 512 * 1024
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of the path or the query, named as the sender writes it. `is_required`: of a
-    query; those of a path always are.
+    query; those of a path always are. `is_carried`: cursors carry it, as they do filters.
     """
 
     name: str
     type: ParameterType
     doc: str
     is_required: bool = False
+    is_carried: bool = False
 
 
 @dataclass(slots=True)

@@ -21,6 +21,8 @@ from schemas.generated.bounds import (
     TRANSACTION_OPERATIONS_ITEMS_MAX,
 )
 from schemas.generated.common import read_Reference
+from schemas.generated.entries import read_Balance
+from schemas.generated.keys import BALANCE
 from schemas.generated.ledger import BalanceMovement, RequestChange
 from schemas.generated.transactions import TransactionCode
 from streams.ledger.chain import VerifiedLedger
@@ -33,6 +35,7 @@ TRANSACTION_SHIFT = 12
 # network_id, source_account, salt, min_time_ms, max_time_ms; then the memo.
 SOURCE_AT, MEMO_AT = 32, 88
 NO_SOURCE_BYTES, SOURCE_BYTES = 1, 33
+UNCHANGED = (None, None)
 
 Row = tuple[object, ...]
 ReferenceRow = tuple[int, bytes, bytes, int]  # bucket, sender, text, operation id
@@ -185,6 +188,7 @@ def _fold_effects(
     close_time_ms: int,
 ) -> None:
     """`participants` (by operation, in order, once each) grows by whom effects name."""
+    after = _read_balances(applied.changes) if applied.effects else {}
     for effect in applied.effects:
         participants[effect.operation_index][effect.account_id] = None
         movement = effect.detail
@@ -205,9 +209,20 @@ def _fold_effects(
                 movement.amount,
                 fee.fixed,
                 fee.percent,
+                *after.get(movement.balance_id, UNCHANGED),
                 close_time_ms,
             )
         )
+
+
+def _read_balances(changes: list[Change]) -> dict[bytes, tuple[int, int]]:
+    """What may be spent and what is locked, after the transaction, of the balances it changed."""
+    found: dict[bytes, tuple[int, int]] = {}
+    for key, after in changes:
+        if key[0] == BALANCE[0] and after is not None:  # no balance is ever removed
+            balance, _ = read_Balance(after, 1)
+            found[key[1:]] = (balance.amount, balance.locked)
+    return found
 
 
 def _cut_operations(transaction: bytes, at: int, source: bytes) -> list[_OperationSlice]:

@@ -94,6 +94,8 @@ CREATE TABLE horizon.movements (
     amount        numeric(39) NOT NULL,       -- without fees
     fee_fixed     numeric(39) NOT NULL,
     fee_percent   numeric(39) NOT NULL,
+    available     numeric(39),                -- these two: the balance after the transaction;
+    locked        numeric(39),                -- none if the transaction left it as it was
     close_time_ms bigint NOT NULL,
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);

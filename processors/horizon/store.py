@@ -82,6 +82,8 @@ HISTORY_TABLES: dict[str, dict[str, str]] = {
         "amount": "numeric",
         "fee_fixed": "numeric",
         "fee_percent": "numeric",
+        "available": "numeric",
+        "locked": "numeric",
         "close_time_ms": "int8",
     },
 }

@@ -99,6 +99,26 @@ def apply_charge_locked(
     _add_movement(delta, balance, amount, kind, fee)
 
 
+RECEIVED = (EffectKind.FUNDED, EffectKind.ISSUED)
+TAKEN = (EffectKind.WITHDRAWN, EffectKind.BURNED, EffectKind.CHARGED_FROM_LOCKED)
+
+
+def compute_movement(kind: EffectKind, amount: int, fee: int) -> tuple[int, int]:
+    """By how much a movement of this kind changes what may be spent, and what is locked: how a
+    reader adds effects up. `fee` is the sum of its parts."""
+    if kind in RECEIVED:
+        return amount - fee, 0
+    if kind is EffectKind.CHARGED:
+        return -amount - fee, 0
+    if kind is EffectKind.LOCKED:
+        return -amount - fee, amount + fee
+    if kind is EffectKind.UNLOCKED:
+        return amount + fee, -amount - fee
+    if kind in TAKEN:
+        return 0, -amount - fee
+    raise ValueError(f"{kind.name} moves nothing")
+
+
 def get_supply(state: LedgerState, code: str) -> AssetSupply:
     """The running totals of an asset that exists."""
     supply = state.get_asset_supply(code)

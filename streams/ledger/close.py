@@ -40,14 +40,15 @@ class Ledger:
 
 @dataclass(slots=True, frozen=True)
 class ClosedLedger:
-    """What closing produced. `changes`: per key the entry's bytes before and after the ledger;
-    `window_rows`: what it added to the hash window; `reference_rows`: to the reference windows, of
-    which the `dropped_references` are the buckets that it dropped."""
+    """What closing produced. `trie`: of the state after it. `changes`: per key the entry's bytes
+    before and after the ledger; `window_rows`: what it added to the hash window; `reference_rows`:
+    to the reference windows, of which the `dropped_references` are the buckets that it dropped."""
 
     header: LedgerHeader
     header_bytes: bytes
     header_hash: Hash
     body: bytes
+    trie: StateTrie
     applied: list[Applied]
     changes: dict[KeyBytes, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
     window_rows: tuple[WindowRow, ...] = ()
@@ -173,6 +174,7 @@ def _seal(
         header_bytes,
         ledger.header_hash,
         body,
+        ledger.trie,
         applied,
         changes,
         window_rows,

@@ -75,6 +75,12 @@ def compute_account_fee(
     return Fee(found.fixed, Amount(percent)) if found.fixed or percent else None
 
 
+def get_schedule_keys(account: Account, kind: FeeKind, asset: str) -> tuple[KeyBytes, ...]:
+    """Of all schedules that can say what the account owes."""
+    end, role_key, global_key = _get_shared_keys(account.role_id, asset, kind.key_end)
+    return KeyBytes(OF_ACCOUNT + account.account_id + end), role_key, global_key
+
+
 def compute_total(fee: Fee | None) -> int:
     """Both parts together."""
     return 0 if fee is None else fee.fixed + fee.percent

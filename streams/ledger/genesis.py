@@ -171,7 +171,9 @@ def _open(genesis: Genesis) -> OpenedGenesis:
     header_hash = compute_hash(header_bytes)
     ledger = Ledger(state, trie, HashWindow(), header, header_hash)
     by_key = {key: (before, after) for key, before, after in changes}
-    return OpenedGenesis(ledger, ClosedLedger(header, header_bytes, header_hash, body, [], by_key))
+    return OpenedGenesis(
+        ledger, ClosedLedger(header, header_bytes, header_hash, body, ledger.trie, [], by_key)
+    )
 
 
 def _get_entries(genesis: Genesis) -> list[Entry]:

@@ -145,20 +145,52 @@ def take_back(delta: LedgerDelta, request_id: int) -> None:
             delta.put(compute_reversed(statistics, count.amount, pending.day))
 
 
-def compute_left(
-    state: LedgerState, account_id: AccountID, kind: LimitKind, asset: str, close_time_ms: int
-) -> tuple[Limit, PeriodAmounts] | None:
-    """The limit that applies, and what is left of it in the current periods; None: no limit."""
-    account = state.get_account(account_id)
-    found = None if account is None else _find_limit(_get_limits(state, account), kind, asset)
-    if found is None:
-        return None
-    limit = found[1]
-    totals = _get_totals(state, account_id, limit, close_time_ms // DAY_MS)
-    left = (
-        max(0, most - total) for most, total in zip(_get_each(limit.amounts), totals, strict=True)
+class AppliedLimit(NamedTuple):
+    """A limit that applies to an account, whose it is, and how far it is used in the current
+    periods."""
+
+    owner: Limits
+    limit: Limit
+    counted: PeriodAmounts
+    left: PeriodAmounts
+
+
+def list_applied(
+    state: LedgerState, account: Account, close_time_ms: int
+) -> tuple[AppliedLimit, ...]:
+    """Every limit that can apply to the account; of each kind those before the first that converts
+    hide what comes after it."""
+    owners, found = _get_limits(state, account), list[AppliedLimit]()
+    for kind in LimitKind:
+        seen = set[str]()
+        for owner in owners:
+            each_of_kind = [each for each in owner.limits if each.kind is kind]
+            for each in sorted(each_of_kind, key=lambda limit: limit.is_convert_needed):
+                if each.is_convert_needed or each.asset not in seen:
+                    found.append(_compute_applied(state, account, owner, each, close_time_ms))
+                seen.add(each.asset)
+            if any(each.is_convert_needed for each in each_of_kind):
+                break
+    return tuple(found)
+
+
+def get_limits_keys(account: Account) -> tuple[KeyBytes, ...]:
+    """Of all entries whose limits can apply to the account."""
+    return (
+        KeyBytes(OF_ACCOUNT + account.account_id + ABSENT),
+        KeyBytes(OF_ROLE + account.role_id.to_bytes(8)),
+        OF_ALL,
     )
-    return limit, PeriodAmounts(*(Amount(each) for each in left))
+
+
+def _compute_applied(
+    state: LedgerState, account: Account, owner: Limits, limit: Limit, close_time_ms: int
+) -> AppliedLimit:
+    totals = _get_totals(state, account.account_id, limit, close_time_ms // DAY_MS)
+    pairs = zip(_get_each(limit.amounts), totals, strict=True)
+    left = PeriodAmounts(*(Amount(max(0, most - total)) for most, total in pairs))
+    counted = PeriodAmounts(*(Amount(each) for each in totals))
+    return AppliedLimit(owner, limit, counted, left)
 
 
 def compute_reversed(statistics: Statistics, amount: int, day: int) -> Statistics:
@@ -197,11 +229,7 @@ def _compute_month(day: int) -> tuple[int, int]:
 
 def _get_limits(state: LedgerState, account: Account) -> list[Limits]:
     """The account's own, its role's and the global ones, as far as there are any."""
-    found = (
-        state.find(KeyBytes(OF_ACCOUNT + account.account_id + ABSENT)),
-        state.find(KeyBytes(OF_ROLE + account.role_id.to_bytes(8))),
-        state.find(OF_ALL),
-    )
+    found = [state.find(key) for key in get_limits_keys(account)]
     return [each for each in found if type(each) is Limits]
 
 

@@ -64,7 +64,11 @@ class Performer:
         """For ever. Raises what a part raises: then nothing after it was done."""
         while True:
             step = await self._inbox.get()
-            for each in step(get_now_ms()):
+            steps = step(get_now_ms())
+            for each in steps:  # before anything else can ask for a proof: the state has changed
+                if isinstance(each, Commit):
+                    self._proofs.add_closed(each.closed)
+            for each in steps:
                 await self._perform(each)
 
     async def _perform(self, output: Output) -> None:
@@ -103,7 +107,6 @@ class Performer:
         kill_points.note("after-commit")
         self._progress_at = time.monotonic()
         self._metrics.transactions.inc(len(closed.applied))
-        self._proofs.add_closed(closed)
         if commit.certificate is not None:
             record = LedgerRecord(closed.header_bytes, commit.certificate, closed.body)
             sequence, header_hash = closed.header.sequence, closed.header_hash

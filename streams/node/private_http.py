@@ -5,10 +5,10 @@ Everything but /health needs the bearer token.
 
 import base64
 import hmac
-import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import structlog
 import uvicorn
 from starlette.applications import Starlette
@@ -25,8 +25,22 @@ from streams.node.metrics import MEDIA_TYPE, Metrics
 
 log = structlog.get_logger()
 
-KEY = re.compile("(?:[0-9a-f]{2}){1,400}")
-KEYS_MAX = 4
+KEYS_MAX = 256
+PROOF_REQUEST_BYTES_MAX = 256 * 1024
+
+KeyText = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{2}){1,400}\Z")]
+
+
+class ProofRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which entries to prove, or their absence. `keys`: LedgerKey bytes in hex, in lower case.
+
+    `sequence`: a ledger that is held. `is_held`: hold the ledger that is proved at, so that more
+    can be asked at it. Neither: the last certified ledger.
+    """
+
+    keys: Annotated[tuple[KeyText, ...], msgspec.Meta(min_length=1, max_length=KEYS_MAX)]
+    sequence: int | None = None
+    is_held: bool = False
 
 
 class PrivateHttp:
@@ -49,7 +63,7 @@ class PrivateHttp:
             routes=[
                 Route("/health", self._get_health),
                 Route("/status", self._show_status),
-                Route("/proof", self._get_proof),
+                Route("/proof", self._get_proof, methods=["POST"]),
                 Route("/metrics", self._get_metrics),
                 Route("/simulate", self._simulate, methods=["POST"]),
             ]
@@ -86,21 +100,31 @@ class PrivateHttp:
         return Response(self._metrics.render(self._get_status()), media_type=MEDIA_TYPE)
 
     async def _get_proof(self, request: Request) -> Response:
+        """The body is a JSON `ProofRequest`."""
         if not self._is_allowed(request):
             return PlainTextResponse("the bearer token is missing or wrong", 401)
-        given = request.query_params.multi_items()
-        is_right = all(name == "key" and KEY.fullmatch(text) for name, text in given)
-        if not is_right or not 1 <= len(given) <= KEYS_MAX:
-            problem = (
-                f"give 1 to {KEYS_MAX} times `key`: a LedgerKey's bytes in hex, in lower case,"
-                " at most 400"
-            )
-            return PlainTextResponse(problem, 400)
-        proof = self._proofs.prove([KeyBytes(bytes.fromhex(text)) for _, text in given])
+        body = await _read_body(request, PROOF_REQUEST_BYTES_MAX)
+        if body is None:
+            return PlainTextResponse(f"longer than {PROOF_REQUEST_BYTES_MAX} bytes", 413)
+        try:
+            wanted = msgspec.json.decode(body, type=ProofRequest)
+        except msgspec.MsgspecError as error:
+            return PlainTextResponse(f"not a request for a proof: {error}", 400)
+        if wanted.sequence is not None and wanted.is_held:
+            return PlainTextResponse("give `sequence` or `is_held`, not both", 400)
+        sequence = self._proofs.hold() if wanted.is_held else wanted.sequence
+        keys = [KeyBytes(bytes.fromhex(text)) for text in dict.fromkeys(wanted.keys)]
+        if sequence is not None:
+            proof = self._proofs.prove_held(sequence, keys)
+        else:
+            proof = None if wanted.is_held else self._proofs.prove(keys)
+        if proof is None and wanted.sequence is not None:
+            return PlainTextResponse(f"ledger {sequence} is not held: ask for a newer one", 404)
         if proof is None:
             return PlainTextResponse("no ledger was certified since the start; ask again", 503)
         return JSONResponse(
             {
+                "sequence": proof.sequence,
                 "header": _show(proof.header),
                 "certificate": _show(encode(proof.certificate)),
                 "entries": [
@@ -118,12 +142,10 @@ class PrivateHttp:
         """The body is an unframed envelope."""
         if not self._is_allowed(request):
             return PlainTextResponse("the bearer token is missing or wrong", 401)
-        envelope = bytearray()
-        async for chunk in request.stream():
-            envelope += chunk
-            if len(envelope) > ENVELOPE_BYTES_MAX:
-                return PlainTextResponse(f"longer than {ENVELOPE_BYTES_MAX} bytes", 413)
-        simulated = self._simulator.simulate(bytes(envelope))
+        envelope = await _read_body(request, ENVELOPE_BYTES_MAX)
+        if envelope is None:
+            return PlainTextResponse(f"longer than {ENVELOPE_BYTES_MAX} bytes", 413)
+        simulated = self._simulator.simulate(envelope)
         if isinstance(simulated, RejectionReason):
             return JSONResponse({"rejection": simulated.code.name, "detail": simulated.detail})
         if simulated.defect is not None:
@@ -136,6 +158,16 @@ class PrivateHttp:
                 "effects": [_show(encode(each)) for each in simulated.effects],
             }
         )
+
+
+async def _read_body(request: Request, bytes_max: int) -> bytes | None:
+    """None if it is longer."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > bytes_max:
+            return None
+    return bytes(body)
 
 
 def _show(data: bytes) -> str:

@@ -39,6 +39,8 @@ from tests.support.network import create_asset, get_account, get_key, pay
 EXAMPLES = 25
 CURSOR_OF = "/v3/movements"
 COMMANDS = "/v3/commands/{operation}"
+FEES_DUE = "/v3/accounts/{id}/calculated-fees"
+DUE = {"asset": "EUR", "amount": "1.5", "fee_type": "payment", "subtype": "1"}
 ROLES = tuple(itertools.product(("account", "signer"), ("roles", "rules")))
 CHECKS: list[Any] = [
     not_a_server_error,
@@ -103,6 +105,9 @@ def known(gateway: Gateway, schema: BaseSchema) -> dict[str, list[str]]:
         "filter[asset]": ["EUR"],
         "filter[balance]": [balance],
         "filter[ledger]": ["3"],
+        "at_ledger": ["2"],
+        "from_ledger": ["1"],
+        "to_ledger": ["3"],
         "filter[transaction]": [operations[0]["attributes"]["transaction_hash"]],
         "page[cursor]": [cursor],
         "envelope": [base64.b64encode(make_envelope(gateway)).decode()],
@@ -124,6 +129,8 @@ def use_known(case: Any, known: dict[str, list[str]], draw: Any, path: str) -> N
             del case.query[name]
         elif name in known and draw(st.booleans()):
             case.query[name] = draw(st.sampled_from(known[name]))
+    if path == FEES_DUE:
+        case.query = dict(DUE)
     if path == COMMANDS:
         case.body = {"source_account": known["id of accounts"][0], "body": {"request_id": "1"}}
     elif isinstance(case.body, dict) and draw(st.booleans()):

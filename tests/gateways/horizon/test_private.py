@@ -38,6 +38,7 @@ GETS = [route for route in ROUTES if route.method == "GET"]
 PRIVATE = [route for route in GETS if not route.is_public]
 ALICE, BOB = encode_account_id(get_account("alice")), encode_account_id(get_account("bob"))
 ACCOUNT = {"filter[account]": ALICE}
+FEES_DUE = {"asset": "EUR", "amount": "1.5", "fee_type": "issuance"}
 STREAM = {"accept": "text/event-stream"}
 
 
@@ -61,8 +62,12 @@ def get_target(gateway: Gateway, route: Route) -> tuple[str, dict[str, str]]:
     values = {"accounts": ALICE, "balances": balance, "operations": operation}
     values["requests"] = ask(gateway, "alice", "/v3/requests", query).json()["data"][0]["id"]
     name = route.path.split("/")[2]
+    if route.path.endswith("/calculated-fees"):
+        return f"/v3/accounts/{ALICE}/calculated-fees", FEES_DUE
+    if route.path.endswith("/holders"):
+        return "/v3/assets/ALI/holders", {}
     is_list = "{" not in route.path
-    filters = (query if name == "requests" else ACCOUNT) if is_list else {}
+    filters = (query if name.endswith("requests") else ACCOUNT) if is_list else {}
     return route.path.replace("{id}", values.get(name, "")), filters
 
 

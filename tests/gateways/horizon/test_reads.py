@@ -44,6 +44,12 @@ KEY_VALUES: dict[str, U32Value | U64Value | StringValue] = {
 }
 GETS = [route for route in ROUTES if route.method == "GET"]
 ALICE, BOB = encode_account_id(get_account("alice")), encode_account_id(get_account("bob"))
+FEES_DUE = {"asset": "EUR", "amount": "1.5", "fee_type": "payment", "subtype": "1"}
+NEEDED = {
+    "/v3/history": {"filter[account]": ALICE},
+    "/v3/accounts/{id}/calculated-fees": FEES_DUE,
+}
+EMPTY = "-requests"  # of most kinds there are none here
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -92,15 +98,14 @@ def test_every_route_answers_what_it_declares(gateway: Gateway, route: Route) ->
     path = route.path
     for key, value in get_keys(gateway).items():
         path = path.replace(key, value)
-    needed = {"filter[account]": ALICE} if path == "/v3/history" else None
-    response = gateway.client.get(path, params=needed)
+    response = gateway.client.get(path, params=NEEDED.get(route.path))
     assert response.status_code == 200, response.text
     assert response.headers["content-type"].partition(";")[0] == route.media_type.partition(";")[0]
-    if route.path.startswith("/v3/"):
+    if route.path.startswith("/v3/") and route.response is not None:
         assert response.headers["latest-ledger"] == response.json()["meta"]["latest_ledger"]
         answer = msgspec.json.decode(response.content, type=route.response)
         assert answer.links.self_.startswith(f"{gateway.url}{path}")
-        if isinstance(answer.data, list):
+        if isinstance(answer.data, list) and not route.path.endswith(EMPTY):
             assert answer.data
 
 

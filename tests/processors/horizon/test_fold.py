@@ -1,11 +1,18 @@
 """One verified ledger becomes the rows that the tables' descriptions promise."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import schemas
 from processors.horizon.fold import OPERATION_TYPES, LedgerRows, fold_ledger
 from schemas.codec import decode, encode
-from schemas.generated.ledger import LedgerBody
+from schemas.generated.common import Amount, Fee
+from schemas.generated.entries import Balance
+from schemas.generated.ledger import EffectKind, LedgerBody
+from schemas.generated.operations import ReviewAction
 from schemas.generated.transactions import (
     Operation,
     OperationResult,
@@ -13,11 +20,20 @@ from schemas.generated.transactions import (
     TransactionEnvelope,
     TransactionResult,
 )
+from streams.ledger.balances import compute_movement
 from streams.ledger.chain import VerifiedLedger, get_genesis_position, verify_record
 from streams.ledger.hashes import compute_hash
 from streams.ledger.state_trie import build
 from tests.processors.economies import make_varied_network
-from tests.support.network import Network, get_account, make_economy, pay
+from tests.streams.ledger.operations.test_create_withdrawal_request import make, make_fee
+from tests.support.network import (
+    Network,
+    get_account,
+    make_economy,
+    make_reference,
+    pay,
+    review,
+)
 
 
 def verify(network: Network) -> list[VerifiedLedger]:
@@ -112,6 +128,40 @@ def test_ids_ascend_and_never_repeat() -> None:
     assert len({each for rows in folded for each in rows.participants}) == sum(
         len(rows.participants) for rows in folded
     )
+
+
+def make_withdrawals() -> Network:
+    """One that was paid out with its fee, one that was given back, in one ledger each."""
+    network = make_economy()
+    make_fee(network)
+    fee = Fee(Amount(3), Amount(1))
+    for text in ("first", "second"):
+        reference = make_reference(network, text)
+        network.apply("alice", make(network, fee_max=fee, reference=reference))
+    network.apply("master", review(network, 6))
+    network.apply("master", review(network, 7, ReviewAction.PERMANENT_REJECT))
+    return network
+
+
+@pytest.mark.parametrize("make_one", [make_varied_network, make_withdrawals])
+def test_movements_add_up_to_what_balances_hold(make_one: Callable[[], Network]) -> None:
+    """Each also tells what its transaction left."""
+    network, held = make_one(), dict[Any, tuple[int, int]]()
+    for verified in verify(network):
+        rows: list[Any] = fold_ledger(verified).movements
+        for place, row in enumerate(rows):
+            balance = row[3]
+            moved = compute_movement(EffectKind[row[5]], row[6], row[7] + row[8])
+            before = held.get(balance, (0, 0))
+            held[balance] = (before[0] + moved[0], before[1] + moved[1])
+            later = (each for each in rows[place + 1 :] if each[1] >> 12 == row[1] >> 12)
+            if row[9] is not None and all(each[3] != balance for each in later):
+                assert held[balance] == row[9:11]
+    state = network.ledger.state
+    balances = [each for each in map(state.get, state.encoded) if isinstance(each, Balance)]
+    assert len(balances) > 3
+    for each in balances:
+        assert held.get(each.balance_id, (0, 0)) == (each.amount, each.locked)
 
 
 def test_changes_are_the_last_of_each_entry() -> None:

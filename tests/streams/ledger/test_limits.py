@@ -27,9 +27,9 @@ from streams.ledger.limits import (
     Refusal,
     apply_counts,
     compute_counts,
-    compute_left,
     compute_periods,
     compute_reversed,
+    list_applied,
 )
 from streams.ledger.prices import PriceProblem
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -241,13 +241,35 @@ def get_statistics(state: LedgerDelta) -> Statistics:
     return statistics
 
 
+def test_the_limits_that_are_listed_are_those_that_count() -> None:
+    own = Limits(ALICE, None, (make_limit(3), make_limit(4, asset="WEI")))
+    role = Limits(
+        None,
+        U64(GENERAL_ROLE),
+        (make_limit(2), make_limit(5, asset="USD", converts=True), make_limit(6, asset="CHF")),
+    )
+    everyone = for_all(make_limit(1, asset="GBP"), make_limit(7, kind=PAYMENT_OUT))
+    state = make_state(own, role, everyone)
+    account = state.get_account(ALICE)
+    assert account is not None
+    found = list_applied(state, account, get_ms(2026, 11, 26))
+    assert [(each.owner, each.limit.amounts.daily) for each in found] == [
+        (own, 3),
+        (own, 4),
+        (role, 6),
+        (role, 5),
+        (everyone, 7),
+    ]
+
+
 def test_what_is_left_is_told_without_moving_anything() -> None:
     state = make_state(for_all(make_limit(10, 15)))
     at_ms = get_ms(2026, 11, 26)
     assert spend(state, 4, at_ms) is None
-    found = compute_left(state, ALICE, SPEND, "EUR", at_ms)
-    assert found is not None
-    limit, left = found
-    assert limit == make_limit(10, 15)
-    assert (left.daily, left.weekly) == (6, 11)
-    assert compute_left(state, ALICE, LimitKind.DEPOSIT, "EUR", at_ms) is None
+    account = state.get_account(ALICE)
+    assert account is not None
+    (found,) = list_applied(state, account, at_ms)
+    assert found.limit == make_limit(10, 15)
+    assert (found.counted.daily, found.left.daily, found.left.weekly) == (4, 6, 11)
+    (later,) = list_applied(state, account, get_ms(2026, 11, 27))
+    assert (later.counted.daily, later.counted.weekly) == (0, 4)

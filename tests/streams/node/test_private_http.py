@@ -11,6 +11,7 @@ from streams.herder.proofs import Proofs
 from streams.herder.simulator import Simulator
 from streams.node.metrics import MEDIA_TYPE, Metrics
 from streams.node.private_http import PrivateHttp
+from tests.streams.herder.test_proofs import World
 from tests.support.network import make_economy
 
 TOKEN = "the token of tests"
@@ -30,16 +31,20 @@ STATUS: dict[str, Any] = {
 }
 
 
+def ask(app: Any, method: str, path: str, **given: Any) -> httpx2.Response:
+    async def send() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app)
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with httpx2.AsyncClient(transport=transport, base_url="http://core1") as client:
+            return await client.request(method, path, headers=headers, **given)
+
+    return asyncio.run(send())
+
+
 def get(path: str, metrics: Metrics, token: str = TOKEN, **status: Any) -> httpx2.Response:
     ledger = make_economy().ledger
     http = PrivateHttp(token, Proofs(ledger), Simulator(ledger), metrics, lambda: STATUS | status)
-
-    async def ask() -> httpx2.Response:
-        transport = httpx2.ASGITransport(http.app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://core1") as client:
-            return await client.get(path, headers={"Authorization": f"Bearer {TOKEN}"})
-
-    return asyncio.run(ask())
+    return ask(http.app, "GET", path)
 
 
 def read(response: httpx2.Response) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -73,33 +78,65 @@ def test_health_follows_the_status() -> None:
     assert get("/health", Metrics(), is_healthy=False).status_code == 503
 
 
-@pytest.mark.parametrize("path", ["/status", "/metrics", "/proof?key=00"])
+@pytest.mark.parametrize("path", ["/status", "/metrics"])
 def test_everything_but_health_needs_the_token(path: str) -> None:
     assert get(path, Metrics(), token="another").status_code == 401
     assert get("/health", Metrics(), token="another").status_code == 200
+    assert ask_proof({"keys": ["00"]}, token="another").status_code == 401
+
+
+def ask_proof(wanted: Any, world: World | None = None, token: str = TOKEN) -> httpx2.Response:
+    made = world or World()
+    app = PrivateHttp(
+        token, made.proofs, Simulator(made.network.ledger), Metrics(), lambda: STATUS
+    ).app
+    return ask(app, "POST", "/proof", json=wanted)
 
 
 @pytest.mark.parametrize(
-    "query",
+    "wanted",
     [
-        "",
-        "?key=",
-        "?key=0",
-        "?key=00%2000",
-        "?key=AB",
-        "?key=0g",
-        f"?key={'00' * 401}",
-        f"?key={'00' * 400}zz",
-        "?key=00&key=0g",
-        "?key=00&more=1",
-        "?key=00" + "&key=01" * 4,
+        {},
+        {"keys": []},
+        {"keys": [""]},
+        {"keys": ["0"]},
+        {"keys": ["00 00"]},
+        {"keys": ["AB"]},
+        {"keys": ["0g"]},
+        {"keys": ["00" * 401]},
+        {"keys": ["00\n"]},
+        {"keys": ["00", "0g"]},
+        {"keys": ["00"], "more": 1},
+        {"keys": ["00"] * 257},
+        {"keys": ["00"], "sequence": 1, "is_held": True},
     ],
 )
-def test_a_key_that_is_no_key_is_refused(query: str) -> None:
-    """Before, what followed 800 characters was ignored: a proof of another key was answered."""
-    assert get(f"/proof{query}", Metrics()).status_code == 400
+def test_what_is_no_request_for_a_proof_is_refused(wanted: Any) -> None:
+    assert ask_proof(wanted).status_code == 400
 
 
-def test_the_longest_key_is_read() -> None:
-    """No ledger is certified here, so there is no proof to answer with."""
-    assert get(f"/proof?key={'00' * 400}", Metrics()).status_code == 503
+def test_a_request_that_is_too_long_is_refused() -> None:
+    assert ask_proof({"keys": ["00" * 400] * 400}).status_code == 413
+
+
+def test_before_a_ledger_was_certified_nothing_is_proved() -> None:
+    assert ask_proof({"keys": ["00" * 400]}).status_code == 503
+    assert ask_proof({"keys": ["00"], "is_held": True}).status_code == 503
+
+
+def test_many_keys_are_proved_at_one_held_ledger() -> None:
+    world = World()
+    world.pay(5)
+    wanted = [world.get_key("alice"), world.get_key("bob"), world.get_key("alice")[:-1] + b"\0"]
+    texts = [key.hex() for key in wanted]
+    first = ask_proof({"keys": texts[:1], "is_held": True}, world).json()
+    sequence = first["sequence"]
+    world.pay(7)
+    later = ask_proof({"keys": texts, "sequence": sequence}, world).json()
+    assert later["header"] == first["header"]
+    assert later["entries"][0] == first["entries"][0]
+    assert [each["entry"] is None for each in later["entries"]] == [False, False, True]
+    newest = ask_proof({"keys": texts}, world).json()
+    assert newest["sequence"] == sequence + 1
+    assert newest["entries"][0] != first["entries"][0]
+    assert ask_proof({"keys": texts, "sequence": sequence + 1}, world).status_code == 404
