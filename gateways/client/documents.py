@@ -9,15 +9,17 @@ knows may be left out: `network_id`, `salt`, `min_time_ms`, `max_time_ms`, `memo
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from gateways.client.errors import ClientError
 from gateways.client.transactions import LIFETIME_MS
 from schemas.generated.common import AccountID, Hash
 from schemas.generated.transactions import Transaction
-from schemas.readable import Scales, Unreadable, read_value
+from schemas.preview import describe_operation
+from schemas.readable import Scales, Unreadable, read_value, show_account, show_value
 from schemas.strkey import StrkeyError, decode_account_id
+from schemas.values import format_time
 from streams.ledger.hashes import compute_balance_id
 
 BALANCES_TRIED = 10  # of each account and asset, to find of what asset a balance is
@@ -56,6 +58,24 @@ def read_transaction(
     if not isinstance(transaction, Transaction):
         raise TypeError(type(transaction).__name__)
     return transaction
+
+
+def preview_transaction(transaction: Transaction, client: Assets) -> Iterator[str]:
+    """What the transaction says, line by line, with amounts as decimals."""
+    network_id, source = transaction.network_id, transaction.source_account
+    sources = [source, *(each.source for each in transaction.operations if each.source)]
+    scales = _make_scales(network_id, map(show_account, sources), client)
+    shown = show_value(transaction, scales)
+    yield f"network {network_id.hex()}"
+    yield f"source account {shown['source_account']}"
+    yield f"valid until {format_time(transaction.max_time_ms)}"
+    if transaction.memo:
+        yield f"memo: {transaction.memo}"
+    for number, each in enumerate(shown["operations"], start=1):
+        by = f" by {each['source']}" if each["source"] else ""
+        yield f"{number}. {each['body']['type']}{by}"
+        for line in describe_operation(each["body"]["type"], each["body"]):
+            yield f"   {line}"
 
 
 def _make_scales(network_id: Hash, accounts: Iterable[Any], client: Assets) -> Scales:

@@ -17,6 +17,7 @@ REPLACEMENTS = {
     "AsyncHorizonClient": "HorizonClient",
     "AsyncClient": "Client",
     "aclose": "close",
+    "aiter_lines": "iter_lines",
     "aread": "read",
     "asyncio": "time",
 }

@@ -4,6 +4,7 @@
 It trusts the gateway that it uses; `gateways.client.proofs` verifies without trust.
 """
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from time import sleep
@@ -79,6 +80,27 @@ class HorizonClient:
     def get_proof(self, balance: str) -> Json:
         """Attributes of the proof, for `verify_balance_proof`."""
         return _get_attributes(self.get(f"/v3/balances/{balance}/proof"))
+
+    def get_statement(
+        self, balance: str, from_ledger: int | None = None, to_ledger: int | None = None
+    ) -> Iterator[Json]:
+        """Every line of a balance's statement, from `opening` to `closing`; between them one for
+        each movement. Raises HorizonUnavailable if it was cut off.
+        """
+        given = {"from_ledger": from_ledger, "to_ledger": to_ledger}
+        parameters = {name: str(each) for name, each in given.items() if each is not None}
+        address, kind = f"{self._url}/v3/balances/{balance}/statement.ndjson", ""
+        try:
+            with self._http.stream("GET", address, params=parameters) as response:
+                _raise_problem(response)
+                for text in response.iter_lines():
+                    line: Json = json.loads(text)
+                    kind = line["kind"]
+                    yield line
+        except httpx2.HTTPError as error:
+            raise _make_unavailable(self._url, error) from None
+        if kind != "closing":
+            raise HorizonUnavailable("the statement was cut off: ask for it again")
 
     def get_transaction(self, transaction_hash: str) -> Json:
         """Attributes. Raises ProblemError `not-found` while nothing is known of it."""
@@ -198,11 +220,15 @@ class HorizonClient:
                 method, address, params=parameters, content=content, headers=headers
             )
         except httpx2.HTTPError as error:
-            raise HorizonUnavailable(
-                f"{self._url} does not answer ({type(error).__name__}): is the gateway running?"
-            ) from None
+            raise _make_unavailable(self._url, error) from None
         _raise_problem(response)
         return _read(response)
+
+
+def _make_unavailable(url: str, error: httpx2.HTTPError) -> HorizonUnavailable:
+    return HorizonUnavailable(
+        f"{url} does not answer ({type(error).__name__}): is the gateway running?"
+    )
 
 
 def _read_retry(event: httpx2.ServerSentEvent, known: float) -> float:

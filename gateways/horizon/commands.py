@@ -23,12 +23,11 @@ from gateways.http.problems import (
     Problem,
 )
 from gateways.http.routes import UNCACHED, Call, Parameter, Route
-from schemas.assembly import get_type_name
 from schemas.binary import Unencodable
 from schemas.codec import encode
 from schemas.contract import OPERATIONS
-from schemas.description import load_contract
 from schemas.generated.transactions import Transaction, TransactionEnvelope
+from schemas.preview import describe_operation
 from schemas.readable import Scales, Unreadable, read_value, show_value
 from schemas.strkey import StrkeyError, decode_balance_id
 from streams.ledger.hashes import compute_transaction_hash
@@ -83,7 +82,7 @@ async def build(call: Call) -> Response:
     attributes = CommandAttributes(
         envelope=base64.b64encode(encode(TransactionEnvelope(raw, ()))).decode(),
         transaction=shown,
-        preview=list(_describe(call.path["operation"], shown["operations"][0]["body"])),
+        preview=list(describe_operation(call.path["operation"], shown["operations"][0]["body"])),
         valid_until_ms=valid_until_ms,
     )
     identifier = compute_transaction_hash(horizon.network_id, raw).hex()
@@ -116,17 +115,6 @@ def _read_balance(text: str) -> bytes | None:
         return decode_balance_id(text)
     except StrkeyError:
         return None
-
-
-def _describe(operation: str, body: dict[str, Any]) -> Iterator[str]:
-    """What it does, then every member that is given with what it means."""
-    schema = load_contract()[f"operations.{get_type_name(operation)}"]
-    yield schema["doc"]
-    docs = {each["name"]: each["doc"] for each in schema["fields"]}
-    for name, value in body.items():
-        if name != "type" and value is not None:
-            shown = msgspec.json.encode(value).decode().strip('"')
-            yield f"{name}: {shown} ({docs[name].rstrip('.')})"
 
 
 ROUTES = (

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from infra.cli import user_io
@@ -38,6 +39,7 @@ SeedOption = Annotated[
 ]
 EnvelopeArgument = Annotated[str, typer.Argument(help="An envelope in base64, or -.")]
 MemoOption = Annotated[str, typer.Option(help="Free text in the transaction.")]
+BalanceArgument = Annotated[str, typer.Argument(help="B...")]
 AddressArgument = Annotated[str, typer.Argument(help="G...")]
 
 
@@ -165,6 +167,30 @@ def show(
     user_io.print_document(shown)
 
 
+@tx.command("preview")
+def preview(
+    envelope: EnvelopeArgument,
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a transaction does, in plain words, before you sign it.
+
+    It is read here; the gateway is asked only for decimals of assets.
+    """
+    from gateways.client.documents import preview_transaction
+    from gateways.client.transactions import decode_transaction
+
+    raw = user_io.read_envelope(envelope)
+    with user_io.connect(url, endpoints) as client:
+        lines = list(preview_transaction(decode_transaction(raw), client))
+    if as_json:
+        print_json(lines)
+        return
+    for line in lines:
+        print_text(line)
+
+
 @app.command("pay")
 def pay(
     to: Annotated[str, typer.Argument(help="An account G... or a balance B...")],
@@ -243,9 +269,40 @@ def history(
         print_text(f"{line} {effects}".rstrip())
 
 
+@app.command("statement")
+def statement(
+    balance: BalanceArgument,
+    from_ledger: Annotated[int | None, typer.Option("--from", help="The first ledger.")] = None,
+    to_ledger: Annotated[int | None, typer.Option("--to", help="The last ledger.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with all columns.")] = False,
+    seed_file: SeedOption = None,
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Every movement of a balance, for a signer of its owner. --json prints one line each."""
+    import csv
+    import sys
+
+    writer = csv.writer(sys.stdout)
+    with user_io.connect_signed(url, endpoints, seed_file) as client:
+        for line in client.get_statement(balance, from_ledger, to_ledger):
+            if as_json:
+                print_text(msgspec.json.encode(line).decode())
+            elif as_csv:
+                if line["kind"] == "opening":
+                    writer.writerow(line)
+                writer.writerow(line.values())
+            else:
+                print_text(
+                    f"{line['closed_at']}  {line['kind']:<20} {line['amount']:>20}"
+                    f" {line['available']:>20} {line['locked']:>20}  ledger {line['ledger']}"
+                )
+
+
 @app.command("verify-proof")
 def verify(
-    balance: Annotated[str, typer.Argument(help="B...")],
+    balance: BalanceArgument,
     genesis: Annotated[
         Path | None,
         typer.Option(help="The genesis file that you trust; else endpoints.json's."),

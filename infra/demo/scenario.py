@@ -216,7 +216,10 @@ class Scenario:
         fees = PaymentFeeData(most, nothing, source_pays_for_destination=False)
         self._submit(self.issuer, replace(small, fee_data=fees))
         left = self.client.get_balance(self._get_balance(self.issuer))["available"]
-        self.steps.say(f"paid 10.00 {ASSET}; the issuer has {left} left")
+        lines = list(self.client.get_statement(self._get_balance(self.issuer)))
+        if lines[-1]["available"] != left:
+            raise DemoFailed(f"the statement closes with {lines[-1]['available']}, not {left}")
+        self.steps.say(f"paid 10.00 {ASSET}; the issuer has {left} left, as its statement says")
         over = replace(large, fee_data=replace(fees, source_fee=Fee(most.fixed, large.amount)))
         refused = self.client.simulate(self._sign(self.issuer, over))
         code, detail = refused["operations"][0]["code"], refused["details"][0]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateways.client.documents import read_transaction
+from gateways.client.documents import preview_transaction, read_transaction
 from gateways.client.errors import ClientError
 from schemas.generated.operations import Payment
 from schemas.strkey import encode_account_id, encode_balance_id
@@ -49,6 +49,15 @@ def test_what_a_network_and_a_clock_know_is_filled_in() -> None:
     (operation,) = transaction.operations
     assert isinstance(operation.body, Payment)
     assert operation.body.amount == 1_250
+
+
+def test_a_preview_says_amounts_in_decimals_and_what_members_mean() -> None:
+    lines = list(preview_transaction(read(memo="rent"), Assets()))
+    assert lines[1] == f"source account {ALICE}"
+    assert lines[3] == "memo: rent"
+    assert lines[4] == "1. payment"
+    (amount,) = [line for line in lines if line.startswith("   amount:")]
+    assert "12.50" in amount
 
 
 def test_salts_are_random() -> None:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 
+import httpx2
 import msgspec
 import pytest
 
@@ -148,3 +149,24 @@ def test_problems_and_unreachable_gateways(network: Gateway, client: HorizonClie
 def test_an_answer_that_is_not_json_is_unavailable(client: HorizonClient) -> None:
     with pytest.raises(HorizonUnavailable):
         client.get("/docs")
+
+
+def test_a_statement_is_read_to_its_end(network: Gateway) -> None:
+    balance = encode_balance_id(network.world.network.get_balance_id("alice", "EUR"))
+    with HorizonClient(network.url, get_key("alice")) as client:
+        lines = list(client.get_statement(balance, from_ledger=1))
+        assert (lines[0]["kind"], lines[-1]["kind"]) == ("opening", "closing")
+        held = client.get_balance(balance)
+        assert lines[-1]["available"] == held["available"]
+        with pytest.raises(ProblemError):
+            list(client.get_statement(balance, to_ledger=10**9))
+
+
+def test_a_statement_that_was_cut_off_is_told() -> None:
+    line = msgspec.json.encode({"kind": "charged"})
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=line + b"\n"))
+    with (
+        HorizonClient("http://cut.test", http=httpx2.Client(transport=transport)) as client,
+        pytest.raises(HorizonUnavailable),
+    ):
+        list(client.get_statement("B"))
