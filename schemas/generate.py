@@ -42,6 +42,7 @@ FOLDERS = (
     "ledger",
     "events",
     "overlay",
+    "archive",
 )
 # What travels alone on a topic or in an archive is framed with its schema's fingerprint.
 FRAMED = (
@@ -63,6 +64,14 @@ OUTERMOST = (
     "ledger.LedgerKey",
     "ledger.StateProof",
     "ledger.Certificate",
+    "archive.ArchivedHeader",
+    "archive.ArchivedBody",
+    "archive.ArchivedCertificate",
+    "archive.ArchivedEntry",
+    "archive.ArchivedHashes",
+    "archive.ArchivedReferences",
+    "archive.Checkpoint",
+    "archive.Snapshot",
 )
 
 

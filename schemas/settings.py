@@ -128,6 +128,16 @@ def load_config(type_: type[SettingsType], path: Path, environ: Mapping[str, str
         raise ConfigError(_describe(path, error)) from None
 
 
+def dump_settings(settings: Settings) -> bytes:
+    """For a process of one's own, by a pipe: it holds the secrets."""
+    return msgspec.json.encode(settings, enc_hook=_encode_text)
+
+
+def parse_settings(type_: type[SettingsType], data: bytes) -> SettingsType:
+    """The inverse of `dump_settings`."""
+    return msgspec.json.decode(data, type=type_, dec_hook=_decode_text)
+
+
 def _read_document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -168,6 +178,10 @@ def _read_value_files(table: dict[str, Any], type_: Any, place: str) -> None:
         field_type = _get_field_type(type_, [key])
         if isinstance(value, dict) and field_type is not None:
             _read_value_files(value, field_type, f"{place}{key}.")
+        elif isinstance(value, list) and field_type is not None:
+            for each in value:
+                if isinstance(each, dict):
+                    _read_value_files(each, field_type, f"{place}{key}.")
         name = key.removesuffix("_file")
         if field_type is None and name != key and _get_field_type(type_, [name]) is not None:
             del table[key]

@@ -23,6 +23,12 @@ CORE_LABELS = (
     "before-publish",  # the ledger is about to be produced to its topic,
     "after-publish",  # was handed to the producer, and is not acknowledged
 )
+ARCHIVE_LABELS = (
+    "before-archive",  # a checkpoint's ledgers are certified,
+    "within-archive",  # its first object is written,
+    "before-manifest",  # all objects are, the manifest is not,
+    "after-manifest",  # and it is, of which the database does not know
+)
 HORIZON_LABELS = (
     "before-fold",  # ledgers are verified and folded in memory,
     "within-fold",  # progress is written in the open transaction,
@@ -43,7 +49,7 @@ class KillPoints:
         if not text:
             return
         label, _, passages = text.partition(":")
-        known = (*CORE_LABELS, *HORIZON_LABELS)
+        known = (*CORE_LABELS, *ARCHIVE_LABELS, *HORIZON_LABELS)
         if label not in known or not (passages or "1").isdecimal() or passages == "0":
             raise ConfigError(
                 f"{CRASH_VARIABLE}: {text!r} is no kill point: give LABEL or LABEL:N with one of "

@@ -16,6 +16,7 @@ from infra.local.folders import PROJECT
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
 from infra.local.rows import Program, Service
+from infra.local.seaweedfs import get_bucket
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
 from schemas.topics import (
     INGEST_TOPIC,
@@ -29,6 +30,7 @@ from schemas.topics import (
 CORE, HORIZON, GATEWAYS = "core", "horizon", "gateways"
 CORES = tuple(f"core{number}" for number in range(1, 5))
 PAIRS = {"1": "core1", "2": "core2"}  # Horizon pairs, each behind a node of its own
+HISTORY = "history"
 THRESHOLD = 3  # of four: one node may fail, or lie
 
 PROGRAMS = {
@@ -126,8 +128,8 @@ def _get_core_row(core: str) -> Service:
         program="core",
         get_settings=lambda place: _get_core_settings(place, core),
         database="postgres",
-        uses={"s3": ("history",)},
-        reads_from={"s3": tuple(f"{other}-history" for other in CORES if other != core)},
+        uses={"s3": (HISTORY,)},
+        reads_from={"s3": tuple(get_history_bucket(other) for other in CORES if other != core)},
         health_path="/health",
         status_path="/status",
         get_token=lambda place: _get_token_file(place, core).read_text().strip(),
@@ -156,7 +158,21 @@ def _get_core_settings(place: Place, core: str) -> Mapping[str, Any]:
             "listen": place.get_address(f"{core}.http"),
             "token_file": str(_get_token_file(place, core)),
         },
+        "archive": {
+            "bucket": place.get_bucket_settings(core, get_history_bucket(core)),
+            "others": get_archives(place, core),
+        },
     }
+
+
+def get_history_bucket(core: str) -> str:
+    return get_bucket(core, HISTORY)
+
+
+def get_archives(place: Place, user: str) -> list[Mapping[str, str]]:
+    """All nodes' archives but `user`'s own, as it reads them."""
+    others = [core for core in CORES if core != user]
+    return [place.get_bucket_settings(user, get_history_bucket(core)) for core in others]
 
 
 def _get_processor_row(pair: str, core: str) -> Service:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from schemas.generated import common, operations, requests, consensus, entries, transactions, ledger, events, overlay
+from schemas.generated import common, operations, requests, consensus, entries, transactions, ledger, events, overlay, archive
 
-READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {**common.READERS, **operations.READERS, **requests.READERS, **consensus.READERS, **entries.READERS, **transactions.READERS, **ledger.READERS, **events.READERS, **overlay.READERS}
-WRITERS: dict[type, Callable[[Any, bytearray], None]] = {**common.WRITERS, **operations.WRITERS, **requests.WRITERS, **consensus.WRITERS, **entries.WRITERS, **transactions.WRITERS, **ledger.WRITERS, **events.WRITERS, **overlay.WRITERS}
+READERS: dict[type, Callable[[bytes, int], tuple[Any, int]]] = {**common.READERS, **operations.READERS, **requests.READERS, **consensus.READERS, **entries.READERS, **transactions.READERS, **ledger.READERS, **events.READERS, **overlay.READERS, **archive.READERS}
+WRITERS: dict[type, Callable[[Any, bytearray], None]] = {**common.WRITERS, **operations.WRITERS, **requests.WRITERS, **consensus.WRITERS, **entries.WRITERS, **transactions.WRITERS, **ledger.WRITERS, **events.WRITERS, **overlay.WRITERS, **archive.WRITERS}
 # CRC-64-AVRO of the canonical form, little-endian, as single-object encoding wants it.
 FINGERPRINTS: dict[type, bytes] = {
     transactions.TransactionEnvelope: bytes.fromhex("a630addbf13875a7"),

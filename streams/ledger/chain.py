@@ -61,19 +61,15 @@ def verify_record(
 
     `genesis_hash` is the pinned hash of ledger 1, needed for that ledger alone.
     """
-    try:
-        header = decode(LedgerHeader, record.header)
-    except Malformed as error:
-        raise ForgedLedger(f"the header cannot be read: {error}") from None
+    header = verify_header(position, record.header)
     header_hash = compute_hash(record.header)
-    _check_chain(position, header)
     if header.body_hash != compute_hash(record.body):
         raise ForgedLedger(f"ledger {header.sequence}: the body is not the header's")
     if position.sequence == 0:
         if header_hash != genesis_hash:
             raise ForgedLedger("the genesis is not the pinned one")
     else:
-        _check_certificate(position, header, header_hash, record.certificate)
+        verify_certificate(position, header, header_hash, record.certificate)
     next_position = ChainPosition(
         position.network_id,
         header.sequence,
@@ -82,6 +78,18 @@ def verify_record(
         _get_next_quorum_set(position, header, record.body),
     )
     return VerifiedLedger(header, header_hash, record, next_position)
+
+
+def verify_header(position: ChainPosition, raw: bytes) -> LedgerHeader:
+    """The header `raw`, which must follow `position`: by its place in the chain, not by its
+    certificate. Raises `ForgedLedger`.
+    """
+    try:
+        header = decode(LedgerHeader, raw)
+    except Malformed as error:
+        raise ForgedLedger(f"the header cannot be read: {error}") from None
+    _check_chain(position, header)
+    return header
 
 
 def compute_certificate(
@@ -112,9 +120,10 @@ def _check_chain(position: ChainPosition, header: LedgerHeader) -> None:
         raise ForgedLedger(f"ledger {expected}: its close time does not pass the last")
 
 
-def _check_certificate(
+def verify_certificate(
     position: ChainPosition, header: LedgerHeader, header_hash: Hash, certificate: Certificate
 ) -> None:
+    """`header` is the one after `position`. Raises `ForgedLedger`."""
     nodes = [each.node_id for each in certificate.signatures]
     if sorted(set(nodes)) != nodes:
         raise ForgedLedger(f"ledger {header.sequence}: the certificate is not ascending by node")

@@ -37,6 +37,7 @@ from streams.ledger import invariants, state_trie
 from streams.ledger.access.beginning import make_access_entries
 from streams.ledger.apply import Change
 from streams.ledger.body import BodyWriter
+from streams.ledger.chain import ChainPosition
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.errors import GenesisError
 from streams.ledger.hash_window import HashWindow
@@ -127,6 +128,17 @@ class OpenedGenesis:
 
     ledger: Ledger
     closed: ClosedLedger
+
+    @property
+    def position(self) -> ChainPosition:
+        """Where the chain stands after it."""
+        return ChainPosition(
+            self.closed.header.network_id,
+            self.closed.header.sequence,
+            self.closed.header_hash,
+            self.closed.header.close_time_ms,
+            self.ledger.state.get_validators().quorum_set,
+        )
 
 
 def decode_genesis(text: bytes) -> Genesis:

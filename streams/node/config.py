@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from schemas.settings import DatabaseSettings, KafkaSettings, Settings
+from schemas.settings import BucketSettings, DatabaseSettings, KafkaSettings, Settings
 
 
 class PeerSettings(Settings, frozen=True):
@@ -27,6 +27,19 @@ class HttpSettings(Settings, frozen=True):
     token_file: Path
 
 
+class ArchiveSettings(Settings, frozen=True):
+    """Where the node's history goes. `bucket`: its own; `others`: of the network, to catch up from.
+
+    `keep`: so many of the newest ledgers stay in the database when they are archived;
+    `snapshot_ledgers`: a snapshot of the state is written after so many ledgers.
+    """
+
+    bucket: BucketSettings
+    others: tuple[BucketSettings, ...] = ()
+    keep: int = 17_280
+    snapshot_ledgers: int = 2_048
+
+
 class CoreSettings(Settings, frozen=True):
     """One node. `seed_file` holds its S... seed; `genesis_file` is the network's.
 
@@ -41,6 +54,7 @@ class CoreSettings(Settings, frozen=True):
     kafka: KafkaSettings
     overlay: OverlaySettings
     http: HttpSettings
+    archive: ArchiveSettings | None = None
     workers: int = 1
     transactions_max: int = 8_000
     is_flooding: bool = True

@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+ARCHIVE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 GAUGES: Mapping[str, str] = {
@@ -16,6 +17,8 @@ GAUGES: Mapping[str, str] = {
     "connected": "Peers there is a connection to",
     "missing": "Validators that are not connected, or silent in the open slot",
     "kafka_clients_replaced": "Kafka clients that lost all brokers and were replaced",
+    "archived": "The last ledger in the node's archive",
+    "archive_backlog": "Checkpoints that are due in the archive and not there",
     "problems": "What keeps the node from its work now",
     "behind": "Slots that a peer is ahead of this node",
     "is_healthy": "1 while the node makes progress and reads its topic",
@@ -54,6 +57,12 @@ class Metrics:
             "tokend_core_commit_seconds",
             "Time to commit a ledger to PostgreSQL",
             buckets=COMMIT_SECONDS,
+            registry=self.registry,
+        )
+        self.archive_seconds = Histogram(
+            "tokend_core_archive_seconds",
+            "Time to write a checkpoint to the archive",
+            buckets=ARCHIVE_SECONDS,
             registry=self.registry,
         )
         self._gauges = {

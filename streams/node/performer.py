@@ -18,6 +18,7 @@ from streams.herder.offsets import Offsets
 from streams.herder.outputs import Certified, Commit, Output, Timer
 from streams.herder.proofs import Proofs
 from streams.kill_points import kill_points
+from streams.node.archiver import Archiver
 from streams.node.inbox import Inbox, get_now_ms
 from streams.node.metrics import Metrics
 from streams.node.overlay.overlay import Overlay
@@ -43,6 +44,7 @@ class Performer:
         overlay: Overlay,
         rejections: Rejections,
         metrics: Metrics,
+        archiver: Archiver,
     ) -> None:
         self._herder = herder
         self._inbox = inbox
@@ -53,6 +55,7 @@ class Performer:
         self._overlay = overlay
         self._rejections = rejections
         self._metrics = metrics
+        self._archiver = archiver
         self._timers: dict[tuple[outputs.TimerName, int], asyncio.TimerHandle] = {}
         self._progress_at = time.monotonic()
 
@@ -107,6 +110,7 @@ class Performer:
         kill_points.note("after-commit")
         self._progress_at = time.monotonic()
         self._metrics.transactions.inc(len(closed.applied))
+        self._archiver.note_closed(closed.header.sequence)
         if commit.certificate is not None:
             record = LedgerRecord(closed.header_bytes, commit.certificate, closed.body)
             sequence, header_hash = closed.header.sequence, closed.header_hash

@@ -26,6 +26,7 @@ from streams.kill_points import kill_points
 from streams.ledger.close import Ledger
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.genesis import decode_genesis, open_genesis
+from streams.node.archiver import Archiver
 from streams.node.config import CoreSettings, OverlaySettings
 from streams.node.inbox import Inbox
 from streams.node.ingest import Ingest
@@ -89,6 +90,7 @@ class Node:
         )
         config = make_overlay_config(settings.overlay, self.herder.network_id, signing_key)
         self.overlay = Overlay(config, self.peers)
+        self.archiver = Archiver(settings, self.metrics)
         self.performer = Performer(
             self.herder,
             self.inbox,
@@ -99,9 +101,16 @@ class Node:
             overlay=self.overlay,
             rejections=self.rejections,
             metrics=self.metrics,
+            archiver=self.archiver,
         )
         self.status = Status(
-            settings.name, self.herder, self.peers, self.ingest, self.publisher, self.performer
+            settings.name,
+            self.herder,
+            self.peers,
+            self.ingest,
+            self.publisher,
+            self.performer,
+            self.archiver,
         )
 
     def _send(self, peer: PublicKey, lane: Lane, payload: bytes) -> None:
@@ -128,6 +137,7 @@ class Node:
             ingest=self.ingest.follow(self.settings.kafka, starts),
             overlay=self.overlay.wait(),
             http=server.serve(),
+            archiver=self.archiver.run(),
         )
         try:
             await parts.wait(stop)

@@ -5,6 +5,7 @@ from typing import Any
 from schemas.strkey import encode_account_id
 from streams.broker import BrokerWatch
 from streams.herder.herder import Herder
+from streams.node.archiver import Archiver
 from streams.node.ingest import Ingest
 from streams.node.peers import Peers
 from streams.node.performer import Performer
@@ -25,6 +26,7 @@ class Status:
         ingest: Ingest,
         publisher: Publisher,
         performer: Performer,
+        archiver: Archiver,
     ) -> None:
         self._name = name
         self._ingest = ingest
@@ -32,6 +34,7 @@ class Status:
         self._peers = peers
         self._publisher = publisher
         self._performer = performer
+        self._archiver = archiver
 
     def get(self) -> dict[str, Any]:
         """Sequences, hashes (hex), what the open slot waits for, and whether all is well.
@@ -60,7 +63,13 @@ class Status:
             "phase": "idle" if slot is None else slot.phase.name.lower(),
             "unreadable_batches": self._ingest.unreadable_batches,
             "kafka_clients_replaced": sum(watch.rebuilds for watch in self._get_watches()),
-            "problems": [*stalls, *self._ingest.get_problems()],
+            "archived": self._archiver.archived,
+            "archive_backlog": self._archiver.get_backlog(header.sequence),
+            "problems": [
+                *stalls,
+                *self._ingest.get_problems(),
+                *self._archiver.get_problems(header.sequence),
+            ],
             "is_healthy": not stalls,
         }
 

@@ -2,17 +2,21 @@
 
 import asyncio
 import contextlib
+import secrets
 import shutil
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 
 from infra.local import launch, processes
 from infra.local.place import Place
 from infra.local.rows import SERVERS, Service, Table
-from infra.local.seaweedfs import REGION, SeaweedServer
+from infra.local.seaweedfs import ADMINISTRATOR, REGION, SeaweedServer
+from schemas.settings import BucketSettings, Secret
 from tests.support.servers import make_folder
 
 
@@ -50,3 +54,44 @@ def start_object_store(services: Sequence[Service]) -> Iterator[launch.RunningDe
         assert processes.find_processes(root) == []
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+class ObjectStore:
+    """An S3 server in which every test makes buckets of its own."""
+
+    def __init__(self, running: launch.RunningDeployment) -> None:
+        self.running = running
+        self.client = make_client(running.place, ADMINISTRATOR)
+
+    def create_bucket(self, purpose: str = "test") -> BucketSettings:
+        name = f"{purpose}-{secrets.token_hex(4)}"
+        self.client.create_bucket(Bucket=name)
+        place = self.running.place
+        return BucketSettings(
+            url=f"http://{place.get_address('s3')}",
+            bucket=name,
+            access_key=ADMINISTRATOR,
+            secret_key=Secret(place.get_secret(f"s3.{ADMINISTRATOR}")),
+        )
+
+    def list_keys(self, bucket: BucketSettings, prefix: str = "") -> list[str]:
+        found = self.client.list_objects_v2(Bucket=bucket.bucket, Prefix=prefix)
+        return [each["Key"] for each in found.get("Contents", ())]
+
+    def stop(self) -> None:
+        """The server is away until `start`."""
+        self.running.control.stop("s3")
+
+    def start(self) -> None:
+        self.running.control.start("s3")
+
+    def kill(self) -> None:
+        """kill -9; it is started again."""
+        processes.send_signal(self.running.control.get_state("s3").process_id, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """An S3 server for the session. A test that stops it starts it again."""
+    with start_object_store(()) as running:
+        yield ObjectStore(running)

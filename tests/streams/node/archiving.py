@@ -1,0 +1,82 @@
+"""A node's database that follows a network in memory, and what archives it: all real."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from infra.local.migrations import apply_migrations
+from schemas.settings import BucketSettings, DatabaseSettings, Secret
+from streams.archive.archive import Archive
+from streams.herder.outputs import Commit
+from streams.ledger.close import ClosedLedger
+from streams.ledger.genesis import open_genesis
+from streams.node.archive_worker import Publication, WorkerSettings, open_publication, run
+from streams.node.config import ArchiveSettings
+from streams.node.store import Store
+from tests.support.network import Network, create_account, make_genesis
+
+MIGRATIONS = Path("streams/node/migrations")
+
+
+@dataclass
+class ArchivedNode:
+    """`url`: an empty database."""
+
+    url: str
+    folder: Path
+    bucket: BucketSettings
+    network: Network = field(default_factory=Network)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    stack: ExitStack = field(default_factory=ExitStack)
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        apply_migrations(self.url, MIGRATIONS)
+        (self.folder / "genesis.json").write_bytes(msgspec.json.encode(make_genesis()))
+        self.opened = open_genesis(make_genesis())
+        self.store = Store(self.url)
+        self.stack.callback(self.store.close)
+        self.commit(self.opened.closed)
+
+    def commit(self, closed: ClosedLedger) -> None:
+        record = self.network.records[closed.header.sequence - 1]
+        self.store.commit(Commit(closed, None, record.certificate), {})
+
+    def close(self, count: int, transactions: int = 0) -> None:
+        """So many ledgers, in the last of which so many accounts are made."""
+        for number in range(count):
+            made = transactions if number == count - 1 else 0
+            names = [f"{self.network.ledger.header.sequence} {each}" for each in range(made)]
+            candidates = [self.network.prepare("master", create_account(n)) for n in names]
+            self.commit(self.network.close(*candidates))
+
+    def get_settings(self, others: tuple[BucketSettings, ...] = (), **changes: Any) -> Any:
+        return WorkerSettings(
+            database=DatabaseSettings(url=Secret(self.url)),
+            archive=ArchiveSettings(bucket=self.bucket, others=others, **changes),
+            genesis_file=self.folder / "genesis.json",
+        )
+
+    def open(self, others: tuple[BucketSettings, ...] = (), **changes: Any) -> Publication:
+        """Closed with the node."""
+        opening = open_publication(self.get_settings(others, **changes), self.events.append)
+        return self.stack.enter_context(opening)
+
+    def publish(self, others: tuple[BucketSettings, ...] = (), **changes: Any) -> None:
+        """All that is due."""
+        with open_publication(self.get_settings(others, **changes), self.events.append) as opened:
+            run(opened, idle_s=0.1)
+
+    def open_archive(self) -> Archive:
+        archive = Archive(self.bucket)
+        self.stack.callback(archive.close)
+        return archive
+
+    def close_all(self) -> None:
+        self.stack.close()
+
+    def get_events(self, kind: str) -> list[dict[str, Any]]:
+        return [each for each in self.events if each["event"] == kind]
