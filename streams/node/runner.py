@@ -91,7 +91,19 @@ class Node:
         config = make_overlay_config(settings.overlay, self.herder.network_id, signing_key)
         self.overlay = Overlay(config, self.peers)
         self.archiver = Archiver(settings, self.metrics)
-        self.performer = Performer(
+        self.performer = self._make_performer()
+        self.status = Status(
+            settings.name,
+            self.herder,
+            self.peers,
+            self.ingest,
+            self.publisher,
+            self.performer,
+            self.archiver,
+        )
+
+    def _make_performer(self) -> Performer:
+        return Performer(
             self.herder,
             self.inbox,
             store=self.store,
@@ -102,15 +114,6 @@ class Node:
             rejections=self.rejections,
             metrics=self.metrics,
             archiver=self.archiver,
-        )
-        self.status = Status(
-            settings.name,
-            self.herder,
-            self.peers,
-            self.ingest,
-            self.publisher,
-            self.performer,
-            self.archiver,
         )
 
     def _send(self, peer: PublicKey, lane: Lane, payload: bytes) -> None:

@@ -55,7 +55,7 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
         )
         own = {f"kafka.{row.name}", f"postgres.{row.name}"}
         if row.program == "core":
-            own |= {f"{row.name}.seed", f"{row.name}.token"}
+            own |= {f"{row.name}.seed", f"{row.name}.token", f"s3.{row.name}"}
         if row.program == "horizon-gateway":
             own |= {f"core{row.name[-1]}.token"}
         assert seen == own

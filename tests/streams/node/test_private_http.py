@@ -20,6 +20,8 @@ STATUS: dict[str, Any] = {
     "sequence": 7,
     "published": 6,
     "uncertified": 1,
+    "archived": 64,
+    "archive_backlog": 2,
     "waiting_transactions": 20,
     "connected": ["core2", "core3"],
     "missing": ["core4"],
