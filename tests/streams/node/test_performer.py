@@ -46,6 +46,7 @@ def test_a_proof_that_is_asked_for_while_a_ledger_is_committed_is_true() -> None
             overlay=missing,
             rejections=missing,
             metrics=Metrics(),
+            archiver=missing,
         )
         loop = asyncio.create_task(performer.run())
         inbox.put(lambda _: [Commit(world.close(2), None, None)])
