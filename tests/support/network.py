@@ -131,6 +131,7 @@ class Network:
     genesis: Genesis = field(default_factory=make_genesis)
     ledger: Ledger = field(init=False)
     records: list[LedgerRecord] = field(init=False)
+    closed: list[ClosedLedger] = field(init=False)
     salt: int = 0
 
     def __post_init__(self) -> None:
@@ -139,6 +140,7 @@ class Network:
         self.records = [
             LedgerRecord(opened.closed.header_bytes, Certificate(()), opened.closed.body)
         ]
+        self.closed = [opened.closed]
         self.genesis_hash = opened.closed.header_hash
 
     @property
@@ -219,6 +221,7 @@ class Network:
         if certificate is None:
             raise AssertionError("the validators do not satisfy the quorum set")
         self.records.append(LedgerRecord(closed.header_bytes, certificate, closed.body))
+        self.closed.append(closed)
         return closed
 
     def apply(self, source: str, *bodies: Any) -> ClosedLedger:
