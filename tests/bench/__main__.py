@@ -10,24 +10,28 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench.closing import measure_closing
 from tests.bench.figures import Calibration, Figure, tell, write
 from tests.bench.footprint import measure_footprint
 from tests.bench.horizon import measure_horizon
-from tests.bench.nodes import measure_four_nodes, measure_one_node
+from tests.bench.nodes import measure_four_nodes, measure_money, measure_one_node
 from tests.bench.paced import measure_paced
 from tests.bench.reads import measure_reads
 from tests.bench.state import measure_state
 
 SECONDS, ONE_NODE_SECONDS, LOGGED = 60, 20, 40_000
+RUNS = 3
 
 Measurement = Callable[[Calibration, argparse.Namespace], list[Figure]]
 MEASUREMENTS: dict[str, Measurement] = {
     "nodes": lambda calibration, given: measure_four_nodes(calibration, given.seconds),
+    "money": lambda calibration, given: measure_money(calibration, given.seconds / RUNS),
     "paced": lambda calibration, _: measure_paced(calibration),
     "one-node": lambda calibration, _: measure_one_node(calibration, ONE_NODE_SECONDS),
     "horizon": lambda calibration, given: measure_horizon(calibration, given.logged),
     "reads": lambda calibration, _: measure_reads(calibration),
     "footprint": lambda _, __: measure_footprint(),
+    "closing": lambda _, __: measure_closing(),
     "state": lambda _, __: measure_state(),
 }
 

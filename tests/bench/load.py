@@ -13,7 +13,13 @@ from infra.local import launch
 from infra.local.health import get_status
 from schemas.codec import decode, unframe
 from schemas.generated.ledger import LedgerHeader, LedgerRecord
-from tests.support.workload import Deployment, Follower, make_economy, make_payments
+from tests.support.workload import (
+    Deployment,
+    Follower,
+    configure,
+    make_economy,
+    make_payments,
+)
 
 WAIT_S = 60
 LAG_MAX_S = 2.0  # after the last was offered: the rate was sustained
@@ -52,8 +58,13 @@ class Load:
     def follow(self, node: str) -> Follower:
         return Follower.open(self.target.kafka, node)
 
-    def sign(self, payments: int) -> list[bytes]:
-        return [envelope for _, envelope in make_payments(self.target, self.names, payments)]
+    def sign(self, payments: int, fee_max: int | None = None) -> list[bytes]:
+        signed = make_payments(self.target, self.names, payments, fee_max)
+        return [envelope for _, envelope in signed]
+
+    def configure(self, *bodies: Any) -> None:
+        """Operations of the master account; in a ledger when it returns."""
+        configure(self.target, self.follow(self.nodes[0]), *bodies)
 
     def run(self, signed: Sequence[bytes], rate: float | None = None) -> Run:
         """Offers them at `rate` a second, or all at once; returns when every node closed them."""

@@ -7,12 +7,16 @@ from statistics import median
 
 from infra.local import network
 from infra.local.table import TABLE
+from schemas.generated.common import LimitKind
 from tests.bench.figures import Calibration, Figure, tell
 from tests.bench.load import NODE_KINDS, Load, cpu_used
 from tests.support.deployments import make_one_node_table, start_deployment
+from tests.support.network import put_limit, set_fee
+from tests.support.workload import ASSET
 
 NAMES = [f"payer {number}" for number in range(2_000)]
 RUNS = 3
+FEE_MAX = 2
 WARM_UP = 10_000
 OFFERED = (0.5, 0.7, 0.85, 1.0, 1.5, 3.0)  # shares of the measured capacity
 OFFERED_S = 12
@@ -82,3 +86,39 @@ def measure_one_node(calibration: Calibration, seconds: float) -> list[Figure]:
             rates.append(done.rate)
             rate = max(rates)
         return [calibration.judge_rate("one_node_tps", median(rates), "payments/s")]
+
+
+def measure_money(calibration: Calibration, seconds: float) -> list[Figure]:
+    """Payments with both fees, then with a limit too, beside plain ones in the same deployment."""
+    with start_deployment(TABLE, "core") as running:
+        load = Load(running, NAMES, network.CORES)
+        rate = load.run(load.sign(WARM_UP)).rate
+        figures: list[Figure] = []
+        plain = (0.0, 0.0)
+        for name, bodies, fee_max in (
+            ("plain", (), None),
+            ("fees", (set_fee(ASSET, 1, 1, 100), set_fee(ASSET, 2, 1, 100)), FEE_MAX),
+            ("limits", (put_limit(LimitKind.SPEND, ASSET, 10**20),), FEE_MAX),
+        ):
+            if bodies:
+                load.configure(*bodies)
+            runs, used = [], list[dict[str, float]]()
+            for _ in range(RUNS):
+                signed = load.sign(int(rate * seconds), fee_max)
+                calibration.measure()
+                with cpu_used(running, used):
+                    runs.append(load.run(signed))
+            tps = median(run.rate for run in runs)
+            cpu_ms = median(
+                sum(each[kind] for kind in NODE_KINDS) / run.payments * 1_000
+                for run, each in zip(runs, used, strict=True)
+            )
+            plain = (tps, cpu_ms) if name == "plain" else plain
+            tell(f"four nodes, {name}: {tps:,.0f} payments/s, {cpu_ms:.2f} ms a payment")
+            figures += [
+                Figure(f"money_{name}_tps", tps, "payments/s", "money_plain_tps", tps / plain[0]),
+                Figure(
+                    f"money_{name}_cpu_ms", cpu_ms, "ms", "money_plain_cpu_ms", cpu_ms / plain[1]
+                ),
+            ]
+        return figures

@@ -40,6 +40,7 @@ from tests.support import network as made
 from tests.support.network import get_account, get_key
 
 ASSET = "EUR"
+AMOUNT = 10  # of a payment
 LIFE_MS = 14 * 60_000
 ACCOUNTS_A_LEDGER = 100
 
@@ -213,6 +214,11 @@ def make_economy(target: Deployment, names: Sequence[str], follower: Follower) -
     _settle(target, follower, [target.sign(issuer, each) for each in issues])
 
 
+def configure(target: Deployment, follower: Follower, *bodies: Any) -> None:
+    """Operations of the master account; in a ledger when it returns."""
+    _settle(target, follower, [target.sign(target.get_master(), bodies)])
+
+
 def make_reference(text: str) -> Reference:
     """Of today."""
     return Reference(time.time_ns() // 1_000_000 // DAY_MS, text)
@@ -223,8 +229,12 @@ def _settle(target: Deployment, follower: Follower, signed: Sequence[tuple[Hash,
     follower.wait_for({transaction_hash for transaction_hash, _ in signed}, 120)
 
 
-def make_payments(target: Deployment, names: Sequence[str], count: int) -> list[tuple[Hash, bytes]]:
-    """`count` signed payments round robin over distinct signers, each with a reference."""
+def make_payments(
+    target: Deployment, names: Sequence[str], count: int, fee_max: int | None = None
+) -> list[tuple[Hash, bytes]]:
+    """`count` signed payments round robin over distinct signers, each with a reference. `fee_max`:
+    what each accepts of every part of both fees."""
+    fees = None if fee_max is None else made.accept_fees(fee_max, fee_max)
     keys = [get_key(name) for name in names]
     balances = [target.get_balance_id(name) for name in names]
     payments = []
@@ -236,8 +246,8 @@ def make_payments(target: Deployment, names: Sequence[str], count: int) -> list[
         body = Payment(
             balances[payer],
             PaymentToBalance(balances[payee]),
-            Amount(1),
-            None,
+            Amount(AMOUNT),
+            fees,
             "",
             make_reference(f"{target.salt:x}"),
         )
