@@ -76,6 +76,11 @@ class BucketSettings(Settings, frozen=True):
     secret_key: Secret
     region: str = "us-east-1"
 
+    @property
+    def name(self) -> str:
+        """Its URL, for people and peers."""
+        return f"{self.url}/{self.bucket}"
+
 
 class KafkaSettings(Settings, frozen=True):
     """How one service logs in. `bootstrap_servers`: comma-separated HOST:PORT of brokers.

@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from infra.cli import (
+    archive,
     containers,
     demo,
     deployments,
@@ -54,6 +55,9 @@ app.command()(services.run)
 app.command()(services.migrate)
 app.command()(services.doctor)
 app.command()(replay.replay)
+app.command()(archive.catchup)
+app.command()(archive.republish)
+app.add_typer(archive.app, name="archive")
 app.command()(demo.demo)
 app.command()(platform.plan)
 app.command()(platform.apply)

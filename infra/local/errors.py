@@ -8,6 +8,8 @@ class Fault(StrEnum):
 
     OTHER = "other"
     ALREADY_RUNNING = "already-running"
+    ARCHIVE_DAMAGED = "archive-damaged"
+    ARCHIVE_UNAVAILABLE = "archive-unavailable"
     COPY = "copy"
     COPY_RUNS = "copy-runs"
     DAMAGED_STATE = "damaged-state"

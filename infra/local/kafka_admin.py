@@ -82,6 +82,25 @@ def create_topics(administrator: Mapping[str, Any], topics: Sequence[Topic]) -> 
                 raise LocalError(f"Kafka refuses topic {name}: {reason.str()}") from None
 
 
+def delete_topic(administrator: Mapping[str, Any], name: str) -> None:
+    """Blocks until it is gone; one that is not there is gone. Raises LocalError."""
+    from confluent_kafka import KafkaError, KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient(dict(administrator))
+    try:
+        admin.delete_topics([name], operation_timeout=30)[name].result(timeout=ANSWER_S)
+    except KafkaException as error:
+        reason: KafkaError = error.args[0]
+        if reason.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise LocalError(f"Kafka does not delete topic {name}: {reason.str()}") from None
+    deadline = time.monotonic() + ANSWER_S
+    while name in admin.list_topics(timeout=ANSWER_S).topics:
+        if time.monotonic() > deadline:
+            raise LocalError(f"Kafka does not delete topic {name}: see its log")
+        time.sleep(0.05)
+
+
 def set_grants(
     administrator: Mapping[str, Any], users: Collection[str], grants: Sequence[Grant]
 ) -> None:

@@ -182,6 +182,7 @@ def _get_processor_row(pair: str, core: str) -> Service:
         program="horizon-processor",
         get_settings=lambda place: get_processor_settings(place, pair, core),
         database="postgres",
+        reads_from={"s3": tuple(get_history_bucket(core) for core in CORES)},
     )
 
 
@@ -194,6 +195,7 @@ def get_processor_settings(place: Place, pair: str, core: str) -> Mapping[str, A
         "genesis_file": str(get_genesis_file(place)),
         "ledgers_topic": get_ledgers_topic(core),
         "peer_topics": [get_ledgers_topic(other) for other in CORES if other != core],
+        "archives": get_archives(place, f"horizon{pair}"),
         "rejections_topics": [get_rejections_topic(other) for other in CORES],
     }
 

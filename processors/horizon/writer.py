@@ -135,4 +135,5 @@ def get_feed(
         network.genesis_hash,
         position,
         lambda sequence: read_header_hash(connection, sequence, schema),
+        settings.archives,
     )

@@ -1,7 +1,8 @@
 """A ledgers topic as verified ledgers, in order and without gaps: what every processor folds.
 
-Shell around `follow`. Gaps are filled from the topics of other nodes, which prove their ledgers
-like any other. It knows nothing of what is done with a ledger.
+Shell around `follow`. Gaps are filled from the topics of other nodes, and from archives where no
+topic has the ledgers any more; both prove their ledgers like any other. It knows nothing of what is
+done with a ledger.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ import structlog
 from processors.ledger_feed.follow import Gap, Repeat, follow
 from processors.ledger_feed.topic import TopicReader, TopicUnavailable, open_topic
 from schemas.generated.common import Hash
-from schemas.settings import KafkaSettings
+from schemas.settings import BucketSettings, KafkaSettings
+from streams.archive.archive import Archive
+from streams.archive.history import History, HistoryUnavailable
 from streams.ledger.chain import ChainPosition, ForgedLedger, VerifiedLedger
 
 log = structlog.get_logger()
@@ -36,6 +39,7 @@ class LedgerFeed:
     genesis_hash: Hash
     position: ChainPosition
     get_header_hash: Callable[[int], Hash | None]
+    archives: tuple[BucketSettings, ...] = ()
     remembered: dict[int, Hash] = field(default_factory=dict)
 
     def receive(self, data: bytes) -> Iterator[VerifiedLedger]:
@@ -62,7 +66,7 @@ class LedgerFeed:
         return self.remembered.get(sequence) or self.get_header_hash(sequence)
 
     def _fill(self, gap: Gap) -> Iterator[VerifiedLedger]:
-        """All of `gap`, from as many peers as it takes."""
+        """All of `gap`, from as many peers as it takes, else from archives."""
         log.warning("ledgers_missing", first=gap.first, last=gap.last)
         unavailable: TopicUnavailable | None = None
         for topic in self.peer_topics:
@@ -76,13 +80,29 @@ class LedgerFeed:
             if self.position.sequence == gap.last:
                 log.info("ledgers_filled", first=gap.first, last=gap.last, topic=topic)
                 return
+        if self.archives:
+            yield from self._read_archives(gap.last)
+            log.info("ledgers_filled", first=gap.first, last=gap.last, topic=None)
+            return
         if unavailable is not None:
             raise unavailable  # it may have them: whoever starts again will see
         raise UnfilledGap(
             f"ledgers {self.position.sequence + 1} to {gap.last} are missing, also on the topics"
             f" of other nodes ({', '.join(self.peer_topics) or 'none configured'}):"
-            " name a topic that has them in `peer_topics`"
+            " name a topic that has them in `peer_topics`, or an archive in `archives`"
         )
+
+    def _read_archives(self, last: int) -> Iterator[VerifiedLedger]:
+        """Raises `TopicUnavailable` where they do not reach `last`: they may, later."""
+        archives = [Archive(each) for each in self.archives]
+        history = History(archives, self.position, self.genesis_hash)
+        try:
+            for verified in history.read_on(last):
+                yield self._advance(verified)
+        except HistoryUnavailable as error:
+            raise TopicUnavailable(f"no topic has the missing ledgers, and {error}") from None
+        finally:
+            history.close()
 
     def _read_peer(self, reader: TopicReader, last: int) -> Iterator[VerifiedLedger]:
         """From where the chain stands up to `last`, or as far as the peer has it."""

@@ -291,6 +291,33 @@ def write_LedgerReply(value: LedgerReply, out: bytearray) -> None:
         write_LedgerRecord(value.record, out)
 
 
+class LedgersArchived(Record, frozen=True):
+    """Answers a request for ledgers that the sender keeps no more: where they are."""
+
+    first_kept: U64
+    """The oldest ledger that it still has."""
+    archive: str
+    """The URL of its archive's bucket."""
+
+
+def read_LedgersArchived(data: Any, at: int) -> tuple[LedgersArchived, int]:
+    f_first_kept = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_archive, at = read_string(data, at, 512)
+    else:
+        end = at + 1 + (length >> 1)
+        f_archive = data[at + 1 : end].decode()
+        at = end
+    return LedgersArchived(f_first_kept, f_archive), at
+
+
+def write_LedgersArchived(value: LedgersArchived, out: bytearray) -> None:
+    write_unsigned(value.first_kept, out, 8)
+    write_string(value.archive, out, 512)
+
+
 class StateRequest(Record, frozen=True):
     """Asks for the statements of the slots from one on: after a restart or a silence."""
 
@@ -330,14 +357,14 @@ def write_SetUnknown(value: SetUnknown, out: bytearray) -> None:
 class Message(Record, frozen=True):
     """One message of the nodes' overlay."""
 
-    body: Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest | SetUnknown
+    body: Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest | SetUnknown | LedgersArchived
     """The message."""
 
 
 def read_Message(data: Any, at: int) -> tuple[Message, int]:
     branch = data[at]
-    if branch & 1 or branch > 24:
-        read_bounded(data, at, 0, 12)  # raises
+    if branch & 1 or branch > 26:
+        read_bounded(data, at, 0, 13)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Message(f_body), at
 
@@ -351,7 +378,7 @@ def write_Message(value: Message, out: bytearray) -> None:
     write(value.body, out)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest | SetUnknown, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[Statements | AdvertTransactions | DemandTransactions | Transactions | SetRequest | TransactionSet | SignedHeader | CertificateRequest | CertificateReply | LedgerRequest | LedgerReply | StateRequest | SetUnknown | LedgersArchived, int]], ...] = (
     read_Statements,
     read_AdvertTransactions,
     read_DemandTransactions,
@@ -365,6 +392,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[Statements | AdvertTransactions | De
     read_LedgerReply,
     read_StateRequest,
     read_SetUnknown,
+    read_LedgersArchived,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -381,6 +409,7 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LedgerReply: (b'\x14', write_LedgerReply),
     StateRequest: (b'\x16', write_StateRequest),
     SetUnknown: (b'\x18', write_SetUnknown),
+    LedgersArchived: (b'\x1a', write_LedgersArchived),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -395,6 +424,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CertificateReply: read_CertificateReply,
     LedgerRequest: read_LedgerRequest,
     LedgerReply: read_LedgerReply,
+    LedgersArchived: read_LedgersArchived,
     StateRequest: read_StateRequest,
     SetUnknown: read_SetUnknown,
     Message: read_Message,
@@ -412,6 +442,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CertificateReply: write_CertificateReply,
     LedgerRequest: write_LedgerRequest,
     LedgerReply: write_LedgerReply,
+    LedgersArchived: write_LedgersArchived,
     StateRequest: write_StateRequest,
     SetUnknown: write_SetUnknown,
     Message: write_Message,

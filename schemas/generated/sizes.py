@@ -270,6 +270,7 @@ BYTES_MAX: dict[type, int] = {
     overlay.CertificateReply: 96043,
     overlay.LedgerRequest: 8,
     overlay.LedgerReply: 8488722,
+    overlay.LedgersArchived: 522,
     overlay.StateRequest: 8,
     overlay.SetUnknown: 32,
     overlay.Message: 2621470005,

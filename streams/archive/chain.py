@@ -6,6 +6,7 @@ read too.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from schemas.codec import encode
 from schemas.generated.archive import Checkpoint
@@ -26,43 +27,48 @@ from streams.ledger.chain import (
 from streams.ledger.hashes import compute_hash
 
 
+class Headers(NamedTuple):
+    """What is read of a checkpoint to follow it: of each ledger, in order."""
+
+    headers: list[bytes]
+    certificates: list[Certificate]
+
+
+def read_header_objects(checkpoint: Checkpoint, read: Read) -> Headers:
+    """Raises `DamagedArchive`. They are not verified."""
+    return Headers(read_headers(checkpoint, read), read_certificates(checkpoint, read))
+
+
 def follow_headers(
-    position: ChainPosition, checkpoint: Checkpoint, read: Read, last: int
+    position: ChainPosition, checkpoint: Checkpoint, rows: Headers, read: Read, last: int
 ) -> ChainPosition:
     """From `position` on, which lies in the checkpoint or at its beginning, to ledger `last` or to
     the checkpoint's end. Raises `ForgedLedger` and `DamagedArchive`.
     """
     if not checkpoint.first_sequence <= position.sequence + 1 <= checkpoint.last_sequence:
         raise DamagedArchive(f"ledger {position.sequence + 1} is missing between checkpoints")
-    headers, certificates = read_headers(checkpoint, read), read_certificates(checkpoint, read)
     skipped = position.sequence + 1 - checkpoint.first_sequence
     end = min(last, checkpoint.last_sequence) - checkpoint.first_sequence + 1
     for number in range(skipped, end):
-        is_end = number == end - 1
-        position = _follow(
-            position, checkpoint, read, headers[number], certificates[number], is_end
+        raw, certificate = rows.headers[number], rows.certificates[number]
+        header, header_hash = verify_header(position, raw), compute_hash(raw)
+        if header.quorum_set_hash != compute_hash(encode(position.quorum_set)):
+            position = _follow_change(position, checkpoint, read)
+            continue
+        if number == end - 1:
+            verify_certificate(position, header, header_hash, certificate)
+        position = replace(
+            position,
+            sequence=header.sequence,
+            header_hash=header_hash,
+            close_time_ms=header.close_time_ms,
         )
     return position
 
 
-def _follow(
-    position: ChainPosition,
-    checkpoint: Checkpoint,
-    read: Read,
-    raw: bytes,
-    certificate: Certificate,
-    is_end: bool,
-) -> ChainPosition:
-    header, header_hash = verify_header(position, raw), compute_hash(raw)
-    if header.quorum_set_hash != compute_hash(encode(position.quorum_set)):
-        for ledger in read_ledgers(checkpoint, read):
-            if ledger.sequence == header.sequence:
-                return verify_record(position, ledger.record).position
-    if is_end:
-        verify_certificate(position, header, header_hash, certificate)
-    return replace(
-        position,
-        sequence=header.sequence,
-        header_hash=header_hash,
-        close_time_ms=header.close_time_ms,
-    )
+def _follow_change(position: ChainPosition, checkpoint: Checkpoint, read: Read) -> ChainPosition:
+    """The ledger after `position`, of which all is looked at."""
+    for ledger in read_ledgers(checkpoint, read):
+        if ledger.sequence == position.sequence + 1:
+            return verify_record(position, ledger.record).position
+    raise DamagedArchive(f"ledger {position.sequence + 1} is missing in its checkpoint")

@@ -39,6 +39,7 @@ from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import build
 
 HASH_BYTES = 32
+EntryRow = tuple[bytes, bytes]  # key, entry
 HashesRow = tuple[int, int, bytes, bytes]  # sequence, minute, running hash, hashes
 ReferencesRow = tuple[int, int, bytes, bytes]  # sequence, bucket's number, running hash, uses
 
@@ -46,7 +47,7 @@ ReferencesRow = tuple[int, int, bytes, bytes]  # sequence, bucket's number, runn
 class SnapshotRows(NamedTuple):
     """What a node's database holds beside its ledgers, in the order in which it is archived."""
 
-    entries: Iterable[tuple[bytes, bytes]]
+    entries: Iterable[EntryRow]
     hashes: Iterable[HashesRow]
     references: Iterable[ReferencesRow]
 
@@ -78,6 +79,11 @@ def read_snapshot(snapshot: Snapshot, read: Read) -> SnapshotRows:
             for r in read_rows(objects, read, ObjectKind.REFERENCES, ArchivedReferences)
         ),
     )
+
+
+def hold(rows: SnapshotRows) -> SnapshotRows:
+    """The same, all read, so that it can be taken more than once."""
+    return SnapshotRows(tuple(rows.entries), tuple(rows.hashes), tuple(rows.references))
 
 
 def make_ledger(rows: SnapshotRows, header: LedgerHeader, header_hash: Hash) -> Ledger:

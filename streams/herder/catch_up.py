@@ -6,7 +6,7 @@ from schemas.generated.consensus import QuorumSet, ScpValue, Statement
 from schemas.generated.ledger import LedgerBody, LedgerRecord
 from schemas.generated.overlay import LedgerRequest, Message
 from streams.herder.lanes import Lane
-from streams.herder.outputs import Output, Send, StartTimer, Timer, TimerName
+from streams.herder.outputs import Output, ReadArchive, Send, StartTimer, Timer, TimerName
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.chain import ChainPosition, ForgedLedger, verify_record
 from streams.ledger.close import ClosedLedger, Ledger, close_ledger
@@ -22,6 +22,7 @@ class CatchUp:
 
     def __init__(self) -> None:
         self._newest: dict[PublicKey, int] = {}
+        self._first_kept: dict[PublicKey, int] = {}
         self._asked = 0
         self._is_asking = False
 
@@ -30,8 +31,13 @@ class CatchUp:
         if statement.node_id == peer:
             self._newest[peer] = max(statement.slot, self._newest.get(peer, 0))
 
+    def note_archived(self, peer: PublicKey, first_kept: int) -> None:
+        """`peer` has said that older ledgers are in archives only."""
+        self._first_kept[peer] = first_kept
+
     def forget(self, peer: PublicKey) -> None:
         self._newest.pop(peer, None)
+        self._first_kept.pop(peer, None)
 
     def get_peers_ahead(self, open_slot: int, slots_behind: int = SLOTS_BEHIND) -> list[PublicKey]:
         return sorted(p for p, slot in self._newest.items() if slot >= open_slot + slots_behind)
@@ -42,11 +48,15 @@ class CatchUp:
     def ask(self, open_slot: int, is_late: bool = False) -> list[Output]:
         """Asks one of those ahead for the next ledger, another peer each time, one question at a
         time. To be one slot ahead is enough if this node `is_late`."""
-        peers = self.get_peers_ahead(open_slot, 1 if is_late else SLOTS_BEHIND)
-        if not peers or self._is_asking:
+        ahead = self.get_peers_ahead(open_slot, 1 if is_late else SLOTS_BEHIND)
+        if not ahead or self._is_asking:
             return []
-        self._asked += 1
         self._is_asking = True
+        kept = {peer: self._first_kept.get(peer, 0) for peer in ahead}
+        peers = [peer for peer in ahead if kept[peer] <= open_slot]
+        if not peers:
+            return [ReadArchive(min(kept.values()) - 1), StartTimer(TIMER, AGAIN_MS)]
+        self._asked += 1
         request = Message(LedgerRequest(open_slot))
         peer = peers[self._asked % len(peers)]
         return [Send(peer, Lane.REPLIES, request), StartTimer(TIMER, AGAIN_MS)]

@@ -15,7 +15,7 @@ from schemas.codec import Malformed, decode
 from schemas.generated import overlay
 from schemas.generated.common import PublicKey
 from schemas.generated.consensus import Nominate, ScpValue, Statement
-from schemas.generated.ledger import Certificate, HeaderSignature
+from schemas.generated.ledger import Certificate, HeaderSignature, LedgerRecord
 from schemas.generated.overlay import Message, SetRequest, SetUnknown, TransactionSet
 from streams.consensus.quorum_set import get_nodes
 from streams.herder.agreement import TIMER_KINDS, Agreement
@@ -200,13 +200,28 @@ class Herder:
         if body.record is None or body.sequence != self.open_slot:
             return []
         try:
-            closed = close_again(self.ledger, self.quorum_set, body.record)
+            return self._close_again(body.record, now_ms)
         except (ForgedLedger, Malformed) as error:
             return [Alarm(f"{peer.hex()} sent a false ledger: {error}")]
-        outputs = self._settle(closed, None, body.record.certificate, now_ms)
+
+    def take_ledger(self, record: LedgerRecord, now_ms: int) -> list[Output]:
+        """A ledger from an archive. Raises `ForgedLedger` unless it is the next, and true."""
+        self._set_time(now_ms)
+        return self._close_again(record, now_ms)
+
+    def _close_again(self, record: LedgerRecord, now_ms: int) -> list[Output]:
+        closed = close_again(self.ledger, self.quorum_set, record)
+        outputs = self._settle(closed, None, record.certificate, now_ms)
         self.certifier.set_certified(closed.header.sequence)
         outputs += self.catch_up.pause()
         return outputs + self._take_up() + self._advance(now_ms)
+
+    def _receive_archived(
+        self, peer: PublicKey, body: overlay.LedgersArchived, _: int
+    ) -> list[Output]:
+        """The next question goes to another peer, or to an archive."""
+        self.catch_up.note_archived(peer, body.first_kept)
+        return self.catch_up.pause()
 
     # Messages to peers
 
@@ -330,4 +345,5 @@ HANDLERS: dict[type, Callable[[Herder, PublicKey, Any, int], list[Output]]] = {
     overlay.CertificateReply: Herder._receive_certificate,
     overlay.StateRequest: Herder._receive_state_request,
     overlay.LedgerReply: Herder._receive_ledger,
+    overlay.LedgersArchived: Herder._receive_archived,
 }

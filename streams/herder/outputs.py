@@ -134,6 +134,14 @@ class Processed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadArchive:
+    """The ledgers up to `last` have left all peers that are ahead: read them from an archive, and
+    give them to the herder (`take_ledger`). Said again as long as it is so."""
+
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     """Operators must know of this; the node goes on."""
 
@@ -150,5 +158,6 @@ Output: TypeAlias = (
     | Send
     | Reject
     | Processed
+    | ReadArchive
     | Alarm
 )

@@ -1,6 +1,7 @@
 """A core node's settings file (see `schemas.settings`)."""
 
 from pathlib import Path
+from typing import Literal
 
 from schemas.settings import BucketSettings, DatabaseSettings, KafkaSettings, Settings
 
@@ -31,13 +32,19 @@ class ArchiveSettings(Settings, frozen=True):
     """Where the node's history goes. `bucket`: its own; `others`: of the network, to catch up from.
 
     `keep`: so many of the newest ledgers stay in the database when they are archived;
-    `snapshot_ledgers`: a snapshot of the state is written after so many ledgers.
+    `snapshot_ledgers`: a snapshot of the state is written after so many ledgers. `catch_up`: how a
+    node with an empty database begins: by a snapshot, or by closing all ledgers again.
     """
 
     bucket: BucketSettings
     others: tuple[BucketSettings, ...] = ()
     keep: int = 17_280
     snapshot_ledgers: int = 2_048
+    catch_up: Literal["minimal", "complete"] = "minimal"
+
+    def get_buckets(self) -> tuple[BucketSettings, ...]:
+        """All archives that can be read, the node's own last: the others' may be newer."""
+        return (*self.others, self.bucket)
 
 
 class CoreSettings(Settings, frozen=True):

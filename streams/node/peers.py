@@ -14,6 +14,7 @@ from schemas.generated.overlay import (
     CertificateRequest,
     LedgerReply,
     LedgerRequest,
+    LedgersArchived,
     Message,
     Transactions,
 )
@@ -32,7 +33,7 @@ log = structlog.get_logger()
 
 class Peers:
     """`names` of the configured peers; `connected` are those there is a connection to; `send` is
-    the overlay's."""
+    the overlay's; `archive`: the URL of this node's, if it has one."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Peers:
         ingest: Ingest,
         store: StoreThread,
         send: Callable[[PublicKey, Lane, bytes], object],
+        archive: str | None = None,
     ) -> None:
         self.names = names
         self.connected: set[PublicKey] = set()
@@ -50,6 +52,7 @@ class Peers:
         self._ingest = ingest
         self._store = store
         self._send = send
+        self._archive = archive
 
     async def on_message(self, peer: PublicKey, payload: bytes) -> None:
         try:
@@ -69,8 +72,17 @@ class Peers:
 
     async def _answer_ledger_request(self, peer: PublicKey, first: int) -> None:
         records = await self._store.load_records(first, REPLY_BYTES_MAX)
+        replies: list[LedgerReply | LedgersArchived]
         replies = [LedgerReply(each.sequence, each.record) for each in records]
-        for reply in replies or [LedgerReply(first, None)]:
+        if not records:
+            kept = await self._store.run(self._store.store.find_next, first)
+            is_archived = kept is not None and self._archive is not None
+            replies.append(
+                LedgersArchived(kept or 0, self._archive or "")
+                if is_archived
+                else LedgerReply(first, None)
+            )
+        for reply in replies:
             self._send(peer, Lane.REPLIES, encode(Message(reply)))
 
     async def _answer_certificate_request(self, peer: PublicKey, sequence: int) -> None:

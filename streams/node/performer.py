@@ -18,6 +18,7 @@ from streams.herder.offsets import Offsets
 from streams.herder.outputs import Certified, Commit, Output, Timer
 from streams.herder.proofs import Proofs
 from streams.kill_points import kill_points
+from streams.node.archive_reader import ArchiveReader
 from streams.node.archiver import Archiver
 from streams.node.inbox import Inbox, get_now_ms
 from streams.node.metrics import Metrics
@@ -45,6 +46,7 @@ class Performer:
         rejections: Rejections,
         metrics: Metrics,
         archiver: Archiver,
+        archive_reader: ArchiveReader,
     ) -> None:
         self._herder = herder
         self._inbox = inbox
@@ -56,6 +58,7 @@ class Performer:
         self._rejections = rejections
         self._metrics = metrics
         self._archiver = archiver
+        self._archive_reader = archive_reader
         self._timers: dict[tuple[outputs.TimerName, int], asyncio.TimerHandle] = {}
         self._progress_at = time.monotonic()
 
@@ -98,6 +101,8 @@ class Performer:
                 self._rejections.reject(output)
             case outputs.Processed(envelope_hashes):
                 self._offsets.set_processed(*envelope_hashes)
+            case outputs.ReadArchive(last):
+                self._archive_reader.want(last)
             case outputs.Alarm(text):
                 self._metrics.alarms.inc()
                 log.error("alarm", text=text)

@@ -23,9 +23,12 @@ from streams.herder.proofs import Proofs
 from streams.herder.signature_work import SignatureJob
 from streams.herder.simulator import Simulator
 from streams.kill_points import kill_points
+from streams.ledger.chain import ChainPosition
 from streams.ledger.close import Ledger
 from streams.ledger.errors import InvariantViolation
-from streams.ledger.genesis import decode_genesis, open_genesis
+from streams.ledger.genesis import GENESIS_SEQUENCE, decode_genesis, open_genesis
+from streams.node import rejoin
+from streams.node.archive_reader import ArchiveReader
 from streams.node.archiver import Archiver
 from streams.node.config import CoreSettings, OverlaySettings
 from streams.node.inbox import Inbox
@@ -34,6 +37,7 @@ from streams.node.metrics import Metrics
 from streams.node.overlay.interface import Address, OverlayConfig
 from streams.node.overlay.overlay import Overlay
 from streams.node.parts import Parts
+from streams.node.past_ledgers import PastLedgers
 from streams.node.peers import Peers
 from streams.node.performer import Performer
 from streams.node.private_http import PrivateHttp
@@ -56,7 +60,9 @@ class UnusableStore(Exception):
 class Node:
     """All parts of one running node."""
 
-    def __init__(self, settings: CoreSettings, store: Store, ledger: Ledger) -> None:
+    def __init__(
+        self, settings: CoreSettings, store: Store, ledger: Ledger, genesis: ChainPosition
+    ) -> None:
         self.settings = settings
         self.store = StoreThread(store)
         self.metrics = Metrics()
@@ -69,7 +75,8 @@ class Node:
         self.pool: VerificationPool[SignatureJob, bytes | None] = VerificationPool(
             WORK, settings.workers
         )
-        self.publisher = Publisher(settings.kafka, settings.name, self.store.load_records)
+        past = PastLedgers(self.store, settings.archive, genesis)
+        self.publisher = Publisher(settings.kafka, settings.name, past.load)
         self.rejections = Rejections(ledger, self.offsets, self.publisher, self.metrics)
         self.ingest = Ingest(
             self.herder,
@@ -87,10 +94,12 @@ class Node:
             self.ingest,
             self.store,
             send=self._send,
+            archive=None if settings.archive is None else settings.archive.bucket.name,
         )
         config = make_overlay_config(settings.overlay, self.herder.network_id, signing_key)
         self.overlay = Overlay(config, self.peers)
         self.archiver = Archiver(settings, self.metrics)
+        self.archive_reader = ArchiveReader(settings.archive, self.herder, self.inbox)
         self.performer = self._make_performer()
         self.status = Status(
             settings.name,
@@ -100,6 +109,7 @@ class Node:
             self.publisher,
             self.performer,
             self.archiver,
+            self.archive_reader,
         )
 
     def _make_performer(self) -> Performer:
@@ -114,6 +124,7 @@ class Node:
             rejections=self.rejections,
             metrics=self.metrics,
             archiver=self.archiver,
+            archive_reader=self.archive_reader,
         )
 
     def _send(self, peer: PublicKey, lane: Lane, payload: bytes) -> None:
@@ -141,6 +152,7 @@ class Node:
             overlay=self.overlay.wait(),
             http=server.serve(),
             archiver=self.archiver.run(),
+            archive_reader=self.archive_reader.run(),
         )
         try:
             await parts.wait(stop)
@@ -176,15 +188,16 @@ def make_overlay_config(
     )
 
 
-def open_store(settings: CoreSettings) -> tuple[Store, Ledger]:
-    """The database with the last ledger, or with the genesis if it was empty."""
+def open_store(settings: CoreSettings) -> tuple[Store, Ledger, ChainPosition]:
+    """The database with the last ledger, or with the genesis if it was empty; and where the chain
+    stands after the genesis."""
     opened = open_genesis(decode_genesis(settings.genesis_file.read_bytes()))
     store = Store(settings.database.url.reveal())
     if store.is_empty():
         ledger = opened.ledger
         commit = Commit(opened.closed, None, Certificate(()))
         store.commit(commit, {})
-        return store, ledger
+        return store, ledger, opened.position
     ledger = store.load_ledger()
     genesis_hash = store.load_genesis_hash()
     if genesis_hash != opened.closed.header_hash:
@@ -192,7 +205,7 @@ def open_store(settings: CoreSettings) -> tuple[Store, Ledger]:
             f"the database was begun with the genesis {genesis_hash.hex()}, the genesis file gives "
             f"{opened.closed.header_hash.hex()}: use that file, or an empty database"
         )
-    return store, ledger
+    return store, ledger, opened.position
 
 
 def run(settings: CoreSettings) -> None:
@@ -214,14 +227,16 @@ def run(settings: CoreSettings) -> None:
 
 
 def _run_node(settings: CoreSettings) -> None:
-    store, ledger = open_store(settings)
+    store, ledger, genesis = open_store(settings)
+    if ledger.header.sequence == GENESIS_SEQUENCE and settings.archive is not None:
+        ledger = rejoin.begin(store, ledger, settings.archive)
     log.info("started", sequence=ledger.header.sequence, entries=len(ledger.state.encoded))
     gc.collect()
     gc.freeze()  # the state stays: spare the collector from looking at it again and again
     gc.set_threshold(50_000, 20, 50)
 
     async def main() -> None:
-        node = Node(settings, store, ledger)
+        node = Node(settings, store, ledger, genesis)
         log.info("node", node_id=encode_account_id(node.herder.agreement.node_id))
         await node.run()
 

@@ -5,6 +5,7 @@ from typing import Any
 from schemas.strkey import encode_account_id
 from streams.broker import BrokerWatch
 from streams.herder.herder import Herder
+from streams.node.archive_reader import ArchiveReader
 from streams.node.archiver import Archiver
 from streams.node.ingest import Ingest
 from streams.node.peers import Peers
@@ -27,6 +28,7 @@ class Status:
         publisher: Publisher,
         performer: Performer,
         archiver: Archiver,
+        archive_reader: ArchiveReader,
     ) -> None:
         self._name = name
         self._ingest = ingest
@@ -35,6 +37,7 @@ class Status:
         self._publisher = publisher
         self._performer = performer
         self._archiver = archiver
+        self._archive_reader = archive_reader
 
     def get(self) -> dict[str, Any]:
         """Sequences, hashes (hex), what the open slot waits for, and whether all is well.
@@ -65,10 +68,12 @@ class Status:
             "kafka_clients_replaced": sum(watch.rebuilds for watch in self._get_watches()),
             "archived": self._archiver.archived,
             "archive_backlog": self._archiver.get_backlog(header.sequence),
+            "archive_target": self._archive_reader.target,
             "problems": [
                 *stalls,
                 *self._ingest.get_problems(),
                 *self._archiver.get_problems(header.sequence),
+                *filter(None, [self._archive_reader.problem]),
             ],
             "is_healthy": not stalls,
         }

@@ -18,16 +18,24 @@ from schemas.generated.common import Hash
 from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
 from schemas.generated.overlay import Transactions
+from streams.archive.snapshot import SnapshotRows
 from streams.herder.herder import SLOTS_KEPT
 from streams.herder.outputs import Commit, Persist, SetRow, StatementRow
 from streams.herder.restored import Restored, RestoredHeader
+from streams.ledger.chain import VerifiedLedger
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hashes import compute_hash
 from streams.ledger.invariants import check_everything
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import build
-from streams.node.windows import load_hash_window, load_reference_window, write_windows
+from streams.node.windows import (
+    load_hash_window,
+    load_reference_window,
+    replace_windows,
+    write_windows,
+)
 
+APPLICATION = "tokend core"
 FORGET_SETS_EVERY = 32  # ledgers
 
 LOAD_ENTRIES = "SELECT key, entry FROM entries"
@@ -65,7 +73,7 @@ class Store:
     """Opened by `Store(url)`; the tables must exist (`tokend migrate`)."""
 
     def __init__(self, url: str) -> None:
-        self._connection = psycopg.connect(url, autocommit=True, application_name="tokend core")
+        self._connection = psycopg.connect(url, autocommit=True, application_name=APPLICATION)
         try:
             self._demand_durability()
         except BaseException:
@@ -87,6 +95,15 @@ class Store:
 
     def is_empty(self) -> bool:
         return self._connection.execute("SELECT 1 FROM ledgers LIMIT 1").fetchone() is None
+
+    def is_shared(self) -> bool:
+        """Whether another node has this database open."""
+        row = self._connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = %b AND pid <> pg_backend_pid()",
+            (APPLICATION,),
+        ).fetchone()
+        return row is not None
 
     def load_ledger(self) -> Ledger:
         """The last closed ledger. Raises `CorruptStore` unless entries and header agree."""
@@ -177,6 +194,13 @@ class Store:
             records.append(StoredRecord(sequence, record))
         return records
 
+    def find_next(self, sequence: int) -> int | None:
+        """The first ledger that is here from `sequence` on; None: there is none."""
+        row = self._connection.execute(
+            "SELECT min(sequence) FROM ledgers WHERE sequence >= %b", (sequence,)
+        ).fetchone()
+        return None if row is None else row[0]
+
     def load_certificate(self, sequence: int) -> tuple[Hash, Certificate] | None:
         row = self._connection.execute(
             "SELECT header_hash, certificate FROM ledgers WHERE sequence = %b",
@@ -211,6 +235,32 @@ class Store:
                 cursor.execute(WRITE_OFFSET, (partition, next_offset))
         if sequence % FORGET_SETS_EVERY == 0:
             self._forget_sets(sequence)
+
+    def install(self, verified: VerifiedLedger, rows: SnapshotRows) -> None:
+        """Puts everything after a ledger in the place of what is here, in one commit. Ledgers stay,
+        but for those that lack their certificate: they lie before it, where archives have them.
+        """
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.execute("TRUNCATE entries, statements, transaction_sets")
+            with cursor.copy("COPY entries (key, entry) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["bytea", "bytea"])
+                for row in rows.entries:
+                    copy.write_row(row)
+            replace_windows(cursor, rows)
+            cursor.execute("DELETE FROM ledgers WHERE certificate IS NULL")
+            record = verified.record
+            cursor.execute(
+                WRITE_LEDGER,
+                (
+                    verified.header.sequence,
+                    verified.header_hash,
+                    record.header,
+                    record.body,
+                    None,
+                    encode(record.certificate),
+                ),
+                binary=True,
+            )
 
     def _forget_sets(self, sequence: int) -> None:
         """All at once: row by row they would leave PostgreSQL as much to clean up. It is put off

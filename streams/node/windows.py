@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from schemas.generated.common import Hash
+from streams.archive.snapshot import SnapshotRows
 from streams.ledger.close import ClosedLedger
 from streams.ledger.hash_window import MINUTE_MS, HashWindow
 from streams.ledger.references import (
@@ -69,6 +70,24 @@ def write_windows(cursor: psycopg.Cursor[Any], closed: ClosedLedger) -> None:
             _create_partition(cursor, bucket)
         values = (sequence, compute_bucket_number(bucket), row.running, row.uses)
         cursor.execute(WRITE_REFERENCES, values, binary=True)
+
+
+def replace_windows(cursor: psycopg.Cursor[Any], rows: SnapshotRows) -> None:
+    """What a snapshot holds of both, in the place of what is there."""
+    cursor.execute("TRUNCATE hash_window")
+    cursor.execute(
+        "SELECT inhrelid::regclass::text FROM pg_inherits"
+        " WHERE inhparent = 'reference_window'::regclass"
+    )
+    for (name,) in cursor.fetchall():
+        cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+    cursor.executemany(WRITE_HASHES, rows.hashes)
+    made = set()
+    for row in rows.references:
+        if row[1] not in made:
+            _create_partition(cursor, get_bucket(row[1]))
+            made.add(row[1])
+        cursor.execute(WRITE_REFERENCES, row, binary=True)
 
 
 def _create_partition(cursor: psycopg.Cursor[Any], bucket: Bucket) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local import launch, processes
 from infra.local.place import Place
@@ -83,7 +84,16 @@ class ObjectStore:
         self.running.control.stop("s3")
 
     def start(self) -> None:
+        """Returns when it answers."""
         self.running.control.start("s3")
+        assert processes.wait_until(self._answers, 60)
+
+    def _answers(self) -> bool:
+        try:
+            self.client.list_buckets()
+        except (BotoCoreError, ClientError):
+            return False
+        return True
 
     def kill(self) -> None:
         """kill -9; it is started again."""

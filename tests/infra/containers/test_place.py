@@ -58,6 +58,8 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
             own |= {f"{row.name}.seed", f"{row.name}.token", f"s3.{row.name}"}
         if row.program == "horizon-gateway":
             own |= {f"core{row.name[-1]}.token"}
+        if row.program == "horizon-processor":
+            own |= {f"s3.{row.name}"}
         assert seen == own
     for file in ("compose.env", "endpoints.json", "state.json"):
         assert canaries.find((root / file).read_bytes()) == set()

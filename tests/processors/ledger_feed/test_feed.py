@@ -7,10 +7,15 @@ import pytest
 from processors.ledger_feed.feed import LedgerFeed, UnfilledGap
 from processors.ledger_feed.topic import TopicUnavailable
 from schemas.codec import frame
+from schemas.generated.archive import Checkpoint
 from schemas.generated.ledger import LedgerRecord
+from schemas.settings import BucketSettings
+from streams.archive.archive import Archive
+from streams.archive.checkpoint import ArchivedLedger, make_checkpoint
 from streams.ledger.chain import ForgedLedger, get_genesis_position
 from tests.processors.economies import make_busy_network
 from tests.processors.support import Log
+from tests.support.object_store import ObjectStore
 from tests.support.servers import Servers
 
 NETWORK = make_busy_network(30, payments=1)
@@ -98,3 +103,28 @@ def test_old_hashes_are_asked_for_only_when_forgotten(
     assert receive(feed, RECORDS[4]) == []
     with pytest.raises(ForgedLedger, match="forked"):
         receive(feed, RECORDS[3])
+
+
+def test_what_no_topic_has_any_more_comes_from_an_archive(
+    servers: Servers, object_store: ObjectStore
+) -> None:
+    """Retention has removed the beginning everywhere, the genesis too."""
+    bucket = object_store.create_bucket("history")
+    feed = make_feed(servers, [RECORDS[25:]])
+    feed.archives = (bucket,)
+    with pytest.raises(TopicUnavailable):
+        receive(feed, RECORDS[22])
+    write_archive(bucket, RECORDS[:20])
+    assert receive(feed, RECORDS[20]) == list(range(1, 22))
+    assert receive(feed, RECORDS[21]) == [22]
+
+
+def write_archive(bucket: BucketSettings, records: Sequence[LedgerRecord]) -> None:
+    archive = Archive(bucket)
+    ledgers = [ArchivedLedger(number, record) for number, record in enumerate(records, start=1)]
+    for made in make_checkpoint(NETWORK.network_id, ledgers):
+        if isinstance(made, Checkpoint):
+            archive.write_checkpoint(made)
+        else:
+            archive.write(made)
+    archive.close()

@@ -20,8 +20,7 @@ from schemas.generated.archive import (
 )
 from schemas.generated.common import Hash
 from schemas.generated.ledger import LedgerHeader
-from streams.archive import container, layout
-from streams.archive.chain import follow_headers
+from streams.archive import chain, container, layout
 from streams.archive.checkpoint import (
     ArchivedLedger,
     DamagedArchive,
@@ -122,16 +121,21 @@ def test_plain_fastavro_reads_an_archive_and_checks_its_chain(network: Network) 
     assert len(files["CERTIFICATES"]) == len(network.records)
 
 
+def follow_headers(position: Any, manifest: Checkpoint, shelf: Shelf, last: int) -> Any:
+    rows = chain.read_header_objects(manifest, shelf.read)
+    return chain.follow_headers(position, manifest, rows, shelf.read, last)
+
+
 def test_headers_alone_lead_to_the_last_ledger(network: Network) -> None:
     shelf, manifest = archive(network)
     start = verify_record(
         get_genesis_position(network.network_id), network.records[0], network.genesis_hash
     ).position
-    end = follow_headers(start, manifest, shelf.read, manifest.last_sequence)
+    end = follow_headers(start, manifest, shelf, manifest.last_sequence)
     assert end.header_hash == network.ledger.header_hash
     assert end.quorum_set == network.ledger.state.get_validators().quorum_set
-    half = follow_headers(start, manifest, shelf.read, 10)
-    assert follow_headers(half, manifest, shelf.read, manifest.last_sequence) == end
+    half = follow_headers(start, manifest, shelf, 10)
+    assert follow_headers(half, manifest, shelf, manifest.last_sequence) == end
 
 
 def test_headers_of_another_network_are_refused(network: Network) -> None:
@@ -142,7 +146,7 @@ def test_headers_of_another_network_are_refused(network: Network) -> None:
         get_genesis_position(network.network_id), network.records[0], network.genesis_hash
     ).position
     other.records[1] = network.records[1]
-    follow_headers(start, manifest, shelf.read, 2)  # the same genesis, another ledger 2: also true
+    follow_headers(start, manifest, shelf, 2)  # the same genesis, another ledger 2: also true
     forged = encode(make_forged_header(network))
     rows = [ArchivedHeader(1, network.records[0].header), ArchivedHeader(2, forged)]
     data = encode_container(ArchivedHeader, rows)
@@ -151,7 +155,7 @@ def test_headers_of_another_network_are_refused(network: Network) -> None:
     others = [each for each in manifest.objects if each.kind is not ObjectKind.HEADERS]
     false = Checkpoint(network.network_id, 1, 2, Hash(bytes(32)), (*others, named))
     with pytest.raises(ForgedLedger):
-        follow_headers(start, false, shelf.read, 2)
+        follow_headers(start, false, shelf, 2)
 
 
 def make_forged_header(network: Network) -> LedgerHeader:

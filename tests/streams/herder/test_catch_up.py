@@ -7,7 +7,7 @@ from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import Nominate, Statement
 from schemas.generated.ledger import Certificate
 from streams.herder.catch_up import CatchUp, close_again
-from streams.herder.outputs import Output, Send
+from streams.herder.outputs import Output, ReadArchive, Send
 from streams.ledger.chain import ForgedLedger
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.genesis import open_genesis
@@ -41,6 +41,25 @@ def test_those_two_slots_ahead_are_asked_in_turn() -> None:
     catch_up.forget(BEN)
     assert get_peer(catch_up.fire(10)) == ANNA
     assert catch_up.get_slots_behind(10) == 2
+
+
+def test_where_no_peer_has_the_next_ledger_any_more_archives_are_read() -> None:
+    catch_up = CatchUp()
+    say(catch_up, ANNA, 100)
+    say(catch_up, BEN, 100)
+    catch_up.note_archived(ANNA, 50)
+    assert get_peer(catch_up.ask(10)) == BEN
+    catch_up.note_archived(BEN, 40)
+    assert get_targets(catch_up.fire(10)) == [39]
+    assert get_targets(catch_up.fire(20)) == [39]  # said again
+    assert get_peer(catch_up.fire(40)) == BEN
+    catch_up.forget(BEN)  # it may have other ledgers when it comes back
+    say(catch_up, BEN, 100)
+    assert get_peer(catch_up.fire(10)) == BEN
+
+
+def get_targets(outputs: list[Output]) -> list[int]:
+    return [each.last for each in outputs if isinstance(each, ReadArchive)]
 
 
 def test_a_chain_is_closed_again_to_the_same_state() -> None:

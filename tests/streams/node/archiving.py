@@ -1,6 +1,8 @@
 """A node's database that follows a network in memory, and what archives it: all real."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,15 +10,18 @@ from typing import Any
 import msgspec
 
 from infra.local.migrations import apply_migrations
+from schemas.generated.common import Hash
 from schemas.settings import BucketSettings, DatabaseSettings, Secret
 from streams.archive.archive import Archive
 from streams.herder.outputs import Commit
 from streams.ledger.close import ClosedLedger
 from streams.ledger.genesis import open_genesis
+from streams.ledger.hashes import compute_hash
 from streams.node.archive_worker import Publication, WorkerSettings, open_publication, run
 from streams.node.config import ArchiveSettings
 from streams.node.store import Store
 from tests.support.network import Network, create_account, make_genesis
+from tests.support.object_store import ObjectStore
 
 MIGRATIONS = Path("streams/node/migrations")
 
@@ -74,6 +79,23 @@ class ArchivedNode:
         archive = Archive(self.bucket)
         self.stack.callback(archive.close)
         return archive
+
+    def get_header_hash(self, sequence: int) -> Hash:
+        """Of one of the network's ledgers."""
+        return compute_hash(self.network.records[sequence - 1].header)
+
+    def copy_archive(
+        self, object_store: ObjectStore, is_wanted: Callable[[str], bool]
+    ) -> "ArchivedNode":
+        """Another node's that has some of this one's objects."""
+        bucket = object_store.create_bucket("copy")
+        for key in object_store.list_keys(self.bucket):
+            if is_wanted(key):
+                place = {"Bucket": self.bucket.bucket, "Key": key}
+                object_store.client.copy_object(Bucket=bucket.bucket, Key=key, CopySource=place)
+        other = copy(self)
+        other.bucket = bucket
+        return other
 
     def close_all(self) -> None:
         self.stack.close()

@@ -5,8 +5,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -22,30 +21,6 @@ from streams.archive.snapshot import make_ledger, read_snapshot
 from streams.kill_points import ARCHIVE_LABELS
 from tests.streams.node.archiving import ArchivedNode
 from tests.support.object_store import ObjectStore
-from tests.support.servers import Servers
-
-
-@pytest.fixture
-def make_node(
-    servers: Servers, object_store: ObjectStore, tmp_path: Path
-) -> Iterator[Callable[[], ArchivedNode]]:
-    made: list[ArchivedNode] = []
-
-    def make() -> ArchivedNode:
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        url = servers.create_database("archived")
-        made.append(ArchivedNode(url, folder, object_store.create_bucket("history")))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close_all()
-
-
-@pytest.fixture
-def node(make_node: Callable[[], ArchivedNode]) -> ArchivedNode:
-    return make_node()
 
 
 def test_every_64_ledgers_are_a_checkpoint(node: ArchivedNode, object_store: ObjectStore) -> None:

@@ -47,6 +47,7 @@ def test_a_proof_that_is_asked_for_while_a_ledger_is_committed_is_true() -> None
             rejections=missing,
             metrics=Metrics(),
             archiver=missing,
+            archive_reader=missing,
         )
         loop = asyncio.create_task(performer.run())
         inbox.put(lambda _: [Commit(world.close(2), None, None)])
