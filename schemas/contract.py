@@ -53,6 +53,16 @@ OPERATIONS = (
     Row(31, "bind_external_system_account_id"),
     Row(32, "manage_keyset"),
     Row(33, "checkpoint_chain"),
+    Row(34, "create_external_transfer"),
+    Row(35, "add_transfer_signature"),
+    Row(36, "confirm_external_transfer"),
+    Row(37, "replace_external_transfer"),
+    Row(38, "submit_external_transfer"),
+    Row(39, "settle_external_transfer"),
+    Row(40, "close_external_transfer"),
+    Row(41, "manage_transfer_policy"),
+    Row(42, "manage_allowed_destination"),
+    Row(43, "pay_network_fee_debt"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.
@@ -111,6 +121,15 @@ ENTRIES = (
     Row(35, "wallet"),
     Row(36, "wallet_nonce"),
     Row(37, "chain_checkpoint"),
+    Row(38, "external_transfer"),
+    Row(39, "transfer_payload"),
+    Row(40, "transfer_signature"),
+    Row(41, "used_resource"),
+    Row(42, "committed_request"),
+    Row(43, "transfer_policy"),
+    Row(44, "transfer_flow"),
+    Row(45, "allowed_destinations"),
+    Row(46, "network_fee_debt"),
 )
 
 # The operations that a governed change can carry, by their branch in it. Only ever appended to.
@@ -124,6 +143,7 @@ GOVERNED = (
     "manage_signer_rule",
     "manage_keyset",
     "checkpoint_chain",
+    "manage_transfer_policy",
 )
 
 # The first byte of a key tells up to so many kinds of entry apart (two-byte union indexes).

@@ -3,6 +3,7 @@ matter of rules, not of code, except that nobody but the core sets a system bit.
 """
 
 from enum import IntFlag
+from typing import NamedTuple
 
 
 class Task(IntFlag):
@@ -34,3 +35,23 @@ SYSTEM_TASKS = int(
 
 JUDGED_TASKS = int(Task.INSUFFICIENT_AVAILABLE_FOR_ISSUANCE | Task.LIMIT_EXCEEDED)
 """System bits that no review may clear: they go when their cause has gone."""
+
+
+class WithdrawalStep(NamedTuple):
+    """A task of a withdrawal that an external transfer does: which operation clears it, and who
+    together sign that."""
+
+    task: Task
+    operation: str
+    cleared_by: str
+
+
+WITHDRAWAL_STEPS = (
+    WithdrawalStep(Task.DECIDE, "create_external_transfer", "services that agree on the payload"),
+    WithdrawalStep(Task.SIGN, "confirm_external_transfer", "services that checked k signatures"),
+    WithdrawalStep(Task.SETTLE, "settle_external_transfer", "services that saw the effect"),
+)
+"""From the first on nobody rejects the request; a transfer that comes to nothing sets all again."""
+
+TRANSFER_TASKS = int(Task.DECIDE | Task.SIGN | Task.SETTLE)
+"""What no review clears of a withdrawal."""

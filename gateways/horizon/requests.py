@@ -30,7 +30,7 @@ from schemas.values import format_time
 REQUEST = PointQuery(
     "select r.request_id as key, r.* from horizon.requests r where r.request_id = any(%s)"
 )
-STATES = ("PENDING", "REJECTED", "APPROVED", "PERMANENTLY_REJECTED", "CANCELLED")
+STATES = ("PENDING", "REJECTED", "APPROVED", "PERMANENTLY_REJECTED", "CANCELLED", "UNKNOWN")
 TASKS_MAX = (1 << 32) - 1
 KIND = choice(*(row.stem for row in KINDS))
 
@@ -39,7 +39,8 @@ class RequestAttributes(msgspec.Struct, frozen=True):
     """A request. `entry` is what it asks for, as it stood last; null where it was fulfilled by the
     operation that made it, which says the same.
 
-    `state`: PENDING awaits its reviewer, REJECTED its requestor; the others have ended.
+    `state`: PENDING awaits its reviewer, REJECTED its requestor; UNKNOWN is a withdrawal that
+    was sent, of which nobody can tell yet whether it arrived; the others have ended.
     """
 
     kind: str

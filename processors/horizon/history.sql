@@ -120,7 +120,7 @@ CREATE TABLE horizon.requests (
     requestor     bytea  NOT NULL,
     reviewer      bytea,            -- this, asset, all_tasks and entry: none if it was fulfilled by
     asset         text COLLATE "C", -- the operation that made it
-    state         text COLLATE "C" NOT NULL,  -- PENDING, REJECTED (it can be edited), or how it ended
+    state         text COLLATE "C" NOT NULL,  -- PENDING, REJECTED, UNKNOWN, or how it ended
     all_tasks     bigint,
     pending_tasks bigint NOT NULL,
     entry         bytea,            -- LedgerEntry, as it stood last

@@ -24,6 +24,7 @@ STATES = {
     RequestEvent.REJECTED: "REJECTED",
     RequestEvent.PERMANENTLY_REJECTED: "PERMANENTLY_REJECTED",
     RequestEvent.CANCELLED: "CANCELLED",
+    RequestEvent.UNKNOWN: "UNKNOWN",
 }
 REQUESTS = {
     "request_id": "bigint",

@@ -20,16 +20,21 @@ from schemas.generated.common import KycCommitment
 from schemas.generated.common import Limit
 from schemas.generated.common import PublicKey
 from schemas.generated.common import Reference
+from schemas.generated.common import Resource
 from schemas.generated.common import Signature
 from schemas.generated.common import SignerData
+from schemas.generated.common import TransferPurpose
 from schemas.generated.common import U64
 from schemas.generated.common import WalletKind
+from schemas.generated.operations import AddTransferSignature
 from schemas.generated.operations import AdvanceCheckpoint
 from schemas.generated.operations import BindExternalSystemAccountId
 from schemas.generated.operations import CancelAssetRequest
 from schemas.generated.operations import CancelChangeRoleRequest
 from schemas.generated.operations import ChangePreissuedAssetSigner
 from schemas.generated.operations import CheckpointChain
+from schemas.generated.operations import CloseExternalTransfer
+from schemas.generated.operations import ConfirmExternalTransfer
 from schemas.generated.operations import CreateAccount
 from schemas.generated.operations import CreateAccountRole
 from schemas.generated.operations import CreateAccountRule
@@ -37,6 +42,7 @@ from schemas.generated.operations import CreateAmlAlert
 from schemas.generated.operations import CreateAsset
 from schemas.generated.operations import CreateAssetPair
 from schemas.generated.operations import CreateChangeRoleRequest
+from schemas.generated.operations import CreateExternalTransfer
 from schemas.generated.operations import CreateGovernedChangeRequest
 from schemas.generated.operations import CreateIssuanceRequest
 from schemas.generated.operations import CreateKycRecoveryRequest
@@ -54,6 +60,7 @@ from schemas.generated.operations import IssuanceToAccount
 from schemas.generated.operations import IssuanceToBalance
 from schemas.generated.operations import ManageAccountRole
 from schemas.generated.operations import ManageAccountRule
+from schemas.generated.operations import ManageAllowedDestination
 from schemas.generated.operations import ManageApprovalPolicy
 from schemas.generated.operations import ManageAsset
 from schemas.generated.operations import ManageAssetHalt
@@ -67,6 +74,9 @@ from schemas.generated.operations import ManageLimits
 from schemas.generated.operations import ManageSigner
 from schemas.generated.operations import ManageSignerRole
 from schemas.generated.operations import ManageSignerRule
+from schemas.generated.operations import ManageTransferPolicy
+from schemas.generated.operations import NetworkFee
+from schemas.generated.operations import PayNetworkFeeDebt
 from schemas.generated.operations import Payment
 from schemas.generated.operations import PaymentFeeData
 from schemas.generated.operations import PaymentToAccount
@@ -75,6 +85,7 @@ from schemas.generated.operations import PutApprovalPolicy
 from schemas.generated.operations import PutFeeRange
 from schemas.generated.operations import PutKeyValue
 from schemas.generated.operations import PutLimit
+from schemas.generated.operations import PutTransferPolicy
 from schemas.generated.operations import RemoveAccountRole
 from schemas.generated.operations import RemoveAccountRule
 from schemas.generated.operations import RemoveApprovalPolicy
@@ -87,11 +98,17 @@ from schemas.generated.operations import RemovePoolEntry
 from schemas.generated.operations import RemoveSigner
 from schemas.generated.operations import RemoveSignerRole
 from schemas.generated.operations import RemoveSignerRule
+from schemas.generated.operations import RemoveTransferPolicy
+from schemas.generated.operations import ReplaceExternalTransfer
 from schemas.generated.operations import ResumeChain
 from schemas.generated.operations import ReviewAction
 from schemas.generated.operations import ReviewRequest
 from schemas.generated.operations import SetFees
+from schemas.generated.operations import SettleExternalTransfer
+from schemas.generated.operations import SettledOutcome
 from schemas.generated.operations import StepBackCheckpoint
+from schemas.generated.operations import SubmitExternalTransfer
+from schemas.generated.operations import UnknownOutcome
 from schemas.generated.operations import UpdateAccountRole
 from schemas.generated.operations import UpdateAccountRule
 from schemas.generated.operations import UpdateAsset
@@ -102,7 +119,7 @@ from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain | CreateExternalTransfer | AddTransferSignature | ConfirmExternalTransfer | ReplaceExternalTransfer | SubmitExternalTransfer | SettleExternalTransfer | CloseExternalTransfer | ManageTransferPolicy | ManageAllowedDestination | PayNetworkFeeDebt
 """Whatever an operation may do."""
 
 
@@ -431,7 +448,7 @@ def make_manage_asset_halt(
 
 def make_create_governed_change_request(
     *,
-    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain,
+    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain | ManageTransferPolicy,
     all_tasks: None | int = None,
 ) -> CreateGovernedChangeRequest:
     """Asks to apply one of the operations that policies can put under the agreement of several
@@ -501,3 +518,132 @@ def make_checkpoint_chain(
     halts the chain, and a governed change lets it go on.
     """
     return CheckpointChain(chain_id, action)
+
+
+def make_create_external_transfer(
+    *,
+    chain_id: str,
+    wallet: WalletKind,
+    keyset_version: int,
+    purpose: TransferPurpose,
+    asset: str,
+    amount: Amount,
+    requests: tuple[U64, ...],
+    resources: tuple[Resource, ...],
+    parent: None | U64 = None,
+    submitter: None | AccountID = None,
+    payload: bytes,
+) -> CreateExternalTransfer:
+    """Commits an external transfer, signed by several services (not in TokenD). Of requests for
+    withdrawals it clears the task 64 (decide); from here on nobody rejects them until the
+    transfer is settled.
+    """
+    return CreateExternalTransfer(chain_id, wallet, keyset_version, purpose, asset, amount, requests, resources, parent, submitter, payload)
+
+
+def make_add_transfer_signature(
+    *,
+    transfer_id: U64,
+    version: int,
+    payload_hash: Hash,
+    signature: bytes,
+) -> AddTransferSignature:
+    """Adds the signature of the source, a cosigner, to a transfer's newest version (not in
+    TokenD). The ledger does not look into it; each cosigner signs a version once.
+    """
+    return AddTransferSignature(transfer_id, version, payload_hash, signature)
+
+
+def make_confirm_external_transfer(
+    *,
+    transfer_id: U64,
+    version: int,
+    slots: tuple[int, ...],
+) -> ConfirmExternalTransfer:
+    """Names as many signatures of the newest version as its keyset demands that are valid on the
+    chain, signed by several services (not in TokenD). Of the transfer's requests it clears the
+    task 128 (sign).
+    """
+    return ConfirmExternalTransfer(transfer_id, version, slots)
+
+
+def make_replace_external_transfer(
+    *,
+    transfer_id: U64,
+    version: int,
+    resources: tuple[Resource, ...],
+    payload: bytes,
+) -> ReplaceExternalTransfer:
+    """Commits a new version of a transfer over the same resources or more, to the same recipients,
+    e.g. with a higher fee; signed by several services (not in TokenD). It has to be signed and
+    confirmed anew; any version may still happen.
+    """
+    return ReplaceExternalTransfer(transfer_id, version, resources, payload)
+
+
+def make_submit_external_transfer(
+    *,
+    transfer_id: U64,
+    version: int,
+) -> SubmitExternalTransfer:
+    """Notes that the source, the committed submitter, uploads a bank's file now (not in TokenD).
+    It is noted before the upload and once only, so that no file is uploaded twice.
+    """
+    return SubmitExternalTransfer(transfer_id, version)
+
+
+def make_settle_external_transfer(
+    *,
+    transfer_id: U64,
+    result: SettledOutcome | UnknownOutcome,
+    network_fee: None | NetworkFee = None,
+) -> SettleExternalTransfer:
+    """Says what came of an external transfer, signed by several services (not in TokenD). If it
+    was paid its requests are fulfilled; else they await a decision again. What it cost is
+    burned from the balance that the key-value network_fee_balance:CHAIN names; what that lacks
+    becomes a debt.
+    """
+    return SettleExternalTransfer(transfer_id, result, network_fee)
+
+
+def make_close_external_transfer(
+    *,
+    transfer_id: U64,
+) -> CloseExternalTransfer:
+    """Forgets a settled transfer once its outcome is final, signed by several services (not in
+    TokenD): its resources are free, its entries leave the state.
+    """
+    return CloseExternalTransfer(transfer_id)
+
+
+def make_manage_transfer_policy(
+    *,
+    chain_id: str,
+    asset: str,
+    purpose: TransferPurpose,
+    action: PutTransferPolicy | RemoveTransferPolicy,
+) -> ManageTransferPolicy:
+    """Changes what transfers of an asset may move on a chain, for a purpose (not in TokenD)."""
+    return ManageTransferPolicy(chain_id, asset, purpose, action)
+
+
+def make_manage_allowed_destination(
+    *,
+    destination: BitcoinAddress | EthereumAddress | BankAccount,
+    is_allowed: bool,
+) -> ManageAllowedDestination:
+    """Allows the source's withdrawals to a destination, or does not any more (not in TokenD).
+    Where a policy demands it, withdrawals go to destinations alone that were allowed for some
+    time.
+    """
+    return ManageAllowedDestination(destination, is_allowed)
+
+
+def make_pay_network_fee_debt(
+    *,
+    transfer_id: U64,
+) -> PayNetworkFeeDebt:
+    """Burns what a transfer cost outside and the operator's float did not cover, from the float
+    (not in TokenD).
+    """
+    return PayNetworkFeeDebt(transfer_id)

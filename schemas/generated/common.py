@@ -1161,6 +1161,90 @@ Hash = NewType("Hash", bytes)
 """A SHA-256 digest."""
 
 
+class UtxoResource(Record, frozen=True):
+    """An output of a transaction, which is spent once."""
+
+    chain_id: str
+    """The chain."""
+    transaction_id: Hash
+    """The transaction's id, in the order of bytes in which the chain hashes."""
+    output_index: int
+    """Which of its outputs."""
+
+
+def read_UtxoResource(data: Any, at: int) -> tuple[UtxoResource, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_transaction_id = data[at : at + 32]
+    at += 32
+    f_output_index, at = read_bounded(data, at, 0, 4294967295)
+    return UtxoResource(f_chain_id, f_transaction_id, f_output_index), at
+
+
+def write_UtxoResource(value: UtxoResource, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    if type(value.transaction_id) is not bytes or len(value.transaction_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.transaction_id
+    write_bounded(value.output_index, out, 0, 4294967295)
+
+
+class NonceResource(Record, frozen=True):
+    """A nonce of an account, which is used once."""
+
+    chain_id: str
+    """The chain."""
+    account: str
+    """The account on the chain, e.g. a Safe."""
+    number: U64
+    """The nonce."""
+
+
+def read_NonceResource(data: Any, at: int) -> tuple[NonceResource, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_account, at = read_string(data, at, 128)
+    else:
+        end = at + 1 + (length >> 1)
+        f_account = data[at + 1 : end].decode()
+        at = end
+    f_number = from_bytes(data[at : at + 8])
+    at += 8
+    return NonceResource(f_chain_id, f_account, f_number), at
+
+
+def write_NonceResource(value: NonceResource, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_string(value.account, out, 128)
+    write_unsigned(value.number, out, 8)
+
+
+class IdempotencyResource(Record, frozen=True):
+    """A key by which a system takes something once."""
+
+    system: str
+    """The system."""
+    key: str
+    """The key, e.g. a message's id."""
+
+
+def read_IdempotencyResource(data: Any, at: int) -> tuple[IdempotencyResource, int]:
+    f_system, at = read_string(data, at, 48)
+    length = data[at]
+    if length & 0x81:
+        f_key, at = read_string(data, at, 64)
+    else:
+        end = at + 1 + (length >> 1)
+        f_key = data[at + 1 : end].decode()
+        at = end
+    return IdempotencyResource(f_system, f_key), at
+
+
+def write_IdempotencyResource(value: IdempotencyResource, out: bytearray) -> None:
+    write_string(value.system, out, 48)
+    write_string(value.key, out, 64)
+
+
 BalanceID = NewType("BalanceID", bytes)
 """A balance, derived from account, asset and index; text B..."""
 
@@ -1616,6 +1700,86 @@ def write_ExternalDetail(value: ExternalDetail, out: bytearray) -> None:
     write_string(value.text, out, 256)
 
 
+class Resource(Record, frozen=True):
+    """What a transfer uses up. SHA-256 of its bytes is its id."""
+
+    resource: UtxoResource | NonceResource | IdempotencyResource
+    """What it is."""
+
+
+def read_Resource(data: Any, at: int) -> tuple[Resource, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_resource, at = READERS_4[branch >> 1](data, at + 1)
+    return Resource(f_resource), at
+
+
+def write_Resource(value: Resource, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_5[type(value.resource)]
+    except KeyError:
+        raise get_branch_error(value.resource) from None
+    out += branch
+    write(value.resource, out)
+
+
+class TransferCaps(Record, frozen=True):
+    """The most that external transfers move."""
+
+    transfer: Amount
+    """In one transfer."""
+    daily: Amount
+    """Within 24 hours."""
+    lifetime: Amount
+    """In all, until the policy's cap is raised."""
+
+
+def read_TransferCaps(data: Any, at: int) -> tuple[TransferCaps, int]:
+    f_transfer = from_bytes(data[at : at + 16])
+    at += 16
+    f_daily = from_bytes(data[at : at + 16])
+    at += 16
+    f_lifetime = from_bytes(data[at : at + 16])
+    at += 16
+    return TransferCaps(f_transfer, f_daily, f_lifetime), at
+
+
+def write_TransferCaps(value: TransferCaps, out: bytearray) -> None:
+    write_unsigned(value.transfer, out, 16)
+    write_unsigned(value.daily, out, 16)
+    write_unsigned(value.lifetime, out, 16)
+
+
+class TransferOutcome(Enum):
+    """What came of an external transfer, measured on its effect."""
+
+    PAID = 0
+    """It moved what it should."""
+    CONFLICTED = 1
+    """What it needs was used up by something else, or what that came from never happened: it can
+    never happen.
+    """
+    INEFFECTIVE = 2
+    """It used up what it needs, e.g. its nonce, and moved nothing."""
+
+
+ALL_TransferOutcome = tuple(TransferOutcome)
+
+
+def read_TransferOutcome(data: Any, at: int) -> tuple[TransferOutcome, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_TransferOutcome[index >> 1], at + 1
+
+
+def write_TransferOutcome(value: TransferOutcome, out: bytearray) -> None:
+    if type(value) is not TransferOutcome:
+        raise Unencodable(f"{value!r} is not a TransferOutcome")
+    out.append(2 * value.value)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[AnyResource | TransactionResource | AccountResource | SignerResource | BalanceResource | AssetResource | RequestResource | KeyValueResource | AccountRoleResource | AccountRuleResource | SignerRoleResource | SignerRuleResource | FeesResource | LimitsResource | AssetPairResource | ApprovalPolicyResource | CustomResource | ExternalSystemResource | ChainResource | KeysetResource | TransferResource | TransferPolicyResource | DestinationResource, int]], ...] = (
     read_AnyResource,
     read_TransactionResource,
@@ -1680,6 +1844,18 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LedgerKeyOfCosigner: (b'\x04', write_LedgerKeyOfCosigner),
 }
 
+READERS_4: tuple[Callable[[Any, int], tuple[UtxoResource | NonceResource | IdempotencyResource, int]], ...] = (
+    read_UtxoResource,
+    read_NonceResource,
+    read_IdempotencyResource,
+)
+
+WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    UtxoResource: (b'\x00', write_UtxoResource),
+    NonceResource: (b'\x02', write_NonceResource),
+    IdempotencyResource: (b'\x04', write_IdempotencyResource),
+}
+
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Action: read_Action,
     AnyResource: read_AnyResource,
@@ -1715,6 +1891,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     EthereumKey: read_EthereumKey,
     LedgerKeyOfCosigner: read_LedgerKeyOfCosigner,
     Cosigner: read_Cosigner,
+    UtxoResource: read_UtxoResource,
+    NonceResource: read_NonceResource,
+    IdempotencyResource: read_IdempotencyResource,
     Price: read_Price,
     Reference: read_Reference,
     SignerData: read_SignerData,
@@ -1731,6 +1910,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     PeriodAmounts: read_PeriodAmounts,
     Limit: read_Limit,
     ExternalDetail: read_ExternalDetail,
+    Resource: read_Resource,
+    TransferCaps: read_TransferCaps,
+    TransferOutcome: read_TransferOutcome,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -1768,6 +1950,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     EthereumKey: write_EthereumKey,
     LedgerKeyOfCosigner: write_LedgerKeyOfCosigner,
     Cosigner: write_Cosigner,
+    UtxoResource: write_UtxoResource,
+    NonceResource: write_NonceResource,
+    IdempotencyResource: write_IdempotencyResource,
     Price: write_Price,
     Reference: write_Reference,
     SignerData: write_SignerData,
@@ -1784,4 +1969,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     PeriodAmounts: write_PeriodAmounts,
     Limit: write_Limit,
     ExternalDetail: write_ExternalDetail,
+    Resource: write_Resource,
+    TransferCaps: write_TransferCaps,
+    TransferOutcome: write_TransferOutcome,
 }

@@ -19,7 +19,10 @@ from schemas.generated.common import Amount as Amount
 from schemas.generated.common import ApprovalRange as ApprovalRange
 from schemas.generated.common import ApprovalTerms as ApprovalTerms
 from schemas.generated.common import BalanceID as BalanceID
+from schemas.generated.common import BankAccount as BankAccount
+from schemas.generated.common import BitcoinAddress as BitcoinAddress
 from schemas.generated.common import Cosigner as Cosigner
+from schemas.generated.common import EthereumAddress as EthereumAddress
 from schemas.generated.common import ExternalDetail as ExternalDetail
 from schemas.generated.common import FeeRange as FeeRange
 from schemas.generated.common import FeeType as FeeType
@@ -31,7 +34,11 @@ from schemas.generated.common import PeriodAmounts as PeriodAmounts
 from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
+from schemas.generated.common import Resource as Resource
 from schemas.generated.common import SignerData as SignerData
+from schemas.generated.common import TransferCaps as TransferCaps
+from schemas.generated.common import TransferOutcome as TransferOutcome
+from schemas.generated.common import TransferPurpose as TransferPurpose
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import WalletKind as WalletKind
 from schemas.generated.common import read_AccessKind as read_AccessKind
@@ -39,7 +46,10 @@ from schemas.generated.common import read_AccessRule as read_AccessRule
 from schemas.generated.common import read_AccountRequestKind as read_AccountRequestKind
 from schemas.generated.common import read_ApprovalRange as read_ApprovalRange
 from schemas.generated.common import read_ApprovalTerms as read_ApprovalTerms
+from schemas.generated.common import read_BankAccount as read_BankAccount
+from schemas.generated.common import read_BitcoinAddress as read_BitcoinAddress
 from schemas.generated.common import read_Cosigner as read_Cosigner
+from schemas.generated.common import read_EthereumAddress as read_EthereumAddress
 from schemas.generated.common import read_ExternalDetail as read_ExternalDetail
 from schemas.generated.common import read_FeeRange as read_FeeRange
 from schemas.generated.common import read_FeeType as read_FeeType
@@ -49,14 +59,21 @@ from schemas.generated.common import read_LimitKind as read_LimitKind
 from schemas.generated.common import read_PeriodAmounts as read_PeriodAmounts
 from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
+from schemas.generated.common import read_Resource as read_Resource
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import read_TransferCaps as read_TransferCaps
+from schemas.generated.common import read_TransferOutcome as read_TransferOutcome
+from schemas.generated.common import read_TransferPurpose as read_TransferPurpose
 from schemas.generated.common import read_WalletKind as read_WalletKind
 from schemas.generated.common import write_AccessKind as write_AccessKind
 from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_AccountRequestKind as write_AccountRequestKind
 from schemas.generated.common import write_ApprovalRange as write_ApprovalRange
 from schemas.generated.common import write_ApprovalTerms as write_ApprovalTerms
+from schemas.generated.common import write_BankAccount as write_BankAccount
+from schemas.generated.common import write_BitcoinAddress as write_BitcoinAddress
 from schemas.generated.common import write_Cosigner as write_Cosigner
+from schemas.generated.common import write_EthereumAddress as write_EthereumAddress
 from schemas.generated.common import write_ExternalDetail as write_ExternalDetail
 from schemas.generated.common import write_FeeRange as write_FeeRange
 from schemas.generated.common import write_FeeType as write_FeeType
@@ -66,7 +83,11 @@ from schemas.generated.common import write_LimitKind as write_LimitKind
 from schemas.generated.common import write_PeriodAmounts as write_PeriodAmounts
 from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
+from schemas.generated.common import write_Resource as write_Resource
 from schemas.generated.common import write_SignerData as write_SignerData
+from schemas.generated.common import write_TransferCaps as write_TransferCaps
+from schemas.generated.common import write_TransferOutcome as write_TransferOutcome
+from schemas.generated.common import write_TransferPurpose as write_TransferPurpose
 from schemas.generated.common import write_WalletKind as write_WalletKind
 from schemas.generated.consensus import QuorumSet as QuorumSet
 from schemas.generated.consensus import read_QuorumSet as read_QuorumSet
@@ -443,6 +464,69 @@ def write_AccountRule(value: AccountRule, out: bytearray) -> None:
     write_AccessRule(value.rule, out)
     write_bytes(value.details, out, 2048)
     write_boolean(value.is_read_only, out)
+
+
+class AllowedDestination(Record, frozen=True):
+    """A destination that an account allows."""
+
+    destination: BitcoinAddress | EthereumAddress | BankAccount
+    """Where to."""
+    allowed_at_ms: U64
+    """Close time of the ledger that took it."""
+
+
+def read_AllowedDestination(data: Any, at: int) -> tuple[AllowedDestination, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_destination, at = READERS_0[branch >> 1](data, at + 1)
+    f_allowed_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return AllowedDestination(f_destination, f_allowed_at_ms), at
+
+
+def write_AllowedDestination(value: AllowedDestination, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_1[type(value.destination)]
+    except KeyError:
+        raise get_branch_error(value.destination) from None
+    out += branch
+    write(value.destination, out)
+    write_unsigned(value.allowed_at_ms, out, 8)
+
+
+class AllowedDestinations(Record, frozen=True):
+    """Where an account allows its withdrawals to go."""
+
+    account_id: AccountID
+    """The account."""
+    destinations: tuple[AllowedDestination, ...]
+    """In the order in which they were allowed."""
+
+
+def read_AllowedDestinations(data: Any, at: int) -> tuple[AllowedDestinations, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    count, at = read_count(data, at, 32)
+    f_destinations_list = []
+    if count:
+        for _ in range(count):  # f_destinations
+            f_destinations_item, at = read_AllowedDestination(data, at)
+            f_destinations_list.append(f_destinations_item)
+        at = read_array_end(data, at)
+    f_destinations = tuple(f_destinations_list)
+    return AllowedDestinations(f_account_id, f_destinations), at
+
+
+def write_AllowedDestinations(value: AllowedDestinations, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_count(len(value.destinations), out, 32)
+    if value.destinations:
+        for f_destinations_item in value.destinations:
+            write_AllowedDestination(f_destinations_item, out)
+        out.append(0)
 
 
 class ApprovalPolicy(Record, frozen=True):
@@ -896,6 +980,28 @@ def write_ChainCheckpoint(value: ChainCheckpoint, out: bytearray) -> None:
         out += value.evidence
 
 
+class CommittedRequest(Record, frozen=True):
+    """A request that a transfer is to pay. While this stands nobody reviews it."""
+
+    request_id: U64
+    """The request for a withdrawal."""
+    transfer_id: U64
+    """The transfer."""
+
+
+def read_CommittedRequest(data: Any, at: int) -> tuple[CommittedRequest, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    return CommittedRequest(f_request_id, f_transfer_id), at
+
+
+def write_CommittedRequest(value: CommittedRequest, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+    write_unsigned(value.transfer_id, out, 8)
+
+
 class Counters(Record, frozen=True):
     """The last ids given out; one entry."""
 
@@ -903,6 +1009,8 @@ class Counters(Record, frozen=True):
     """Sequential ids of accounts."""
     request: U64
     """Reviewable requests."""
+    transfer: U64
+    """External transfers."""
 
 
 def read_Counters(data: Any, at: int) -> tuple[Counters, int]:
@@ -910,12 +1018,15 @@ def read_Counters(data: Any, at: int) -> tuple[Counters, int]:
     at += 8
     f_request = from_bytes(data[at : at + 8])
     at += 8
-    return Counters(f_account, f_request), at
+    f_transfer = from_bytes(data[at : at + 8])
+    at += 8
+    return Counters(f_account, f_request, f_transfer), at
 
 
 def write_Counters(value: Counters, out: bytearray) -> None:
     write_unsigned(value.account, out, 8)
     write_unsigned(value.request, out, 8)
+    write_unsigned(value.transfer, out, 8)
 
 
 class DefaultSignerRules(Record, frozen=True):
@@ -1240,6 +1351,267 @@ def write_ExternalPool(value: ExternalPool, out: bytearray) -> None:
         write_string(value.last, out, 128)
 
 
+class TransferState(Enum):
+    """How far an external transfer is."""
+
+    COMMITTED = 0
+    """Its newest version awaits signatures."""
+    CONFIRMED = 1
+    """Enough signatures of its newest version are valid; it is sent until it has an outcome."""
+    UNKNOWN = 2
+    """It was sent and nobody can tell yet what came of it. It may still happen."""
+    SETTLED = 3
+    """Its outcome is known."""
+
+
+ALL_TransferState = tuple(TransferState)
+
+
+def read_TransferState(data: Any, at: int) -> tuple[TransferState, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_TransferState[index >> 1], at + 1
+
+
+def write_TransferState(value: TransferState, out: bytearray) -> None:
+    if type(value) is not TransferState:
+        raise Unencodable(f"{value!r} is not a TransferState")
+    out.append(2 * value.value)
+
+
+class TransferVersion(Record, frozen=True):
+    """A version of a transfer: a payload under a keyset."""
+
+    payload_version: int
+    """The version whose payload it has: its own, or an earlier one that is signed again."""
+    keyset_version: int
+    """The keyset whose cosigners sign it."""
+    confirmed: tuple[int, ...]
+    """Slots of the cosigners whose signatures were confirmed, ascending; empty: not confirmed."""
+
+
+def read_TransferVersion(data: Any, at: int) -> tuple[TransferVersion, int]:
+    f_payload_version, at = read_bounded(data, at, 1, 16)
+    f_keyset_version, at = read_bounded(data, at, 1, 1000000)
+    count, at = read_count(data, at, 15)
+    f_confirmed_list = []
+    if count:
+        for _ in range(count):  # f_confirmed
+            f_confirmed_item, at = read_bounded(data, at, 0, 14)
+            f_confirmed_list.append(f_confirmed_item)
+        at = read_array_end(data, at)
+    f_confirmed = tuple(f_confirmed_list)
+    return TransferVersion(f_payload_version, f_keyset_version, f_confirmed), at
+
+
+def write_TransferVersion(value: TransferVersion, out: bytearray) -> None:
+    write_bounded(value.payload_version, out, 1, 16)
+    write_bounded(value.keyset_version, out, 1, 1000000)
+    write_count(len(value.confirmed), out, 15)
+    if value.confirmed:
+        for f_confirmed_item in value.confirmed:
+            write_bounded(f_confirmed_item, out, 0, 14)
+        out.append(0)
+
+
+class ExternalTransfer(Record, frozen=True):
+    """A movement outside the network: committed, signed, sent, settled, closed. Payloads and
+    signatures are entries of their own.
+    """
+
+    transfer_id: U64
+    """Its number in the network, from 1."""
+    chain_id: str
+    """The chain, or bank:NAME."""
+    wallet: WalletKind
+    """The wallet that it moves from."""
+    purpose: TransferPurpose
+    """What it is for."""
+    asset: str
+    """The asset that stands for what is moved."""
+    amount: Amount
+    """How much is moved, without what the network outside charges."""
+    requests: tuple[U64, ...]
+    """The requests for withdrawals that it pays, ascending."""
+    resources: tuple[Hash, ...]
+    """What it uses up: keys of UsedResource entries. A transfer that cancels shares its parent's
+    and lists none.
+    """
+    parent: None | U64
+    """The transfer that it cancels."""
+    cancel: None | U64
+    """The transfer that cancels it."""
+    submitter: None | AccountID
+    """Who alone uploads a bank's file, once."""
+    submitted_at_ms: None | U64
+    """When the submitter took it to upload."""
+    versions: tuple[TransferVersion, ...]
+    """Its versions; the last is the newest."""
+    state: TransferState
+    """How far it is."""
+    outcome: None | TransferOutcome
+    """What came of it, once it is settled."""
+    evidence: None | Hash
+    """SHA-256 of the evidence of its outcome."""
+    created_at_ms: U64
+    """Close time of the ledger that took it."""
+    settled_at_ms: None | U64
+    """Close time of the ledger that settled it."""
+
+
+def read_ExternalTransfer(data: Any, at: int) -> tuple[ExternalTransfer, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_chain_id, at = read_string(data, at, 48)
+    f_wallet, at = read_WalletKind(data, at)
+    f_purpose, at = read_TransferPurpose(data, at)
+    f_asset, at = read_string(data, at, 16)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    count, at = read_count(data, at, 100)
+    f_requests_list = []
+    if count:
+        for _ in range(count):  # f_requests
+            f_requests_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_requests_list.append(f_requests_item)
+        at = read_array_end(data, at)
+    f_requests = tuple(f_requests_list)
+    count, at = read_count(data, at, 100)
+    end = at + 32 * count
+    f_resources = tuple([data[i : i + 32] for i in range(at, end, 32)])
+    at = read_array_end(data, end) if count else end
+    f_parent: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_parent = from_bytes(data[at : at + 8])
+        at += 8
+    f_cancel: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_cancel = from_bytes(data[at : at + 8])
+        at += 8
+    f_submitter: None | AccountID = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_submitter = data[at : at + 32]
+        at += 32
+    f_submitted_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_submitted_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    count, at = read_count(data, at, 16)
+    f_versions_list = []
+    if count:
+        for _ in range(count):  # f_versions
+            f_versions_item, at = read_TransferVersion(data, at)
+            f_versions_list.append(f_versions_item)
+        at = read_array_end(data, at)
+    f_versions = tuple(f_versions_list)
+    f_state, at = read_TransferState(data, at)
+    f_outcome: None | TransferOutcome = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_outcome, at = read_TransferOutcome(data, at)
+    f_evidence: None | Hash = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_evidence = data[at : at + 32]
+        at += 32
+    f_created_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_settled_at_ms: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_settled_at_ms = from_bytes(data[at : at + 8])
+        at += 8
+    return ExternalTransfer(f_transfer_id, f_chain_id, f_wallet, f_purpose, f_asset, f_amount, f_requests, f_resources, f_parent, f_cancel, f_submitter, f_submitted_at_ms, f_versions, f_state, f_outcome, f_evidence, f_created_at_ms, f_settled_at_ms), at
+
+
+def write_ExternalTransfer(value: ExternalTransfer, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_string(value.chain_id, out, 48)
+    write_WalletKind(value.wallet, out)
+    write_TransferPurpose(value.purpose, out)
+    write_string(value.asset, out, 16)
+    write_unsigned(value.amount, out, 16)
+    write_count(len(value.requests), out, 100)
+    if value.requests:
+        for f_requests_item in value.requests:
+            write_unsigned(f_requests_item, out, 8)
+        out.append(0)
+    write_fixed_array(value.resources, out, 100, 32)
+    if value.parent is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.parent, out, 8)
+    if value.cancel is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.cancel, out, 8)
+    if value.submitter is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.submitter) is not bytes or len(value.submitter) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.submitter
+    if value.submitted_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.submitted_at_ms, out, 8)
+    write_count(len(value.versions), out, 16)
+    if value.versions:
+        for f_versions_item in value.versions:
+            write_TransferVersion(f_versions_item, out)
+        out.append(0)
+    write_TransferState(value.state, out)
+    if value.outcome is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_TransferOutcome(value.outcome, out)
+    if value.evidence is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.evidence) is not bytes or len(value.evidence) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.evidence
+    write_unsigned(value.created_at_ms, out, 8)
+    if value.settled_at_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.settled_at_ms, out, 8)
+
+
 class FeeSchedule(Record, frozen=True):
     """What is due for amounts of an asset, from an account, from the accounts of a role, or from
     all.
@@ -1333,14 +1705,14 @@ def read_KeyValue(data: Any, at: int) -> tuple[KeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 6:
         read_bounded(data, at, 0, 3)  # raises
-    f_value, at = READERS_0[branch >> 1](data, at + 1)
+    f_value, at = READERS_2[branch >> 1](data, at + 1)
     return KeyValue(f_key, f_value), at
 
 
 def write_KeyValue(value: KeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     try:
-        branch, write = WRITERS_1[type(value.value)]
+        branch, write = WRITERS_3[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
     out += branch
@@ -1501,6 +1873,38 @@ def write_Limits(value: Limits, out: bytearray) -> None:
         for f_limits_item in value.limits:
             write_Limit(f_limits_item, out)
         out.append(0)
+
+
+class NetworkFeeDebt(Record, frozen=True):
+    """What a transfer cost outside and the operator's float did not cover: the network's holdings
+    lack it.
+    """
+
+    transfer_id: U64
+    """The transfer."""
+    chain_id: str
+    """Its chain."""
+    asset: str
+    """The asset in which the chain charges."""
+    amount: Amount
+    """How much is lacking."""
+
+
+def read_NetworkFeeDebt(data: Any, at: int) -> tuple[NetworkFeeDebt, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_chain_id, at = read_string(data, at, 48)
+    f_asset, at = read_string(data, at, 16)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    return NetworkFeeDebt(f_transfer_id, f_chain_id, f_asset, f_amount), at
+
+
+def write_NetworkFeeDebt(value: NetworkFeeDebt, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_string(value.chain_id, out, 48)
+    write_string(value.asset, out, 16)
+    write_unsigned(value.amount, out, 16)
 
 
 class NetworkSettings(Record, frozen=True):
@@ -1667,7 +2071,7 @@ def read_RequestContent(data: Any, at: int) -> tuple[RequestContent, int]:
     branch = data[at]
     if branch & 1 or branch > 22:
         read_bounded(data, at, 0, 11)  # raises
-    f_body, at = READERS_2[branch >> 1](data, at + 1)
+    f_body, at = READERS_4[branch >> 1](data, at + 1)
     return RequestContent(f_request_id, f_sequence_number, f_body), at
 
 
@@ -1675,7 +2079,7 @@ def write_RequestContent(value: RequestContent, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     write_unsigned(value.sequence_number, out, 8)
     try:
-        branch, write = WRITERS_3[type(value.body)]
+        branch, write = WRITERS_5[type(value.body)]
     except KeyError:
         raise get_branch_error(value.body) from None
     out += branch
@@ -1864,7 +2268,7 @@ def read_ReviewableRequest(data: Any, at: int) -> tuple[ReviewableRequest, int]:
     branch = data[at]
     if branch & 1 or branch > 22:
         read_bounded(data, at, 0, 11)  # raises
-    f_body, at = READERS_4[branch >> 1](data, at + 1)
+    f_body, at = READERS_6[branch >> 1](data, at + 1)
     return ReviewableRequest(f_request_id, f_sequence_number, f_request_hash, f_requestor, f_reviewer, f_reject_reason, f_reference, f_created_at_ms, f_all_tasks, f_pending_tasks, f_external_details, f_creators, f_editors, f_terms, f_approvals, f_approved_at_ms, f_body), at
 
 
@@ -1920,7 +2324,7 @@ def write_ReviewableRequest(value: ReviewableRequest, out: bytearray) -> None:
         out.append(2)
         write_unsigned(value.approved_at_ms, out, 8)
     try:
-        branch, write = WRITERS_5[type(value.body)]
+        branch, write = WRITERS_7[type(value.body)]
     except KeyError:
         raise get_branch_error(value.body) from None
     out += branch
@@ -2124,6 +2528,200 @@ def write_Statistics(value: Statistics, out: bytearray) -> None:
     write_boolean(value.is_converted, out)
     write_bounded(value.day, out, 0, 10000000)
     write_PeriodAmounts(value.totals, out)
+
+
+class TransferFlow(Record, frozen=True):
+    """What transfers under a policy moved, or will."""
+
+    chain_id: str
+    """The chain."""
+    asset: str
+    """The asset's code."""
+    purpose: TransferPurpose
+    """What they are for."""
+    total: Amount
+    """In all. What came to nothing is taken back."""
+    buckets: tuple[FlowBucket, ...]
+    """Of the last 24 hours, ascending."""
+
+
+def read_TransferFlow(data: Any, at: int) -> tuple[TransferFlow, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_asset, at = read_string(data, at, 16)
+    f_purpose, at = read_TransferPurpose(data, at)
+    f_total = from_bytes(data[at : at + 16])
+    at += 16
+    count, at = read_count(data, at, 24)
+    f_buckets_list = []
+    if count:
+        for _ in range(count):  # f_buckets
+            f_buckets_item, at = read_FlowBucket(data, at)
+            f_buckets_list.append(f_buckets_item)
+        at = read_array_end(data, at)
+    f_buckets = tuple(f_buckets_list)
+    return TransferFlow(f_chain_id, f_asset, f_purpose, f_total, f_buckets), at
+
+
+def write_TransferFlow(value: TransferFlow, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_string(value.asset, out, 16)
+    write_TransferPurpose(value.purpose, out)
+    write_unsigned(value.total, out, 16)
+    write_count(len(value.buckets), out, 24)
+    if value.buckets:
+        for f_buckets_item in value.buckets:
+            write_FlowBucket(f_buckets_item, out)
+        out.append(0)
+
+
+class TransferPayload(Record, frozen=True):
+    """What is signed of a version of an external transfer."""
+
+    transfer_id: U64
+    """The transfer."""
+    version: int
+    """The version that brought it."""
+    payload: bytes
+    """The unsigned transaction with what it spends, as the chain's adapter reads it; or a bank's
+    file.
+    """
+    payload_hash: Hash
+    """SHA-256 of the payload."""
+
+
+def read_TransferPayload(data: Any, at: int) -> tuple[TransferPayload, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_version, at = read_bounded(data, at, 1, 16)
+    length = data[at]
+    if length & 0x81:
+        f_payload, at = read_bytes(data, at, 8192)
+    else:
+        end = at + 1 + (length >> 1)
+        f_payload = data[at + 1 : end]
+        at = end
+    f_payload_hash = data[at : at + 32]
+    at += 32
+    return TransferPayload(f_transfer_id, f_version, f_payload, f_payload_hash), at
+
+
+def write_TransferPayload(value: TransferPayload, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_bounded(value.version, out, 1, 16)
+    write_bytes(value.payload, out, 8192)
+    if type(value.payload_hash) is not bytes or len(value.payload_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.payload_hash
+
+
+class TransferPolicy(Record, frozen=True):
+    """What transfers of an asset may move on a chain. Without one there are none."""
+
+    chain_id: str
+    """The chain."""
+    asset: str
+    """The asset's code."""
+    purpose: TransferPurpose
+    """What they are for."""
+    caps: TransferCaps
+    """The most that they move."""
+    allow_list_delay_ms: None | int
+    """Withdrawals only go to destinations that their account has allowed for so long; absent: to
+    any.
+    """
+
+
+def read_TransferPolicy(data: Any, at: int) -> tuple[TransferPolicy, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_asset, at = read_string(data, at, 16)
+    f_purpose, at = read_TransferPurpose(data, at)
+    f_caps, at = read_TransferCaps(data, at)
+    f_allow_list_delay_ms: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_allow_list_delay_ms, at = read_bounded(data, at, 0, 31536000000)
+    return TransferPolicy(f_chain_id, f_asset, f_purpose, f_caps, f_allow_list_delay_ms), at
+
+
+def write_TransferPolicy(value: TransferPolicy, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_string(value.asset, out, 16)
+    write_TransferPurpose(value.purpose, out)
+    write_TransferCaps(value.caps, out)
+    if value.allow_list_delay_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.allow_list_delay_ms, out, 0, 31536000000)
+
+
+class TransferSignature(Record, frozen=True):
+    """A cosigner's signature of a version. The ledger does not look into it."""
+
+    transfer_id: U64
+    """The transfer."""
+    version: int
+    """The version."""
+    account_id: AccountID
+    """The cosigner's account."""
+    signature: bytes
+    """The signature, or signatures, as the chain's adapter writes them."""
+
+
+def read_TransferSignature(data: Any, at: int) -> tuple[TransferSignature, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_version, at = read_bounded(data, at, 1, 16)
+    f_account_id = data[at : at + 32]
+    at += 32
+    length = data[at]
+    if length & 0x81:
+        f_signature, at = read_bytes(data, at, 4096)
+    else:
+        end = at + 1 + (length >> 1)
+        f_signature = data[at + 1 : end]
+        at = end
+    return TransferSignature(f_transfer_id, f_version, f_account_id, f_signature), at
+
+
+def write_TransferSignature(value: TransferSignature, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_bounded(value.version, out, 1, 16)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    write_bytes(value.signature, out, 4096)
+
+
+class UsedResource(Record, frozen=True):
+    """What an open transfer uses up; no other transfer may name it."""
+
+    resource_id: Hash
+    """SHA-256 of the Resource's bytes."""
+    transfer_id: U64
+    """The transfer."""
+    resource: Resource
+    """What it is."""
+
+
+def read_UsedResource(data: Any, at: int) -> tuple[UsedResource, int]:
+    f_resource_id = data[at : at + 32]
+    at += 32
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_resource, at = read_Resource(data, at)
+    return UsedResource(f_resource_id, f_transfer_id, f_resource), at
+
+
+def write_UsedResource(value: UsedResource, out: bytearray) -> None:
+    if type(value.resource_id) is not bytes or len(value.resource_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.resource_id
+    write_unsigned(value.transfer_id, out, 8)
+    write_Resource(value.resource, out)
 
 
 class Validators(Record, frozen=True):
@@ -2997,48 +3595,216 @@ def write_ChainCheckpointKey(value: ChainCheckpointKey, out: bytearray) -> None:
     write_string(value.chain_id, out, 48)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
+class ExternalTransferKey(Record, frozen=True):
+    """Names one ExternalTransfer."""
+
+    transfer_id: U64
+    """Its number in the network, from 1."""
+
+
+def read_ExternalTransferKey(data: Any, at: int) -> tuple[ExternalTransferKey, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    return ExternalTransferKey(f_transfer_id), at
+
+
+def write_ExternalTransferKey(value: ExternalTransferKey, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+
+
+class TransferPayloadKey(Record, frozen=True):
+    """Names one TransferPayload."""
+
+    transfer_id: U64
+    """The transfer."""
+    version: int
+    """The version that brought it."""
+
+
+def read_TransferPayloadKey(data: Any, at: int) -> tuple[TransferPayloadKey, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_version, at = read_bounded(data, at, 1, 16)
+    return TransferPayloadKey(f_transfer_id, f_version), at
+
+
+def write_TransferPayloadKey(value: TransferPayloadKey, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_bounded(value.version, out, 1, 16)
+
+
+class TransferSignatureKey(Record, frozen=True):
+    """Names one TransferSignature."""
+
+    transfer_id: U64
+    """The transfer."""
+    version: int
+    """The version."""
+    account_id: AccountID
+    """The cosigner's account."""
+
+
+def read_TransferSignatureKey(data: Any, at: int) -> tuple[TransferSignatureKey, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_version, at = read_bounded(data, at, 1, 16)
+    f_account_id = data[at : at + 32]
+    at += 32
+    return TransferSignatureKey(f_transfer_id, f_version, f_account_id), at
+
+
+def write_TransferSignatureKey(value: TransferSignatureKey, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_bounded(value.version, out, 1, 16)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+
+
+class UsedResourceKey(Record, frozen=True):
+    """Names one UsedResource."""
+
+    resource_id: Hash
+    """SHA-256 of the Resource's bytes."""
+
+
+def read_UsedResourceKey(data: Any, at: int) -> tuple[UsedResourceKey, int]:
+    f_resource_id = data[at : at + 32]
+    at += 32
+    return UsedResourceKey(f_resource_id), at
+
+
+def write_UsedResourceKey(value: UsedResourceKey, out: bytearray) -> None:
+    if type(value.resource_id) is not bytes or len(value.resource_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.resource_id
+
+
+class CommittedRequestKey(Record, frozen=True):
+    """Names one CommittedRequest."""
+
+    request_id: U64
+    """The request for a withdrawal."""
+
+
+def read_CommittedRequestKey(data: Any, at: int) -> tuple[CommittedRequestKey, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    return CommittedRequestKey(f_request_id), at
+
+
+def write_CommittedRequestKey(value: CommittedRequestKey, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+
+
+class TransferPolicyKey(Record, frozen=True):
+    """Names one TransferPolicy."""
+
+    chain_id: str
+    """The chain."""
+    asset: str
+    """The asset's code."""
+    purpose: TransferPurpose
+    """What they are for."""
+
+
+def read_TransferPolicyKey(data: Any, at: int) -> tuple[TransferPolicyKey, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_asset, at = read_string(data, at, 16)
+    f_purpose, at = read_TransferPurpose(data, at)
+    return TransferPolicyKey(f_chain_id, f_asset, f_purpose), at
+
+
+def write_TransferPolicyKey(value: TransferPolicyKey, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_string(value.asset, out, 16)
+    write_TransferPurpose(value.purpose, out)
+
+
+class TransferFlowKey(Record, frozen=True):
+    """Names one TransferFlow."""
+
+    chain_id: str
+    """The chain."""
+    asset: str
+    """The asset's code."""
+    purpose: TransferPurpose
+    """What they are for."""
+
+
+def read_TransferFlowKey(data: Any, at: int) -> tuple[TransferFlowKey, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_asset, at = read_string(data, at, 16)
+    f_purpose, at = read_TransferPurpose(data, at)
+    return TransferFlowKey(f_chain_id, f_asset, f_purpose), at
+
+
+def write_TransferFlowKey(value: TransferFlowKey, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_string(value.asset, out, 16)
+    write_TransferPurpose(value.purpose, out)
+
+
+class AllowedDestinationsKey(Record, frozen=True):
+    """Names one AllowedDestinations."""
+
+    account_id: AccountID
+    """The account."""
+
+
+def read_AllowedDestinationsKey(data: Any, at: int) -> tuple[AllowedDestinationsKey, int]:
+    f_account_id = data[at : at + 32]
+    at += 32
+    return AllowedDestinationsKey(f_account_id), at
+
+
+def write_AllowedDestinationsKey(value: AllowedDestinationsKey, out: bytearray) -> None:
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+
+
+class NetworkFeeDebtKey(Record, frozen=True):
+    """Names one NetworkFeeDebt."""
+
+    transfer_id: U64
+    """The transfer."""
+
+
+def read_NetworkFeeDebtKey(data: Any, at: int) -> tuple[NetworkFeeDebtKey, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    return NetworkFeeDebtKey(f_transfer_id), at
+
+
+def write_NetworkFeeDebtKey(value: NetworkFeeDebtKey, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+
+
+READERS_0: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+    read_BitcoinAddress,
+    read_EthereumAddress,
+    read_BankAccount,
+)
+
+WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    BitcoinAddress: (b'\x00', write_BitcoinAddress),
+    EthereumAddress: (b'\x02', write_EthereumAddress),
+    BankAccount: (b'\x04', write_BankAccount),
+}
+
+READERS_2: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
     read_U128Value,
 )
 
-WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
     U128Value: (b'\x06', write_U128Value),
-}
-
-READERS_2: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest | LimitsUpdateRequest, int]], ...] = (
-    read_CreateAssetRequest,
-    read_IssuanceRequest,
-    read_PreissuanceRequest,
-    read_UpdateAssetRequest,
-    read_ChangeRoleRequest,
-    read_KycRecoveryRequest,
-    read_WithdrawalRequest,
-    read_AmlAlertRequest,
-    read_PaymentRequest,
-    read_RedemptionRequest,
-    read_GovernedChangeRequest,
-    read_LimitsUpdateRequest,
-)
-
-WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
-    CreateAssetRequest: (b'\x00', write_CreateAssetRequest),
-    IssuanceRequest: (b'\x02', write_IssuanceRequest),
-    PreissuanceRequest: (b'\x04', write_PreissuanceRequest),
-    UpdateAssetRequest: (b'\x06', write_UpdateAssetRequest),
-    ChangeRoleRequest: (b'\x08', write_ChangeRoleRequest),
-    KycRecoveryRequest: (b'\n', write_KycRecoveryRequest),
-    WithdrawalRequest: (b'\x0c', write_WithdrawalRequest),
-    AmlAlertRequest: (b'\x0e', write_AmlAlertRequest),
-    PaymentRequest: (b'\x10', write_PaymentRequest),
-    RedemptionRequest: (b'\x12', write_RedemptionRequest),
-    GovernedChangeRequest: (b'\x14', write_GovernedChangeRequest),
-    LimitsUpdateRequest: (b'\x16', write_LimitsUpdateRequest),
 }
 
 READERS_4: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest | LimitsUpdateRequest, int]], ...] = (
@@ -3071,6 +3837,36 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LimitsUpdateRequest: (b'\x16', write_LimitsUpdateRequest),
 }
 
+READERS_6: tuple[Callable[[Any, int], tuple[CreateAssetRequest | IssuanceRequest | PreissuanceRequest | UpdateAssetRequest | ChangeRoleRequest | KycRecoveryRequest | WithdrawalRequest | AmlAlertRequest | PaymentRequest | RedemptionRequest | GovernedChangeRequest | LimitsUpdateRequest, int]], ...] = (
+    read_CreateAssetRequest,
+    read_IssuanceRequest,
+    read_PreissuanceRequest,
+    read_UpdateAssetRequest,
+    read_ChangeRoleRequest,
+    read_KycRecoveryRequest,
+    read_WithdrawalRequest,
+    read_AmlAlertRequest,
+    read_PaymentRequest,
+    read_RedemptionRequest,
+    read_GovernedChangeRequest,
+    read_LimitsUpdateRequest,
+)
+
+WRITERS_7: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    CreateAssetRequest: (b'\x00', write_CreateAssetRequest),
+    IssuanceRequest: (b'\x02', write_IssuanceRequest),
+    PreissuanceRequest: (b'\x04', write_PreissuanceRequest),
+    UpdateAssetRequest: (b'\x06', write_UpdateAssetRequest),
+    ChangeRoleRequest: (b'\x08', write_ChangeRoleRequest),
+    KycRecoveryRequest: (b'\n', write_KycRecoveryRequest),
+    WithdrawalRequest: (b'\x0c', write_WithdrawalRequest),
+    AmlAlertRequest: (b'\x0e', write_AmlAlertRequest),
+    PaymentRequest: (b'\x10', write_PaymentRequest),
+    RedemptionRequest: (b'\x12', write_RedemptionRequest),
+    GovernedChangeRequest: (b'\x14', write_GovernedChangeRequest),
+    LimitsUpdateRequest: (b'\x16', write_LimitsUpdateRequest),
+}
+
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AccessCounters: read_AccessCounters,
     AccessName: read_AccessName,
@@ -3080,6 +3876,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AccountReservation: read_AccountReservation,
     AccountRole: read_AccountRole,
     AccountRule: read_AccountRule,
+    AllowedDestination: read_AllowedDestination,
+    AllowedDestinations: read_AllowedDestinations,
     ApprovalPolicy: read_ApprovalPolicy,
     AssetState: read_AssetState,
     Asset: read_Asset,
@@ -3093,6 +3891,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Balance: read_Balance,
     BaseAssets: read_BaseAssets,
     ChainCheckpoint: read_ChainCheckpoint,
+    CommittedRequest: read_CommittedRequest,
     Counters: read_Counters,
     DefaultSignerRules: read_DefaultSignerRules,
     ExternalAccount: read_ExternalAccount,
@@ -3100,11 +3899,15 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ExternalAddress: read_ExternalAddress,
     ExternalBinding: read_ExternalBinding,
     ExternalPool: read_ExternalPool,
+    TransferState: read_TransferState,
+    TransferVersion: read_TransferVersion,
+    ExternalTransfer: read_ExternalTransfer,
     FeeSchedule: read_FeeSchedule,
     KeyValue: read_KeyValue,
     KeysetState: read_KeysetState,
     Keyset: read_Keyset,
     Limits: read_Limits,
+    NetworkFeeDebt: read_NetworkFeeDebt,
     NetworkSettings: read_NetworkSettings,
     StatisticsCount: read_StatisticsCount,
     PendingStatistics: read_PendingStatistics,
@@ -3116,6 +3919,11 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     SignerRole: read_SignerRole,
     SignerRule: read_SignerRule,
     Statistics: read_Statistics,
+    TransferFlow: read_TransferFlow,
+    TransferPayload: read_TransferPayload,
+    TransferPolicy: read_TransferPolicy,
+    TransferSignature: read_TransferSignature,
+    UsedResource: read_UsedResource,
     Validators: read_Validators,
     Wallet: read_Wallet,
     WalletNonce: read_WalletNonce,
@@ -3157,6 +3965,15 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     WalletKey: read_WalletKey,
     WalletNonceKey: read_WalletNonceKey,
     ChainCheckpointKey: read_ChainCheckpointKey,
+    ExternalTransferKey: read_ExternalTransferKey,
+    TransferPayloadKey: read_TransferPayloadKey,
+    TransferSignatureKey: read_TransferSignatureKey,
+    UsedResourceKey: read_UsedResourceKey,
+    CommittedRequestKey: read_CommittedRequestKey,
+    TransferPolicyKey: read_TransferPolicyKey,
+    TransferFlowKey: read_TransferFlowKey,
+    AllowedDestinationsKey: read_AllowedDestinationsKey,
+    NetworkFeeDebtKey: read_NetworkFeeDebtKey,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -3168,6 +3985,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AccountReservation: write_AccountReservation,
     AccountRole: write_AccountRole,
     AccountRule: write_AccountRule,
+    AllowedDestination: write_AllowedDestination,
+    AllowedDestinations: write_AllowedDestinations,
     ApprovalPolicy: write_ApprovalPolicy,
     AssetState: write_AssetState,
     Asset: write_Asset,
@@ -3181,6 +4000,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Balance: write_Balance,
     BaseAssets: write_BaseAssets,
     ChainCheckpoint: write_ChainCheckpoint,
+    CommittedRequest: write_CommittedRequest,
     Counters: write_Counters,
     DefaultSignerRules: write_DefaultSignerRules,
     ExternalAccount: write_ExternalAccount,
@@ -3188,11 +4008,15 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ExternalAddress: write_ExternalAddress,
     ExternalBinding: write_ExternalBinding,
     ExternalPool: write_ExternalPool,
+    TransferState: write_TransferState,
+    TransferVersion: write_TransferVersion,
+    ExternalTransfer: write_ExternalTransfer,
     FeeSchedule: write_FeeSchedule,
     KeyValue: write_KeyValue,
     KeysetState: write_KeysetState,
     Keyset: write_Keyset,
     Limits: write_Limits,
+    NetworkFeeDebt: write_NetworkFeeDebt,
     NetworkSettings: write_NetworkSettings,
     StatisticsCount: write_StatisticsCount,
     PendingStatistics: write_PendingStatistics,
@@ -3204,6 +4028,11 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     SignerRole: write_SignerRole,
     SignerRule: write_SignerRule,
     Statistics: write_Statistics,
+    TransferFlow: write_TransferFlow,
+    TransferPayload: write_TransferPayload,
+    TransferPolicy: write_TransferPolicy,
+    TransferSignature: write_TransferSignature,
+    UsedResource: write_UsedResource,
     Validators: write_Validators,
     Wallet: write_Wallet,
     WalletNonce: write_WalletNonce,
@@ -3245,4 +4074,13 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     WalletKey: write_WalletKey,
     WalletNonceKey: write_WalletNonceKey,
     ChainCheckpointKey: write_ChainCheckpointKey,
+    ExternalTransferKey: write_ExternalTransferKey,
+    TransferPayloadKey: write_TransferPayloadKey,
+    TransferSignatureKey: write_TransferSignatureKey,
+    UsedResourceKey: write_UsedResourceKey,
+    CommittedRequestKey: write_CommittedRequestKey,
+    TransferPolicyKey: write_TransferPolicyKey,
+    TransferFlowKey: write_TransferFlowKey,
+    AllowedDestinationsKey: write_AllowedDestinationsKey,
+    NetworkFeeDebtKey: write_NetworkFeeDebtKey,
 }

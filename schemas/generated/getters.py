@@ -11,8 +11,10 @@ from schemas.generated.common import AccountID
 from schemas.generated.common import AccountRequestKind
 from schemas.generated.common import BalanceID
 from schemas.generated.common import FeeType
+from schemas.generated.common import Hash
 from schemas.generated.common import LimitKind
 from schemas.generated.common import PublicKey
+from schemas.generated.common import TransferPurpose
 from schemas.generated.common import U64
 from schemas.generated.common import WalletKind
 from schemas.generated.entries import AccessCounters
@@ -23,6 +25,7 @@ from schemas.generated.entries import AccountKyc
 from schemas.generated.entries import AccountReservation
 from schemas.generated.entries import AccountRole
 from schemas.generated.entries import AccountRule
+from schemas.generated.entries import AllowedDestinations
 from schemas.generated.entries import ApprovalPolicy
 from schemas.generated.entries import Asset
 from schemas.generated.entries import AssetFlow
@@ -33,17 +36,20 @@ from schemas.generated.entries import AssetSupply
 from schemas.generated.entries import Balance
 from schemas.generated.entries import BaseAssets
 from schemas.generated.entries import ChainCheckpoint
+from schemas.generated.entries import CommittedRequest
 from schemas.generated.entries import Counters
 from schemas.generated.entries import DefaultSignerRules
 from schemas.generated.entries import ExternalAccount
 from schemas.generated.entries import ExternalAddress
 from schemas.generated.entries import ExternalBinding
 from schemas.generated.entries import ExternalPool
+from schemas.generated.entries import ExternalTransfer
 from schemas.generated.entries import FeeSchedule
 from schemas.generated.entries import FlowKind
 from schemas.generated.entries import KeyValue
 from schemas.generated.entries import Keyset
 from schemas.generated.entries import Limits
+from schemas.generated.entries import NetworkFeeDebt
 from schemas.generated.entries import NetworkSettings
 from schemas.generated.entries import PendingStatistics
 from schemas.generated.entries import ReviewableRequest
@@ -51,6 +57,11 @@ from schemas.generated.entries import Signer
 from schemas.generated.entries import SignerRole
 from schemas.generated.entries import SignerRule
 from schemas.generated.entries import Statistics
+from schemas.generated.entries import TransferFlow
+from schemas.generated.entries import TransferPayload
+from schemas.generated.entries import TransferPolicy
+from schemas.generated.entries import TransferSignature
+from schemas.generated.entries import UsedResource
 from schemas.generated.entries import Validators
 from schemas.generated.entries import Wallet
 from schemas.generated.entries import WalletNonce
@@ -216,4 +227,40 @@ class EntryGetters:
 
     def get_chain_checkpoint(self, chain_id: str) -> ChainCheckpoint | None:
         entry: ChainCheckpoint | None = self.get(KeyBytes(b'J' + encode_text(chain_id)))
+        return entry
+
+    def get_external_transfer(self, transfer_id: U64) -> ExternalTransfer | None:
+        entry: ExternalTransfer | None = self.get(KeyBytes(b'L' + transfer_id.to_bytes(8, "big")))
+        return entry
+
+    def get_transfer_payload(self, transfer_id: U64, version: int) -> TransferPayload | None:
+        entry: TransferPayload | None = self.get(KeyBytes(b'N' + transfer_id.to_bytes(8, "big") + encode_number(version)))
+        return entry
+
+    def get_transfer_signature(self, transfer_id: U64, version: int, account_id: AccountID) -> TransferSignature | None:
+        entry: TransferSignature | None = self.get(KeyBytes(b'P' + transfer_id.to_bytes(8, "big") + encode_number(version) + account_id))
+        return entry
+
+    def get_used_resource(self, resource_id: Hash) -> UsedResource | None:
+        entry: UsedResource | None = self.get(KeyBytes(b'R' + resource_id))
+        return entry
+
+    def get_committed_request(self, request_id: U64) -> CommittedRequest | None:
+        entry: CommittedRequest | None = self.get(KeyBytes(b'T' + request_id.to_bytes(8, "big")))
+        return entry
+
+    def get_transfer_policy(self, chain_id: str, asset: str, purpose: TransferPurpose) -> TransferPolicy | None:
+        entry: TransferPolicy | None = self.get(KeyBytes(b'V' + encode_text(chain_id) + encode_text(asset) + encode_number(purpose._value_)))
+        return entry
+
+    def get_transfer_flow(self, chain_id: str, asset: str, purpose: TransferPurpose) -> TransferFlow | None:
+        entry: TransferFlow | None = self.get(KeyBytes(b'X' + encode_text(chain_id) + encode_text(asset) + encode_number(purpose._value_)))
+        return entry
+
+    def get_allowed_destinations(self, account_id: AccountID) -> AllowedDestinations | None:
+        entry: AllowedDestinations | None = self.get(KeyBytes(b'Z' + account_id))
+        return entry
+
+    def get_network_fee_debt(self, transfer_id: U64) -> NetworkFeeDebt | None:
+        entry: NetworkFeeDebt | None = self.get(KeyBytes(b'\\' + transfer_id.to_bytes(8, "big")))
         return entry

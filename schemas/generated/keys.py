@@ -14,14 +14,16 @@ from schemas.generated.common import AccountID
 from schemas.generated.common import AccountRequestKind
 from schemas.generated.common import BalanceID
 from schemas.generated.common import FeeType
+from schemas.generated.common import Hash
 from schemas.generated.common import LimitKind
 from schemas.generated.common import PublicKey
+from schemas.generated.common import TransferPurpose
 from schemas.generated.common import U64
 from schemas.generated.common import WalletKind
 from schemas.generated.entries import FlowKind
 
 KeyBytes = NewType("KeyBytes", bytes)
-Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation | entries.PendingStatistics | entries.ApprovalPolicy | entries.AssetHalt | entries.AssetFlow | entries.ExternalPool | entries.ExternalAddress | entries.ExternalBinding | entries.ExternalAccount | entries.Keyset | entries.Wallet | entries.WalletNonce | entries.ChainCheckpoint
+Entry: TypeAlias = entries.NetworkSettings | entries.Counters | entries.BaseAssets | entries.Validators | entries.AccountRole | entries.SignerRole | entries.Account | entries.Signer | entries.KeyValue | entries.Asset | entries.AssetSupply | entries.Balance | entries.ReviewableRequest | entries.AssetReservation | entries.FeeSchedule | entries.AccountRule | entries.SignerRule | entries.DefaultSignerRules | entries.AccessCounters | entries.AccessName | entries.AccessUse | entries.AssetPair | entries.Limits | entries.Statistics | entries.AccountKyc | entries.AccountReservation | entries.PendingStatistics | entries.ApprovalPolicy | entries.AssetHalt | entries.AssetFlow | entries.ExternalPool | entries.ExternalAddress | entries.ExternalBinding | entries.ExternalAccount | entries.Keyset | entries.Wallet | entries.WalletNonce | entries.ChainCheckpoint | entries.ExternalTransfer | entries.TransferPayload | entries.TransferSignature | entries.UsedResource | entries.CommittedRequest | entries.TransferPolicy | entries.TransferFlow | entries.AllowedDestinations | entries.NetworkFeeDebt
 
 NETWORK_SETTINGS = KeyBytes(b'\x00')
 COUNTERS = KeyBytes(b'\x02')
@@ -61,6 +63,15 @@ KEYSET = b'D'
 WALLET = b'F'
 WALLET_NONCE = b'H'
 CHAIN_CHECKPOINT = b'J'
+EXTERNAL_TRANSFER = b'L'
+TRANSFER_PAYLOAD = b'N'
+TRANSFER_SIGNATURE = b'P'
+USED_RESOURCE = b'R'
+COMMITTED_REQUEST = b'T'
+TRANSFER_POLICY = b'V'
+TRANSFER_FLOW = b'X'
+ALLOWED_DESTINATIONS = b'Z'
+NETWORK_FEE_DEBT = b'\\'
 
 
 def account_role_key(role_id: U64) -> KeyBytes:
@@ -191,6 +202,42 @@ def chain_checkpoint_key(chain_id: str) -> KeyBytes:
     return KeyBytes(b'J' + encode_text(chain_id))
 
 
+def external_transfer_key(transfer_id: U64) -> KeyBytes:
+    return KeyBytes(b'L' + transfer_id.to_bytes(8, "big"))
+
+
+def transfer_payload_key(transfer_id: U64, version: int) -> KeyBytes:
+    return KeyBytes(b'N' + transfer_id.to_bytes(8, "big") + encode_number(version))
+
+
+def transfer_signature_key(transfer_id: U64, version: int, account_id: AccountID) -> KeyBytes:
+    return KeyBytes(b'P' + transfer_id.to_bytes(8, "big") + encode_number(version) + account_id)
+
+
+def used_resource_key(resource_id: Hash) -> KeyBytes:
+    return KeyBytes(b'R' + resource_id)
+
+
+def committed_request_key(request_id: U64) -> KeyBytes:
+    return KeyBytes(b'T' + request_id.to_bytes(8, "big"))
+
+
+def transfer_policy_key(chain_id: str, asset: str, purpose: TransferPurpose) -> KeyBytes:
+    return KeyBytes(b'V' + encode_text(chain_id) + encode_text(asset) + encode_number(purpose._value_))
+
+
+def transfer_flow_key(chain_id: str, asset: str, purpose: TransferPurpose) -> KeyBytes:
+    return KeyBytes(b'X' + encode_text(chain_id) + encode_text(asset) + encode_number(purpose._value_))
+
+
+def allowed_destinations_key(account_id: AccountID) -> KeyBytes:
+    return KeyBytes(b'Z' + account_id)
+
+
+def network_fee_debt_key(transfer_id: U64) -> KeyBytes:
+    return KeyBytes(b'\\' + transfer_id.to_bytes(8, "big"))
+
+
 KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.NetworkSettings: lambda _: NETWORK_SETTINGS,
     entries.Counters: lambda _: COUNTERS,
@@ -230,6 +277,15 @@ KEY_OF: dict[type, Callable[[Any], KeyBytes]] = {
     entries.Wallet: lambda entry: wallet_key(entry.chain_id, entry.wallet),
     entries.WalletNonce: lambda entry: wallet_nonce_key(entry.chain_id, entry.account),
     entries.ChainCheckpoint: lambda entry: chain_checkpoint_key(entry.chain_id),
+    entries.ExternalTransfer: lambda entry: external_transfer_key(entry.transfer_id),
+    entries.TransferPayload: lambda entry: transfer_payload_key(entry.transfer_id, entry.version),
+    entries.TransferSignature: lambda entry: transfer_signature_key(entry.transfer_id, entry.version, entry.account_id),
+    entries.UsedResource: lambda entry: used_resource_key(entry.resource_id),
+    entries.CommittedRequest: lambda entry: committed_request_key(entry.request_id),
+    entries.TransferPolicy: lambda entry: transfer_policy_key(entry.chain_id, entry.asset, entry.purpose),
+    entries.TransferFlow: lambda entry: transfer_flow_key(entry.chain_id, entry.asset, entry.purpose),
+    entries.AllowedDestinations: lambda entry: allowed_destinations_key(entry.account_id),
+    entries.NetworkFeeDebt: lambda entry: network_fee_debt_key(entry.transfer_id),
 }
 
 

@@ -43,6 +43,8 @@ from schemas.generated.entries import AccountRole as AccountRole
 from schemas.generated.entries import AccountRoleKey as AccountRoleKey
 from schemas.generated.entries import AccountRule as AccountRule
 from schemas.generated.entries import AccountRuleKey as AccountRuleKey
+from schemas.generated.entries import AllowedDestinations as AllowedDestinations
+from schemas.generated.entries import AllowedDestinationsKey as AllowedDestinationsKey
 from schemas.generated.entries import ApprovalPolicy as ApprovalPolicy
 from schemas.generated.entries import ApprovalPolicyKey as ApprovalPolicyKey
 from schemas.generated.entries import Asset as Asset
@@ -63,6 +65,8 @@ from schemas.generated.entries import BaseAssets as BaseAssets
 from schemas.generated.entries import BaseAssetsKey as BaseAssetsKey
 from schemas.generated.entries import ChainCheckpoint as ChainCheckpoint
 from schemas.generated.entries import ChainCheckpointKey as ChainCheckpointKey
+from schemas.generated.entries import CommittedRequest as CommittedRequest
+from schemas.generated.entries import CommittedRequestKey as CommittedRequestKey
 from schemas.generated.entries import Counters as Counters
 from schemas.generated.entries import CountersKey as CountersKey
 from schemas.generated.entries import DefaultSignerRules as DefaultSignerRules
@@ -75,6 +79,8 @@ from schemas.generated.entries import ExternalBinding as ExternalBinding
 from schemas.generated.entries import ExternalBindingKey as ExternalBindingKey
 from schemas.generated.entries import ExternalPool as ExternalPool
 from schemas.generated.entries import ExternalPoolKey as ExternalPoolKey
+from schemas.generated.entries import ExternalTransfer as ExternalTransfer
+from schemas.generated.entries import ExternalTransferKey as ExternalTransferKey
 from schemas.generated.entries import FeeSchedule as FeeSchedule
 from schemas.generated.entries import FeeScheduleKey as FeeScheduleKey
 from schemas.generated.entries import KeyValue as KeyValue
@@ -83,6 +89,8 @@ from schemas.generated.entries import Keyset as Keyset
 from schemas.generated.entries import KeysetKey as KeysetKey
 from schemas.generated.entries import Limits as Limits
 from schemas.generated.entries import LimitsKey as LimitsKey
+from schemas.generated.entries import NetworkFeeDebt as NetworkFeeDebt
+from schemas.generated.entries import NetworkFeeDebtKey as NetworkFeeDebtKey
 from schemas.generated.entries import NetworkSettings as NetworkSettings
 from schemas.generated.entries import NetworkSettingsKey as NetworkSettingsKey
 from schemas.generated.entries import PendingStatistics as PendingStatistics
@@ -97,6 +105,16 @@ from schemas.generated.entries import SignerRule as SignerRule
 from schemas.generated.entries import SignerRuleKey as SignerRuleKey
 from schemas.generated.entries import Statistics as Statistics
 from schemas.generated.entries import StatisticsKey as StatisticsKey
+from schemas.generated.entries import TransferFlow as TransferFlow
+from schemas.generated.entries import TransferFlowKey as TransferFlowKey
+from schemas.generated.entries import TransferPayload as TransferPayload
+from schemas.generated.entries import TransferPayloadKey as TransferPayloadKey
+from schemas.generated.entries import TransferPolicy as TransferPolicy
+from schemas.generated.entries import TransferPolicyKey as TransferPolicyKey
+from schemas.generated.entries import TransferSignature as TransferSignature
+from schemas.generated.entries import TransferSignatureKey as TransferSignatureKey
+from schemas.generated.entries import UsedResource as UsedResource
+from schemas.generated.entries import UsedResourceKey as UsedResourceKey
 from schemas.generated.entries import Validators as Validators
 from schemas.generated.entries import ValidatorsKey as ValidatorsKey
 from schemas.generated.entries import Wallet as Wallet
@@ -119,6 +137,8 @@ from schemas.generated.entries import read_AccountRole as read_AccountRole
 from schemas.generated.entries import read_AccountRoleKey as read_AccountRoleKey
 from schemas.generated.entries import read_AccountRule as read_AccountRule
 from schemas.generated.entries import read_AccountRuleKey as read_AccountRuleKey
+from schemas.generated.entries import read_AllowedDestinations as read_AllowedDestinations
+from schemas.generated.entries import read_AllowedDestinationsKey as read_AllowedDestinationsKey
 from schemas.generated.entries import read_ApprovalPolicy as read_ApprovalPolicy
 from schemas.generated.entries import read_ApprovalPolicyKey as read_ApprovalPolicyKey
 from schemas.generated.entries import read_Asset as read_Asset
@@ -139,6 +159,8 @@ from schemas.generated.entries import read_BaseAssets as read_BaseAssets
 from schemas.generated.entries import read_BaseAssetsKey as read_BaseAssetsKey
 from schemas.generated.entries import read_ChainCheckpoint as read_ChainCheckpoint
 from schemas.generated.entries import read_ChainCheckpointKey as read_ChainCheckpointKey
+from schemas.generated.entries import read_CommittedRequest as read_CommittedRequest
+from schemas.generated.entries import read_CommittedRequestKey as read_CommittedRequestKey
 from schemas.generated.entries import read_Counters as read_Counters
 from schemas.generated.entries import read_CountersKey as read_CountersKey
 from schemas.generated.entries import read_DefaultSignerRules as read_DefaultSignerRules
@@ -151,6 +173,8 @@ from schemas.generated.entries import read_ExternalBinding as read_ExternalBindi
 from schemas.generated.entries import read_ExternalBindingKey as read_ExternalBindingKey
 from schemas.generated.entries import read_ExternalPool as read_ExternalPool
 from schemas.generated.entries import read_ExternalPoolKey as read_ExternalPoolKey
+from schemas.generated.entries import read_ExternalTransfer as read_ExternalTransfer
+from schemas.generated.entries import read_ExternalTransferKey as read_ExternalTransferKey
 from schemas.generated.entries import read_FeeSchedule as read_FeeSchedule
 from schemas.generated.entries import read_FeeScheduleKey as read_FeeScheduleKey
 from schemas.generated.entries import read_KeyValue as read_KeyValue
@@ -159,6 +183,8 @@ from schemas.generated.entries import read_Keyset as read_Keyset
 from schemas.generated.entries import read_KeysetKey as read_KeysetKey
 from schemas.generated.entries import read_Limits as read_Limits
 from schemas.generated.entries import read_LimitsKey as read_LimitsKey
+from schemas.generated.entries import read_NetworkFeeDebt as read_NetworkFeeDebt
+from schemas.generated.entries import read_NetworkFeeDebtKey as read_NetworkFeeDebtKey
 from schemas.generated.entries import read_NetworkSettings as read_NetworkSettings
 from schemas.generated.entries import read_NetworkSettingsKey as read_NetworkSettingsKey
 from schemas.generated.entries import read_PendingStatistics as read_PendingStatistics
@@ -173,6 +199,16 @@ from schemas.generated.entries import read_SignerRule as read_SignerRule
 from schemas.generated.entries import read_SignerRuleKey as read_SignerRuleKey
 from schemas.generated.entries import read_Statistics as read_Statistics
 from schemas.generated.entries import read_StatisticsKey as read_StatisticsKey
+from schemas.generated.entries import read_TransferFlow as read_TransferFlow
+from schemas.generated.entries import read_TransferFlowKey as read_TransferFlowKey
+from schemas.generated.entries import read_TransferPayload as read_TransferPayload
+from schemas.generated.entries import read_TransferPayloadKey as read_TransferPayloadKey
+from schemas.generated.entries import read_TransferPolicy as read_TransferPolicy
+from schemas.generated.entries import read_TransferPolicyKey as read_TransferPolicyKey
+from schemas.generated.entries import read_TransferSignature as read_TransferSignature
+from schemas.generated.entries import read_TransferSignatureKey as read_TransferSignatureKey
+from schemas.generated.entries import read_UsedResource as read_UsedResource
+from schemas.generated.entries import read_UsedResourceKey as read_UsedResourceKey
 from schemas.generated.entries import read_Validators as read_Validators
 from schemas.generated.entries import read_ValidatorsKey as read_ValidatorsKey
 from schemas.generated.entries import read_Wallet as read_Wallet
@@ -195,6 +231,8 @@ from schemas.generated.entries import write_AccountRole as write_AccountRole
 from schemas.generated.entries import write_AccountRoleKey as write_AccountRoleKey
 from schemas.generated.entries import write_AccountRule as write_AccountRule
 from schemas.generated.entries import write_AccountRuleKey as write_AccountRuleKey
+from schemas.generated.entries import write_AllowedDestinations as write_AllowedDestinations
+from schemas.generated.entries import write_AllowedDestinationsKey as write_AllowedDestinationsKey
 from schemas.generated.entries import write_ApprovalPolicy as write_ApprovalPolicy
 from schemas.generated.entries import write_ApprovalPolicyKey as write_ApprovalPolicyKey
 from schemas.generated.entries import write_Asset as write_Asset
@@ -215,6 +253,8 @@ from schemas.generated.entries import write_BaseAssets as write_BaseAssets
 from schemas.generated.entries import write_BaseAssetsKey as write_BaseAssetsKey
 from schemas.generated.entries import write_ChainCheckpoint as write_ChainCheckpoint
 from schemas.generated.entries import write_ChainCheckpointKey as write_ChainCheckpointKey
+from schemas.generated.entries import write_CommittedRequest as write_CommittedRequest
+from schemas.generated.entries import write_CommittedRequestKey as write_CommittedRequestKey
 from schemas.generated.entries import write_Counters as write_Counters
 from schemas.generated.entries import write_CountersKey as write_CountersKey
 from schemas.generated.entries import write_DefaultSignerRules as write_DefaultSignerRules
@@ -227,6 +267,8 @@ from schemas.generated.entries import write_ExternalBinding as write_ExternalBin
 from schemas.generated.entries import write_ExternalBindingKey as write_ExternalBindingKey
 from schemas.generated.entries import write_ExternalPool as write_ExternalPool
 from schemas.generated.entries import write_ExternalPoolKey as write_ExternalPoolKey
+from schemas.generated.entries import write_ExternalTransfer as write_ExternalTransfer
+from schemas.generated.entries import write_ExternalTransferKey as write_ExternalTransferKey
 from schemas.generated.entries import write_FeeSchedule as write_FeeSchedule
 from schemas.generated.entries import write_FeeScheduleKey as write_FeeScheduleKey
 from schemas.generated.entries import write_KeyValue as write_KeyValue
@@ -235,6 +277,8 @@ from schemas.generated.entries import write_Keyset as write_Keyset
 from schemas.generated.entries import write_KeysetKey as write_KeysetKey
 from schemas.generated.entries import write_Limits as write_Limits
 from schemas.generated.entries import write_LimitsKey as write_LimitsKey
+from schemas.generated.entries import write_NetworkFeeDebt as write_NetworkFeeDebt
+from schemas.generated.entries import write_NetworkFeeDebtKey as write_NetworkFeeDebtKey
 from schemas.generated.entries import write_NetworkSettings as write_NetworkSettings
 from schemas.generated.entries import write_NetworkSettingsKey as write_NetworkSettingsKey
 from schemas.generated.entries import write_PendingStatistics as write_PendingStatistics
@@ -249,6 +293,16 @@ from schemas.generated.entries import write_SignerRule as write_SignerRule
 from schemas.generated.entries import write_SignerRuleKey as write_SignerRuleKey
 from schemas.generated.entries import write_Statistics as write_Statistics
 from schemas.generated.entries import write_StatisticsKey as write_StatisticsKey
+from schemas.generated.entries import write_TransferFlow as write_TransferFlow
+from schemas.generated.entries import write_TransferFlowKey as write_TransferFlowKey
+from schemas.generated.entries import write_TransferPayload as write_TransferPayload
+from schemas.generated.entries import write_TransferPayloadKey as write_TransferPayloadKey
+from schemas.generated.entries import write_TransferPolicy as write_TransferPolicy
+from schemas.generated.entries import write_TransferPolicyKey as write_TransferPolicyKey
+from schemas.generated.entries import write_TransferSignature as write_TransferSignature
+from schemas.generated.entries import write_TransferSignatureKey as write_TransferSignatureKey
+from schemas.generated.entries import write_UsedResource as write_UsedResource
+from schemas.generated.entries import write_UsedResourceKey as write_UsedResourceKey
 from schemas.generated.entries import write_Validators as write_Validators
 from schemas.generated.entries import write_ValidatorsKey as write_ValidatorsKey
 from schemas.generated.entries import write_Wallet as write_Wallet
@@ -413,14 +467,14 @@ class LedgerEntry(Record, frozen=True):
     to.
     """
 
-    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow | ExternalPool | ExternalAddress | ExternalBinding | ExternalAccount | Keyset | Wallet | WalletNonce | ChainCheckpoint
+    data: NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow | ExternalPool | ExternalAddress | ExternalBinding | ExternalAccount | Keyset | Wallet | WalletNonce | ChainCheckpoint | ExternalTransfer | TransferPayload | TransferSignature | UsedResource | CommittedRequest | TransferPolicy | TransferFlow | AllowedDestinations | NetworkFeeDebt
     """The entry."""
 
 
 def read_LedgerEntry(data: Any, at: int) -> tuple[LedgerEntry, int]:
     branch = data[at]
-    if branch & 1 or branch > 74:
-        read_bounded(data, at, 0, 37)  # raises
+    if branch & 1 or branch > 92:
+        read_bounded(data, at, 0, 46)  # raises
     f_data, at = READERS_0[branch >> 1](data, at + 1)
     return LedgerEntry(f_data), at
 
@@ -439,14 +493,14 @@ class LedgerKey(Record, frozen=True):
     trie. Branches stand in the order of LedgerEntry's.
     """
 
-    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey | ExternalPoolKey | ExternalAddressKey | ExternalBindingKey | ExternalAccountKey | KeysetKey | WalletKey | WalletNonceKey | ChainCheckpointKey
+    data: NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey | ExternalPoolKey | ExternalAddressKey | ExternalBindingKey | ExternalAccountKey | KeysetKey | WalletKey | WalletNonceKey | ChainCheckpointKey | ExternalTransferKey | TransferPayloadKey | TransferSignatureKey | UsedResourceKey | CommittedRequestKey | TransferPolicyKey | TransferFlowKey | AllowedDestinationsKey | NetworkFeeDebtKey
     """The key."""
 
 
 def read_LedgerKey(data: Any, at: int) -> tuple[LedgerKey, int]:
     branch = data[at]
-    if branch & 1 or branch > 74:
-        read_bounded(data, at, 0, 37)  # raises
+    if branch & 1 or branch > 92:
+        read_bounded(data, at, 0, 46)  # raises
     f_data, at = READERS_2[branch >> 1](data, at + 1)
     return LedgerKey(f_data), at
 
@@ -541,6 +595,12 @@ class EffectKind(Enum):
     """It is a cosigner of a new keyset, or made it."""
     CHAIN_CHECKPOINTED = 16
     """It said how far a chain is worked off, halted it, or let it go on."""
+    TRANSFER_CHANGED = 17
+    """It changed an external transfer, or is its cosigner or submitter."""
+    NETWORK_FEE_BURNED = 18
+    """A balance of its paid what a transfer cost outside the network; that is no longer issued."""
+    NETWORK_FEE_OWED = 19
+    """A transfer cost more than the balance that pays for it held: the network owes the rest."""
 
 
 ALL_EffectKind = tuple(EffectKind)
@@ -548,8 +608,8 @@ ALL_EffectKind = tuple(EffectKind)
 
 def read_EffectKind(data: Any, at: int) -> tuple[EffectKind, int]:
     index = data[at]
-    if index & 1 or index > 32:
-        read_bounded(data, at, 0, 16)  # raises
+    if index & 1 or index > 38:
+        read_bounded(data, at, 0, 19)  # raises
     return ALL_EffectKind[index >> 1], at + 1
 
 
@@ -618,6 +678,8 @@ class RequestEvent(Enum):
     """A reviewer ended it without effect."""
     CANCELLED = 6
     """Its requestor ended it without effect."""
+    UNKNOWN = 7
+    """It was sent, and nobody can tell yet whether it arrived. It is neither paid nor given back."""
 
 
 ALL_RequestEvent = tuple(RequestEvent)
@@ -625,8 +687,8 @@ ALL_RequestEvent = tuple(RequestEvent)
 
 def read_RequestEvent(data: Any, at: int) -> tuple[RequestEvent, int]:
     index = data[at]
-    if index & 1 or index > 12:
-        read_bounded(data, at, 0, 6)  # raises
+    if index & 1 or index > 14:
+        read_bounded(data, at, 0, 7)  # raises
     return ALL_RequestEvent[index >> 1], at + 1
 
 
@@ -820,6 +882,100 @@ def write_CheckpointChange(value: CheckpointChange, out: bytearray) -> None:
     write_boolean(value.is_halted, out)
 
 
+class TransferEvent(Enum):
+    """What happened to an external transfer."""
+
+    COMMITTED = 0
+    """It was made."""
+    SIGNED = 1
+    """A cosigner added its signature."""
+    CONFIRMED = 2
+    """Enough signatures are valid."""
+    REPLACED = 3
+    """It has a new version."""
+    SIGNED_AGAIN = 4
+    """After a change of the keyset it has a version of the same payload for the new cosigners."""
+    SUBMITTED = 5
+    """Its submitter uploads it."""
+    UNKNOWN = 6
+    """It was sent, and nobody can tell yet what came of it."""
+    PAID = 7
+    """It moved what it should."""
+    CONFLICTED = 8
+    """It can never happen."""
+    INEFFECTIVE = 9
+    """It used up what it needs and moved nothing."""
+    CLOSED = 10
+    """It left the state."""
+
+
+ALL_TransferEvent = tuple(TransferEvent)
+
+
+def read_TransferEvent(data: Any, at: int) -> tuple[TransferEvent, int]:
+    index = data[at]
+    if index & 1 or index > 20:
+        read_bounded(data, at, 0, 10)  # raises
+    return ALL_TransferEvent[index >> 1], at + 1
+
+
+def write_TransferEvent(value: TransferEvent, out: bytearray) -> None:
+    if type(value) is not TransferEvent:
+        raise Unencodable(f"{value!r} is not a TransferEvent")
+    out.append(2 * value.value)
+
+
+class TransferChange(Record, frozen=True):
+    """What happened to an external transfer."""
+
+    transfer_id: U64
+    """The transfer."""
+    event: TransferEvent
+    """What happened."""
+    version: int
+    """Its newest version."""
+
+
+def read_TransferChange(data: Any, at: int) -> tuple[TransferChange, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_event, at = read_TransferEvent(data, at)
+    f_version, at = read_bounded(data, at, 1, 16)
+    return TransferChange(f_transfer_id, f_event, f_version), at
+
+
+def write_TransferChange(value: TransferChange, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_TransferEvent(value.event, out)
+    write_bounded(value.version, out, 1, 16)
+
+
+class NetworkFeeOwed(Record, frozen=True):
+    """What a transfer cost outside the network that nothing covered."""
+
+    transfer_id: U64
+    """The transfer."""
+    asset: str
+    """The asset in which it was charged."""
+    amount: Amount
+    """How much is owed."""
+
+
+def read_NetworkFeeOwed(data: Any, at: int) -> tuple[NetworkFeeOwed, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_asset, at = read_string(data, at, 16)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    return NetworkFeeOwed(f_transfer_id, f_asset, f_amount), at
+
+
+def write_NetworkFeeOwed(value: NetworkFeeOwed, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_string(value.asset, out, 16)
+    write_unsigned(value.amount, out, 16)
+
+
 class ParticipantEffect(Record, frozen=True):
     """What an operation meant to one account."""
 
@@ -829,7 +985,7 @@ class ParticipantEffect(Record, frozen=True):
     """The participant."""
     kind: EffectKind
     """What happened."""
-    detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange | AddressBinding | KeysetChange | CheckpointChange
+    detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange | AddressBinding | KeysetChange | CheckpointChange | TransferChange | NetworkFeeOwed
     """Absent with PARTICIPATED and SIGNERS_REPLACED."""
 
 
@@ -838,10 +994,10 @@ def read_ParticipantEffect(data: Any, at: int) -> tuple[ParticipantEffect, int]:
     f_account_id = data[at : at + 32]
     at += 32
     f_kind, at = read_EffectKind(data, at)
-    f_detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange | AddressBinding | KeysetChange | CheckpointChange = None
+    f_detail: None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange | AddressBinding | KeysetChange | CheckpointChange | TransferChange | NetworkFeeOwed = None
     branch = data[at]
-    if branch & 1 or branch > 16:
-        read_bounded(data, at, 0, 8)  # raises
+    if branch & 1 or branch > 20:
+        read_bounded(data, at, 0, 10)  # raises
     at += 1
     if branch:
         f_detail, at = READERS_4[(branch >> 1) - 1](data, at)
@@ -1076,7 +1232,7 @@ def write_StateProof(value: StateProof, out: bytearray) -> None:
     write_fixed_array(value.levels, out, 64, 480)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow | ExternalPool | ExternalAddress | ExternalBinding | ExternalAccount | Keyset | Wallet | WalletNonce | ChainCheckpoint, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAssets | Validators | AccountRole | SignerRole | Account | Signer | KeyValue | Asset | AssetSupply | Balance | ReviewableRequest | AssetReservation | FeeSchedule | AccountRule | SignerRule | DefaultSignerRules | AccessCounters | AccessName | AccessUse | AssetPair | Limits | Statistics | AccountKyc | AccountReservation | PendingStatistics | ApprovalPolicy | AssetHalt | AssetFlow | ExternalPool | ExternalAddress | ExternalBinding | ExternalAccount | Keyset | Wallet | WalletNonce | ChainCheckpoint | ExternalTransfer | TransferPayload | TransferSignature | UsedResource | CommittedRequest | TransferPolicy | TransferFlow | AllowedDestinations | NetworkFeeDebt, int]], ...] = (
     read_NetworkSettings,
     read_Counters,
     read_BaseAssets,
@@ -1115,6 +1271,15 @@ READERS_0: tuple[Callable[[Any, int], tuple[NetworkSettings | Counters | BaseAss
     read_Wallet,
     read_WalletNonce,
     read_ChainCheckpoint,
+    read_ExternalTransfer,
+    read_TransferPayload,
+    read_TransferSignature,
+    read_UsedResource,
+    read_CommittedRequest,
+    read_TransferPolicy,
+    read_TransferFlow,
+    read_AllowedDestinations,
+    read_NetworkFeeDebt,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1156,9 +1321,18 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     Wallet: (b'F', write_Wallet),
     WalletNonce: (b'H', write_WalletNonce),
     ChainCheckpoint: (b'J', write_ChainCheckpoint),
+    ExternalTransfer: (b'L', write_ExternalTransfer),
+    TransferPayload: (b'N', write_TransferPayload),
+    TransferSignature: (b'P', write_TransferSignature),
+    UsedResource: (b'R', write_UsedResource),
+    CommittedRequest: (b'T', write_CommittedRequest),
+    TransferPolicy: (b'V', write_TransferPolicy),
+    TransferFlow: (b'X', write_TransferFlow),
+    AllowedDestinations: (b'Z', write_AllowedDestinations),
+    NetworkFeeDebt: (b'\\', write_NetworkFeeDebt),
 }
 
-READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey | ExternalPoolKey | ExternalAddressKey | ExternalBindingKey | ExternalAccountKey | KeysetKey | WalletKey | WalletNonceKey | ChainCheckpointKey, int]], ...] = (
+READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | BaseAssetsKey | ValidatorsKey | AccountRoleKey | SignerRoleKey | AccountKey | SignerKey | KeyValueKey | AssetKey | AssetSupplyKey | BalanceKey | ReviewableRequestKey | AssetReservationKey | FeeScheduleKey | AccountRuleKey | SignerRuleKey | DefaultSignerRulesKey | AccessCountersKey | AccessNameKey | AccessUseKey | AssetPairKey | LimitsKey | StatisticsKey | AccountKycKey | AccountReservationKey | PendingStatisticsKey | ApprovalPolicyKey | AssetHaltKey | AssetFlowKey | ExternalPoolKey | ExternalAddressKey | ExternalBindingKey | ExternalAccountKey | KeysetKey | WalletKey | WalletNonceKey | ChainCheckpointKey | ExternalTransferKey | TransferPayloadKey | TransferSignatureKey | UsedResourceKey | CommittedRequestKey | TransferPolicyKey | TransferFlowKey | AllowedDestinationsKey | NetworkFeeDebtKey, int]], ...] = (
     read_NetworkSettingsKey,
     read_CountersKey,
     read_BaseAssetsKey,
@@ -1197,6 +1371,15 @@ READERS_2: tuple[Callable[[Any, int], tuple[NetworkSettingsKey | CountersKey | B
     read_WalletKey,
     read_WalletNonceKey,
     read_ChainCheckpointKey,
+    read_ExternalTransferKey,
+    read_TransferPayloadKey,
+    read_TransferSignatureKey,
+    read_UsedResourceKey,
+    read_CommittedRequestKey,
+    read_TransferPolicyKey,
+    read_TransferFlowKey,
+    read_AllowedDestinationsKey,
+    read_NetworkFeeDebtKey,
 )
 
 WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1238,9 +1421,18 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     WalletKey: (b'F', write_WalletKey),
     WalletNonceKey: (b'H', write_WalletNonceKey),
     ChainCheckpointKey: (b'J', write_ChainCheckpointKey),
+    ExternalTransferKey: (b'L', write_ExternalTransferKey),
+    TransferPayloadKey: (b'N', write_TransferPayloadKey),
+    TransferSignatureKey: (b'P', write_TransferSignatureKey),
+    UsedResourceKey: (b'R', write_UsedResourceKey),
+    CommittedRequestKey: (b'T', write_CommittedRequestKey),
+    TransferPolicyKey: (b'V', write_TransferPolicyKey),
+    TransferFlowKey: (b'X', write_TransferFlowKey),
+    AllowedDestinationsKey: (b'Z', write_AllowedDestinationsKey),
+    NetworkFeeDebtKey: (b'\\', write_NetworkFeeDebtKey),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange | AddressBinding | KeysetChange | CheckpointChange, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChange | PriceChange | RoleChange | HaltChange | AddressBinding | KeysetChange | CheckpointChange | TransferChange | NetworkFeeOwed, int]], ...] = (
     read_BalanceMovement,
     read_RequestChange,
     read_PriceChange,
@@ -1249,6 +1441,8 @@ READERS_4: tuple[Callable[[Any, int], tuple[None | BalanceMovement | RequestChan
     read_AddressBinding,
     read_KeysetChange,
     read_CheckpointChange,
+    read_TransferChange,
+    read_NetworkFeeOwed,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1260,6 +1454,8 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AddressBinding: (b'\x0c', write_AddressBinding),
     KeysetChange: (b'\x0e', write_KeysetChange),
     CheckpointChange: (b'\x10', write_CheckpointChange),
+    TransferChange: (b'\x12', write_TransferChange),
+    NetworkFeeOwed: (b'\x14', write_NetworkFeeOwed),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
@@ -1279,6 +1475,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     AddressBinding: read_AddressBinding,
     KeysetChange: read_KeysetChange,
     CheckpointChange: read_CheckpointChange,
+    TransferEvent: read_TransferEvent,
+    TransferChange: read_TransferChange,
+    NetworkFeeOwed: read_NetworkFeeOwed,
     ParticipantEffect: read_ParticipantEffect,
     AppliedTransaction: read_AppliedTransaction,
     LedgerBody: read_LedgerBody,
@@ -1304,6 +1503,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     AddressBinding: write_AddressBinding,
     KeysetChange: write_KeysetChange,
     CheckpointChange: write_CheckpointChange,
+    TransferEvent: write_TransferEvent,
+    TransferChange: write_TransferChange,
+    NetworkFeeOwed: write_NetworkFeeOwed,
     ParticipantEffect: write_ParticipantEffect,
     AppliedTransaction: write_AppliedTransaction,
     LedgerBody: write_LedgerBody,

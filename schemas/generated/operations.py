@@ -31,8 +31,12 @@ from schemas.generated.common import LimitKind as LimitKind
 from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
+from schemas.generated.common import Resource as Resource
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import SignerData as SignerData
+from schemas.generated.common import TransferCaps as TransferCaps
+from schemas.generated.common import TransferOutcome as TransferOutcome
+from schemas.generated.common import TransferPurpose as TransferPurpose
 from schemas.generated.common import U128 as U128
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import WalletKind as WalletKind
@@ -51,7 +55,11 @@ from schemas.generated.common import read_Limit as read_Limit
 from schemas.generated.common import read_LimitKind as read_LimitKind
 from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
+from schemas.generated.common import read_Resource as read_Resource
 from schemas.generated.common import read_SignerData as read_SignerData
+from schemas.generated.common import read_TransferCaps as read_TransferCaps
+from schemas.generated.common import read_TransferOutcome as read_TransferOutcome
+from schemas.generated.common import read_TransferPurpose as read_TransferPurpose
 from schemas.generated.common import read_WalletKind as read_WalletKind
 from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_ApprovalRange as write_ApprovalRange
@@ -68,8 +76,101 @@ from schemas.generated.common import write_Limit as write_Limit
 from schemas.generated.common import write_LimitKind as write_LimitKind
 from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
+from schemas.generated.common import write_Resource as write_Resource
 from schemas.generated.common import write_SignerData as write_SignerData
+from schemas.generated.common import write_TransferCaps as write_TransferCaps
+from schemas.generated.common import write_TransferOutcome as write_TransferOutcome
+from schemas.generated.common import write_TransferPurpose as write_TransferPurpose
 from schemas.generated.common import write_WalletKind as write_WalletKind
+
+
+class AddTransferSignature(Record, frozen=True):
+    """Adds the signature of the source, a cosigner, to a transfer's newest version (not in
+    TokenD). The ledger does not look into it; each cosigner signs a version once.
+    """
+
+    transfer_id: U64
+    """The transfer."""
+    version: int
+    """The version."""
+    payload_hash: Hash
+    """SHA-256 of the payload that was signed."""
+    signature: bytes
+    """The signature, or signatures, as the chain's adapter writes them."""
+
+
+def read_AddTransferSignature(data: Any, at: int) -> tuple[AddTransferSignature, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_version, at = read_bounded(data, at, 1, 16)
+    f_payload_hash = data[at : at + 32]
+    at += 32
+    length = data[at]
+    if length & 0x81:
+        f_signature, at = read_bytes(data, at, 4096)
+    else:
+        end = at + 1 + (length >> 1)
+        f_signature = data[at + 1 : end]
+        at = end
+    return AddTransferSignature(f_transfer_id, f_version, f_payload_hash, f_signature), at
+
+
+def write_AddTransferSignature(value: AddTransferSignature, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_bounded(value.version, out, 1, 16)
+    if type(value.payload_hash) is not bytes or len(value.payload_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.payload_hash
+    write_bytes(value.signature, out, 4096)
+
+
+class AddTransferSignatureCode(Enum):
+    """Why the signature was not taken."""
+
+    INVALID_SIGNATURE = 0
+    """The signature is empty."""
+    TRANSFER_IS_SETTLED = 1
+    """The transfer is settled."""
+    VERSION_MISMATCHED = 2
+    """It is not the newest version."""
+    PAYLOAD_MISMATCHED = 3
+    """The version has another payload. Look at it again."""
+    NOT_A_COSIGNER = 4
+    """The source is no cosigner of the version's keyset."""
+    ALREADY_SIGNED = 5
+    """The source has signed this version."""
+
+
+ALL_AddTransferSignatureCode = tuple(AddTransferSignatureCode)
+
+
+def read_AddTransferSignatureCode(data: Any, at: int) -> tuple[AddTransferSignatureCode, int]:
+    index = data[at]
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
+    return ALL_AddTransferSignatureCode[index >> 1], at + 1
+
+
+def write_AddTransferSignatureCode(value: AddTransferSignatureCode, out: bytearray) -> None:
+    if type(value) is not AddTransferSignatureCode:
+        raise Unencodable(f"{value!r} is not a AddTransferSignatureCode")
+    out.append(2 * value.value)
+
+
+class AddTransferSignatureResult(Record, frozen=True):
+    """The signature stands in the cosigner's slot."""
+
+    slot: int
+    """The cosigner's slot."""
+
+
+def read_AddTransferSignatureResult(data: Any, at: int) -> tuple[AddTransferSignatureResult, int]:
+    f_slot, at = read_bounded(data, at, 0, 14)
+    return AddTransferSignatureResult(f_slot), at
+
+
+def write_AddTransferSignatureResult(value: AddTransferSignatureResult, out: bytearray) -> None:
+    write_bounded(value.slot, out, 0, 14)
 
 
 class BindExternalSystemAccountId(Record, frozen=True):
@@ -347,6 +448,148 @@ def read_CheckpointChainResult(data: Any, at: int) -> tuple[CheckpointChainResul
 
 
 def write_CheckpointChainResult(value: CheckpointChainResult, out: bytearray) -> None:
+    del value, out
+
+
+class CloseExternalTransfer(Record, frozen=True):
+    """Forgets a settled transfer once its outcome is final, signed by several services (not in
+    TokenD): its resources are free, its entries leave the state.
+    """
+
+    transfer_id: U64
+    """The transfer."""
+
+
+def read_CloseExternalTransfer(data: Any, at: int) -> tuple[CloseExternalTransfer, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    return CloseExternalTransfer(f_transfer_id), at
+
+
+def write_CloseExternalTransfer(value: CloseExternalTransfer, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+
+
+class CloseExternalTransferCode(Enum):
+    """Why it was not closed."""
+
+    NOT_SETTLED = 0
+    """It is not settled, or was settled in this very ledger."""
+    PARENT_IS_OPEN = 1
+    """The transfer that it cancels is not settled."""
+    CANCEL_IS_OPEN = 2
+    """The transfer that cancels it is to be closed first."""
+
+
+ALL_CloseExternalTransferCode = tuple(CloseExternalTransferCode)
+
+
+def read_CloseExternalTransferCode(data: Any, at: int) -> tuple[CloseExternalTransferCode, int]:
+    index = data[at]
+    if index & 1 or index > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    return ALL_CloseExternalTransferCode[index >> 1], at + 1
+
+
+def write_CloseExternalTransferCode(value: CloseExternalTransferCode, out: bytearray) -> None:
+    if type(value) is not CloseExternalTransferCode:
+        raise Unencodable(f"{value!r} is not a CloseExternalTransferCode")
+    out.append(2 * value.value)
+
+
+class CloseExternalTransferResult(Record, frozen=True):
+    """The transfer is closed."""
+
+
+
+def read_CloseExternalTransferResult(data: Any, at: int) -> tuple[CloseExternalTransferResult, int]:
+    return CloseExternalTransferResult(), at
+
+
+def write_CloseExternalTransferResult(value: CloseExternalTransferResult, out: bytearray) -> None:
+    del value, out
+
+
+class ConfirmExternalTransfer(Record, frozen=True):
+    """Names as many signatures of the newest version as its keyset demands that are valid on the
+    chain, signed by several services (not in TokenD). Of the transfer's requests it clears the
+    task 128 (sign).
+    """
+
+    transfer_id: U64
+    """The transfer."""
+    version: int
+    """The version."""
+    slots: tuple[int, ...]
+    """The cosigners' slots, ascending."""
+
+
+def read_ConfirmExternalTransfer(data: Any, at: int) -> tuple[ConfirmExternalTransfer, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_version, at = read_bounded(data, at, 1, 16)
+    count, at = read_count(data, at, 15)
+    f_slots_list = []
+    if count:
+        for _ in range(count):  # f_slots
+            f_slots_item, at = read_bounded(data, at, 0, 14)
+            f_slots_list.append(f_slots_item)
+        at = read_array_end(data, at)
+    f_slots = tuple(f_slots_list)
+    return ConfirmExternalTransfer(f_transfer_id, f_version, f_slots), at
+
+
+def write_ConfirmExternalTransfer(value: ConfirmExternalTransfer, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_bounded(value.version, out, 1, 16)
+    write_count(len(value.slots), out, 15)
+    if value.slots:
+        for f_slots_item in value.slots:
+            write_bounded(f_slots_item, out, 0, 14)
+        out.append(0)
+
+
+class ConfirmExternalTransferCode(Enum):
+    """Why it was not confirmed."""
+
+    INVALID_SLOTS = 0
+    """The slots do not ascend."""
+    NOT_COMMITTED = 1
+    """The transfer is confirmed or settled already."""
+    VERSION_MISMATCHED = 2
+    """It is not the newest version."""
+    WRONG_NUMBER = 3
+    """The keyset demands another number of signatures."""
+    SIGNATURE_NOT_FOUND = 4
+    """A slot has no signature of this version."""
+
+
+ALL_ConfirmExternalTransferCode = tuple(ConfirmExternalTransferCode)
+
+
+def read_ConfirmExternalTransferCode(data: Any, at: int) -> tuple[ConfirmExternalTransferCode, int]:
+    index = data[at]
+    if index & 1 or index > 8:
+        read_bounded(data, at, 0, 4)  # raises
+    return ALL_ConfirmExternalTransferCode[index >> 1], at + 1
+
+
+def write_ConfirmExternalTransferCode(value: ConfirmExternalTransferCode, out: bytearray) -> None:
+    if type(value) is not ConfirmExternalTransferCode:
+        raise Unencodable(f"{value!r} is not a ConfirmExternalTransferCode")
+    out.append(2 * value.value)
+
+
+class ConfirmExternalTransferResult(Record, frozen=True):
+    """The transfer can be sent."""
+
+
+
+def read_ConfirmExternalTransferResult(data: Any, at: int) -> tuple[ConfirmExternalTransferResult, int]:
+    return ConfirmExternalTransferResult(), at
+
+
+def write_ConfirmExternalTransferResult(value: ConfirmExternalTransferResult, out: bytearray) -> None:
     del value, out
 
 
@@ -701,6 +944,220 @@ def read_CreateChangeRoleRequestResult(data: Any, at: int) -> tuple[CreateChange
 def write_CreateChangeRoleRequestResult(value: CreateChangeRoleRequestResult, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     write_boolean(value.fulfilled, out)
+
+
+class CreateExternalTransfer(Record, frozen=True):
+    """Commits an external transfer, signed by several services (not in TokenD). Of requests for
+    withdrawals it clears the task 64 (decide); from here on nobody rejects them until the
+    transfer is settled.
+    """
+
+    chain_id: str
+    """The chain, by CAIP-2, or bank:NAME."""
+    wallet: WalletKind
+    """The wallet that it moves from."""
+    keyset_version: int
+    """The wallet's keyset whose cosigners sign it."""
+    purpose: TransferPurpose
+    """What it is for."""
+    asset: str
+    """The asset that stands for what is moved."""
+    amount: Amount
+    """How much is moved; of withdrawals the sum of the requests."""
+    requests: tuple[U64, ...]
+    """The requests for withdrawals that it pays, ascending; of other purposes none."""
+    resources: tuple[Resource, ...]
+    """What it uses up. A transfer that cancels another shares what that one uses, and names none."""
+    parent: None | U64
+    """The transfer that it cancels."""
+    submitter: None | AccountID
+    """Who alone uploads a bank's file; on chains absent."""
+    payload: bytes
+    """The unsigned transaction with what it spends, or the bank's file."""
+
+
+def read_CreateExternalTransfer(data: Any, at: int) -> tuple[CreateExternalTransfer, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_wallet, at = read_WalletKind(data, at)
+    f_keyset_version, at = read_bounded(data, at, 1, 1000000)
+    f_purpose, at = read_TransferPurpose(data, at)
+    f_asset, at = read_string(data, at, 16)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    count, at = read_count(data, at, 100)
+    f_requests_list = []
+    if count:
+        for _ in range(count):  # f_requests
+            f_requests_item = from_bytes(data[at : at + 8])
+            at += 8
+            f_requests_list.append(f_requests_item)
+        at = read_array_end(data, at)
+    f_requests = tuple(f_requests_list)
+    count, at = read_count(data, at, 100)
+    f_resources_list = []
+    if count:
+        for _ in range(count):  # f_resources
+            f_resources_item, at = read_Resource(data, at)
+            f_resources_list.append(f_resources_item)
+        at = read_array_end(data, at)
+    f_resources = tuple(f_resources_list)
+    f_parent: None | U64 = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_parent = from_bytes(data[at : at + 8])
+        at += 8
+    f_submitter: None | AccountID = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_submitter = data[at : at + 32]
+        at += 32
+    length = data[at]
+    if length & 0x81:
+        f_payload, at = read_bytes(data, at, 8192)
+    else:
+        end = at + 1 + (length >> 1)
+        f_payload = data[at + 1 : end]
+        at = end
+    return CreateExternalTransfer(f_chain_id, f_wallet, f_keyset_version, f_purpose, f_asset, f_amount, f_requests, f_resources, f_parent, f_submitter, f_payload), at
+
+
+def write_CreateExternalTransfer(value: CreateExternalTransfer, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_WalletKind(value.wallet, out)
+    write_bounded(value.keyset_version, out, 1, 1000000)
+    write_TransferPurpose(value.purpose, out)
+    write_string(value.asset, out, 16)
+    write_unsigned(value.amount, out, 16)
+    write_count(len(value.requests), out, 100)
+    if value.requests:
+        for f_requests_item in value.requests:
+            write_unsigned(f_requests_item, out, 8)
+        out.append(0)
+    write_count(len(value.resources), out, 100)
+    if value.resources:
+        for f_resources_item in value.resources:
+            write_Resource(f_resources_item, out)
+        out.append(0)
+    if value.parent is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_unsigned(value.parent, out, 8)
+    if value.submitter is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.submitter) is not bytes or len(value.submitter) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.submitter
+    write_bytes(value.payload, out, 8192)
+
+
+class CreateExternalTransferCode(Enum):
+    """Why nothing was committed."""
+
+    INVALID_CHAIN_ID = 0
+    """The chain's id is neither one by CAIP-2, as eip155:1, nor bank:NAME."""
+    INVALID_REQUESTS = 1
+    """A withdrawal names its requests, ascending; nothing else names any."""
+    INVALID_RESOURCES = 2
+    """A resource stands there twice, is another chain's or has no form; or none is named, or one
+    by a transfer that cancels; or two nonces are.
+    """
+    INVALID_PARENT = 3
+    """A transfer that cancels another names it; no other does."""
+    INVALID_SUBMITTER = 4
+    """A bank's file has a submitter; a chain's transfer has none."""
+    INVALID_PAYLOAD = 5
+    """The payload is empty."""
+    CHAIN_HALTED = 6
+    """The chain is halted."""
+    KEYSET_NOT_FOUND = 7
+    """The wallet has no such keyset."""
+    KEYSET_DOES_NOT_BIND = 8
+    """The nonce belongs to another keyset of the wallet, or to another account than the keyset's."""
+    PARENT_NOT_FOUND = 9
+    """There is no such transfer of this wallet and asset that could be cancelled."""
+    PARENT_IS_SETTLED = 10
+    """The transfer to cancel is settled."""
+    PARENT_HAS_A_CANCEL = 11
+    """Another transfer cancels it already."""
+    REQUEST_NOT_FOUND = 12
+    """A request is not one for a withdrawal of this asset that the source reviews. It may have
+    ended.
+    """
+    REQUEST_NOT_READY = 13
+    """Of a request other tasks are pending than 64 (decide), 128 (sign) and 256 (settle), or not
+    all of these; or another transfer pays it.
+    """
+    REQUESTOR_NOT_ALLOWED = 14
+    """The role of who asked does not allow withdrawals any more."""
+    ASSET_HALTED = 15
+    """Withdrawals of the asset are halted."""
+    AMOUNT_MISMATCHED = 16
+    """The amount is not the sum of the requests; or a transfer that cancels moves an amount, or
+    another none.
+    """
+    POLICY_NOT_FOUND = 17
+    """No policy allows transfers of this asset, on this chain, for this purpose."""
+    DESTINATION_NOT_ALLOWED = 18
+    """The policy demands that the account has allowed the destination of its withdrawal for some
+    time.
+    """
+    CAP_EXCEEDED = 19
+    """More would be moved than the policy allows: in one transfer, within 24 hours or in all."""
+    NONCE_MISMATCHED = 20
+    """The account's next nonce is another."""
+    RESOURCE_IN_USE = 21
+    """Another open transfer uses one of the resources."""
+    SUBMITTER_NOT_FOUND = 22
+    """The submitter's account does not exist."""
+
+
+ALL_CreateExternalTransferCode = tuple(CreateExternalTransferCode)
+
+
+def read_CreateExternalTransferCode(data: Any, at: int) -> tuple[CreateExternalTransferCode, int]:
+    index = data[at]
+    if index & 1 or index > 44:
+        read_bounded(data, at, 0, 22)  # raises
+    return ALL_CreateExternalTransferCode[index >> 1], at + 1
+
+
+def write_CreateExternalTransferCode(value: CreateExternalTransferCode, out: bytearray) -> None:
+    if type(value) is not CreateExternalTransferCode:
+        raise Unencodable(f"{value!r} is not a CreateExternalTransferCode")
+    out.append(2 * value.value)
+
+
+class CreateExternalTransferResult(Record, frozen=True):
+    """The transfer is committed and awaits signatures."""
+
+    transfer_id: U64
+    """Its number."""
+    payload_hash: Hash
+    """SHA-256 of the payload, which cosigners name."""
+
+
+def read_CreateExternalTransferResult(data: Any, at: int) -> tuple[CreateExternalTransferResult, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_payload_hash = data[at : at + 32]
+    at += 32
+    return CreateExternalTransferResult(f_transfer_id, f_payload_hash), at
+
+
+def write_CreateExternalTransferResult(value: CreateExternalTransferResult, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    if type(value.payload_hash) is not bytes or len(value.payload_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.payload_hash
 
 
 class CreateAccountRole(Record, frozen=True):
@@ -1298,7 +1755,7 @@ def read_ManageKeyset(data: Any, at: int) -> tuple[ManageKeyset, int]:
         at = end
     f_binds_from = from_bytes(data[at : at + 8])
     at += 8
-    count, at = read_count(data, at, 100)
+    count, at = read_count(data, at, 20)
     f_signed_again_list = []
     if count:
         for _ in range(count):  # f_signed_again
@@ -1322,7 +1779,7 @@ def write_ManageKeyset(value: ManageKeyset, out: bytearray) -> None:
     write_string(value.derivation, out, 512)
     write_string(value.account, out, 128)
     write_unsigned(value.binds_from, out, 8)
-    write_count(len(value.signed_again), out, 100)
+    write_count(len(value.signed_again), out, 20)
     if value.signed_again:
         for f_signed_again_item in value.signed_again:
             write_unsigned(f_signed_again_item, out, 8)
@@ -1631,13 +2088,94 @@ def write_ManageSignerRule(value: ManageSignerRule, out: bytearray) -> None:
     write(value.action, out)
 
 
+class PutTransferPolicy(Record, frozen=True):
+    """Sets the policy."""
+
+    caps: TransferCaps
+    """The most that transfers move; none is more than the next."""
+    allow_list_delay_ms: None | int
+    """Withdrawals only go to destinations that their account has allowed for so long; absent: to
+    any.
+    """
+
+
+def read_PutTransferPolicy(data: Any, at: int) -> tuple[PutTransferPolicy, int]:
+    f_caps, at = read_TransferCaps(data, at)
+    f_allow_list_delay_ms: None | int = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_allow_list_delay_ms, at = read_bounded(data, at, 0, 31536000000)
+    return PutTransferPolicy(f_caps, f_allow_list_delay_ms), at
+
+
+def write_PutTransferPolicy(value: PutTransferPolicy, out: bytearray) -> None:
+    write_TransferCaps(value.caps, out)
+    if value.allow_list_delay_ms is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_bounded(value.allow_list_delay_ms, out, 0, 31536000000)
+
+
+class RemoveTransferPolicy(Record, frozen=True):
+    """Removes the policy: there are no such transfers any more."""
+
+
+
+def read_RemoveTransferPolicy(data: Any, at: int) -> tuple[RemoveTransferPolicy, int]:
+    return RemoveTransferPolicy(), at
+
+
+def write_RemoveTransferPolicy(value: RemoveTransferPolicy, out: bytearray) -> None:
+    del value, out
+
+
+class ManageTransferPolicy(Record, frozen=True):
+    """Changes what transfers of an asset may move on a chain, for a purpose (not in TokenD)."""
+
+    chain_id: str
+    """The chain, by CAIP-2, or bank:NAME."""
+    asset: str
+    """The asset's code."""
+    purpose: TransferPurpose
+    """What the transfers are for."""
+    action: PutTransferPolicy | RemoveTransferPolicy
+    """What to do."""
+
+
+def read_ManageTransferPolicy(data: Any, at: int) -> tuple[ManageTransferPolicy, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_asset, at = read_string(data, at, 16)
+    f_purpose, at = read_TransferPurpose(data, at)
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_action, at = READERS_14[branch >> 1](data, at + 1)
+    return ManageTransferPolicy(f_chain_id, f_asset, f_purpose, f_action), at
+
+
+def write_ManageTransferPolicy(value: ManageTransferPolicy, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_string(value.asset, out, 16)
+    write_TransferPurpose(value.purpose, out)
+    try:
+        branch, write = WRITERS_15[type(value.action)]
+    except KeyError:
+        raise get_branch_error(value.action) from None
+    out += branch
+    write(value.action, out)
+
+
 class CreateGovernedChangeRequest(Record, frozen=True):
     """Asks to apply one of the operations that policies can put under the agreement of several
     people (not in TokenD). It is applied, as one of the source's, when the request is
     fulfilled.
     """
 
-    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain
+    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain | ManageTransferPolicy
     """The operation."""
     all_tasks: None | int
     """The tasks of the request; absent: those of the key-value governed_change_tasks."""
@@ -1645,9 +2183,9 @@ class CreateGovernedChangeRequest(Record, frozen=True):
 
 def read_CreateGovernedChangeRequest(data: Any, at: int) -> tuple[CreateGovernedChangeRequest, int]:
     branch = data[at]
-    if branch & 1 or branch > 16:
-        read_bounded(data, at, 0, 8)  # raises
-    f_change, at = READERS_14[branch >> 1](data, at + 1)
+    if branch & 1 or branch > 18:
+        read_bounded(data, at, 0, 9)  # raises
+    f_change, at = READERS_16[branch >> 1](data, at + 1)
     f_all_tasks: None | int = None
     branch = data[at]
     if branch & 1 or branch > 2:
@@ -1660,7 +2198,7 @@ def read_CreateGovernedChangeRequest(data: Any, at: int) -> tuple[CreateGoverned
 
 def write_CreateGovernedChangeRequest(value: CreateGovernedChangeRequest, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_15[type(value.change)]
+        branch, write = WRITERS_17[type(value.change)]
     except KeyError:
         raise get_branch_error(value.change) from None
     out += branch
@@ -1782,7 +2320,7 @@ def read_CreateIssuanceRequest(data: Any, at: int) -> tuple[CreateIssuanceReques
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_receiver, at = READERS_16[branch >> 1](data, at + 1)
+    f_receiver, at = READERS_18[branch >> 1](data, at + 1)
     length = data[at]
     if length & 0x81:
         f_creator_details, at = read_bytes(data, at, 2048)
@@ -1805,7 +2343,7 @@ def write_CreateIssuanceRequest(value: CreateIssuanceRequest, out: bytearray) ->
     write_string(value.asset, out, 16)
     write_unsigned(value.amount, out, 16)
     try:
-        branch, write = WRITERS_17[type(value.receiver)]
+        branch, write = WRITERS_19[type(value.receiver)]
     except KeyError:
         raise get_branch_error(value.receiver) from None
     out += branch
@@ -2250,7 +2788,7 @@ def read_CreatePaymentRequest(data: Any, at: int) -> tuple[CreatePaymentRequest,
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_18[branch >> 1](data, at + 1)
+    f_destination, at = READERS_20[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -2296,7 +2834,7 @@ def write_CreatePaymentRequest(value: CreatePaymentRequest, out: bytearray) -> N
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_19[type(value.destination)]
+        branch, write = WRITERS_21[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -2730,7 +3268,7 @@ def read_CreateWithdrawalRequest(data: Any, at: int) -> tuple[CreateWithdrawalRe
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_destination, at = READERS_20[branch >> 1](data, at + 1)
+    f_destination, at = READERS_22[branch >> 1](data, at + 1)
     f_reference, at = read_Reference(data, at)
     length = data[at]
     if length & 0x81:
@@ -2753,7 +3291,7 @@ def write_CreateWithdrawalRequest(value: CreateWithdrawalRequest, out: bytearray
         out.append(2)
         write_Fee(value.fee_max, out)
     try:
-        branch, write = WRITERS_21[type(value.destination)]
+        branch, write = WRITERS_23[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -3032,6 +3570,79 @@ def read_ManageAccountRuleResult(data: Any, at: int) -> tuple[ManageAccountRuleR
 
 def write_ManageAccountRuleResult(value: ManageAccountRuleResult, out: bytearray) -> None:
     write_unsigned(value.rule_id, out, 8)
+
+
+class ManageAllowedDestination(Record, frozen=True):
+    """Allows the source's withdrawals to a destination, or does not any more (not in TokenD).
+    Where a policy demands it, withdrawals go to destinations alone that were allowed for some
+    time.
+    """
+
+    destination: BitcoinAddress | EthereumAddress | BankAccount
+    """Where to."""
+    is_allowed: bool
+    """True: allow it; false: not any more."""
+
+
+def read_ManageAllowedDestination(data: Any, at: int) -> tuple[ManageAllowedDestination, int]:
+    branch = data[at]
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
+    f_destination, at = READERS_24[branch >> 1](data, at + 1)
+    f_is_allowed, at = read_boolean(data, at)
+    return ManageAllowedDestination(f_destination, f_is_allowed), at
+
+
+def write_ManageAllowedDestination(value: ManageAllowedDestination, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_25[type(value.destination)]
+    except KeyError:
+        raise get_branch_error(value.destination) from None
+    out += branch
+    write(value.destination, out)
+    write_boolean(value.is_allowed, out)
+
+
+class ManageAllowedDestinationCode(Enum):
+    """Why nothing was changed."""
+
+    INVALID_DESTINATION = 0
+    """The destination has not the form that its system gives it. Check for typing errors."""
+    ALREADY_ALLOWED = 1
+    """The destination is allowed already."""
+    NOT_FOUND = 2
+    """The destination is not allowed."""
+    TOO_MANY_DESTINATIONS = 3
+    """The account allows 32 destinations, the most there may be."""
+
+
+ALL_ManageAllowedDestinationCode = tuple(ManageAllowedDestinationCode)
+
+
+def read_ManageAllowedDestinationCode(data: Any, at: int) -> tuple[ManageAllowedDestinationCode, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_ManageAllowedDestinationCode[index >> 1], at + 1
+
+
+def write_ManageAllowedDestinationCode(value: ManageAllowedDestinationCode, out: bytearray) -> None:
+    if type(value) is not ManageAllowedDestinationCode:
+        raise Unencodable(f"{value!r} is not a ManageAllowedDestinationCode")
+    out.append(2 * value.value)
+
+
+class ManageAllowedDestinationResult(Record, frozen=True):
+    """The list was changed."""
+
+
+
+def read_ManageAllowedDestinationResult(data: Any, at: int) -> tuple[ManageAllowedDestinationResult, int]:
+    return ManageAllowedDestinationResult(), at
+
+
+def write_ManageAllowedDestinationResult(value: ManageAllowedDestinationResult, out: bytearray) -> None:
+    del value, out
 
 
 class ManageApprovalPolicyCode(Enum):
@@ -3317,14 +3928,14 @@ def read_ManageAsset(data: Any, at: int) -> tuple[ManageAsset, int]:
     branch = data[at]
     if branch & 1 or branch > 8:
         read_bounded(data, at, 0, 4)  # raises
-    f_action, at = READERS_22[branch >> 1](data, at + 1)
+    f_action, at = READERS_26[branch >> 1](data, at + 1)
     return ManageAsset(f_request_id, f_action), at
 
 
 def write_ManageAsset(value: ManageAsset, out: bytearray) -> None:
     write_unsigned(value.request_id, out, 8)
     try:
-        branch, write = WRITERS_23[type(value.action)]
+        branch, write = WRITERS_27[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3672,7 +4283,7 @@ def read_ManageExternalSystemAccountIdPoolEntry(data: Any, at: int) -> tuple[Man
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_24[branch >> 1](data, at + 1)
+    f_action, at = READERS_28[branch >> 1](data, at + 1)
     return ManageExternalSystemAccountIdPoolEntry(f_system, f_address, f_action), at
 
 
@@ -3680,7 +4291,7 @@ def write_ManageExternalSystemAccountIdPoolEntry(value: ManageExternalSystemAcco
     write_string(value.system, out, 48)
     write_string(value.address, out, 128)
     try:
-        branch, write = WRITERS_25[type(value.action)]
+        branch, write = WRITERS_29[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3822,13 +4433,13 @@ def read_PutKeyValue(data: Any, at: int) -> tuple[PutKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 6:
         read_bounded(data, at, 0, 3)  # raises
-    f_value, at = READERS_26[branch >> 1](data, at + 1)
+    f_value, at = READERS_30[branch >> 1](data, at + 1)
     return PutKeyValue(f_value), at
 
 
 def write_PutKeyValue(value: PutKeyValue, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_27[type(value.value)]
+        branch, write = WRITERS_31[type(value.value)]
     except KeyError:
         raise get_branch_error(value.value) from None
     out += branch
@@ -3868,14 +4479,14 @@ def read_ManageKeyValue(data: Any, at: int) -> tuple[ManageKeyValue, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_28[branch >> 1](data, at + 1)
+    f_action, at = READERS_32[branch >> 1](data, at + 1)
     return ManageKeyValue(f_key, f_action), at
 
 
 def write_ManageKeyValue(value: ManageKeyValue, out: bytearray) -> None:
     write_string(value.key, out, 256)
     try:
-        branch, write = WRITERS_29[type(value.action)]
+        branch, write = WRITERS_33[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -3988,13 +4599,13 @@ class ManageKeysetResult(Record, frozen=True):
 
 def read_ManageKeysetResult(data: Any, at: int) -> tuple[ManageKeysetResult, int]:
     f_version, at = read_bounded(data, at, 1, 1000000)
-    f_signed_again, at = read_bounded(data, at, 0, 100)
+    f_signed_again, at = read_bounded(data, at, 0, 20)
     return ManageKeysetResult(f_version, f_signed_again), at
 
 
 def write_ManageKeysetResult(value: ManageKeysetResult, out: bytearray) -> None:
     write_bounded(value.version, out, 1, 1000000)
-    write_bounded(value.signed_again, out, 0, 100)
+    write_bounded(value.signed_again, out, 0, 20)
 
 
 class PutLimit(Record, frozen=True):
@@ -4071,7 +4682,7 @@ def read_ManageLimits(data: Any, at: int) -> tuple[ManageLimits, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_30[branch >> 1](data, at + 1)
+    f_action, at = READERS_34[branch >> 1](data, at + 1)
     return ManageLimits(f_account_id, f_role_id, f_action), at
 
 
@@ -4089,7 +4700,7 @@ def write_ManageLimits(value: ManageLimits, out: bytearray) -> None:
         out.append(2)
         write_unsigned(value.role_id, out, 8)
     try:
-        branch, write = WRITERS_31[type(value.action)]
+        branch, write = WRITERS_35[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -4206,13 +4817,13 @@ def read_ManageSigner(data: Any, at: int) -> tuple[ManageSigner, int]:
     branch = data[at]
     if branch & 1 or branch > 4:
         read_bounded(data, at, 0, 2)  # raises
-    f_action, at = READERS_32[branch >> 1](data, at + 1)
+    f_action, at = READERS_36[branch >> 1](data, at + 1)
     return ManageSigner(f_action), at
 
 
 def write_ManageSigner(value: ManageSigner, out: bytearray) -> None:
     try:
-        branch, write = WRITERS_33[type(value.action)]
+        branch, write = WRITERS_37[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -4381,6 +4992,107 @@ def write_ManageSignerRuleResult(value: ManageSignerRuleResult, out: bytearray) 
     write_unsigned(value.rule_id, out, 8)
 
 
+class ManageTransferPolicyCode(Enum):
+    """Why the policy was not changed."""
+
+    INVALID_CHAIN_ID = 0
+    """The chain's id is neither one by CAIP-2, as eip155:1, nor bank:NAME."""
+    INVALID_PURPOSE = 1
+    """Transfers that cancel others move nothing and need no policy; only withdrawals have a list
+    of destinations.
+    """
+    INVALID_CAPS = 2
+    """A cap is 0, or more than that of a longer time."""
+    NOT_FOUND = 3
+    """There is no such policy to remove."""
+
+
+ALL_ManageTransferPolicyCode = tuple(ManageTransferPolicyCode)
+
+
+def read_ManageTransferPolicyCode(data: Any, at: int) -> tuple[ManageTransferPolicyCode, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_ManageTransferPolicyCode[index >> 1], at + 1
+
+
+def write_ManageTransferPolicyCode(value: ManageTransferPolicyCode, out: bytearray) -> None:
+    if type(value) is not ManageTransferPolicyCode:
+        raise Unencodable(f"{value!r} is not a ManageTransferPolicyCode")
+    out.append(2 * value.value)
+
+
+class ManageTransferPolicyResult(Record, frozen=True):
+    """The policy was changed."""
+
+
+
+def read_ManageTransferPolicyResult(data: Any, at: int) -> tuple[ManageTransferPolicyResult, int]:
+    return ManageTransferPolicyResult(), at
+
+
+def write_ManageTransferPolicyResult(value: ManageTransferPolicyResult, out: bytearray) -> None:
+    del value, out
+
+
+class PayNetworkFeeDebt(Record, frozen=True):
+    """Burns what a transfer cost outside and the operator's float did not cover, from the float
+    (not in TokenD).
+    """
+
+    transfer_id: U64
+    """The transfer that made the debt."""
+
+
+def read_PayNetworkFeeDebt(data: Any, at: int) -> tuple[PayNetworkFeeDebt, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    return PayNetworkFeeDebt(f_transfer_id), at
+
+
+def write_PayNetworkFeeDebt(value: PayNetworkFeeDebt, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+
+
+class PayNetworkFeeDebtCode(Enum):
+    """Why nothing was paid."""
+
+    FLOAT_NOT_FOUND = 0
+    """The key-value network_fee_balance:CHAIN names no balance of the debt's asset."""
+    UNDERFUNDED = 1
+    """The float is lower than the debt. Fund it first."""
+
+
+ALL_PayNetworkFeeDebtCode = tuple(PayNetworkFeeDebtCode)
+
+
+def read_PayNetworkFeeDebtCode(data: Any, at: int) -> tuple[PayNetworkFeeDebtCode, int]:
+    index = data[at]
+    if index & 1 or index > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    return ALL_PayNetworkFeeDebtCode[index >> 1], at + 1
+
+
+def write_PayNetworkFeeDebtCode(value: PayNetworkFeeDebtCode, out: bytearray) -> None:
+    if type(value) is not PayNetworkFeeDebtCode:
+        raise Unencodable(f"{value!r} is not a PayNetworkFeeDebtCode")
+    out.append(2 * value.value)
+
+
+class PayNetworkFeeDebtResult(Record, frozen=True):
+    """The debt is paid."""
+
+
+
+def read_PayNetworkFeeDebtResult(data: Any, at: int) -> tuple[PayNetworkFeeDebtResult, int]:
+    return PayNetworkFeeDebtResult(), at
+
+
+def write_PayNetworkFeeDebtResult(value: PayNetworkFeeDebtResult, out: bytearray) -> None:
+    del value, out
+
+
 class Payment(Record, frozen=True):
     """Moves an amount of one asset between two balances (TokenD operation 23)."""
 
@@ -4406,7 +5118,7 @@ def read_Payment(data: Any, at: int) -> tuple[Payment, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_destination, at = READERS_34[branch >> 1](data, at + 1)
+    f_destination, at = READERS_38[branch >> 1](data, at + 1)
     f_amount = from_bytes(data[at : at + 16])
     at += 16
     f_fee_data: None | PaymentFeeData = None
@@ -4438,7 +5150,7 @@ def write_Payment(value: Payment, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.source_balance
     try:
-        branch, write = WRITERS_35[type(value.destination)]
+        branch, write = WRITERS_39[type(value.destination)]
     except KeyError:
         raise get_branch_error(value.destination) from None
     out += branch
@@ -4707,6 +5419,117 @@ def write_RemoveAssetPairResult(value: RemoveAssetPairResult, out: bytearray) ->
     del value, out
 
 
+class ReplaceExternalTransfer(Record, frozen=True):
+    """Commits a new version of a transfer over the same resources or more, to the same recipients,
+    e.g. with a higher fee; signed by several services (not in TokenD). It has to be signed and
+    confirmed anew; any version may still happen.
+    """
+
+    transfer_id: U64
+    """The transfer."""
+    version: int
+    """The version that it replaces: the newest."""
+    resources: tuple[Resource, ...]
+    """What it uses up besides; no nonce."""
+    payload: bytes
+    """The new payload."""
+
+
+def read_ReplaceExternalTransfer(data: Any, at: int) -> tuple[ReplaceExternalTransfer, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_version, at = read_bounded(data, at, 1, 16)
+    count, at = read_count(data, at, 100)
+    f_resources_list = []
+    if count:
+        for _ in range(count):  # f_resources
+            f_resources_item, at = read_Resource(data, at)
+            f_resources_list.append(f_resources_item)
+        at = read_array_end(data, at)
+    f_resources = tuple(f_resources_list)
+    length = data[at]
+    if length & 0x81:
+        f_payload, at = read_bytes(data, at, 8192)
+    else:
+        end = at + 1 + (length >> 1)
+        f_payload = data[at + 1 : end]
+        at = end
+    return ReplaceExternalTransfer(f_transfer_id, f_version, f_resources, f_payload), at
+
+
+def write_ReplaceExternalTransfer(value: ReplaceExternalTransfer, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_bounded(value.version, out, 1, 16)
+    write_count(len(value.resources), out, 100)
+    if value.resources:
+        for f_resources_item in value.resources:
+            write_Resource(f_resources_item, out)
+        out.append(0)
+    write_bytes(value.payload, out, 8192)
+
+
+class ReplaceExternalTransferCode(Enum):
+    """Why nothing was replaced."""
+
+    INVALID_RESOURCES = 0
+    """A resource stands there twice, is another chain's, has no form or is a nonce."""
+    INVALID_PAYLOAD = 1
+    """The payload is empty."""
+    TRANSFER_IS_SETTLED = 2
+    """The transfer is settled."""
+    TRANSFER_IS_SUBMITTED = 3
+    """The bank's file may have been uploaded."""
+    VERSION_MISMATCHED = 4
+    """It is not the newest version."""
+    TOO_MANY_VERSIONS = 5
+    """The transfer has 16 versions, the most there may be."""
+    TOO_MANY_RESOURCES = 6
+    """The transfer would use more than 100 resources."""
+    RESOURCES_ARE_SHARED = 7
+    """The transfer cancels another or is cancelled by one: both use exactly the same."""
+    RESOURCE_IN_USE = 8
+    """Another open transfer uses one of the resources, or this one does."""
+
+
+ALL_ReplaceExternalTransferCode = tuple(ReplaceExternalTransferCode)
+
+
+def read_ReplaceExternalTransferCode(data: Any, at: int) -> tuple[ReplaceExternalTransferCode, int]:
+    index = data[at]
+    if index & 1 or index > 16:
+        read_bounded(data, at, 0, 8)  # raises
+    return ALL_ReplaceExternalTransferCode[index >> 1], at + 1
+
+
+def write_ReplaceExternalTransferCode(value: ReplaceExternalTransferCode, out: bytearray) -> None:
+    if type(value) is not ReplaceExternalTransferCode:
+        raise Unencodable(f"{value!r} is not a ReplaceExternalTransferCode")
+    out.append(2 * value.value)
+
+
+class ReplaceExternalTransferResult(Record, frozen=True):
+    """The new version awaits signatures."""
+
+    version: int
+    """The new version."""
+    payload_hash: Hash
+    """SHA-256 of its payload."""
+
+
+def read_ReplaceExternalTransferResult(data: Any, at: int) -> tuple[ReplaceExternalTransferResult, int]:
+    f_version, at = read_bounded(data, at, 1, 16)
+    f_payload_hash = data[at : at + 32]
+    at += 32
+    return ReplaceExternalTransferResult(f_version, f_payload_hash), at
+
+
+def write_ReplaceExternalTransferResult(value: ReplaceExternalTransferResult, out: bytearray) -> None:
+    write_bounded(value.version, out, 1, 16)
+    if type(value.payload_hash) is not bytes or len(value.payload_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.payload_hash
+
+
 class ReviewAction(Enum):
     """What a reviewer decides."""
 
@@ -4825,27 +5648,33 @@ class ReviewRequestCode(Enum):
     """The request was edited since; look at it again."""
     HASH_MISMATCHED = 6
     """The hash is not that of the request; look at it again."""
-    REJECT_NOT_ALLOWED = 7
+    REQUEST_IS_COMMITTED = 7
+    """An external transfer pays it. Nobody reviews it until that is settled."""
+    REJECT_NOT_ALLOWED = 8
     """Requests of this kind cannot be edited. Reject it for good."""
-    REQUEST_IS_REJECTED = 8
+    REQUEST_IS_REJECTED = 9
     """It waits for its requestor to edit it; until then it can only be rejected for good."""
-    REMOVING_NOT_SET_TASKS = 9
+    TRANSFER_TASKS_NOT_ALLOWED = 10
+    """Of a withdrawal the tasks 64 (decide), 128 (sign) and 256 (settle) are done by external
+    transfers alone.
+    """
+    REMOVING_NOT_SET_TASKS = 11
     """A task to remove is not pending."""
-    TOO_MANY_EXTERNAL_DETAILS = 10
+    TOO_MANY_EXTERNAL_DETAILS = 12
     """The request has 16 external details, the most there may be."""
-    REVIEWER_DOES_NOT_COUNT = 11
+    REVIEWER_DOES_NOT_COUNT = 13
     """Nobody who signed is a further reviewer of this request. Who signed its creation or last
     edit never counts, nor does a signer of the requestor, nor who approved it already.
     """
-    NOTHING_TO_EXECUTE = 12
+    NOTHING_TO_EXECUTE = 14
     """The request awaits no execution: it is under no policy with a delay."""
-    APPROVALS_MISSING = 13
+    APPROVALS_MISSING = 15
     """The policy demands more approvals. Those of signers who may not review any more have lapsed."""
-    DELAY_NOT_PASSED = 14
+    DELAY_NOT_PASSED = 16
     """The delay that runs from the last approval has not passed."""
-    TASKS_PENDING = 15
+    TASKS_PENDING = 17
     """Other tasks are pending."""
-    FULFILMENT_REFUSED = 16
+    FULFILMENT_REFUSED = 18
     """No task is left, but the request cannot be fulfilled now; the detail says why. Nothing was
     changed.
     """
@@ -4856,8 +5685,8 @@ ALL_ReviewRequestCode = tuple(ReviewRequestCode)
 
 def read_ReviewRequestCode(data: Any, at: int) -> tuple[ReviewRequestCode, int]:
     index = data[at]
-    if index & 1 or index > 32:
-        read_bounded(data, at, 0, 16)  # raises
+    if index & 1 or index > 36:
+        read_bounded(data, at, 0, 18)  # raises
     return ALL_ReviewRequestCode[index >> 1], at + 1
 
 
@@ -4987,7 +5816,7 @@ def read_SetFees(data: Any, at: int) -> tuple[SetFees, int]:
     branch = data[at]
     if branch & 1 or branch > 2:
         read_bounded(data, at, 0, 1)  # raises
-    f_action, at = READERS_36[branch >> 1](data, at + 1)
+    f_action, at = READERS_40[branch >> 1](data, at + 1)
     return SetFees(f_account_id, f_role_id, f_asset, f_fee_type, f_subtype, f_action), at
 
 
@@ -5008,7 +5837,7 @@ def write_SetFees(value: SetFees, out: bytearray) -> None:
     write_FeeType(value.fee_type, out)
     write_bounded(value.subtype, out, 0, 1000)
     try:
-        branch, write = WRITERS_37[type(value.action)]
+        branch, write = WRITERS_41[type(value.action)]
     except KeyError:
         raise get_branch_error(value.action) from None
     out += branch
@@ -5064,6 +5893,232 @@ def read_SetFeesResult(data: Any, at: int) -> tuple[SetFeesResult, int]:
 
 
 def write_SetFeesResult(value: SetFeesResult, out: bytearray) -> None:
+    del value, out
+
+
+class SettledOutcome(Record, frozen=True):
+    """What came of it."""
+
+    outcome: TransferOutcome
+    """The outcome, measured on the effect."""
+    evidence: Hash
+    """SHA-256 of the evidence, e.g. of the block and the transaction."""
+
+
+def read_SettledOutcome(data: Any, at: int) -> tuple[SettledOutcome, int]:
+    f_outcome, at = read_TransferOutcome(data, at)
+    f_evidence = data[at : at + 32]
+    at += 32
+    return SettledOutcome(f_outcome, f_evidence), at
+
+
+def write_SettledOutcome(value: SettledOutcome, out: bytearray) -> None:
+    write_TransferOutcome(value.outcome, out)
+    if type(value.evidence) is not bytes or len(value.evidence) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.evidence
+
+
+class UnknownOutcome(Record, frozen=True):
+    """It was sent and nobody can tell yet."""
+
+
+
+def read_UnknownOutcome(data: Any, at: int) -> tuple[UnknownOutcome, int]:
+    return UnknownOutcome(), at
+
+
+def write_UnknownOutcome(value: UnknownOutcome, out: bytearray) -> None:
+    del value, out
+
+
+class NetworkFee(Record, frozen=True):
+    """What a chain or a bank charged."""
+
+    asset: str
+    """The asset in which it charges."""
+    amount: Amount
+    """How much."""
+
+
+def read_NetworkFee(data: Any, at: int) -> tuple[NetworkFee, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    return NetworkFee(f_asset, f_amount), at
+
+
+def write_NetworkFee(value: NetworkFee, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_unsigned(value.amount, out, 16)
+
+
+class SettleExternalTransfer(Record, frozen=True):
+    """Says what came of an external transfer, signed by several services (not in TokenD). If it
+    was paid its requests are fulfilled; else they await a decision again. What it cost is
+    burned from the balance that the key-value network_fee_balance:CHAIN names; what that lacks
+    becomes a debt.
+    """
+
+    transfer_id: U64
+    """The transfer."""
+    result: SettledOutcome | UnknownOutcome
+    """What is known."""
+    network_fee: None | NetworkFee
+    """What it cost outside the network; absent: nothing."""
+
+
+def read_SettleExternalTransfer(data: Any, at: int) -> tuple[SettleExternalTransfer, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    f_result, at = READERS_42[branch >> 1](data, at + 1)
+    f_network_fee: None | NetworkFee = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_network_fee, at = read_NetworkFee(data, at)
+    return SettleExternalTransfer(f_transfer_id, f_result, f_network_fee), at
+
+
+def write_SettleExternalTransfer(value: SettleExternalTransfer, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    try:
+        branch, write = WRITERS_43[type(value.result)]
+    except KeyError:
+        raise get_branch_error(value.result) from None
+    out += branch
+    write(value.result, out)
+    if value.network_fee is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_NetworkFee(value.network_fee, out)
+
+
+class SettleExternalTransferCode(Enum):
+    """Why nothing was settled."""
+
+    INVALID_FEE = 0
+    """A fee of 0 is left out; what is not known costs nothing yet."""
+    TRANSFER_IS_SETTLED = 1
+    """The transfer is settled."""
+    NOT_CONFIRMED = 2
+    """What was never confirmed was not sent."""
+    CONTRADICTS = 3
+    """The transfer that it cancels, or that cancels it, has used up what both share."""
+    FEE_ASSET_NOT_FOUND = 4
+    """The asset of the fee does not exist."""
+
+
+ALL_SettleExternalTransferCode = tuple(SettleExternalTransferCode)
+
+
+def read_SettleExternalTransferCode(data: Any, at: int) -> tuple[SettleExternalTransferCode, int]:
+    index = data[at]
+    if index & 1 or index > 8:
+        read_bounded(data, at, 0, 4)  # raises
+    return ALL_SettleExternalTransferCode[index >> 1], at + 1
+
+
+def write_SettleExternalTransferCode(value: SettleExternalTransferCode, out: bytearray) -> None:
+    if type(value) is not SettleExternalTransferCode:
+        raise Unencodable(f"{value!r} is not a SettleExternalTransferCode")
+    out.append(2 * value.value)
+
+
+class SettleExternalTransferResult(Record, frozen=True):
+    """It is noted."""
+
+    debt: None | NetworkFee
+    """What the operator's float did not cover; absent: nothing."""
+
+
+def read_SettleExternalTransferResult(data: Any, at: int) -> tuple[SettleExternalTransferResult, int]:
+    f_debt: None | NetworkFee = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_debt, at = read_NetworkFee(data, at)
+    return SettleExternalTransferResult(f_debt), at
+
+
+def write_SettleExternalTransferResult(value: SettleExternalTransferResult, out: bytearray) -> None:
+    if value.debt is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_NetworkFee(value.debt, out)
+
+
+class SubmitExternalTransfer(Record, frozen=True):
+    """Notes that the source, the committed submitter, uploads a bank's file now (not in TokenD).
+    It is noted before the upload and once only, so that no file is uploaded twice.
+    """
+
+    transfer_id: U64
+    """The transfer."""
+    version: int
+    """The version that is uploaded."""
+
+
+def read_SubmitExternalTransfer(data: Any, at: int) -> tuple[SubmitExternalTransfer, int]:
+    f_transfer_id = from_bytes(data[at : at + 8])
+    at += 8
+    f_version, at = read_bounded(data, at, 1, 16)
+    return SubmitExternalTransfer(f_transfer_id, f_version), at
+
+
+def write_SubmitExternalTransfer(value: SubmitExternalTransfer, out: bytearray) -> None:
+    write_unsigned(value.transfer_id, out, 8)
+    write_bounded(value.version, out, 1, 16)
+
+
+class SubmitExternalTransferCode(Enum):
+    """Why it may not be uploaded."""
+
+    NOT_THE_SUBMITTER = 0
+    """Another account was committed as the submitter, or none."""
+    ALREADY_SUBMITTED = 1
+    """It was submitted before. Look up at the bank whether it arrived."""
+    NOT_CONFIRMED = 2
+    """The newest version is not confirmed, or the transfer is settled."""
+    VERSION_MISMATCHED = 3
+    """It is not the newest version."""
+
+
+ALL_SubmitExternalTransferCode = tuple(SubmitExternalTransferCode)
+
+
+def read_SubmitExternalTransferCode(data: Any, at: int) -> tuple[SubmitExternalTransferCode, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_SubmitExternalTransferCode[index >> 1], at + 1
+
+
+def write_SubmitExternalTransferCode(value: SubmitExternalTransferCode, out: bytearray) -> None:
+    if type(value) is not SubmitExternalTransferCode:
+        raise Unencodable(f"{value!r} is not a SubmitExternalTransferCode")
+    out.append(2 * value.value)
+
+
+class SubmitExternalTransferResult(Record, frozen=True):
+    """The source uploads the file, now and once."""
+
+
+
+def read_SubmitExternalTransferResult(data: Any, at: int) -> tuple[SubmitExternalTransferResult, int]:
+    return SubmitExternalTransferResult(), at
+
+
+def write_SubmitExternalTransferResult(value: SubmitExternalTransferResult, out: bytearray) -> None:
     del value, out
 
 
@@ -5149,7 +6204,17 @@ WRITERS_13: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     RemoveSignerRule: (b'\x04', write_RemoveSignerRule),
 }
 
-READERS_14: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain, int]], ...] = (
+READERS_14: tuple[Callable[[Any, int], tuple[PutTransferPolicy | RemoveTransferPolicy, int]], ...] = (
+    read_PutTransferPolicy,
+    read_RemoveTransferPolicy,
+)
+
+WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    PutTransferPolicy: (b'\x00', write_PutTransferPolicy),
+    RemoveTransferPolicy: (b'\x02', write_RemoveTransferPolicy),
+}
+
+READERS_16: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain | ManageTransferPolicy, int]], ...] = (
     read_ManageApprovalPolicy,
     read_ManageAssetHalt,
     read_ManageAssetPair,
@@ -5159,9 +6224,10 @@ READERS_14: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetH
     read_ManageSignerRule,
     read_ManageKeyset,
     read_CheckpointChain,
+    read_ManageTransferPolicy,
 )
 
-WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageApprovalPolicy: (b'\x00', write_ManageApprovalPolicy),
     ManageAssetHalt: (b'\x02', write_ManageAssetHalt),
     ManageAssetPair: (b'\x04', write_ManageAssetPair),
@@ -5171,41 +6237,54 @@ WRITERS_15: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageSignerRule: (b'\x0c', write_ManageSignerRule),
     ManageKeyset: (b'\x0e', write_ManageKeyset),
     CheckpointChain: (b'\x10', write_CheckpointChain),
+    ManageTransferPolicy: (b'\x12', write_ManageTransferPolicy),
 }
 
-READERS_16: tuple[Callable[[Any, int], tuple[IssuanceToAccount | IssuanceToBalance, int]], ...] = (
+READERS_18: tuple[Callable[[Any, int], tuple[IssuanceToAccount | IssuanceToBalance, int]], ...] = (
     read_IssuanceToAccount,
     read_IssuanceToBalance,
 )
 
-WRITERS_17: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     IssuanceToAccount: (b'\x00', write_IssuanceToAccount),
     IssuanceToBalance: (b'\x02', write_IssuanceToBalance),
 }
 
-READERS_18: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_20: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_19: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_20: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+READERS_22: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
     read_BitcoinAddress,
     read_EthereumAddress,
     read_BankAccount,
 )
 
-WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BitcoinAddress: (b'\x00', write_BitcoinAddress),
     EthereumAddress: (b'\x02', write_EthereumAddress),
     BankAccount: (b'\x04', write_BankAccount),
 }
 
-READERS_22: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
+READERS_24: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+    read_BitcoinAddress,
+    read_EthereumAddress,
+    read_BankAccount,
+)
+
+WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    BitcoinAddress: (b'\x00', write_BitcoinAddress),
+    EthereumAddress: (b'\x02', write_EthereumAddress),
+    BankAccount: (b'\x04', write_BankAccount),
+}
+
+READERS_26: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (
     read_CreateAsset,
     read_UpdateAsset,
     read_CancelAssetRequest,
@@ -5213,7 +6292,7 @@ READERS_22: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelA
     read_UpdateMaxIssuance,
 )
 
-WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_27: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateAsset: (b'\x00', write_CreateAsset),
     UpdateAsset: (b'\x02', write_UpdateAsset),
     CancelAssetRequest: (b'\x04', write_CancelAssetRequest),
@@ -5221,83 +6300,96 @@ WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     UpdateMaxIssuance: (b'\x08', write_UpdateMaxIssuance),
 }
 
-READERS_24: tuple[Callable[[Any, int], tuple[CreatePoolEntry | RemovePoolEntry, int]], ...] = (
+READERS_28: tuple[Callable[[Any, int], tuple[CreatePoolEntry | RemovePoolEntry, int]], ...] = (
     read_CreatePoolEntry,
     read_RemovePoolEntry,
 )
 
-WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_29: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreatePoolEntry: (b'\x00', write_CreatePoolEntry),
     RemovePoolEntry: (b'\x02', write_RemovePoolEntry),
 }
 
-READERS_26: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
+READERS_30: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (
     read_U32Value,
     read_U64Value,
     read_StringValue,
     read_U128Value,
 )
 
-WRITERS_27: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_31: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     U32Value: (b'\x00', write_U32Value),
     U64Value: (b'\x02', write_U64Value),
     StringValue: (b'\x04', write_StringValue),
     U128Value: (b'\x06', write_U128Value),
 }
 
-READERS_28: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
+READERS_32: tuple[Callable[[Any, int], tuple[PutKeyValue | RemoveKeyValue, int]], ...] = (
     read_PutKeyValue,
     read_RemoveKeyValue,
 )
 
-WRITERS_29: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_33: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutKeyValue: (b'\x00', write_PutKeyValue),
     RemoveKeyValue: (b'\x02', write_RemoveKeyValue),
 }
 
-READERS_30: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
+READERS_34: tuple[Callable[[Any, int], tuple[PutLimit | RemoveLimit, int]], ...] = (
     read_PutLimit,
     read_RemoveLimit,
 )
 
-WRITERS_31: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_35: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutLimit: (b'\x00', write_PutLimit),
     RemoveLimit: (b'\x02', write_RemoveLimit),
 }
 
-READERS_32: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
+READERS_36: tuple[Callable[[Any, int], tuple[CreateSigner | UpdateSigner | RemoveSigner, int]], ...] = (
     read_CreateSigner,
     read_UpdateSigner,
     read_RemoveSigner,
 )
 
-WRITERS_33: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_37: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     CreateSigner: (b'\x00', write_CreateSigner),
     UpdateSigner: (b'\x02', write_UpdateSigner),
     RemoveSigner: (b'\x04', write_RemoveSigner),
 }
 
-READERS_34: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
+READERS_38: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (
     read_PaymentToAccount,
     read_PaymentToBalance,
 )
 
-WRITERS_35: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_39: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToAccount: (b'\x00', write_PaymentToAccount),
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_36: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
+READERS_40: tuple[Callable[[Any, int], tuple[PutFeeRange | RemoveFeeRange, int]], ...] = (
     read_PutFeeRange,
     read_RemoveFeeRange,
 )
 
-WRITERS_37: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+WRITERS_41: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PutFeeRange: (b'\x00', write_PutFeeRange),
     RemoveFeeRange: (b'\x02', write_RemoveFeeRange),
 }
 
+READERS_42: tuple[Callable[[Any, int], tuple[SettledOutcome | UnknownOutcome, int]], ...] = (
+    read_SettledOutcome,
+    read_UnknownOutcome,
+)
+
+WRITERS_43: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    SettledOutcome: (b'\x00', write_SettledOutcome),
+    UnknownOutcome: (b'\x02', write_UnknownOutcome),
+}
+
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    AddTransferSignature: read_AddTransferSignature,
+    AddTransferSignatureCode: read_AddTransferSignatureCode,
+    AddTransferSignatureResult: read_AddTransferSignatureResult,
     BindExternalSystemAccountId: read_BindExternalSystemAccountId,
     BindExternalSystemAccountIdCode: read_BindExternalSystemAccountIdCode,
     BindExternalSystemAccountIdResult: read_BindExternalSystemAccountIdResult,
@@ -5310,6 +6402,12 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CheckpointChain: read_CheckpointChain,
     CheckpointChainCode: read_CheckpointChainCode,
     CheckpointChainResult: read_CheckpointChainResult,
+    CloseExternalTransfer: read_CloseExternalTransfer,
+    CloseExternalTransferCode: read_CloseExternalTransferCode,
+    CloseExternalTransferResult: read_CloseExternalTransferResult,
+    ConfirmExternalTransfer: read_ConfirmExternalTransfer,
+    ConfirmExternalTransferCode: read_ConfirmExternalTransferCode,
+    ConfirmExternalTransferResult: read_ConfirmExternalTransferResult,
     CreateAccount: read_CreateAccount,
     CreateAccountCode: read_CreateAccountCode,
     CreateAccountResult: read_CreateAccountResult,
@@ -5319,6 +6417,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CreateChangeRoleRequest: read_CreateChangeRoleRequest,
     CreateChangeRoleRequestCode: read_CreateChangeRoleRequestCode,
     CreateChangeRoleRequestResult: read_CreateChangeRoleRequestResult,
+    CreateExternalTransfer: read_CreateExternalTransfer,
+    CreateExternalTransferCode: read_CreateExternalTransferCode,
+    CreateExternalTransferResult: read_CreateExternalTransferResult,
     CreateGovernedChangeRequest: read_CreateGovernedChangeRequest,
     CreateGovernedChangeRequestCode: read_CreateGovernedChangeRequestCode,
     CreateGovernedChangeRequestResult: read_CreateGovernedChangeRequestResult,
@@ -5361,6 +6462,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageAccountRule: read_ManageAccountRule,
     ManageAccountRuleCode: read_ManageAccountRuleCode,
     ManageAccountRuleResult: read_ManageAccountRuleResult,
+    ManageAllowedDestination: read_ManageAllowedDestination,
+    ManageAllowedDestinationCode: read_ManageAllowedDestinationCode,
+    ManageAllowedDestinationResult: read_ManageAllowedDestinationResult,
     PutApprovalPolicy: read_PutApprovalPolicy,
     RemoveApprovalPolicy: read_RemoveApprovalPolicy,
     ManageApprovalPolicy: read_ManageApprovalPolicy,
@@ -5428,6 +6532,14 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ManageSignerRule: read_ManageSignerRule,
     ManageSignerRuleCode: read_ManageSignerRuleCode,
     ManageSignerRuleResult: read_ManageSignerRuleResult,
+    PutTransferPolicy: read_PutTransferPolicy,
+    RemoveTransferPolicy: read_RemoveTransferPolicy,
+    ManageTransferPolicy: read_ManageTransferPolicy,
+    ManageTransferPolicyCode: read_ManageTransferPolicyCode,
+    ManageTransferPolicyResult: read_ManageTransferPolicyResult,
+    PayNetworkFeeDebt: read_PayNetworkFeeDebt,
+    PayNetworkFeeDebtCode: read_PayNetworkFeeDebtCode,
+    PayNetworkFeeDebtResult: read_PayNetworkFeeDebtResult,
     PaymentToAccount: read_PaymentToAccount,
     PaymentToBalance: read_PaymentToBalance,
     PaymentFeeData: read_PaymentFeeData,
@@ -5440,6 +6552,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     RemoveAssetPair: read_RemoveAssetPair,
     RemoveAssetPairCode: read_RemoveAssetPairCode,
     RemoveAssetPairResult: read_RemoveAssetPairResult,
+    ReplaceExternalTransfer: read_ReplaceExternalTransfer,
+    ReplaceExternalTransferCode: read_ReplaceExternalTransferCode,
+    ReplaceExternalTransferResult: read_ReplaceExternalTransferResult,
     ReviewAction: read_ReviewAction,
     ReviewRequest: read_ReviewRequest,
     ReviewRequestCode: read_ReviewRequestCode,
@@ -5449,9 +6564,21 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     SetFees: read_SetFees,
     SetFeesCode: read_SetFeesCode,
     SetFeesResult: read_SetFeesResult,
+    SettledOutcome: read_SettledOutcome,
+    UnknownOutcome: read_UnknownOutcome,
+    NetworkFee: read_NetworkFee,
+    SettleExternalTransfer: read_SettleExternalTransfer,
+    SettleExternalTransferCode: read_SettleExternalTransferCode,
+    SettleExternalTransferResult: read_SettleExternalTransferResult,
+    SubmitExternalTransfer: read_SubmitExternalTransfer,
+    SubmitExternalTransferCode: read_SubmitExternalTransferCode,
+    SubmitExternalTransferResult: read_SubmitExternalTransferResult,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    AddTransferSignature: write_AddTransferSignature,
+    AddTransferSignatureCode: write_AddTransferSignatureCode,
+    AddTransferSignatureResult: write_AddTransferSignatureResult,
     BindExternalSystemAccountId: write_BindExternalSystemAccountId,
     BindExternalSystemAccountIdCode: write_BindExternalSystemAccountIdCode,
     BindExternalSystemAccountIdResult: write_BindExternalSystemAccountIdResult,
@@ -5464,6 +6591,12 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CheckpointChain: write_CheckpointChain,
     CheckpointChainCode: write_CheckpointChainCode,
     CheckpointChainResult: write_CheckpointChainResult,
+    CloseExternalTransfer: write_CloseExternalTransfer,
+    CloseExternalTransferCode: write_CloseExternalTransferCode,
+    CloseExternalTransferResult: write_CloseExternalTransferResult,
+    ConfirmExternalTransfer: write_ConfirmExternalTransfer,
+    ConfirmExternalTransferCode: write_ConfirmExternalTransferCode,
+    ConfirmExternalTransferResult: write_ConfirmExternalTransferResult,
     CreateAccount: write_CreateAccount,
     CreateAccountCode: write_CreateAccountCode,
     CreateAccountResult: write_CreateAccountResult,
@@ -5473,6 +6606,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CreateChangeRoleRequest: write_CreateChangeRoleRequest,
     CreateChangeRoleRequestCode: write_CreateChangeRoleRequestCode,
     CreateChangeRoleRequestResult: write_CreateChangeRoleRequestResult,
+    CreateExternalTransfer: write_CreateExternalTransfer,
+    CreateExternalTransferCode: write_CreateExternalTransferCode,
+    CreateExternalTransferResult: write_CreateExternalTransferResult,
     CreateGovernedChangeRequest: write_CreateGovernedChangeRequest,
     CreateGovernedChangeRequestCode: write_CreateGovernedChangeRequestCode,
     CreateGovernedChangeRequestResult: write_CreateGovernedChangeRequestResult,
@@ -5515,6 +6651,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageAccountRule: write_ManageAccountRule,
     ManageAccountRuleCode: write_ManageAccountRuleCode,
     ManageAccountRuleResult: write_ManageAccountRuleResult,
+    ManageAllowedDestination: write_ManageAllowedDestination,
+    ManageAllowedDestinationCode: write_ManageAllowedDestinationCode,
+    ManageAllowedDestinationResult: write_ManageAllowedDestinationResult,
     PutApprovalPolicy: write_PutApprovalPolicy,
     RemoveApprovalPolicy: write_RemoveApprovalPolicy,
     ManageApprovalPolicy: write_ManageApprovalPolicy,
@@ -5582,6 +6721,14 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ManageSignerRule: write_ManageSignerRule,
     ManageSignerRuleCode: write_ManageSignerRuleCode,
     ManageSignerRuleResult: write_ManageSignerRuleResult,
+    PutTransferPolicy: write_PutTransferPolicy,
+    RemoveTransferPolicy: write_RemoveTransferPolicy,
+    ManageTransferPolicy: write_ManageTransferPolicy,
+    ManageTransferPolicyCode: write_ManageTransferPolicyCode,
+    ManageTransferPolicyResult: write_ManageTransferPolicyResult,
+    PayNetworkFeeDebt: write_PayNetworkFeeDebt,
+    PayNetworkFeeDebtCode: write_PayNetworkFeeDebtCode,
+    PayNetworkFeeDebtResult: write_PayNetworkFeeDebtResult,
     PaymentToAccount: write_PaymentToAccount,
     PaymentToBalance: write_PaymentToBalance,
     PaymentFeeData: write_PaymentFeeData,
@@ -5594,6 +6741,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     RemoveAssetPair: write_RemoveAssetPair,
     RemoveAssetPairCode: write_RemoveAssetPairCode,
     RemoveAssetPairResult: write_RemoveAssetPairResult,
+    ReplaceExternalTransfer: write_ReplaceExternalTransfer,
+    ReplaceExternalTransferCode: write_ReplaceExternalTransferCode,
+    ReplaceExternalTransferResult: write_ReplaceExternalTransferResult,
     ReviewAction: write_ReviewAction,
     ReviewRequest: write_ReviewRequest,
     ReviewRequestCode: write_ReviewRequestCode,
@@ -5603,4 +6753,13 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     SetFees: write_SetFees,
     SetFeesCode: write_SetFeesCode,
     SetFeesResult: write_SetFeesResult,
+    SettledOutcome: write_SettledOutcome,
+    UnknownOutcome: write_UnknownOutcome,
+    NetworkFee: write_NetworkFee,
+    SettleExternalTransfer: write_SettleExternalTransfer,
+    SettleExternalTransferCode: write_SettleExternalTransferCode,
+    SettleExternalTransferResult: write_SettleExternalTransferResult,
+    SubmitExternalTransfer: write_SubmitExternalTransfer,
+    SubmitExternalTransferCode: write_SubmitExternalTransferCode,
+    SubmitExternalTransferResult: write_SubmitExternalTransferResult,
 }

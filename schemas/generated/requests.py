@@ -47,6 +47,7 @@ from schemas.generated.operations import ManageAssetPair as ManageAssetPair
 from schemas.generated.operations import ManageKeyset as ManageKeyset
 from schemas.generated.operations import ManageSignerRole as ManageSignerRole
 from schemas.generated.operations import ManageSignerRule as ManageSignerRule
+from schemas.generated.operations import ManageTransferPolicy as ManageTransferPolicy
 from schemas.generated.operations import PaymentFeeData as PaymentFeeData
 from schemas.generated.operations import PaymentToAccount as PaymentToAccount
 from schemas.generated.operations import PaymentToBalance as PaymentToBalance
@@ -61,6 +62,7 @@ from schemas.generated.operations import read_ManageAssetPair as read_ManageAsse
 from schemas.generated.operations import read_ManageKeyset as read_ManageKeyset
 from schemas.generated.operations import read_ManageSignerRole as read_ManageSignerRole
 from schemas.generated.operations import read_ManageSignerRule as read_ManageSignerRule
+from schemas.generated.operations import read_ManageTransferPolicy as read_ManageTransferPolicy
 from schemas.generated.operations import read_PaymentFeeData as read_PaymentFeeData
 from schemas.generated.operations import read_PaymentToAccount as read_PaymentToAccount
 from schemas.generated.operations import read_PaymentToBalance as read_PaymentToBalance
@@ -75,6 +77,7 @@ from schemas.generated.operations import write_ManageAssetPair as write_ManageAs
 from schemas.generated.operations import write_ManageKeyset as write_ManageKeyset
 from schemas.generated.operations import write_ManageSignerRole as write_ManageSignerRole
 from schemas.generated.operations import write_ManageSignerRule as write_ManageSignerRule
+from schemas.generated.operations import write_ManageTransferPolicy as write_ManageTransferPolicy
 from schemas.generated.operations import write_PaymentFeeData as write_PaymentFeeData
 from schemas.generated.operations import write_PaymentToAccount as write_PaymentToAccount
 from schemas.generated.operations import write_PaymentToBalance as write_PaymentToBalance
@@ -172,14 +175,14 @@ def write_CreateAssetRequest(value: CreateAssetRequest, out: bytearray) -> None:
 class GovernedChangeRequest(Record, frozen=True):
     """A request to apply an operation of the requestor's that people have to agree on."""
 
-    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain
+    change: ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain | ManageTransferPolicy
     """The operation."""
 
 
 def read_GovernedChangeRequest(data: Any, at: int) -> tuple[GovernedChangeRequest, int]:
     branch = data[at]
-    if branch & 1 or branch > 16:
-        read_bounded(data, at, 0, 8)  # raises
+    if branch & 1 or branch > 18:
+        read_bounded(data, at, 0, 9)  # raises
     f_change, at = READERS_0[branch >> 1](data, at + 1)
     return GovernedChangeRequest(f_change), at
 
@@ -541,7 +544,7 @@ def write_WithdrawalRequest(value: WithdrawalRequest, out: bytearray) -> None:
     write_bytes(value.creator_details, out, 2048)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHalt | ManageAssetPair | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageKeyset | CheckpointChain | ManageTransferPolicy, int]], ...] = (
     read_ManageApprovalPolicy,
     read_ManageAssetHalt,
     read_ManageAssetPair,
@@ -551,6 +554,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[ManageApprovalPolicy | ManageAssetHa
     read_ManageSignerRule,
     read_ManageKeyset,
     read_CheckpointChain,
+    read_ManageTransferPolicy,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -563,6 +567,7 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageSignerRule: (b'\x0c', write_ManageSignerRule),
     ManageKeyset: (b'\x0e', write_ManageKeyset),
     CheckpointChain: (b'\x10', write_CheckpointChain),
+    ManageTransferPolicy: (b'\x12', write_ManageTransferPolicy),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[PaymentToAccount | PaymentToBalance, int]], ...] = (

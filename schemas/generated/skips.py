@@ -55,7 +55,7 @@ def skip_TransactionResult(data: Any, at: int) -> int:
 
 
 def skip_OperationResult(data: Any, at: int) -> int:
-    branch, at = read_index(data, at, 69)
+    branch, at = read_index(data, at, 89)
     at = SKIPS_0[branch](data, at)
     at += 1
     if data[at - 1]:
@@ -433,6 +433,117 @@ def skip_CheckpointChainResult(data: Any, at: int) -> int:
 
 
 def skip_CheckpointChainCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CreateExternalTransferResult(data: Any, at: int) -> int:
+    at += 40
+    return at
+
+
+def skip_CreateExternalTransferCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_AddTransferSignatureResult(data: Any, at: int) -> int:
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_AddTransferSignatureCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ConfirmExternalTransferResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ConfirmExternalTransferCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ReplaceExternalTransferResult(data: Any, at: int) -> int:
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 32
+    return at
+
+
+def skip_ReplaceExternalTransferCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_SubmitExternalTransferResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_SubmitExternalTransferCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_SettleExternalTransferResult(data: Any, at: int) -> int:
+    at += 1
+    if data[at - 1]:
+        at = skip_NetworkFee(data, at)
+    return at
+
+
+def skip_NetworkFee(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 16
+    return at
+
+
+def skip_SettleExternalTransferCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CloseExternalTransferResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_CloseExternalTransferCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ManageTransferPolicyResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ManageTransferPolicyCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_ManageAllowedDestinationResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ManageAllowedDestinationCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_PayNetworkFeeDebtResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_PayNetworkFeeDebtCode(data: Any, at: int) -> int:
     del data
     return at + 1
 
@@ -1100,8 +1211,80 @@ def skip_ChainCheckpointKey(data: Any, at: int) -> int:
     return at
 
 
+def skip_ExternalTransferKey(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_TransferPayloadKey(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_TransferSignatureKey(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 32
+    return at
+
+
+def skip_UsedResourceKey(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
+def skip_CommittedRequestKey(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_TransferPolicyKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    return at
+
+
+def skip_TransferFlowKey(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    return at
+
+
+def skip_AllowedDestinationsKey(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
+def skip_NetworkFeeDebtKey(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
 def skip_LedgerEntry(data: Any, at: int) -> int:
-    at = SKIPS_17[data[at] >> 1](data, at + 1)
+    at = SKIPS_20[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1129,7 +1312,7 @@ def skip_NetworkSettings(data: Any, at: int) -> int:
 
 
 def skip_Counters(data: Any, at: int) -> int:
-    at += 16
+    at += 24
     return at
 
 
@@ -1369,7 +1552,7 @@ def skip_ReviewableRequest(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
-    at = SKIPS_16[data[at] >> 1](data, at + 1)
+    at = SKIPS_17[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1629,7 +1812,7 @@ def skip_RedemptionRequest(data: Any, at: int) -> int:
 
 
 def skip_GovernedChangeRequest(data: Any, at: int) -> int:
-    at = SKIPS_15[data[at] >> 1](data, at + 1)
+    at = SKIPS_16[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -1938,7 +2121,7 @@ def skip_ManageKeyset(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 8
-    count, at = read_count(data, at, 100)
+    count, at = read_count(data, at, 20)
     if count:
         at = read_array_end(data, at + 8 * count)
     return at
@@ -1994,6 +2177,36 @@ def skip_StepBackCheckpoint(data: Any, at: int) -> int:
 
 
 def skip_ResumeChain(data: Any, at: int) -> int:
+    return at
+
+
+def skip_ManageTransferPolicy(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    at = SKIPS_15[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_PutTransferPolicy(data: Any, at: int) -> int:
+    at += 48
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
+def skip_RemoveTransferPolicy(data: Any, at: int) -> int:
     return at
 
 
@@ -2429,6 +2642,232 @@ def skip_ChainCheckpoint(data: Any, at: int) -> int:
     return at
 
 
+def skip_ExternalTransfer(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 2
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 16
+    count, at = read_count(data, at, 100)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    count, at = read_count(data, at, 100)
+    if count:
+        at = read_array_end(data, at + 32 * count)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at += 1
+    if data[at - 1]:
+        at += 8
+    count, at = read_count(data, at, 16)
+    if count:
+        for _ in range(count):
+            at = skip_TransferVersion(data, at)
+        at = read_array_end(data, at)
+    at += 1
+    at += 1
+    if data[at - 1]:
+        at += 1
+    at += 1
+    if data[at - 1]:
+        at += 32
+    at += 8
+    at += 1
+    if data[at - 1]:
+        at += 8
+    return at
+
+
+def skip_TransferVersion(data: Any, at: int) -> int:
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    count, at = read_count(data, at, 15)
+    if count:
+        for _ in range(count):
+            while data[at] & 0x80:
+                at += 1
+            at += 1
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_TransferPayload(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 32
+    return at
+
+
+def skip_TransferSignature(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 32
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_UsedResource(data: Any, at: int) -> int:
+    at += 40
+    at = skip_Resource(data, at)
+    return at
+
+
+def skip_Resource(data: Any, at: int) -> int:
+    at = SKIPS_18[data[at] >> 1](data, at + 1)
+    return at
+
+
+def skip_UtxoResource(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 32
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_NonceResource(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 8
+    return at
+
+
+def skip_IdempotencyResource(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_CommittedRequest(data: Any, at: int) -> int:
+    at += 16
+    return at
+
+
+def skip_TransferPolicy(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 49
+    at += 1
+    if data[at - 1]:
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
+def skip_TransferFlow(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 17
+    count, at = read_count(data, at, 24)
+    if count:
+        for _ in range(count):
+            at = skip_FlowBucket(data, at)
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_AllowedDestinations(data: Any, at: int) -> int:
+    at += 32
+    count, at = read_count(data, at, 32)
+    if count:
+        for _ in range(count):
+            at = skip_AllowedDestination(data, at)
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_AllowedDestination(data: Any, at: int) -> int:
+    at = SKIPS_19[data[at] >> 1](data, at + 1)
+    at += 8
+    return at
+
+
+def skip_NetworkFeeDebt(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 16
+    return at
+
+
 def skip_ParticipantEffect(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
@@ -2436,7 +2875,7 @@ def skip_ParticipantEffect(data: Any, at: int) -> int:
     at += 33
     at += 1
     if data[at - 1]:
-        at = SKIPS_18[(data[at - 1] >> 1) - 1](data, at)
+        at = SKIPS_21[(data[at - 1] >> 1) - 1](data, at)
     return at
 
 
@@ -2533,11 +2972,30 @@ def skip_CheckpointChange(data: Any, at: int) -> int:
     return at
 
 
+def skip_TransferChange(data: Any, at: int) -> int:
+    at += 9
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_NetworkFeeOwed(data: Any, at: int) -> int:
+    at += 8
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 16
+    return at
+
+
 def skip_Operation(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_31[data[at] >> 1](data, at + 1)
+    at = SKIPS_36[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2556,7 +3014,7 @@ def skip_CreateAccount(data: Any, at: int) -> int:
 
 
 def skip_ManageSigner(data: Any, at: int) -> int:
-    at = SKIPS_19[data[at] >> 1](data, at + 1)
+    at = SKIPS_22[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2591,12 +3049,12 @@ def skip_ManageKeyValue(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_21[data[at] >> 1](data, at + 1)
+    at = SKIPS_24[data[at] >> 1](data, at + 1)
     return at
 
 
 def skip_PutKeyValue(data: Any, at: int) -> int:
-    at = SKIPS_20[data[at] >> 1](data, at + 1)
+    at = SKIPS_23[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2606,7 +3064,7 @@ def skip_RemoveKeyValue(data: Any, at: int) -> int:
 
 def skip_ManageAsset(data: Any, at: int) -> int:
     at += 8
-    at = SKIPS_22[data[at] >> 1](data, at + 1)
+    at = SKIPS_25[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2641,7 +3099,7 @@ def skip_CreateIssuanceRequest(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_23[data[at] >> 1](data, at + 1)
+    at = SKIPS_26[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -2668,7 +3126,7 @@ def skip_IssuanceToBalance(data: Any, at: int) -> int:
 
 def skip_Payment(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_24[data[at] >> 1](data, at + 1)
+    at = SKIPS_27[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2721,7 +3179,7 @@ def skip_SetFees(data: Any, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     at += 1
-    at = SKIPS_25[data[at] >> 1](data, at + 1)
+    at = SKIPS_28[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2787,7 +3245,7 @@ def skip_ManageLimits(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 8
-    at = SKIPS_26[data[at] >> 1](data, at + 1)
+    at = SKIPS_29[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2853,7 +3311,7 @@ def skip_CreateWithdrawalRequest(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_27[data[at] >> 1](data, at + 1)
+    at = SKIPS_30[data[at] >> 1](data, at + 1)
     at = skip_Reference(data, at)
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -2881,7 +3339,7 @@ def skip_CreateAmlAlert(data: Any, at: int) -> int:
 
 def skip_CreatePaymentRequest(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_28[data[at] >> 1](data, at + 1)
+    at = SKIPS_31[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -2924,7 +3382,7 @@ def skip_CreateRedemptionRequest(data: Any, at: int) -> int:
 
 
 def skip_CreateGovernedChangeRequest(data: Any, at: int) -> int:
-    at = SKIPS_29[data[at] >> 1](data, at + 1)
+    at = SKIPS_32[data[at] >> 1](data, at + 1)
     at += 1
     if data[at - 1]:
         while data[at] & 0x80:
@@ -2964,7 +3422,7 @@ def skip_ManageExternalSystemAccountIdPoolEntry(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
-    at = SKIPS_30[data[at] >> 1](data, at + 1)
+    at = SKIPS_33[data[at] >> 1](data, at + 1)
     return at
 
 
@@ -2986,6 +3444,134 @@ def skip_BindExternalSystemAccountId(data: Any, at: int) -> int:
         at += length
     else:
         at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_CreateExternalTransfer(data: Any, at: int) -> int:
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 1
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    at += 16
+    count, at = read_count(data, at, 100)
+    if count:
+        at = read_array_end(data, at + 8 * count)
+    count, at = read_count(data, at, 100)
+    if count:
+        for _ in range(count):
+            at = skip_Resource(data, at)
+        at = read_array_end(data, at)
+    at += 1
+    if data[at - 1]:
+        at += 8
+    at += 1
+    if data[at - 1]:
+        at += 32
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_AddTransferSignature(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    at += 32
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_ConfirmExternalTransfer(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    count, at = read_count(data, at, 15)
+    if count:
+        for _ in range(count):
+            while data[at] & 0x80:
+                at += 1
+            at += 1
+        at = read_array_end(data, at)
+    return at
+
+
+def skip_ReplaceExternalTransfer(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    count, at = read_count(data, at, 100)
+    if count:
+        for _ in range(count):
+            at = skip_Resource(data, at)
+        at = read_array_end(data, at)
+    if data[at] & 0x80:
+        length, at = read_long(data, at)
+        at += length
+    else:
+        at += 1 + (data[at] >> 1)
+    return at
+
+
+def skip_SubmitExternalTransfer(data: Any, at: int) -> int:
+    at += 8
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    return at
+
+
+def skip_SettleExternalTransfer(data: Any, at: int) -> int:
+    at += 8
+    at = SKIPS_34[data[at] >> 1](data, at + 1)
+    at += 1
+    if data[at - 1]:
+        at = skip_NetworkFee(data, at)
+    return at
+
+
+def skip_SettledOutcome(data: Any, at: int) -> int:
+    at += 33
+    return at
+
+
+def skip_UnknownOutcome(data: Any, at: int) -> int:
+    return at
+
+
+def skip_CloseExternalTransfer(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
+def skip_ManageAllowedDestination(data: Any, at: int) -> int:
+    at = SKIPS_35[data[at] >> 1](data, at + 1)
+    at += 1
+    return at
+
+
+def skip_PayNetworkFeeDebt(data: Any, at: int) -> int:
+    at += 8
     return at
 
 
@@ -3013,7 +3599,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
     else:
         at += 1 + (data[at] >> 1)
     at += 16
-    at = SKIPS_32[data[at] >> 1](data, at + 1)
+    at = SKIPS_37[data[at] >> 1](data, at + 1)
     if data[at] & 0x80:
         length, at = read_long(data, at)
         at += length
@@ -3024,7 +3610,7 @@ def locate_CreateIssuanceRequest_reference(data: Any, at: int) -> int:
 
 def locate_CreatePaymentRequest_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_33[data[at] >> 1](data, at + 1)
+    at = SKIPS_38[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -3057,13 +3643,13 @@ def locate_CreateWithdrawalRequest_reference(data: Any, at: int) -> int:
     at += 1
     if data[at - 1]:
         at += 32
-    at = SKIPS_34[data[at] >> 1](data, at + 1)
+    at = SKIPS_39[data[at] >> 1](data, at + 1)
     return at
 
 
 def locate_Payment_reference(data: Any, at: int) -> int:
     at += 32
-    at = SKIPS_35[data[at] >> 1](data, at + 1)
+    at = SKIPS_40[data[at] >> 1](data, at + 1)
     at += 16
     at += 1
     if data[at - 1]:
@@ -3146,6 +3732,26 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageKeysetCode,
     skip_CheckpointChainResult,
     skip_CheckpointChainCode,
+    skip_CreateExternalTransferResult,
+    skip_CreateExternalTransferCode,
+    skip_AddTransferSignatureResult,
+    skip_AddTransferSignatureCode,
+    skip_ConfirmExternalTransferResult,
+    skip_ConfirmExternalTransferCode,
+    skip_ReplaceExternalTransferResult,
+    skip_ReplaceExternalTransferCode,
+    skip_SubmitExternalTransferResult,
+    skip_SubmitExternalTransferCode,
+    skip_SettleExternalTransferResult,
+    skip_SettleExternalTransferCode,
+    skip_CloseExternalTransferResult,
+    skip_CloseExternalTransferCode,
+    skip_ManageTransferPolicyResult,
+    skip_ManageTransferPolicyCode,
+    skip_ManageAllowedDestinationResult,
+    skip_ManageAllowedDestinationCode,
+    skip_PayNetworkFeeDebtResult,
+    skip_PayNetworkFeeDebtCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -3221,6 +3827,15 @@ SKIPS_3: tuple[Callable[[Any, int], int], ...] = (
     skip_WalletKey,
     skip_WalletNonceKey,
     skip_ChainCheckpointKey,
+    skip_ExternalTransferKey,
+    skip_TransferPayloadKey,
+    skip_TransferSignatureKey,
+    skip_UsedResourceKey,
+    skip_CommittedRequestKey,
+    skip_TransferPolicyKey,
+    skip_TransferFlowKey,
+    skip_AllowedDestinationsKey,
+    skip_NetworkFeeDebtKey,
 )
 
 SKIPS_4: tuple[Callable[[Any, int], int], ...] = (
@@ -3289,6 +3904,11 @@ SKIPS_14: tuple[Callable[[Any, int], int], ...] = (
 )
 
 SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
+    skip_PutTransferPolicy,
+    skip_RemoveTransferPolicy,
+)
+
+SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageApprovalPolicy,
     skip_ManageAssetHalt,
     skip_ManageAssetPair,
@@ -3298,9 +3918,10 @@ SKIPS_15: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageSignerRule,
     skip_ManageKeyset,
     skip_CheckpointChain,
+    skip_ManageTransferPolicy,
 )
 
-SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAssetRequest,
     skip_IssuanceRequest,
     skip_PreissuanceRequest,
@@ -3315,7 +3936,19 @@ SKIPS_16: tuple[Callable[[Any, int], int], ...] = (
     skip_LimitsUpdateRequest,
 )
 
-SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
+    skip_UtxoResource,
+    skip_NonceResource,
+    skip_IdempotencyResource,
+)
+
+SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
+    skip_BitcoinAddress,
+    skip_EthereumAddress,
+    skip_BankAccount,
+)
+
+SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
     skip_NetworkSettings,
     skip_Counters,
     skip_BaseAssets,
@@ -3354,9 +3987,18 @@ SKIPS_17: tuple[Callable[[Any, int], int], ...] = (
     skip_Wallet,
     skip_WalletNonce,
     skip_ChainCheckpoint,
+    skip_ExternalTransfer,
+    skip_TransferPayload,
+    skip_TransferSignature,
+    skip_UsedResource,
+    skip_CommittedRequest,
+    skip_TransferPolicy,
+    skip_TransferFlow,
+    skip_AllowedDestinations,
+    skip_NetworkFeeDebt,
 )
 
-SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
     skip_BalanceMovement,
     skip_RequestChange,
     skip_PriceChange,
@@ -3365,27 +4007,29 @@ SKIPS_18: tuple[Callable[[Any, int], int], ...] = (
     skip_AddressBinding,
     skip_KeysetChange,
     skip_CheckpointChange,
+    skip_TransferChange,
+    skip_NetworkFeeOwed,
 )
 
-SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateSigner,
     skip_UpdateSigner,
     skip_RemoveSigner,
 )
 
-SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
     skip_U32Value,
     skip_U64Value,
     skip_StringValue,
     skip_U128Value,
 )
 
-SKIPS_21: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_24: tuple[Callable[[Any, int], int], ...] = (
     skip_PutKeyValue,
     skip_RemoveKeyValue,
 )
 
-SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAsset,
     skip_UpdateAsset,
     skip_CancelAssetRequest,
@@ -3393,38 +4037,38 @@ SKIPS_22: tuple[Callable[[Any, int], int], ...] = (
     skip_UpdateMaxIssuance,
 )
 
-SKIPS_23: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_26: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_24: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_27: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_25: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_28: tuple[Callable[[Any, int], int], ...] = (
     skip_PutFeeRange,
     skip_RemoveFeeRange,
 )
 
-SKIPS_26: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_29: tuple[Callable[[Any, int], int], ...] = (
     skip_PutLimit,
     skip_RemoveLimit,
 )
 
-SKIPS_27: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_30: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
 )
 
-SKIPS_28: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_31: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_29: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_32: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageApprovalPolicy,
     skip_ManageAssetHalt,
     skip_ManageAssetPair,
@@ -3434,14 +4078,26 @@ SKIPS_29: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageSignerRule,
     skip_ManageKeyset,
     skip_CheckpointChain,
+    skip_ManageTransferPolicy,
 )
 
-SKIPS_30: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_33: tuple[Callable[[Any, int], int], ...] = (
     skip_CreatePoolEntry,
     skip_RemovePoolEntry,
 )
 
-SKIPS_31: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_34: tuple[Callable[[Any, int], int], ...] = (
+    skip_SettledOutcome,
+    skip_UnknownOutcome,
+)
+
+SKIPS_35: tuple[Callable[[Any, int], int], ...] = (
+    skip_BitcoinAddress,
+    skip_EthereumAddress,
+    skip_BankAccount,
+)
+
+SKIPS_36: tuple[Callable[[Any, int], int], ...] = (
     skip_CreateAccount,
     skip_ManageSigner,
     skip_ManageBalance,
@@ -3476,25 +4132,35 @@ SKIPS_31: tuple[Callable[[Any, int], int], ...] = (
     skip_BindExternalSystemAccountId,
     skip_ManageKeyset,
     skip_CheckpointChain,
+    skip_CreateExternalTransfer,
+    skip_AddTransferSignature,
+    skip_ConfirmExternalTransfer,
+    skip_ReplaceExternalTransfer,
+    skip_SubmitExternalTransfer,
+    skip_SettleExternalTransfer,
+    skip_CloseExternalTransfer,
+    skip_ManageTransferPolicy,
+    skip_ManageAllowedDestination,
+    skip_PayNetworkFeeDebt,
 )
 
-SKIPS_32: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_37: tuple[Callable[[Any, int], int], ...] = (
     skip_IssuanceToAccount,
     skip_IssuanceToBalance,
 )
 
-SKIPS_33: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_38: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )
 
-SKIPS_34: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_39: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
 )
 
-SKIPS_35: tuple[Callable[[Any, int], int], ...] = (
+SKIPS_40: tuple[Callable[[Any, int], int], ...] = (
     skip_PaymentToAccount,
     skip_PaymentToBalance,
 )

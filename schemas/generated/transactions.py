@@ -29,6 +29,9 @@ from schemas.generated.common import write_AccessRule as write_AccessRule
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_LimitKind as write_LimitKind
 from schemas.generated.common import write_LimitPeriod as write_LimitPeriod
+from schemas.generated.operations import AddTransferSignature as AddTransferSignature
+from schemas.generated.operations import AddTransferSignatureCode as AddTransferSignatureCode
+from schemas.generated.operations import AddTransferSignatureResult as AddTransferSignatureResult
 from schemas.generated.operations import BindExternalSystemAccountId as BindExternalSystemAccountId
 from schemas.generated.operations import BindExternalSystemAccountIdCode as BindExternalSystemAccountIdCode
 from schemas.generated.operations import BindExternalSystemAccountIdResult as BindExternalSystemAccountIdResult
@@ -38,6 +41,12 @@ from schemas.generated.operations import CancelChangeRoleRequestResult as Cancel
 from schemas.generated.operations import CheckpointChain as CheckpointChain
 from schemas.generated.operations import CheckpointChainCode as CheckpointChainCode
 from schemas.generated.operations import CheckpointChainResult as CheckpointChainResult
+from schemas.generated.operations import CloseExternalTransfer as CloseExternalTransfer
+from schemas.generated.operations import CloseExternalTransferCode as CloseExternalTransferCode
+from schemas.generated.operations import CloseExternalTransferResult as CloseExternalTransferResult
+from schemas.generated.operations import ConfirmExternalTransfer as ConfirmExternalTransfer
+from schemas.generated.operations import ConfirmExternalTransferCode as ConfirmExternalTransferCode
+from schemas.generated.operations import ConfirmExternalTransferResult as ConfirmExternalTransferResult
 from schemas.generated.operations import CreateAccount as CreateAccount
 from schemas.generated.operations import CreateAccountCode as CreateAccountCode
 from schemas.generated.operations import CreateAccountResult as CreateAccountResult
@@ -47,6 +56,9 @@ from schemas.generated.operations import CreateAmlAlertResult as CreateAmlAlertR
 from schemas.generated.operations import CreateChangeRoleRequest as CreateChangeRoleRequest
 from schemas.generated.operations import CreateChangeRoleRequestCode as CreateChangeRoleRequestCode
 from schemas.generated.operations import CreateChangeRoleRequestResult as CreateChangeRoleRequestResult
+from schemas.generated.operations import CreateExternalTransfer as CreateExternalTransfer
+from schemas.generated.operations import CreateExternalTransferCode as CreateExternalTransferCode
+from schemas.generated.operations import CreateExternalTransferResult as CreateExternalTransferResult
 from schemas.generated.operations import CreateGovernedChangeRequest as CreateGovernedChangeRequest
 from schemas.generated.operations import CreateGovernedChangeRequestCode as CreateGovernedChangeRequestCode
 from schemas.generated.operations import CreateGovernedChangeRequestResult as CreateGovernedChangeRequestResult
@@ -80,6 +92,9 @@ from schemas.generated.operations import ManageAccountRoleResult as ManageAccoun
 from schemas.generated.operations import ManageAccountRule as ManageAccountRule
 from schemas.generated.operations import ManageAccountRuleCode as ManageAccountRuleCode
 from schemas.generated.operations import ManageAccountRuleResult as ManageAccountRuleResult
+from schemas.generated.operations import ManageAllowedDestination as ManageAllowedDestination
+from schemas.generated.operations import ManageAllowedDestinationCode as ManageAllowedDestinationCode
+from schemas.generated.operations import ManageAllowedDestinationResult as ManageAllowedDestinationResult
 from schemas.generated.operations import ManageApprovalPolicy as ManageApprovalPolicy
 from schemas.generated.operations import ManageApprovalPolicyCode as ManageApprovalPolicyCode
 from schemas.generated.operations import ManageApprovalPolicyResult as ManageApprovalPolicyResult
@@ -116,6 +131,12 @@ from schemas.generated.operations import ManageSignerRoleResult as ManageSignerR
 from schemas.generated.operations import ManageSignerRule as ManageSignerRule
 from schemas.generated.operations import ManageSignerRuleCode as ManageSignerRuleCode
 from schemas.generated.operations import ManageSignerRuleResult as ManageSignerRuleResult
+from schemas.generated.operations import ManageTransferPolicy as ManageTransferPolicy
+from schemas.generated.operations import ManageTransferPolicyCode as ManageTransferPolicyCode
+from schemas.generated.operations import ManageTransferPolicyResult as ManageTransferPolicyResult
+from schemas.generated.operations import PayNetworkFeeDebt as PayNetworkFeeDebt
+from schemas.generated.operations import PayNetworkFeeDebtCode as PayNetworkFeeDebtCode
+from schemas.generated.operations import PayNetworkFeeDebtResult as PayNetworkFeeDebtResult
 from schemas.generated.operations import Payment as Payment
 from schemas.generated.operations import PaymentCode as PaymentCode
 from schemas.generated.operations import PaymentResult as PaymentResult
@@ -125,12 +146,24 @@ from schemas.generated.operations import RemoveAssetPair as RemoveAssetPair
 from schemas.generated.operations import RemoveAssetPairCode as RemoveAssetPairCode
 from schemas.generated.operations import RemoveAssetPairResult as RemoveAssetPairResult
 from schemas.generated.operations import RemoveAssetResult as RemoveAssetResult
+from schemas.generated.operations import ReplaceExternalTransfer as ReplaceExternalTransfer
+from schemas.generated.operations import ReplaceExternalTransferCode as ReplaceExternalTransferCode
+from schemas.generated.operations import ReplaceExternalTransferResult as ReplaceExternalTransferResult
 from schemas.generated.operations import ReviewRequest as ReviewRequest
 from schemas.generated.operations import ReviewRequestCode as ReviewRequestCode
 from schemas.generated.operations import ReviewRequestResult as ReviewRequestResult
 from schemas.generated.operations import SetFees as SetFees
 from schemas.generated.operations import SetFeesCode as SetFeesCode
 from schemas.generated.operations import SetFeesResult as SetFeesResult
+from schemas.generated.operations import SettleExternalTransfer as SettleExternalTransfer
+from schemas.generated.operations import SettleExternalTransferCode as SettleExternalTransferCode
+from schemas.generated.operations import SettleExternalTransferResult as SettleExternalTransferResult
+from schemas.generated.operations import SubmitExternalTransfer as SubmitExternalTransfer
+from schemas.generated.operations import SubmitExternalTransferCode as SubmitExternalTransferCode
+from schemas.generated.operations import SubmitExternalTransferResult as SubmitExternalTransferResult
+from schemas.generated.operations import read_AddTransferSignature as read_AddTransferSignature
+from schemas.generated.operations import read_AddTransferSignatureCode as read_AddTransferSignatureCode
+from schemas.generated.operations import read_AddTransferSignatureResult as read_AddTransferSignatureResult
 from schemas.generated.operations import read_BindExternalSystemAccountId as read_BindExternalSystemAccountId
 from schemas.generated.operations import read_BindExternalSystemAccountIdCode as read_BindExternalSystemAccountIdCode
 from schemas.generated.operations import read_BindExternalSystemAccountIdResult as read_BindExternalSystemAccountIdResult
@@ -140,6 +173,12 @@ from schemas.generated.operations import read_CancelChangeRoleRequestResult as r
 from schemas.generated.operations import read_CheckpointChain as read_CheckpointChain
 from schemas.generated.operations import read_CheckpointChainCode as read_CheckpointChainCode
 from schemas.generated.operations import read_CheckpointChainResult as read_CheckpointChainResult
+from schemas.generated.operations import read_CloseExternalTransfer as read_CloseExternalTransfer
+from schemas.generated.operations import read_CloseExternalTransferCode as read_CloseExternalTransferCode
+from schemas.generated.operations import read_CloseExternalTransferResult as read_CloseExternalTransferResult
+from schemas.generated.operations import read_ConfirmExternalTransfer as read_ConfirmExternalTransfer
+from schemas.generated.operations import read_ConfirmExternalTransferCode as read_ConfirmExternalTransferCode
+from schemas.generated.operations import read_ConfirmExternalTransferResult as read_ConfirmExternalTransferResult
 from schemas.generated.operations import read_CreateAccount as read_CreateAccount
 from schemas.generated.operations import read_CreateAccountCode as read_CreateAccountCode
 from schemas.generated.operations import read_CreateAccountResult as read_CreateAccountResult
@@ -149,6 +188,9 @@ from schemas.generated.operations import read_CreateAmlAlertResult as read_Creat
 from schemas.generated.operations import read_CreateChangeRoleRequest as read_CreateChangeRoleRequest
 from schemas.generated.operations import read_CreateChangeRoleRequestCode as read_CreateChangeRoleRequestCode
 from schemas.generated.operations import read_CreateChangeRoleRequestResult as read_CreateChangeRoleRequestResult
+from schemas.generated.operations import read_CreateExternalTransfer as read_CreateExternalTransfer
+from schemas.generated.operations import read_CreateExternalTransferCode as read_CreateExternalTransferCode
+from schemas.generated.operations import read_CreateExternalTransferResult as read_CreateExternalTransferResult
 from schemas.generated.operations import read_CreateGovernedChangeRequest as read_CreateGovernedChangeRequest
 from schemas.generated.operations import read_CreateGovernedChangeRequestCode as read_CreateGovernedChangeRequestCode
 from schemas.generated.operations import read_CreateGovernedChangeRequestResult as read_CreateGovernedChangeRequestResult
@@ -182,6 +224,9 @@ from schemas.generated.operations import read_ManageAccountRoleResult as read_Ma
 from schemas.generated.operations import read_ManageAccountRule as read_ManageAccountRule
 from schemas.generated.operations import read_ManageAccountRuleCode as read_ManageAccountRuleCode
 from schemas.generated.operations import read_ManageAccountRuleResult as read_ManageAccountRuleResult
+from schemas.generated.operations import read_ManageAllowedDestination as read_ManageAllowedDestination
+from schemas.generated.operations import read_ManageAllowedDestinationCode as read_ManageAllowedDestinationCode
+from schemas.generated.operations import read_ManageAllowedDestinationResult as read_ManageAllowedDestinationResult
 from schemas.generated.operations import read_ManageApprovalPolicy as read_ManageApprovalPolicy
 from schemas.generated.operations import read_ManageApprovalPolicyCode as read_ManageApprovalPolicyCode
 from schemas.generated.operations import read_ManageApprovalPolicyResult as read_ManageApprovalPolicyResult
@@ -218,6 +263,12 @@ from schemas.generated.operations import read_ManageSignerRoleResult as read_Man
 from schemas.generated.operations import read_ManageSignerRule as read_ManageSignerRule
 from schemas.generated.operations import read_ManageSignerRuleCode as read_ManageSignerRuleCode
 from schemas.generated.operations import read_ManageSignerRuleResult as read_ManageSignerRuleResult
+from schemas.generated.operations import read_ManageTransferPolicy as read_ManageTransferPolicy
+from schemas.generated.operations import read_ManageTransferPolicyCode as read_ManageTransferPolicyCode
+from schemas.generated.operations import read_ManageTransferPolicyResult as read_ManageTransferPolicyResult
+from schemas.generated.operations import read_PayNetworkFeeDebt as read_PayNetworkFeeDebt
+from schemas.generated.operations import read_PayNetworkFeeDebtCode as read_PayNetworkFeeDebtCode
+from schemas.generated.operations import read_PayNetworkFeeDebtResult as read_PayNetworkFeeDebtResult
 from schemas.generated.operations import read_Payment as read_Payment
 from schemas.generated.operations import read_PaymentCode as read_PaymentCode
 from schemas.generated.operations import read_PaymentResult as read_PaymentResult
@@ -227,12 +278,24 @@ from schemas.generated.operations import read_RemoveAssetPair as read_RemoveAsse
 from schemas.generated.operations import read_RemoveAssetPairCode as read_RemoveAssetPairCode
 from schemas.generated.operations import read_RemoveAssetPairResult as read_RemoveAssetPairResult
 from schemas.generated.operations import read_RemoveAssetResult as read_RemoveAssetResult
+from schemas.generated.operations import read_ReplaceExternalTransfer as read_ReplaceExternalTransfer
+from schemas.generated.operations import read_ReplaceExternalTransferCode as read_ReplaceExternalTransferCode
+from schemas.generated.operations import read_ReplaceExternalTransferResult as read_ReplaceExternalTransferResult
 from schemas.generated.operations import read_ReviewRequest as read_ReviewRequest
 from schemas.generated.operations import read_ReviewRequestCode as read_ReviewRequestCode
 from schemas.generated.operations import read_ReviewRequestResult as read_ReviewRequestResult
 from schemas.generated.operations import read_SetFees as read_SetFees
 from schemas.generated.operations import read_SetFeesCode as read_SetFeesCode
 from schemas.generated.operations import read_SetFeesResult as read_SetFeesResult
+from schemas.generated.operations import read_SettleExternalTransfer as read_SettleExternalTransfer
+from schemas.generated.operations import read_SettleExternalTransferCode as read_SettleExternalTransferCode
+from schemas.generated.operations import read_SettleExternalTransferResult as read_SettleExternalTransferResult
+from schemas.generated.operations import read_SubmitExternalTransfer as read_SubmitExternalTransfer
+from schemas.generated.operations import read_SubmitExternalTransferCode as read_SubmitExternalTransferCode
+from schemas.generated.operations import read_SubmitExternalTransferResult as read_SubmitExternalTransferResult
+from schemas.generated.operations import write_AddTransferSignature as write_AddTransferSignature
+from schemas.generated.operations import write_AddTransferSignatureCode as write_AddTransferSignatureCode
+from schemas.generated.operations import write_AddTransferSignatureResult as write_AddTransferSignatureResult
 from schemas.generated.operations import write_BindExternalSystemAccountId as write_BindExternalSystemAccountId
 from schemas.generated.operations import write_BindExternalSystemAccountIdCode as write_BindExternalSystemAccountIdCode
 from schemas.generated.operations import write_BindExternalSystemAccountIdResult as write_BindExternalSystemAccountIdResult
@@ -242,6 +305,12 @@ from schemas.generated.operations import write_CancelChangeRoleRequestResult as 
 from schemas.generated.operations import write_CheckpointChain as write_CheckpointChain
 from schemas.generated.operations import write_CheckpointChainCode as write_CheckpointChainCode
 from schemas.generated.operations import write_CheckpointChainResult as write_CheckpointChainResult
+from schemas.generated.operations import write_CloseExternalTransfer as write_CloseExternalTransfer
+from schemas.generated.operations import write_CloseExternalTransferCode as write_CloseExternalTransferCode
+from schemas.generated.operations import write_CloseExternalTransferResult as write_CloseExternalTransferResult
+from schemas.generated.operations import write_ConfirmExternalTransfer as write_ConfirmExternalTransfer
+from schemas.generated.operations import write_ConfirmExternalTransferCode as write_ConfirmExternalTransferCode
+from schemas.generated.operations import write_ConfirmExternalTransferResult as write_ConfirmExternalTransferResult
 from schemas.generated.operations import write_CreateAccount as write_CreateAccount
 from schemas.generated.operations import write_CreateAccountCode as write_CreateAccountCode
 from schemas.generated.operations import write_CreateAccountResult as write_CreateAccountResult
@@ -251,6 +320,9 @@ from schemas.generated.operations import write_CreateAmlAlertResult as write_Cre
 from schemas.generated.operations import write_CreateChangeRoleRequest as write_CreateChangeRoleRequest
 from schemas.generated.operations import write_CreateChangeRoleRequestCode as write_CreateChangeRoleRequestCode
 from schemas.generated.operations import write_CreateChangeRoleRequestResult as write_CreateChangeRoleRequestResult
+from schemas.generated.operations import write_CreateExternalTransfer as write_CreateExternalTransfer
+from schemas.generated.operations import write_CreateExternalTransferCode as write_CreateExternalTransferCode
+from schemas.generated.operations import write_CreateExternalTransferResult as write_CreateExternalTransferResult
 from schemas.generated.operations import write_CreateGovernedChangeRequest as write_CreateGovernedChangeRequest
 from schemas.generated.operations import write_CreateGovernedChangeRequestCode as write_CreateGovernedChangeRequestCode
 from schemas.generated.operations import write_CreateGovernedChangeRequestResult as write_CreateGovernedChangeRequestResult
@@ -284,6 +356,9 @@ from schemas.generated.operations import write_ManageAccountRoleResult as write_
 from schemas.generated.operations import write_ManageAccountRule as write_ManageAccountRule
 from schemas.generated.operations import write_ManageAccountRuleCode as write_ManageAccountRuleCode
 from schemas.generated.operations import write_ManageAccountRuleResult as write_ManageAccountRuleResult
+from schemas.generated.operations import write_ManageAllowedDestination as write_ManageAllowedDestination
+from schemas.generated.operations import write_ManageAllowedDestinationCode as write_ManageAllowedDestinationCode
+from schemas.generated.operations import write_ManageAllowedDestinationResult as write_ManageAllowedDestinationResult
 from schemas.generated.operations import write_ManageApprovalPolicy as write_ManageApprovalPolicy
 from schemas.generated.operations import write_ManageApprovalPolicyCode as write_ManageApprovalPolicyCode
 from schemas.generated.operations import write_ManageApprovalPolicyResult as write_ManageApprovalPolicyResult
@@ -320,6 +395,12 @@ from schemas.generated.operations import write_ManageSignerRoleResult as write_M
 from schemas.generated.operations import write_ManageSignerRule as write_ManageSignerRule
 from schemas.generated.operations import write_ManageSignerRuleCode as write_ManageSignerRuleCode
 from schemas.generated.operations import write_ManageSignerRuleResult as write_ManageSignerRuleResult
+from schemas.generated.operations import write_ManageTransferPolicy as write_ManageTransferPolicy
+from schemas.generated.operations import write_ManageTransferPolicyCode as write_ManageTransferPolicyCode
+from schemas.generated.operations import write_ManageTransferPolicyResult as write_ManageTransferPolicyResult
+from schemas.generated.operations import write_PayNetworkFeeDebt as write_PayNetworkFeeDebt
+from schemas.generated.operations import write_PayNetworkFeeDebtCode as write_PayNetworkFeeDebtCode
+from schemas.generated.operations import write_PayNetworkFeeDebtResult as write_PayNetworkFeeDebtResult
 from schemas.generated.operations import write_Payment as write_Payment
 from schemas.generated.operations import write_PaymentCode as write_PaymentCode
 from schemas.generated.operations import write_PaymentResult as write_PaymentResult
@@ -329,12 +410,21 @@ from schemas.generated.operations import write_RemoveAssetPair as write_RemoveAs
 from schemas.generated.operations import write_RemoveAssetPairCode as write_RemoveAssetPairCode
 from schemas.generated.operations import write_RemoveAssetPairResult as write_RemoveAssetPairResult
 from schemas.generated.operations import write_RemoveAssetResult as write_RemoveAssetResult
+from schemas.generated.operations import write_ReplaceExternalTransfer as write_ReplaceExternalTransfer
+from schemas.generated.operations import write_ReplaceExternalTransferCode as write_ReplaceExternalTransferCode
+from schemas.generated.operations import write_ReplaceExternalTransferResult as write_ReplaceExternalTransferResult
 from schemas.generated.operations import write_ReviewRequest as write_ReviewRequest
 from schemas.generated.operations import write_ReviewRequestCode as write_ReviewRequestCode
 from schemas.generated.operations import write_ReviewRequestResult as write_ReviewRequestResult
 from schemas.generated.operations import write_SetFees as write_SetFees
 from schemas.generated.operations import write_SetFeesCode as write_SetFeesCode
 from schemas.generated.operations import write_SetFeesResult as write_SetFeesResult
+from schemas.generated.operations import write_SettleExternalTransfer as write_SettleExternalTransfer
+from schemas.generated.operations import write_SettleExternalTransferCode as write_SettleExternalTransferCode
+from schemas.generated.operations import write_SettleExternalTransferResult as write_SettleExternalTransferResult
+from schemas.generated.operations import write_SubmitExternalTransfer as write_SubmitExternalTransfer
+from schemas.generated.operations import write_SubmitExternalTransferCode as write_SubmitExternalTransferCode
+from schemas.generated.operations import write_SubmitExternalTransferResult as write_SubmitExternalTransferResult
 
 
 class Operation(Record, frozen=True):
@@ -342,7 +432,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain | CreateExternalTransfer | AddTransferSignature | ConfirmExternalTransfer | ReplaceExternalTransfer | SubmitExternalTransfer | SettleExternalTransfer | CloseExternalTransfer | ManageTransferPolicy | ManageAllowedDestination | PayNetworkFeeDebt
     """What to do."""
 
 
@@ -356,8 +446,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 66:
-        read_bounded(data, at, 0, 33)  # raises
+    if branch & 1 or branch > 86:
+        read_bounded(data, at, 0, 43)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -810,7 +900,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode | CreateExternalTransferResult | CreateExternalTransferCode | AddTransferSignatureResult | AddTransferSignatureCode | ConfirmExternalTransferResult | ConfirmExternalTransferCode | ReplaceExternalTransferResult | ReplaceExternalTransferCode | SubmitExternalTransferResult | SubmitExternalTransferCode | SettleExternalTransferResult | SettleExternalTransferCode | CloseExternalTransferResult | CloseExternalTransferCode | ManageTransferPolicyResult | ManageTransferPolicyCode | ManageAllowedDestinationResult | ManageAllowedDestinationCode | PayNetworkFeeDebtResult | PayNetworkFeeDebtCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -821,7 +911,7 @@ class OperationResult(Record, frozen=True):
 
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
-    branch, at = read_index(data, at, 69)
+    branch, at = read_index(data, at, 89)
     f_outcome, at = READERS_4[branch](data, at)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -905,7 +995,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain | CreateExternalTransfer | AddTransferSignature | ConfirmExternalTransfer | ReplaceExternalTransfer | SubmitExternalTransfer | SettleExternalTransfer | CloseExternalTransfer | ManageTransferPolicy | ManageAllowedDestination | PayNetworkFeeDebt, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -940,6 +1030,16 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_BindExternalSystemAccountId,
     read_ManageKeyset,
     read_CheckpointChain,
+    read_CreateExternalTransfer,
+    read_AddTransferSignature,
+    read_ConfirmExternalTransfer,
+    read_ReplaceExternalTransfer,
+    read_SubmitExternalTransfer,
+    read_SettleExternalTransfer,
+    read_CloseExternalTransfer,
+    read_ManageTransferPolicy,
+    read_ManageAllowedDestination,
+    read_PayNetworkFeeDebt,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -977,6 +1077,16 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BindExternalSystemAccountId: (b'>', write_BindExternalSystemAccountId),
     ManageKeyset: (b'@', write_ManageKeyset),
     CheckpointChain: (b'B', write_CheckpointChain),
+    CreateExternalTransfer: (b'D', write_CreateExternalTransfer),
+    AddTransferSignature: (b'F', write_AddTransferSignature),
+    ConfirmExternalTransfer: (b'H', write_ConfirmExternalTransfer),
+    ReplaceExternalTransfer: (b'J', write_ReplaceExternalTransfer),
+    SubmitExternalTransfer: (b'L', write_SubmitExternalTransfer),
+    SettleExternalTransfer: (b'N', write_SettleExternalTransfer),
+    CloseExternalTransfer: (b'P', write_CloseExternalTransfer),
+    ManageTransferPolicy: (b'R', write_ManageTransferPolicy),
+    ManageAllowedDestination: (b'T', write_ManageAllowedDestination),
+    PayNetworkFeeDebt: (b'V', write_PayNetworkFeeDebt),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded, int]], ...] = (
@@ -995,7 +1105,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LimitExceeded: (b'\x08', write_LimitExceeded),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode | CreateExternalTransferResult | CreateExternalTransferCode | AddTransferSignatureResult | AddTransferSignatureCode | ConfirmExternalTransferResult | ConfirmExternalTransferCode | ReplaceExternalTransferResult | ReplaceExternalTransferCode | SubmitExternalTransferResult | SubmitExternalTransferCode | SettleExternalTransferResult | SettleExternalTransferCode | CloseExternalTransferResult | CloseExternalTransferCode | ManageTransferPolicyResult | ManageTransferPolicyCode | ManageAllowedDestinationResult | ManageAllowedDestinationCode | PayNetworkFeeDebtResult | PayNetworkFeeDebtCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -1065,6 +1175,26 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_ManageKeysetCode,
     read_CheckpointChainResult,
     read_CheckpointChainCode,
+    read_CreateExternalTransferResult,
+    read_CreateExternalTransferCode,
+    read_AddTransferSignatureResult,
+    read_AddTransferSignatureCode,
+    read_ConfirmExternalTransferResult,
+    read_ConfirmExternalTransferCode,
+    read_ReplaceExternalTransferResult,
+    read_ReplaceExternalTransferCode,
+    read_SubmitExternalTransferResult,
+    read_SubmitExternalTransferCode,
+    read_SettleExternalTransferResult,
+    read_SettleExternalTransferCode,
+    read_CloseExternalTransferResult,
+    read_CloseExternalTransferCode,
+    read_ManageTransferPolicyResult,
+    read_ManageTransferPolicyCode,
+    read_ManageAllowedDestinationResult,
+    read_ManageAllowedDestinationCode,
+    read_PayNetworkFeeDebtResult,
+    read_PayNetworkFeeDebtCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1137,6 +1267,26 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageKeysetCode: (b'\x84\x01', write_ManageKeysetCode),
     CheckpointChainResult: (b'\x86\x01', write_CheckpointChainResult),
     CheckpointChainCode: (b'\x88\x01', write_CheckpointChainCode),
+    CreateExternalTransferResult: (b'\x8a\x01', write_CreateExternalTransferResult),
+    CreateExternalTransferCode: (b'\x8c\x01', write_CreateExternalTransferCode),
+    AddTransferSignatureResult: (b'\x8e\x01', write_AddTransferSignatureResult),
+    AddTransferSignatureCode: (b'\x90\x01', write_AddTransferSignatureCode),
+    ConfirmExternalTransferResult: (b'\x92\x01', write_ConfirmExternalTransferResult),
+    ConfirmExternalTransferCode: (b'\x94\x01', write_ConfirmExternalTransferCode),
+    ReplaceExternalTransferResult: (b'\x96\x01', write_ReplaceExternalTransferResult),
+    ReplaceExternalTransferCode: (b'\x98\x01', write_ReplaceExternalTransferCode),
+    SubmitExternalTransferResult: (b'\x9a\x01', write_SubmitExternalTransferResult),
+    SubmitExternalTransferCode: (b'\x9c\x01', write_SubmitExternalTransferCode),
+    SettleExternalTransferResult: (b'\x9e\x01', write_SettleExternalTransferResult),
+    SettleExternalTransferCode: (b'\xa0\x01', write_SettleExternalTransferCode),
+    CloseExternalTransferResult: (b'\xa2\x01', write_CloseExternalTransferResult),
+    CloseExternalTransferCode: (b'\xa4\x01', write_CloseExternalTransferCode),
+    ManageTransferPolicyResult: (b'\xa6\x01', write_ManageTransferPolicyResult),
+    ManageTransferPolicyCode: (b'\xa8\x01', write_ManageTransferPolicyCode),
+    ManageAllowedDestinationResult: (b'\xaa\x01', write_ManageAllowedDestinationResult),
+    ManageAllowedDestinationCode: (b'\xac\x01', write_ManageAllowedDestinationCode),
+    PayNetworkFeeDebtResult: (b'\xae\x01', write_PayNetworkFeeDebtResult),
+    PayNetworkFeeDebtCode: (b'\xb0\x01', write_PayNetworkFeeDebtCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

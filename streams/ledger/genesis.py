@@ -201,7 +201,7 @@ def _get_entries(genesis: Genesis) -> list[Entry]:
         )
     return [
         NetworkSettings(master_account=master, **settings),
-        Counters(account=1, request=0),
+        Counters(account=1, request=0, transfer=0),
         BaseAssets(()),
         Validators(_get_quorum_set(genesis.quorum_set)),
         *make_access_entries(master, len(genesis.master.signers)),

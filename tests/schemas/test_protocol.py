@@ -7,7 +7,7 @@ from typing import Any
 
 import schemas
 from schemas.generated.common import AccessRule
-from schemas.tasks import Task
+from schemas.tasks import WITHDRAWAL_STEPS, Task
 from streams.ledger.access.beginning import ACCOUNT_RULES, DEFAULT_SIGNER_RULES, SIGNER_RULES
 from streams.ledger.genesis import GenesisSettings
 from streams.ledger.operations.table import OPERATIONS
@@ -62,6 +62,11 @@ def test_rules_are_those_of_the_genesis() -> None:
 
 def test_every_operation_says_what_it_requires() -> None:
     assert set(get_table("operation | requires")) == {body.__name__ for body in OPERATIONS}
+
+
+def test_steps_of_withdrawals_are_those_of_the_table() -> None:
+    listed = get_table("task | cleared by | signed together by")
+    assert listed == {each.task.name: each.operation for each in WITHDRAWAL_STEPS}
 
 
 def test_tasks_are_those_of_the_table() -> None:

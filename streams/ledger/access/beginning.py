@@ -18,6 +18,7 @@ from schemas.generated.common import (
     SignerRoleResource,
     SignerRuleResource,
     TransactionResource,
+    TransferResource,
 )
 from schemas.generated.entries import (
     AccessCounters,
@@ -60,6 +61,7 @@ ACCOUNT_RULES = (
     ("remove-assets", _allow(AssetResource, Action.REMOVE)),
     ("bind-addresses", _allow(ExternalSystemResource, Action.BIND)),
     ("manage-destinations", _allow(DestinationResource, Action.ANY)),
+    ("sign-transfers", _allow(TransferResource, Action.SIGN)),
 )
 ACCOUNT_ROLES = (
     ("master", ("anything",), True),

@@ -25,6 +25,7 @@ from streams.ledger.invariants.promises import Promises
 from streams.ledger.invariants.request_hashes import RequestHashes
 from streams.ledger.invariants.reservations import Reservations
 from streams.ledger.invariants.signers_known import SignersKnown
+from streams.ledger.invariants.transfers import Transfers
 from streams.ledger.state import LedgerState
 
 # By the first byte of an entry, which is its branch in LedgerEntry.
@@ -41,6 +42,7 @@ INVARIANTS = (
     Promises,
     Reservations,
     Addresses,
+    Transfers,
 )
 
 

@@ -1,5 +1,7 @@
 """CreateAccount: a new account, controlled by its signers alone."""
 
+from msgspec.structs import replace
+
 from schemas.generated.bounds import BASE_ASSETS_CODES_ITEMS_MAX
 from schemas.generated.common import AccessKind, AccountID, Action
 from schemas.generated.entries import Account, Balance, Counters
@@ -62,7 +64,7 @@ def apply(
         return refused(CreateAccountCode.NO_SUCH_SIGNER_ROLE)
     counters = delta.get_counters()
     sequential_id = counters.account + 1
-    delta.put(Counters(sequential_id, counters.request))
+    delta.put(replace(counters, account=sequential_id))
     keys = tuple(sorted(signer.public_key for signer in op.signers))
     delta.put(Account(op.destination, op.referrer, sequential_id, op.role_id, keys))
     count_uses(delta, AccessKind.ACCOUNT_ROLE, (op.role_id,), 1)

@@ -17,6 +17,7 @@ from schemas.generated.transactions import OperationResult
 from streams.ledger.access.requirements import Requirements, require_key_value
 from streams.ledger.assets import get_active_asset
 from streams.ledger.balances import add_participant
+from streams.ledger.border.network_fees import FLOAT
 from streams.ledger.context import TransactionContext
 from streams.ledger.fees import (
     FEE_COLLECTION_BALANCE,
@@ -51,6 +52,7 @@ RESERVED_PREFIXES: tuple[tuple[str, type], ...] = (
     ("kyc_recovery_enabled", U32Value),
     ("kyc_recovery_signer_role", U64Value),
     ("limits_update_tasks", U32Value),
+    (FLOAT, StringValue),
     (OPERATION_FEE_ASSET, StringValue),
     ("payment_tasks:", U32Value),
     ("preissuance_tasks:", U32Value),

@@ -6,13 +6,14 @@ from msgspec.structs import replace
 
 from schemas.generated.bounds import KEYSET_COSIGNERS_ITEMS_MAX
 from schemas.generated.common import U64, AccountID, Action
-from schemas.generated.entries import Keyset, KeysetState, Wallet, WalletNonce
+from schemas.generated.entries import ExternalTransfer, Keyset, KeysetState, Wallet, WalletNonce
 from schemas.generated.ledger import EffectKind, KeysetChange
 from schemas.generated.operations import ManageKeyset, ManageKeysetCode, ManageKeysetResult
 from schemas.generated.transactions import OperationResult
 from streams.ledger.access.requirements import Requirements, require_keyset
 from streams.ledger.border.chains import is_chain_id
 from streams.ledger.border.keysets import are_cosigners, get_current_keyset, is_policy_strong
+from streams.ledger.border.transfers import sign_again
 from streams.ledger.context import TransactionContext
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
@@ -26,6 +27,7 @@ OUTPUT_BYTES = (
     + (KEYSET_COSIGNERS_ITEMS_MAX + 1) * EFFECT_BYTES
     + compute_result_bytes(ManageKeysetResult)
 )
+SIGNED_AGAIN_BYTES = compute_change_bytes(ExternalTransfer) + EFFECT_BYTES
 
 
 def validate(op: ManageKeyset) -> ManageKeysetCode | None:
@@ -77,7 +79,8 @@ def apply(
     if op.account and delta.get_wallet_nonce(op.chain_id, op.account) is None:
         delta.put(WalletNonce(op.chain_id, op.account, op.binds_from))
     _tell(delta, source, keyset)
-    return succeeded(ManageKeysetResult(keyset.version, 0))
+    again = sign_again(delta, source, keyset, op.signed_again)
+    return succeeded(ManageKeysetResult(keyset.version, again))
 
 
 def _make_keyset(op: ManageKeyset, version: int) -> Keyset:
@@ -104,4 +107,4 @@ def _tell(delta: LedgerDelta, source: AccountID, keyset: Keyset) -> None:
 
 def compute_output_bytes(op: ManageKeyset, state: LedgerState | None) -> int:  # noqa: ARG001 - a common form
     """The most bytes it can add to a ledger's body beside the envelope."""
-    return OUTPUT_BYTES
+    return OUTPUT_BYTES + len(op.signed_again) * SIGNED_AGAIN_BYTES

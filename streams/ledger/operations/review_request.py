@@ -85,10 +85,14 @@ def apply(
         return refused(ReviewRequestCode.SEQUENCE_NUMBER_MISMATCHED)
     if op.request_hash != request.request_hash:
         return refused(ReviewRequestCode.HASH_MISMATCHED)
+    if delta.get_committed_request(op.request_id) is not None:
+        return refused(ReviewRequestCode.REQUEST_IS_COMMITTED)
     if op.action is ReviewAction.REJECT and not get_kind(request).is_editable:
         return refused(ReviewRequestCode.REJECT_NOT_ALLOWED)
     if request.reject_reason and op.action is not ReviewAction.PERMANENT_REJECT:
         return refused(ReviewRequestCode.REQUEST_IS_REJECTED)
+    if op.tasks_to_remove & get_kind(request).not_reviewed_tasks:
+        return refused(ReviewRequestCode.TRANSFER_TASKS_NOT_ALLOWED)
     details = request.external_details + op.external_details
     if len(details) > REVIEWABLE_REQUEST_EXTERNAL_DETAILS_ITEMS_MAX:
         return refused(ReviewRequestCode.TOO_MANY_EXTERNAL_DETAILS)

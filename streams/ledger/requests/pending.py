@@ -168,7 +168,7 @@ def proceed(
         return None
     refused = _explain(get_kind(request).fulfil(delta, request, context))
     if refused is None:
-        _end(delta, request, RequestEvent.FULFILLED)
+        end_request(delta, request, RequestEvent.FULFILLED)
     return refused
 
 
@@ -187,7 +187,7 @@ def get_current_terms(state: LedgerState, request: ReviewableRequest) -> Approva
 def release_request(delta: LedgerDelta, request: ReviewableRequest, event: RequestEvent) -> None:
     """Ends it without effect. A reference that it used stays used."""
     get_kind(request).release(delta, request)
-    _end(delta, request, event)
+    end_request(delta, request, event)
 
 
 def add_change(delta: LedgerDelta, request: ReviewableRequest, event: RequestEvent) -> None:
@@ -207,7 +207,8 @@ def _explain(refusal: Refusal) -> FulfilmentRefused | None:
     return FulfilmentRefused(refusal, "") if isinstance(refusal, FulfilmentCode) else refusal
 
 
-def _end(delta: LedgerDelta, request: ReviewableRequest, event: RequestEvent) -> None:
+def end_request(delta: LedgerDelta, request: ReviewableRequest, event: RequestEvent) -> None:
+    """Takes it out of the state and tells how it ended."""
     add_change(delta, request, event)
     if delta.get_reviewable_request(request.request_id) is not None:
         delta.remove(reviewable_request_key(request.request_id))

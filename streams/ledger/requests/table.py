@@ -10,6 +10,7 @@ A kind's module has:
 And where there is something to do or to say:
 
 * `get_asset(body, state)`: the code of the asset it is about, or None. An edit never changes it.
+* `NOT_REVIEWED_TASKS`: bits that no review clears, because operations of their own do.
 * `get_asset_type(body)`, of a kind about an asset that does not exist yet: the type it will have.
 * `compute_system_tasks(body, requestor, state, context)`: the system bits that hold it back now.
 * `hold(delta, request, context)`: takes what the request holds while it stands (a code, an amount);
@@ -56,6 +57,7 @@ class RequestKind(NamedTuple):
     release: Callable[[LedgerDelta, ReviewableRequest], None]
     compute_output_bytes: Callable[[Any], int]
     get_asset_type: Callable[[Any], int] | None
+    not_reviewed_tasks: int
 
 
 def _load(stem: str) -> RequestKind:
@@ -70,6 +72,7 @@ def _load(stem: str) -> RequestKind:
         getattr(module, "release", lambda _delta, _request: None),
         getattr(module, "compute_output_bytes", lambda _body: module.OUTPUT_BYTES),
         getattr(module, "get_asset_type", None),
+        getattr(module, "NOT_REVIEWED_TASKS", 0),
     )
 
 

@@ -13,6 +13,7 @@ from schemas.generated.entries import (
 from schemas.generated.ledger import EffectKind
 from schemas.generated.requests import WithdrawalRequest
 from schemas.generated.transactions import FulfilmentCode
+from schemas.tasks import TRANSFER_TASKS
 from streams.ledger.access.checks import is_account_allowed
 from streams.ledger.access.requirements import require_asset
 from streams.ledger.assets import get_known_subject
@@ -40,6 +41,7 @@ from streams.ledger.requests.body import get_body
 from streams.ledger.state import LedgerDelta, LedgerState
 
 IS_EDITABLE = False
+NOT_REVIEWED_TASKS = TRANSFER_TASKS
 OUTPUT_BYTES = (
     compute_change_bytes(Balance, 2)  # its own, and what collects the fee
     + compute_change_bytes(AssetSupply)
@@ -95,17 +97,24 @@ def fulfil(
 ) -> FulfilmentCode | None:
     """The amount leaves the network, unless the requestor may not withdraw any more."""
     body = get_body(request, WithdrawalRequest)
-    balance, asset = get_known_subject(delta, body.balance_id)
+    _, asset = get_known_subject(delta, body.balance_id)
     if is_withdrawal_halted(delta, asset.code):
         return FulfilmentCode.ASSET_HALTED
     withdrawing = require_asset(Action.WITHDRAW, asset.code, asset.asset_type)
     if not is_account_allowed(delta, request.requestor, withdrawing, context):
         return FulfilmentCode.REQUESTOR_NOT_ALLOWED
+    pay_out(delta, request, context)
+    return None
+
+
+def pay_out(delta: LedgerDelta, request: ReviewableRequest, context: TransactionContext) -> None:
+    """The amount leaves the network."""
+    body = get_body(request, WithdrawalRequest)
+    balance, asset = get_known_subject(delta, body.balance_id)
     drop_pending(delta, request.request_id)
     apply_charge_locked(delta, balance, body.amount, EffectKind.WITHDRAWN, body.fee)
     apply_left_circulation(delta, asset.code, body.amount)
     apply_commission(delta, context.ledger.network_id, asset.code, compute_total(body.fee))
-    return None
 
 
 def release(delta: LedgerDelta, request: ReviewableRequest) -> None:

@@ -15,8 +15,10 @@ from schemas.generated.common import (
     AccountRequestKind,
     BalanceID,
     FeeType,
+    Hash,
     LimitKind,
     PublicKey,
+    TransferPurpose,
     WalletKind,
 )
 from schemas.generated.ledger import LedgerKey
@@ -79,6 +81,24 @@ CASES: list[tuple[bytes, Any]] = [
     ),
     (keys.wallet_key("eip155:1", WalletKind.COLD), entries.WalletKey("eip155:1", WalletKind.COLD)),
     (keys.wallet_nonce_key("eip155:1", "0xa"), entries.WalletNonceKey("eip155:1", "0xa")),
+    (keys.external_transfer_key(9), entries.ExternalTransferKey(U64(9))),
+    (keys.transfer_payload_key(9, 16), entries.TransferPayloadKey(U64(9), 16)),
+    (
+        keys.transfer_signature_key(9, 2, AccountID(ONE)),
+        entries.TransferSignatureKey(U64(9), 2, AccountID(ONE)),
+    ),
+    (keys.used_resource_key(Hash(TWO)), entries.UsedResourceKey(Hash(TWO))),
+    (keys.committed_request_key(9), entries.CommittedRequestKey(U64(9))),
+    (
+        keys.transfer_policy_key("eip155:1", "ETH", TransferPurpose.SWEEP),
+        entries.TransferPolicyKey("eip155:1", "ETH", TransferPurpose.SWEEP),
+    ),
+    (
+        keys.transfer_flow_key("eip155:1", "ETH", TransferPurpose.SWEEP),
+        entries.TransferFlowKey("eip155:1", "ETH", TransferPurpose.SWEEP),
+    ),
+    (keys.allowed_destinations_key(AccountID(ONE)), entries.AllowedDestinationsKey(AccountID(ONE))),
+    (keys.network_fee_debt_key(9), entries.NetworkFeeDebtKey(U64(9))),
     (keys.chain_checkpoint_key("eip155:1"), entries.ChainCheckpointKey("eip155:1")),
     (keys.approval_policy_key("issuance", ""), entries.ApprovalPolicyKey("issuance", "")),
     (keys.asset_halt_key("EUR"), entries.AssetHaltKey("EUR")),

@@ -4,28 +4,44 @@ from typing import Any
 
 from schemas.generated.common import (
     U64,
+    Amount,
+    BitcoinAddress,
     Cosigner,
     ExtendedPublicKey,
     Hash,
+    TransferCaps,
+    TransferPurpose,
     WalletKind,
 )
-from schemas.generated.entries import ExternalPool, Keyset, KeysetState, KeyValue, Wallet
+from schemas.generated.entries import (
+    AllowedDestination,
+    AllowedDestinations,
+    ExternalPool,
+    Keyset,
+    KeysetState,
+    KeyValue,
+    Wallet,
+)
 from schemas.generated.operations import (
     BindExternalSystemAccountId,
     CheckpointChain,
+    ManageAllowedDestination,
     ManageExternalSystemAccountIdPoolEntry,
     ManageKeyset,
+    ManageTransferPolicy,
+    PutTransferPolicy,
     RemovePoolEntry,
     StepBackCheckpoint,
     U32Value,
 )
 from schemas.generated.transactions import Operation
+from streams.ledger.values import AMOUNT_MAX
 from tests.streams.ledger.operations.cases import put
 from tests.support.border import add_address, advance
 from tests.support.network import Network, get_account
 from tests.support.requests import govern
 
-CHAIN = f"eip155{'':0<2}:{'1' * 32}"
+CHAIN = f"eip15500:{'1' * 32}"
 BANK = f"bank:{'b' * 32}"
 VERSION = 1_000_000
 WIDEST = U64((1 << 64) - 1)
@@ -51,7 +67,7 @@ def make_cosigners(number: int) -> tuple[Cosigner, ...]:
 
 
 def make_keyset(wallet: WalletKind, number: int, account: str = "") -> ManageKeyset:
-    again = tuple(U64(WIDEST - 100 + n) for n in range(100))
+    again = tuple(U64(WIDEST - 20 + n) for n in range(20))
     cosigners = make_cosigners(number)
     return ManageKeyset(CHAIN, wallet, 14, cosigners, "d" * 512, account, WIDEST, again)
 
@@ -78,12 +94,18 @@ def widen_border(network: Network) -> None:
     put(network, keyset, Wallet(CHAIN, made.wallet, VERSION))
     put(network, ExternalPool(CHAIN, VERSION, U64(1 << 63), U64(1 << 63), None, None))
     put(network, KeyValue(f"ext_sys_exp_period:{BANK}", U32Value((1 << 32) - 1)))
-    for index in range(8):
-        network.apply("master", add_address(pad(f"c{index}-"), CHAIN, VERSION, WIDEST))
-        network.apply("master", add_address(pad(f"b{index}-"), BANK, 0, WIDEST))
-    for name in ("alice", "issuer", "poor"):
-        network.apply(name, BindExternalSystemAccountId(BANK))
-    network.apply("master", advance(1 << 40, CHAIN))
+    pooled = [
+        add_address(pad(f"{system[0]}{index}-"), system, version, WIDEST)
+        for index in range(8)
+        for system, version in ((CHAIN, VERSION), (BANK, 0))
+    ]
+    network.apply("master", *pooled, advance(1 << 40, CHAIN))
+    binding = BindExternalSystemAccountId(BANK)
+    takers = ("alice", "issuer", "poor")
+    network.close(*(network.prepare(name, binding) for name in takers))
+    destinations = (BitcoinAddress(f"bc1{number:q<87}") for number in range(0, 60, 2))
+    allowed = tuple(AllowedDestination(each, WIDEST) for each in destinations)
+    put(network, AllowedDestinations(get_account("alice"), allowed))
 
 
 def make_address(network: Network, number: int) -> Any:
@@ -95,7 +117,7 @@ def make_address(network: Network, number: int) -> Any:
 
 def remove_address(network: Network, number: int) -> Any:
     """Out of the middle."""
-    name = pad(f"c{number % 5 + 2}-")
+    name = pad(f"e{number % 5 + 2}-")
     return Operation(None, ManageExternalSystemAccountIdPoolEntry(CHAIN, name, RemovePoolEntry()))
 
 
@@ -121,4 +143,26 @@ def move_checkpoint(network: Network, number: int) -> Any:
     )
 
 
-MAKERS = (make_address, remove_address, bind_address, change_keyset, move_checkpoint)
+def change_policy(_: Network, number: int) -> Any:
+    caps = TransferCaps(Amount(number + 1), AMOUNT_MAX, AMOUNT_MAX)
+    put_it = PutTransferPolicy(caps, 31_536_000_000)
+    return Operation(None, ManageTransferPolicy(CHAIN, "Z" * 16, TransferPurpose.WITHDRAW, put_it))
+
+
+def allow_destination(_: Network, number: int) -> Any:
+    """One more, or one less."""
+    destination = BitcoinAddress(f"bc1{number % 30:q<87}" if number % 2 else f"bc1{0:q<87}")
+    return Operation(
+        get_account("alice"), ManageAllowedDestination(destination, is_allowed=bool(number % 2))
+    )
+
+
+MAKERS = (
+    make_address,
+    remove_address,
+    bind_address,
+    change_keyset,
+    move_checkpoint,
+    change_policy,
+    allow_destination,
+)

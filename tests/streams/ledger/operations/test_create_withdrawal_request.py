@@ -45,7 +45,7 @@ from tests.support.network import (
 )
 
 Code = CreateWithdrawalRequestCode
-SETTLE = 256
+REVIEW = 32
 BITCOIN = BitcoinAddress("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq")
 MADE = ("Balance changed", "Counters changed", "ReviewableRequest made")
 COUNTED = (*MADE, "PendingStatistics made", "Statistics made")
@@ -58,7 +58,7 @@ def make_wdr(network: Network, policies: int = POLICIES) -> None:
         *(network.prepare(each, create_balance(each, "WDR")) for each in ("alice", "bob"))
     )
     network.apply("issuer", issue(network, "alice", "WDR", 1_000, "wdr"))
-    put_value(network, "withdrawal_tasks:WDR", U32Value(SETTLE))
+    put_value(network, "withdrawal_tasks:WDR", U32Value(REVIEW))
 
 
 def put_value(network: Network, key: str, value: U32Value | U128Value) -> None:
@@ -129,7 +129,7 @@ def check_locked(network: Network, result: OperationResult) -> None:
     assert get_amounts(network) == (900, 100)
     request = network.ledger.state.get_reviewable_request(6)
     assert request is not None
-    assert request.pending_tasks == SETTLE
+    assert request.pending_tasks == REVIEW
 
 
 def check_fee(network: Network, result: OperationResult) -> None:

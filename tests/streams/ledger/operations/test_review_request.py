@@ -22,6 +22,8 @@ from schemas.generated.transactions import (
 )
 from streams.ledger.values import AMOUNT_MAX
 from tests.streams.ledger.operations.cases import Case, allow_general_anything, put, run_case
+from tests.streams.ledger.operations.transfers import get_last_request, open_with_request
+from tests.support.border import commit
 from tests.support.network import Network, create_asset, issue, review
 from tests.support.requests import put_policy
 
@@ -361,6 +363,20 @@ CASES = (
         Code.FULFILMENT_REFUSED,
         given=fill_alice,
         check=check_refused_for(FulfilmentCode.RECEIVER_FULL_LINE),
+    ),
+    Case(
+        "what a transfer pays",
+        "master",
+        lambda network: review(network, get_last_request(network), ReviewAction.PERMANENT_REJECT),
+        Code.REQUEST_IS_COMMITTED,
+        given=commit,
+    ),
+    Case(
+        "what transfers do",
+        "master",
+        lambda network: review(network, get_last_request(network), tasks_to_remove=64),
+        Code.TRANSFER_TASKS_NOT_ALLOWED,
+        given=open_with_request,
     ),
 )
 
