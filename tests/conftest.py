@@ -16,6 +16,7 @@ SYSTEMS = {
         "tests/integration/test_hostile_ingest.py",
         "tests/integration/test_hostile_overlay.py",
         "tests/integration/test_kill_points.py",
+        "tests/streams/ledger/border/",
     ),
     "horizon": ("tests/processors/horizon/",),
     "deployment": ("tests/integration/test_faults.py", "tests/integration/test_disk_full.py"),

@@ -29,6 +29,7 @@ from schemas.generated.operations import (
     CloseExternalTransfer,
     ConfirmExternalTransfer,
     CreateExternalTransfer,
+    CreateIssuanceRequest,
     CreatePoolEntry,
     CreateWithdrawalRequest,
     CreateWithdrawalRequestResult,
@@ -147,6 +148,11 @@ def put_caps(
     caps = TransferCaps(Amount(transfer), Amount(daily), Amount(lifetime))
     action = PutTransferPolicy(caps, allow_list_delay_ms)
     return ManageTransferPolicy(chain_id, ETH, purpose, action)
+
+
+def fund(network: Network, name: str, amount: int) -> CreateIssuanceRequest:
+    made: CreateIssuanceRequest = issue(network, name, ETH, amount, f"more for {name}")
+    return made
 
 
 def ask(network: Network, name: str = "alice", amount: int = 100) -> U64:
