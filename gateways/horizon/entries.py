@@ -138,6 +138,42 @@ KINDS = (
         "What was asked for of capped assets within the last day.",
         lambda entry: f"{entry.asset}:{entry.kind.name}",
     ),
+    EntryKind(
+        "external_pool",
+        "external-pools",
+        "How many addresses of external systems can be taken.",
+        lambda entry: f"{entry.system}/{entry.keyset_version}",
+    ),
+    EntryKind(
+        "keyset",
+        "keysets",
+        "The keys of the network's wallets on chains.",
+        lambda entry: f"{entry.chain_id}/{entry.wallet.name}/{entry.version}",
+    ),
+    EntryKind(
+        "wallet_nonce",
+        "wallet-nonces",
+        "The next nonces of the network's accounts on chains.",
+        lambda entry: f"{entry.chain_id}/{entry.account}",
+    ),
+    EntryKind(
+        "chain_checkpoint",
+        "chain-checkpoints",
+        "Up to which blocks of chains all deposits are worked off.",
+        lambda entry: str(entry.chain_id),
+    ),
+    EntryKind(
+        "transfer_policy",
+        "transfer-policies",
+        "What external transfers may move.",
+        lambda entry: f"{entry.chain_id}/{entry.asset}/{entry.purpose.name}",
+    ),
+    EntryKind(
+        "network_fee_debt",
+        "network-fee-debts",
+        "What transfers cost and the operator's float did not cover.",
+        lambda entry: str(entry.transfer_id),
+    ),
 )
 
 

@@ -19,6 +19,7 @@ from gateways.horizon import (
     statements,
     submission,
     transactions,
+    transfers,
 )
 from gateways.horizon.health import ViewHealth
 from gateways.http.routes import Route
@@ -42,6 +43,7 @@ ROUTES: tuple[Route, ...] = (
     *movements.ROUTES,
     *key_values.ROUTES,
     *requests.ROUTES,
+    *transfers.ROUTES,
     *entries.ROUTES,
     *make_system_routes(ViewHealth),
 )

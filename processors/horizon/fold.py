@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from processors.horizon.body import AppliedSlices, Change, cut_body
 from processors.horizon.requests import RequestRow, add_entries, fold_request
+from processors.horizon.transfers import TransferEventRow, fold_event
 from schemas.assembly import get_type_name
 from schemas.binary import read_bytes, read_count, read_string
 from schemas.codec import encode
@@ -23,7 +24,7 @@ from schemas.generated.bounds import (
 from schemas.generated.common import read_Reference
 from schemas.generated.entries import read_Balance
 from schemas.generated.keys import BALANCE
-from schemas.generated.ledger import BalanceMovement, RequestChange
+from schemas.generated.ledger import BalanceMovement, RequestChange, TransferChange
 from schemas.generated.transactions import TransactionCode
 from streams.ledger.chain import VerifiedLedger
 from streams.ledger.fees import NOTHING
@@ -80,6 +81,7 @@ class LedgerRows(NamedTuple):
     movements: list[Row]
     references: list[ReferenceRow]
     requests: dict[int, RequestRow]
+    transfer_events: list[TransferEventRow]
     changes: dict[bytes, bytes | None]
 
 
@@ -93,7 +95,7 @@ def fold_ledger(verified: VerifiedLedger) -> LedgerRows:
     """All rows of one ledger. Raises `Malformed` if its body is not one."""
     header = verified.header
     body = cut_body(verified.record.body)
-    rows = LedgerRows(header.sequence, (), [], [], [], [], [], {}, {})
+    rows = LedgerRows(header.sequence, (), [], [], [], [], [], {}, [], {})
     for index, applied in enumerate(body.transactions, start=1):
         _fold_transaction(rows, applied, index, header.close_time_ms)
         _fold_changes(rows, applied.changes)
@@ -195,6 +197,10 @@ def _fold_effects(
         if isinstance(movement, RequestChange):
             operation_id = transaction_id | effect.operation_index + 1
             fold_request(rows.requests, effect.account_id, movement, operation_id, close_time_ms)
+        elif isinstance(movement, TransferChange):
+            operation_id = transaction_id | effect.operation_index + 1
+            first = rows.sequence << LEDGER_SHIFT
+            fold_event(rows.transfer_events, first, movement, operation_id, close_time_ms)
         if not isinstance(movement, BalanceMovement):
             continue
         fee = movement.fee or NOTHING

@@ -132,6 +132,30 @@ CREATE TABLE horizon.requests (
 CREATE INDEX requests_requestor ON horizon.requests (requestor, request_id);
 CREATE INDEX requests_state ON horizon.requests (state, request_id);
 
+-- External transfers, also those that are closed, and what happened to them (transfers.py).
+CREATE TABLE horizon.transfers (
+    transfer_id bigint PRIMARY KEY,
+    chain_id    text COLLATE "C" NOT NULL,
+    purpose     text COLLATE "C" NOT NULL,  -- symbol of TransferPurpose
+    asset       text COLLATE "C" NOT NULL,
+    state       text COLLATE "C" NOT NULL,  -- symbol of TransferState, or CLOSED
+    requests    bigint[] NOT NULL,
+    entry       bytea  NOT NULL,            -- LedgerEntry, as it stood last
+    changed_in  bigint NOT NULL
+);
+CREATE INDEX transfers_state ON horizon.transfers (state, transfer_id);
+CREATE INDEX transfers_chain ON horizon.transfers (chain_id, transfer_id);
+CREATE INDEX transfers_requests ON horizon.transfers USING gin (requests);
+CREATE TABLE horizon.transfer_events (
+    id            bigint PRIMARY KEY,
+    transfer_id   bigint  NOT NULL,
+    event         text COLLATE "C" NOT NULL,  -- symbol of TransferEvent
+    version       integer NOT NULL,           -- the transfer's newest then
+    operation_id  bigint  NOT NULL,
+    close_time_ms bigint  NOT NULL
+);
+CREATE INDEX transfer_events_transfer ON horizon.transfer_events (transfer_id, id);
+
 -- What nodes refused at their doors within the last hour; provisional: other nodes may have taken them.
 CREATE TABLE horizon.rejections (
     envelope_hash    bytea  NOT NULL,

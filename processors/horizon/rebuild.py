@@ -46,6 +46,8 @@ COMPARED = (
     *(table.name for table in STATE_TABLES),
     "used_references",
     "requests",
+    "transfers",
+    "transfer_events",
     *HISTORY_TABLES,
 )
 ID_COLUMNS = {

@@ -86,6 +86,9 @@ STATE_TABLES = (
         indexes=[("account_id", "asset", "balance_id"), ("asset", "balance_id")],
         options=UPDATED_IN_PLACE,
     ),
+    make_flat_table(
+        "external_binding", "external_bindings", indexes=[("account_id", "system", "address")]
+    ),
     make_flat_table("asset_reservation", "asset_reservations"),
     ENTRIES,
 )

@@ -25,6 +25,7 @@ from processors.horizon.schema import (
     lock_against_swap,
 )
 from processors.horizon.state_rows import TableChanges, compute_state_changes
+from processors.horizon.transfers import merge_transfers, write_transfers
 from processors.ledger_feed.flat import StateTable
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash
@@ -180,6 +181,9 @@ class LedgerStore:
             self.references.write(batch.ledgers, batch.position.close_time_ms, self._copy)
             requests = merge_requests(rows.requests for rows in batch.ledgers)
             write_requests(self.connection, self.schema, requests)
+            transfers = merge_transfers((rows.sequence, rows.changes) for rows in batch.ledgers)
+            events = [each for rows in batch.ledgers for each in rows.transfer_events]
+            write_transfers(self.connection, self.schema, transfers, events)
             for changes in compute_state_changes(_merge_changes(batch.ledgers)):
                 self._write_state(changes)
             if is_live:

@@ -107,11 +107,15 @@ class World:
     def close(self, *candidates: Candidate) -> ClosedLedger:
         """Closes a ledger and lets all see it: the views, and the core's proofs."""
         closed = self.network.close(*candidates)
+        self.show(closed)
+        return closed
+
+    def show(self, closed: ClosedLedger) -> None:
+        """Lets all see the ledger that was closed last."""
         certificate = self.network.records[-1].certificate
         self.proofs.add_closed(closed)
         self.proofs.set_certificate(closed.header.sequence, closed.header_hash, certificate)
         self.publish()
-        return closed
 
     def apply(self, source: str, *bodies: Any) -> ClosedLedger:
         return self.close(self.network.prepare(source, *bodies))

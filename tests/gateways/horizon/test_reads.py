@@ -24,6 +24,7 @@ from schemas.generated.operations import (
     U128Value,
 )
 from schemas.strkey import encode_account_id, encode_balance_id
+from tests.gateways.horizon.border_history import add_border_history
 from tests.gateways.support import Gateway
 from tests.support.network import (
     create_account,
@@ -70,6 +71,7 @@ def history(gateway: Gateway) -> None:
     world.apply("issuer", issue(network, "alice", "WEI", 5, "wei"))
     world.apply("master", ManageAssetHalt("WEI", True, None))
     world.apply("master", *(ManageKeyValue(key, PutKeyValue(v)) for key, v in KEY_VALUES.items()))
+    add_border_history(world)
 
 
 def get_keys(gateway: Gateway) -> dict[str, str]:
@@ -81,6 +83,7 @@ def get_keys(gateway: Gateway) -> dict[str, str]:
         "{key}": "payment_tasks:*",
         "/operations/{id}": f"/operations/{page['id']}",
         "/requests/{id}": "/requests/1",
+        "/transfers/{id}": "/transfers/2",
         "/asset-pairs/{id}": "/asset-pairs/EUR:WEI",
         "-roles/{id}": "-roles/1",
         "-rules/{id}": "-rules/1",

@@ -13,6 +13,7 @@ DEFINITIONS = {
     4: "34dcf2609a7be758",
     5: "288e0adb6f834132",
     6: "6bb7428ea5d16451",
+    7: "6b8b67e62ee1b8cd",
 }
 
 

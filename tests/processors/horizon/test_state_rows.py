@@ -15,6 +15,7 @@ from schemas.generated.entries import (
     AssetSupply,
     Balance,
     Counters,
+    ExternalBinding,
     KeyValue,
     Signer,
 )
@@ -67,7 +68,8 @@ ENTRIES: st.SearchStrategy[Entry] = st.one_of(
     ),
     st.builds(AssetSupply, CODES, AMOUNTS, AMOUNTS, AMOUNTS),
     st.builds(AssetReservation, CODES, U64),
-    st.builds(Counters, U64, U64),
+    st.builds(Counters, U64, U64, U64),
+    st.builds(ExternalBinding, CODES, CODES, U64, ACCOUNTS, U64, st.none() | U64),
 )
 
 

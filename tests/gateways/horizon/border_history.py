@@ -1,0 +1,31 @@
+"""A history of the border: keysets, addresses, a settled transfer with a debt, one under way."""
+
+from typing import Any
+
+from tests.gateways.support import World
+from tests.support import border
+from tests.support.requests import govern
+
+
+def add_border_history(world: World) -> None:
+    """Every ledger is shown, though the steps are those of the ledger's own tests."""
+    network = world.network
+    close = network.close
+
+    def close_and_show(*candidates: Any, interval_ms: int = 1_000) -> Any:
+        closed = close(*candidates, interval_ms=interval_ms)
+        world.show(closed)
+        return closed
+
+    network.close = close_and_show  # type: ignore[method-assign]
+    try:
+        border.confirm_first(network)
+        network.apply("master", border.settle(fee=5))
+        network.apply("master", border.close())
+        network.apply("master", border.transfer(network, border.ask(network, "bob")))
+        network.apply("cosigner 1", border.sign(network, 2))
+        network.apply("master", govern(border.make_keyset()), border.add_address("0xa"))
+        network.apply("alice", border.bind())
+        network.apply("master", border.advance(7))
+    finally:
+        del network.close
