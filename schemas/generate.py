@@ -48,6 +48,8 @@ FOLDERS = (
 FRAMED = (
     "transactions.TransactionEnvelope",
     "ledger.LedgerRecord",
+    "events.NotificationRequest",
+    "events.NotificationReceipt",
     "events.Rejection",
 )
 # Types that users of other languages read or write; each gets a self-contained schema file.

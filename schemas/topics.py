@@ -26,12 +26,15 @@ class Role(StrEnum):
     OWN_CORE = "core node whose name the topic bears"
     HORIZON_PROCESSOR = "Horizon processor"
     HORIZON_GATEWAY = "Horizon gateway"
+    NOTIFICATOR = "Notificator"
+    OPERATOR = "operator's verbs"
     USERS = "users: clients, members, auditors"
 
 
 class Topic(NamedTuple):
     """One row. `key` and `value` name what the record's key and value are; `checkers` look at the
-    topic's settings when they start."""
+    topic's settings when they start. `segment_ms`: after which a file of the log ends, because only
+    whole files are ever deleted; None leaves it to Kafka (a week)."""
 
     name: str
     writers: tuple[Role, ...]
@@ -43,6 +46,7 @@ class Topic(NamedTuple):
     has_personal_data: bool
     batch_bytes_max: int = MESSAGE_BYTES_MAX
     checkers: tuple[Role, ...] = ()
+    segment_ms: int | None = None
 
 
 TOPIC_SETTINGS: Mapping[str, str] = {
@@ -71,7 +75,7 @@ TOPICS = (
         name="<node>.ledgers",
         writers=(Role.OWN_CORE,),
         # A node reads its own to know where to go on.
-        readers=(Role.OWN_CORE, Role.HORIZON_PROCESSOR, Role.USERS),
+        readers=(Role.OWN_CORE, Role.HORIZON_PROCESSOR, Role.NOTIFICATOR, Role.USERS),
         key="sequence, u64",
         value="ledger.LedgerRecord, framed",
         partitions=1,
@@ -88,9 +92,40 @@ TOPICS = (
         retention_ms=HOUR_MS,
         has_personal_data=False,
     ),
+    # One topic for each service that asks for messages: a record does not say who wrote it, so one
+    # service could speak for another. What is personal in a request is sealed.
+    Topic(
+        name="operator.notifications",
+        writers=(Role.OPERATOR,),
+        readers=(Role.NOTIFICATOR,),
+        key="token, text",
+        value="events.NotificationRequest, framed",
+        partitions=2,
+        retention_ms=7 * DAY_MS,
+        has_personal_data=True,
+        batch_bytes_max=1024 * 1024,
+        segment_ms=DAY_MS,
+    ),
+    Topic(
+        name="notifications.receipts",
+        writers=(Role.NOTIFICATOR,),
+        readers=(Role.OPERATOR,),
+        key="type:token, text",
+        value="events.NotificationReceipt, framed",
+        partitions=2,
+        retention_ms=7 * DAY_MS,
+        has_personal_data=False,
+        batch_bytes_max=1024 * 1024,
+        segment_ms=DAY_MS,
+    ),
 )
 
+SHARED_GROUPS: Mapping[Role, str] = {Role.NOTIFICATOR: "notificator."}
+"""Groups that all instances of a service share begin with this, besides each one's own."""
+
 INGEST_TOPIC = "transactions"
+OPERATOR_NOTIFICATIONS = "operator.notifications"
+RECEIPTS_TOPIC = "notifications.receipts"
 
 
 class Resource(StrEnum):
@@ -125,6 +160,11 @@ def get_rejections_topic(node: str) -> str:
     return f"{node}.rejections"
 
 
+def get_intake_topics() -> tuple[str, ...]:
+    """Those by which services ask for messages."""
+    return tuple(row.name for row in TOPICS if row.name.endswith(".notifications"))
+
+
 def get_topics(nodes: tuple[str, ...]) -> tuple[Topic, ...]:
     """The table with one row per node where it says `<node>`."""
     return tuple(row for row, _ in _expand(nodes))
@@ -133,7 +173,8 @@ def get_topics(nodes: tuple[str, ...]) -> tuple[Topic, ...]:
 def get_grants(users: Mapping[str, Role]) -> tuple[Grant, ...]:
     """All that `users`, by name, may do. Core nodes are users called as they are in topics.
 
-    Whoever reads anything may be in the groups that begin with `USER.`, and in no other.
+    Whoever reads anything may be in the groups that begin with `USER.`, and in no other but those
+    that a service's instances share.
     """
     nodes = tuple(sorted(name for name, role in users.items() if role is Role.CORE))
     grants = []
@@ -150,6 +191,8 @@ def get_grants(users: Mapping[str, Role]) -> tuple[Grant, ...]:
                 grants.append(Grant(user, Resource.TOPIC, topic.name, Operation.DESCRIBE_CONFIGS))
         if reads:
             grants.append(Grant(user, Resource.GROUPS, f"{user}.", Operation.READ))
+        if role in SHARED_GROUPS:
+            grants.append(Grant(user, Resource.GROUPS, SHARED_GROUPS[role], Operation.READ))
     return tuple(grants)
 
 

@@ -14,7 +14,6 @@ import msgspec
 from infra.local import ports
 from infra.local.folders import DataFolder, write_private
 from infra.local.launch import describe_deployment
-from infra.local.network import get_genesis_file
 from infra.local.place import Place
 from infra.local.rows import Service, Table
 from infra.local.toml import encode_toml
@@ -64,6 +63,10 @@ class ContainerPlace(Place):
         published = self.get_published(name)
         return super().get_url(name) if published is None else f"http://{published}"
 
+    def get_watched_folders(self) -> list[str]:
+        """None: a service sees no disk but its own."""
+        return []
+
     def get_published(self, name: str) -> str | None:
         """HOST:PORT on the machine that runs the containers; free when it is first asked for."""
         if name not in self._published:
@@ -99,7 +102,7 @@ def _write_service(place: ContainerPlace, service: Service) -> None:
     """Its settings, and copies of the files that they name, as it sees them."""
     home = place.get_service_folder(service.name)
     text = encode_toml(service.get_settings(place))
-    known = [*place.folder.secrets.iterdir(), get_genesis_file(place)]
+    known = [*place.folder.secrets.iterdir(), *place.folder.config.glob("*.json")]
     for file in sorted(known, key=lambda each: -len(str(each))):
         if f'"{file}"' in text:
             write_private(home / file.name, file.read_bytes())

@@ -12,21 +12,25 @@ def create_databases(place: Place, superuser_url: str, services: Sequence[Servic
 
     `services`: those with a database on one server, whose superuser's URL is `superuser_url`.
     """
-    passwords = {each.name: place.get_secret(f"{each.database}.{each.name}") for each in services}
+    passwords = {
+        each.database_name: place.get_secret(f"{each.database}.{each.database_name}")
+        for each in services
+    }
     postgres_admin.create_databases(superuser_url, passwords)
     for service in services:
         for read in service.reads:
-            postgres_admin.let_read(superuser_url, read, service.name)
+            postgres_admin.let_read(superuser_url, read, service.database_name)
 
 
 def migrate_databases(
     place: Place, table: Table, services: Sequence[Service], report: Report
 ) -> None:
-    """Runs the migrations of every service that has a database."""
-    for service in services:
+    """Runs the migrations of every service that has a database, once for one that is shared."""
+    by_name = {service.database_name: service for service in services}
+    for service in by_name.values():
         folder = table.programs[service.program].migrations
         if service.database is None or folder is None:
             continue
-        url = place.get_database_url(service.name, server=service.database)
+        url = place.get_database_url(service.database_name, server=service.database)
         for name in migrations.apply_migrations(url, folder):
-            report(f"database {service.name}: applied {name}")
+            report(f"database {service.database_name}: applied {name}")

@@ -12,6 +12,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
+from infra.local import notifications
 from infra.local.folders import PROJECT
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
@@ -27,10 +28,11 @@ from schemas.topics import (
     get_topics,
 )
 
-CORE, HORIZON, GATEWAYS = "core", "horizon", "gateways"
+CORE, HORIZON, GATEWAYS, NOTIFICATIONS = "core", "horizon", "gateways", "notifications"
 CORES = tuple(f"core{number}" for number in range(1, 5))
 PAIRS = {"1": "core1", "2": "core2"}  # Horizon pairs, each behind a node of its own
 HISTORY = "history"
+NOTIFICATORS = {"notificator1": "core3", "notificator2": "core4"}  # each follows another node
 THRESHOLD = 3  # of four: one node may fail, or lie
 
 PROGRAMS = {
@@ -51,6 +53,12 @@ PROGRAMS = {
         migrations=PROJECT / "gateways" / "http" / "migrations",
         role=Role.HORIZON_GATEWAY,
     ),
+    "notificator": Program(
+        settings="processors.notificator.config:NotificatorSettings",
+        run="processors.notificator.app:main",
+        migrations=PROJECT / "processors" / "notificator" / "migrations",
+        role=Role.NOTIFICATOR,
+    ),
 }
 
 
@@ -60,6 +68,7 @@ def prepare(place: Place) -> None:
         _get_seed_file(place, name)
     for core in CORES:
         _get_token_file(place, core)
+    notifications.prepare(place)
     genesis = get_genesis_file(place)
     if not genesis.exists():
         partial = genesis.with_suffix(".new")
@@ -92,6 +101,7 @@ def describe(place: Place) -> Mapping[str, Any]:
             }
             for core in CORES
         },
+        "notificators": notifications.describe(place, tuple(NOTIFICATORS)),
     }
 
 
@@ -104,6 +114,7 @@ def get_kafka_topics() -> tuple[Topic, ...]:
                 **TOPIC_SETTINGS,
                 "retention.ms": str(row.retention_ms),
                 "max.message.bytes": str(row.batch_bytes_max),
+                **({} if row.segment_ms is None else {"segment.ms": str(row.segment_ms)}),
             },
         )
         for row in get_topics(CORES)
@@ -114,6 +125,7 @@ def get_services() -> tuple[Service, ...]:
     rows = [_get_core_row(core) for core in CORES]
     for pair, core in PAIRS.items():
         rows += [_get_processor_row(pair, core), _get_gateway_row(pair, core)]
+    rows += [_get_notificator_row(name, core) for name, core in NOTIFICATORS.items()]
     return tuple(rows)
 
 
@@ -223,6 +235,25 @@ def _get_gateway_row(pair: str, core: str) -> Service:
         health_path="/ready",
         status_path="/health",
         is_public=True,
+    )
+
+
+def _get_notificator_row(name: str, core: str) -> Service:
+    return Service(
+        name=name,
+        tier=NOTIFICATIONS,
+        program="notificator",
+        get_settings=lambda place: {
+            **notifications.get_settings(place, name, CORES, tuple(PAIRS)),
+            "genesis_file": str(get_genesis_file(place)),
+            "ledgers_topic": get_ledgers_topic(core),
+            "peer_topics": [get_ledgers_topic(other) for other in CORES if other != core],
+        },
+        database="postgres",
+        shared_database=notifications.DATABASE,
+        health_path="/health",
+        status_path="/status",
+        get_token=lambda place: notifications.get_token_file(place).read_text().strip(),
     )
 
 

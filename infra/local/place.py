@@ -96,5 +96,9 @@ class Place:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
+    def get_watched_folders(self) -> list[str]:
+        """Folders whose disks are watched for room, as services see them."""
+        return [str(self.folder.root)]
+
     def save(self) -> None:
         self.folder.save_state(self.state)

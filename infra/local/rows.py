@@ -19,6 +19,10 @@ from schemas.topics import Role
 SERVERS = "servers"
 USERS = "users"
 """The Kafka user of everybody who is not a service; `endpoints.json` says how to log in."""
+OPERATOR = "operator"
+"""The Kafka user of the operator's verbs."""
+
+PEOPLE = {USERS: Role.USERS, OPERATOR: Role.OPERATOR}
 
 Report = Callable[[str], None]
 
@@ -43,7 +47,8 @@ class Service:
     """One process. Its name is also that of its settings file, log, database and user.
 
     `get_settings`: the content of its settings file, as its program's settings type wants it.
-    `database`: the PostgreSQL server on which it has a database of its own. `reads`: the services
+    `database`: the PostgreSQL server on which it has a database of its own; `shared_database`: the
+    name of the one that it has together with the other instances of its kind instead. `reads`: the services
     whose databases it may read; it needs one of its own, which makes its role, and theirs must be
     on the same server. `uses`: further servers, each with the names of what it owns there (buckets,
     for instance). `reads_from`: such servers, each with what it may read of others there, by the
@@ -58,6 +63,7 @@ class Service:
     program: str
     get_settings: Callable[[Place], Mapping[str, Any]]
     database: str | None = None
+    shared_database: str | None = None
     reads: tuple[str, ...] = ()
     uses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -65,6 +71,11 @@ class Service:
     status_path: str | None = None
     get_token: Callable[[Place], str | None] = lambda _: None
     is_public: bool = False
+
+    @property
+    def database_name(self) -> str:
+        """Of its database, and of the role that owns it."""
+        return self.shared_database or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +194,9 @@ class Table:
     runner: tuple[str, ...] = (str(Path(sys.executable).with_name("tokend")), "run")
 
     def get_roles(self) -> dict[str, Role]:
-        """Kafka's users, whatever the profile: each service, and `USERS`."""
+        """Kafka's users, whatever the profile: each service, `USERS` and `OPERATOR`."""
         roles = {s.name: self.programs[s.program].role for s in self.services}
-        return {**{name: role for name, role in roles.items() if role}, USERS: Role.USERS}
+        return {**{name: role for name, role in roles.items() if role}, **PEOPLE}
 
     def get_services(self, profile: str) -> tuple[Service, ...]:
         """The services of a profile, in the order in which they start."""

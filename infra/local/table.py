@@ -2,6 +2,7 @@
 
 from infra.local import network
 from infra.local.kafka import KafkaServer
+from infra.local.mail import MAIL, MailServer
 from infra.local.postgres import PostgresServer
 from infra.local.rows import SERVERS, Table
 from infra.local.seaweedfs import SeaweedServer
@@ -9,13 +10,25 @@ from infra.local.seaweedfs import SeaweedServer
 SERVICES = network.get_services()
 
 TABLE = Table(
-    tiers=(SERVERS, network.CORE, network.HORIZON, network.GATEWAYS),
+    tiers=(SERVERS, MAIL, network.CORE, network.HORIZON, network.GATEWAYS, network.NOTIFICATIONS),
     profiles={
         "servers": (SERVERS,),
         "core": (SERVERS, network.CORE),
-        "all": (SERVERS, network.CORE, network.HORIZON, network.GATEWAYS),
+        "all": (
+            SERVERS,
+            MAIL,
+            network.CORE,
+            network.HORIZON,
+            network.GATEWAYS,
+            network.NOTIFICATIONS,
+        ),
     },
-    servers=(PostgresServer("postgres"), KafkaServer("kafka"), SeaweedServer(SERVICES)),
+    servers=(
+        PostgresServer("postgres"),
+        KafkaServer("kafka"),
+        SeaweedServer(SERVICES),
+        MailServer(MAIL),
+    ),
     programs=network.PROGRAMS,
     services=SERVICES,
     topics=network.get_kafka_topics(),

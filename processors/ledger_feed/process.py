@@ -4,8 +4,8 @@ What is particular to a processor comes as the function that makes its streams.
 """
 
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 import structlog
@@ -28,16 +28,27 @@ def run_processor(
 ) -> None:
     """Runs until SIGTERM or SIGINT. `make_streams`: what it opens it leaves to the stack.
 
-    Ends by SystemExit `EXIT_NOT_TRUE` when a record is not of the chain, or ledgers are missing
-    everywhere, and by 1 when PostgreSQL or Kafka fails. Raises `ConfigError` and what
-    `make_streams` raises.
+    Ends as `exit_by_code` says. Raises `ConfigError` and what `make_streams` raises.
     """
+    network = begin(settings)
+    with exit_by_code(), ExitStack() as stack:
+        run_streams(settings.name, settings.kafka, make_streams(stack, network))
+
+
+def begin(settings: FeedSettings) -> Network:
+    """What a process does first. Raises `ConfigError`."""
     kill_points.arm(os.environ)
     configure_logs()
-    network = load_network(settings.genesis_file)
+    return load_network(settings.genesis_file)
+
+
+@contextmanager
+def exit_by_code() -> Iterator[None]:
+    """Ends by SystemExit `EXIT_NOT_TRUE` when a record is not of the chain, or ledgers are missing
+    everywhere, and by 1 when PostgreSQL or Kafka fails.
+    """
     try:
-        with ExitStack() as stack:
-            run_streams(settings.name, settings.kafka, make_streams(stack, network))
+        yield
     except (ForgedLedger, UnfilledGap) as error:
         log.critical("processor_stopped", alarm=True, reason=str(error))
         raise SystemExit(EXIT_NOT_TRUE) from error

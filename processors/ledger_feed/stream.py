@@ -23,11 +23,14 @@ from schemas.topics import MESSAGE_BYTES_MAX
 STOP_S = 10.0
 SESSION_S = 10.0
 QUEUED_MAX = 64
+ABREAST = 16  # records of a stream that is committed late, which are then written together
 
 
 @dataclass(slots=True)
 class Stream:
     """`write` is called with one or more records, in a thread, never twice at a time.
+
+    `is_committed_late`: Kafka is told that a record was read only once `write` has returned for it.
 
     `get_offset`: where to begin, also after Kafka has taken the partition away and given it back;
     None leaves that to the group's committed offset.
@@ -36,6 +39,7 @@ class Stream:
     topics: Sequence[str]
     write: Callable[[list[Message]], None]
     get_offset: Callable[[], int] | None = None
+    is_committed_late: bool = False
     queue: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(QUEUED_MAX))
 
 
@@ -45,27 +49,48 @@ def run_streams(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream]) ->
 
 
 async def _run(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream]) -> None:
-    # Faust asks for a folder when it starts, and without tables uses it for nothing.
-    with tempfile.TemporaryDirectory(prefix="tokend-faust-") as folder:
-        app = _create_app(app_id, kafka, streams, folder)
-        await app.start()
-    stopped = asyncio.create_task(_wait_for_signal())
-    crashed = asyncio.create_task(app.wait_until_stopped())
-    writers = [asyncio.create_task(_write(stream)) for stream in streams]
-    tasks = [stopped, crashed, *writers]
-    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    serving = asyncio.create_task(serve_streams(app_id, kafka, streams))
+    await run_until_signal([serving])
+
+
+async def run_until_signal(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Until SIGTERM or SIGINT, or until one of `tasks` ends; raises what it raised."""
+    stopped = asyncio.create_task(wait_for_signal())
+    done, pending = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
-    # Not by `wait_for`, which waits for what it has cancelled: Faust may not heed that.
-    stopping = asyncio.create_task(app.stop())
-    await asyncio.wait([stopping], timeout=STOP_S)
+    if pending:
+        await asyncio.wait(pending)
     for task in done:
         task.result()
-    if crashed in done:
-        raise RuntimeError("Faust stopped by itself") from app.crash_reason
 
 
-async def _wait_for_signal() -> None:
+async def serve_streams(
+    app_id: str, kafka: KafkaSettings, streams: Sequence[Stream], group: str | None = None
+) -> None:
+    """Until cancelled, or until a writer fails: then raises what it raised. `group`: a consumer
+    group that other instances share; by default the streams are read by this instance alone.
+    """
+    # Faust asks for a folder when it starts, and without tables uses it for nothing.
+    with tempfile.TemporaryDirectory(prefix="tokend-faust-") as folder:
+        app = _create_app(app_id, kafka, streams, folder, group)
+        await app.start()
+    crashed = asyncio.create_task(app.wait_until_stopped())
+    tasks = [crashed, *(asyncio.create_task(_write(stream)) for stream in streams)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        # Not by `wait_for`, which waits for what it has cancelled: Faust may not heed that.
+        stopping = asyncio.create_task(app.stop())
+        await asyncio.wait([stopping], timeout=STOP_S)
+    for task in done:
+        task.result()
+    raise RuntimeError("Faust stopped by itself") from app.crash_reason
+
+
+async def wait_for_signal() -> None:
     wanted = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -80,11 +105,19 @@ async def _write(stream: Stream) -> None:
         while not stream.queue.empty():
             messages.append(stream.queue.get_nowait())
         await asyncio.to_thread(stream.write, messages)
+        for _ in messages:
+            stream.queue.task_done()
 
 
-def _create_app(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream], folder: str) -> Any:
+def _create_app(
+    app_id: str,
+    kafka: KafkaSettings,
+    streams: Sequence[Stream],
+    folder: str,
+    group: str | None,
+) -> Any:
     app: Any = faust.App(
-        f"{kafka.user}.{get_group(app_id, streams)}",
+        group or f"{kafka.user}.{get_group(app_id, streams)}",
         broker=[f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")],
         broker_credentials=faust.SASLCredentials(**kafka.get_credentials()),
         value_serializer="raw",
@@ -108,7 +141,9 @@ def _create_app(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream], fo
     app.transport.Consumer = _get_consumer(streams)
     for stream in streams:
         topic = app.topic(*stream.topics, value_type=bytes, value_serializer="raw")
-        app.agent(topic, name=f"{app_id}.{stream.topics[0]}")(_get_agent(stream))
+        abreast = ABREAST if stream.is_committed_late else 1
+        name = f"{app_id}.{stream.topics[0]}"
+        app.agent(topic, name=name, concurrency=abreast)(_get_agent(stream))
     return app
 
 
@@ -121,11 +156,17 @@ def get_group(app_id: str, streams: Sequence[Stream]) -> str:
 
 
 def _get_agent(stream: Stream) -> Callable[[Any], Any]:
+    async def take_durably(records: Any) -> None:
+        async for event in records.noack().events():
+            await stream.queue.put(Message(event.message.offset, event.message.value or b""))
+            await stream.queue.join()
+            await records.ack(event)
+
     async def take(records: Any) -> None:
         async for event in records.events():
             await stream.queue.put(Message(event.message.offset, event.message.value or b""))
 
-    return take
+    return take_durably if stream.is_committed_late else take
 
 
 def _get_consumer(streams: Sequence[Stream]) -> type:

@@ -64,20 +64,28 @@ CREATE TABLE notificator.receipts (
     at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+CREATE FUNCTION notificator.count_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.state <> OLD.state THEN
+        NEW.changes := OLD.changes + 1;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER count_change BEFORE UPDATE OF state ON notificator.messages
+    FOR EACH ROW EXECUTE FUNCTION notificator.count_change();
+
+-- After, because a row that conflicts with another is never inserted.
 CREATE FUNCTION notificator.tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        IF NEW.state = OLD.state THEN
-            RETURN NEW;
-        END IF;
-        NEW.changes := OLD.changes + 1;
+    IF TG_OP = 'UPDATE' AND NEW.changes = OLD.changes THEN
+        RETURN NULL;
     END IF;
     INSERT INTO notificator.receipts (type, token, source, number, state, provider, reason)
     VALUES (NEW.type, NEW.token, NEW.source, NEW.changes, NEW.state, coalesce(NEW.provider, ''),
         NEW.reason);
-    RETURN NEW;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER tell BEFORE INSERT OR UPDATE OF state ON notificator.messages
+CREATE TRIGGER tell AFTER INSERT OR UPDATE OF state ON notificator.messages
     FOR EACH ROW EXECUTE FUNCTION notificator.tell();
 
 -- Records of an intake topic that nobody could read.
@@ -141,6 +149,12 @@ CREATE TABLE notificator.feeds (
 CREATE TABLE notificator.ledgers (
     sequence    bigint PRIMARY KEY,
     header_hash bytea NOT NULL
+);
+
+-- The decimals of assets: amounts in ledgers are counted in smallest units.
+CREATE TABLE notificator.assets (
+    code     text COLLATE "C" PRIMARY KEY,
+    decimals smallint NOT NULL
 );
 
 -- Which kinds of events an account wants to be told of.

@@ -1,0 +1,1 @@
+"""Providers: who takes messages over, each behind the same interface (`base`)."""
