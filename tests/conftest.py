@@ -19,6 +19,7 @@ SYSTEMS = {
         "tests/streams/ledger/border/",
     ),
     "horizon": ("tests/processors/horizon/",),
+    "notificator": ("tests/processors/notificator/",),
     "deployment": ("tests/integration/test_faults.py", "tests/integration/test_disk_full.py"),
 }
 """Where the faults of each system are: every fault is of one (`make test-faults SYSTEM=NAME`)."""

@@ -15,6 +15,7 @@ from infra.cli import (
     containers,
     demo,
     deployments,
+    notifications,
     output,
     platform,
     replay,
@@ -64,6 +65,8 @@ app.command()(platform.apply)
 app.add_typer(platform.export, name="export")
 app.add_typer(user.app)
 app.add_typer(containers.app, name="containers")
+app.add_typer(notifications.notify, name="notify")
+app.add_typer(notifications.subscriptions, name="subscriptions")
 
 config = typer.Typer(help="Settings files.")
 config.command("check")(services.check_config)

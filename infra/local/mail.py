@@ -14,7 +14,7 @@ from infra.local.rows import Container, Report, Server, Service, Table
 
 MAIL = "mail"
 SMTP_PORT, PAGE_PORT, IMAP_PORT = 4025, 4080, 4143
-PASSWORD = "password"
+MAILBOX_FILE = "password"
 COMMAND = "infra.local.mail_catcher"
 
 
@@ -27,8 +27,11 @@ class MailServer(Server):
             "image": "${TOKEND_IMAGE:-local/tokend}",
             "user": "${SERVICE_USER}:${SERVICE_USER}",
             "entrypoint": ["/opt/tokend/.venv/bin/python", "-m", COMMAND],
-            "command": ["0.0.0.0", str(SMTP_PORT), str(PAGE_PORT), str(IMAP_PORT)]  # noqa: S104
-            + [f"/run/secrets/{PASSWORD}"],
+            "command": [
+                "0.0.0.0",  # noqa: S104  # of the container, which publishes nothing
+                *(str(SMTP_PORT), str(PAGE_PORT), str(IMAP_PORT)),
+                f"/run/secrets/{MAILBOX_FILE}",
+            ],
         },
         secrets="/run/secrets",
         data="/tmp/mail",  # noqa: S108  # it keeps nothing
@@ -44,7 +47,7 @@ class MailServer(Server):
 
     async def prepare(self, place: Place, report: Report) -> tuple[str, ...]:
         numbers = [str(place.get_port(name)) for name in self.ports]
-        password_file = str(place.get_secret_file(f"{self.name}.{PASSWORD}"))
+        password_file = str(place.get_secret_file(f"{self.name}.{MAILBOX_FILE}"))
         command = (sys.executable, "-m", COMMAND, place.listen_host, *numbers, password_file)
         return ("setpriv", "--pdeathsig=TERM", *command)
 
@@ -65,8 +68,8 @@ class MailServer(Server):
             "smtp": place.get_address(self.name),
             "page": place.get_url(f"{self.name}.page"),
             "imap": place.get_address(f"{self.name}.imap"),
-            "password_file": str(place.get_secret_file(f"{self.name}.{PASSWORD}")),
+            "password_file": str(place.get_secret_file(f"{self.name}.{MAILBOX_FILE}")),
         }
 
     def get_container_files(self, place: Place) -> Mapping[str, bytes]:
-        return {PASSWORD: place.get_secret(f"{self.name}.{PASSWORD}").encode()}
+        return {MAILBOX_FILE: place.get_secret(f"{self.name}.{MAILBOX_FILE}").encode()}

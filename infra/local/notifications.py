@@ -77,9 +77,13 @@ def get_settings(
         "alarms": {
             "nodes": {core: f"{place.get_url(f'{core}.http')}/health" for core in cores},
             "services": {
-                f"gateway{pair}": f"{place.get_url(f'gateway{pair}.http')}/health"
-                for pair in pairs
+                f"gateway{pair}": f"{place.get_url(f'gateway{pair}.http')}/health" for pair in pairs
             },
             "folders": place.get_watched_folders(),
         },
     }
+
+
+def _get_health_url(place: Place, service: str) -> str:
+    """As services reach it, not users."""
+    return f"http://{place.get_address(f'{service}.http')}/health"

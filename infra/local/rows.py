@@ -48,7 +48,7 @@ class Service:
 
     `get_settings`: the content of its settings file, as its program's settings type wants it.
     `database`: the PostgreSQL server on which it has a database of its own; `shared_database`: the
-    name of the one that it has together with the other instances of its kind instead. `reads`: the services
+    name of one that it shares with the other instances of its kind instead. `reads`: the services
     whose databases it may read; it needs one of its own, which makes its role, and theirs must be
     on the same server. `uses`: further servers, each with the names of what it owns there (buckets,
     for instance). `reads_from`: such servers, each with what it may read of others there, by the

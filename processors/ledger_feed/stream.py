@@ -8,7 +8,7 @@ stops and its exception is raised. It knows nothing of ledgers and decides nothi
 import asyncio
 import signal
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -20,7 +20,7 @@ from processors.ledger_feed.topic import PARTITION, Message
 from schemas.settings import KafkaSettings
 from schemas.topics import MESSAGE_BYTES_MAX
 
-STOP_S = 10.0
+STOP_S, LEFT_S = 10.0, 2.0
 SESSION_S = 10.0
 QUEUED_MAX = 64
 ABREAST = 16  # records of a stream that is committed late, which are then written together
@@ -45,7 +45,23 @@ class Stream:
 
 def run_streams(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream]) -> None:
     """Until SIGTERM or SIGINT, or until a writer fails: then raises what it raised."""
-    asyncio.run(_run(app_id, kafka, streams))
+    run_to_end(_run(app_id, kafka, streams))
+
+
+def run_to_end(work: Coroutine[Any, Any, None]) -> None:
+    """Like `asyncio.run`, but what does not heed that it is cancelled is left behind after a while:
+    some of Faust's tasks do not."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(work)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=LEFT_S))
+        asyncio.set_event_loop(None)
 
 
 async def _run(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream]) -> None:

@@ -6,9 +6,10 @@ operators are told.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from aiokafka.errors import KafkaError
 
 from processors.ledger_feed.network import Network
 from processors.ledger_feed.process import begin, exit_by_code
-from processors.ledger_feed.stream import Stream, run_until_signal, serve_streams
+from processors.ledger_feed.stream import Stream, run_to_end, run_until_signal, serve_streams
 from processors.ledger_feed.topic import TopicUnavailable, open_topic
 from processors.notificator import intake
 from processors.notificator.alarms import AlarmPoller
@@ -55,7 +56,7 @@ def main(settings: NotificatorSettings) -> None:
     """Until SIGTERM or SIGINT. Ends as `exit_by_code` says; raises `ConfigError`, `Fenced`."""
     network = begin(settings)
     with exit_by_code():
-        asyncio.run(Notificator(settings, network).run())
+        run_to_end(Notificator(settings, network).run())
 
 
 def make_providers(
@@ -174,7 +175,7 @@ class Notificator:
     async def _serve(self, wake: Callable[[], None]) -> None:
         settings = self._settings
         with ExitStack() as stack:
-            feed = await asyncio.to_thread(self._make_feed_stream, stack, wake)
+            feed = await _run_apart(lambda: self._make_feed_stream(stack, wake))
             streams = [self._make_intake_stream(stack, t, wake) for t in settings.intake_topics]
             serving = [asyncio.create_task(serve_streams(settings.name, settings.kafka, [feed]))]
             if streams:
@@ -208,6 +209,25 @@ class Notificator:
 
     def _connect(self) -> "psycopg.Connection[Any]":
         return psycopg.connect(self._settings.database.url.reveal(), autocommit=True)
+
+
+async def _run_apart(work: Callable[[], Stream]) -> Stream:
+    """In a thread that the end of the process does not wait for: a broker may be away for long."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Stream] = loop.create_future()
+
+    def tell(set_: Callable[[Any], None], value: Any) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(lambda: None if done.cancelled() else set_(value))
+
+    def run() -> None:
+        try:
+            tell(done.set_result, work())
+        except Exception as error:
+            tell(done.set_exception, error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done
 
 
 async def _renew(epochs: Epochs) -> None:

@@ -12,7 +12,7 @@ from processors.notificator.message_types import MessageType
 from processors.notificator.states import Claimed, Settlement
 
 TRIES_MAX = 100
-FAILURES_TO_OPEN = 5
+FAILURES_TO_OPEN = 8
 OPEN_S, OPEN_MAX_S = 5.0, 600.0
 
 
@@ -42,8 +42,6 @@ def decide(
     if verdict is Verdict.REFUSED:
         return use_next_channel(message, row, outcome.reason)
     tries = message.tries + 1
-    if verdict is Verdict.UNKNOWN and row.is_once:
-        return Settlement("DEAD", "AMBIGUOUS", tries=tries)
     if tries >= TRIES_MAX:
         return Settlement("DEAD", "TOO_MANY_TRIES", tries=tries)
     delay_s = compute_delay(message.tries, times, chance)

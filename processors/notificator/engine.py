@@ -9,6 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import structlog
@@ -37,6 +38,15 @@ PRUNE_S = 600.0
 BREAKERS_S = 1.0  # for how long breakers are believed
 
 _chance = random.Random()  # noqa: S311 - keeps no secret
+
+
+class Permit(Enum):
+    """Whether a provider may be asked now."""
+
+    NONE = "its circuit is open"
+    CLOSED = "its circuit is closed"
+    TRIAL = "this one call tries it again"
+
 
 Providers = Mapping[Channel, Sequence[Provider]]
 
@@ -177,7 +187,7 @@ class Engine:
         if found is not None and found.verdict is Verdict.ACCEPTED:
             await self._store.close_attempts(message.id, "found")
             return Settlement("SENT", "FOUND", provider_id=found.provider_id)
-        if found is None and row.is_once:
+        if row.is_once:
             return Settlement("DEAD", "AMBIGUOUS")
         await self._store.close_attempts(message.id, "repeated" if found is None else "no_trace")
         self._metrics.repeats.labels(attempt.provider).inc()
@@ -192,14 +202,15 @@ class Engine:
         outcome = Outcome(Verdict.UNAVAILABLE, "CIRCUIT_OPEN")
         ended: tuple[int, str, Outcome] | None = None
         for provider in providers:
-            if not await self._may_ask(provider.name):
+            permit = await self._get_permit(provider.name)
+            if permit is Permit.NONE:
                 continue
             if ended is not None:
                 await self._store.end_attempt(ended[0], outcome)
             attempt_id = await self._store.begin(message.id, provider.name)
             if attempt_id is None:
                 return
-            outcome = await self._ask(provider, letter)
+            outcome = await self._ask(provider, letter, permit)
             ended = (attempt_id, provider.name, outcome)
             if outcome.is_address_bad:
                 await self._suppress(message, provider.channel, outcome.reason)
@@ -209,7 +220,7 @@ class Engine:
         settlement = decide(message, row, outcome, self._times, _chance.random())
         await self._settle(message, settlement, ended)
 
-    async def _ask(self, provider: Provider, letter: Letter) -> Outcome:
+    async def _ask(self, provider: Provider, letter: Letter, permit: Permit) -> Outcome:
         try:
             outcome: Outcome = await self._call(provider.send(letter))
         except TimeoutError:
@@ -220,10 +231,12 @@ class Engine:
                 await self._store.note_success(provider.name)
                 self._breakers_read = -BREAKERS_S
             return outcome
-        breaker = self._breakers.get(provider.name)
-        failures = 1 if breaker is None else breaker.failures + 1
+        failures = await self._store.note_failure(
+            provider.name, outcome.reason, is_trial=permit is Permit.TRIAL
+        )
         open_s = compute_open_s(failures, outcome, _chance.random())
-        await self._store.note_failure(provider.name, outcome.reason, open_s)
+        if failures and open_s is not None:
+            await self._store.open_circuit(provider.name, open_s)
         self._breakers_read = -BREAKERS_S
         log.warning("provider_fails", provider=provider.name, reason=outcome.reason)
         return outcome
@@ -233,18 +246,18 @@ class Engine:
         async with asyncio.timeout(self._settings.timeout_s):
             return await work
 
-    async def _may_ask(self, name: str) -> bool:
+    async def _get_permit(self, name: str) -> Permit:
         """Whether the provider's circuit is closed, or this is the one call that tries it."""
         if time.monotonic() - self._breakers_read > BREAKERS_S:
             self._breakers = await self._store.get_breakers()
             self._breakers_read = time.monotonic()
         breaker = self._breakers.get(name)
         if breaker is None or not breaker.is_tripped:
-            return True
-        if breaker.is_open:
-            return False
+            return Permit.CLOSED
         trial_s = min(2 * self._settings.timeout_s, OPEN_MAX_S)
-        return await self._store.take_trial(name, trial_s)
+        if breaker.is_open or not await self._store.take_trial(name, trial_s):
+            return Permit.NONE
+        return Permit.TRIAL
 
     async def _settle(
         self,

@@ -76,9 +76,13 @@ UPDATE notificator.breakers SET open_until = clock_timestamp() + make_interval(s
 WHERE provider = %s AND open_until <= clock_timestamp() RETURNING 1"""
 NOTE_FAILURE = """
 INSERT INTO notificator.breakers AS b (provider, failures, open_until, reason)
-VALUES (%(provider)s, 1, clock_timestamp() + make_interval(secs => %(open_s)s), %(reason)s)
-ON CONFLICT (provider) DO UPDATE SET failures = b.failures + 1, reason = excluded.reason,
-    open_until = coalesce(excluded.open_until, b.open_until)"""
+VALUES (%(provider)s, 1, NULL, %(reason)s)
+ON CONFLICT (provider) DO UPDATE SET failures = b.failures + 1, reason = excluded.reason
+WHERE %(is_trial)s OR b.open_until IS NULL OR b.open_until <= clock_timestamp()
+RETURNING failures"""
+OPEN = """
+UPDATE notificator.breakers SET open_until = clock_timestamp() + make_interval(secs => %s)
+WHERE provider = %s"""
 NOTE_SUCCESS = """
 UPDATE notificator.breakers SET failures = 0, open_until = NULL, reason = ''
 WHERE provider = %s AND (failures > 0 OR open_until IS NOT NULL)"""
@@ -216,10 +220,16 @@ class Store:
         """Whether this worker makes the one call that tries a provider again."""
         return bool(await self.query(CLOSED_TRIAL, (open_s, provider)))
 
-    async def note_failure(self, provider: str, reason: str, open_s: float | None) -> None:
-        """`open_s`: for how long nobody asks the provider."""
-        values = {"provider": provider, "reason": reason, "open_s": open_s}
-        await self.count(NOTE_FAILURE, values)
+    async def note_failure(self, provider: str, reason: str, *, is_trial: bool) -> int:
+        """How many there were in a row. Those of calls that were under way when the circuit opened
+        say nothing new: 0."""
+        values = {"provider": provider, "reason": reason, "is_trial": is_trial}
+        rows = await self.query(NOTE_FAILURE, values)
+        return int(rows[0].failures) if rows else 0
+
+    async def open_circuit(self, provider: str, open_s: float) -> None:
+        """For so long nobody asks the provider."""
+        await self.count(OPEN, (open_s, provider))
 
     async def note_success(self, provider: str) -> None:
         await self.count(NOTE_SUCCESS, (provider,))

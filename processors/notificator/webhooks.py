@@ -9,6 +9,7 @@ import secrets
 import socket
 import ssl
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import httpx2
@@ -45,10 +46,14 @@ def sign(secret: str, webhook_id: str, body: bytes, now: datetime) -> dict[str, 
     }
 
 
-class WebhookSender:
-    """One for a process. `resolve` finds the addresses of a name: tests bring their own."""
+Resolve = Callable[[Target], Awaitable[list[str]]]
 
-    def __init__(self, settings: WebhookSettings) -> None:
+
+class WebhookSender:
+    """One for a process. `resolve` finds the addresses of a target's host."""
+
+    def __init__(self, settings: WebhookSettings, resolve: Resolve | None = None) -> None:
+        self._resolve = find_addresses if resolve is None else resolve
         self._allowance = Allowance.read(settings.allowed)
         self._timeout_s = settings.timeout_s
         self._tls = ssl.create_default_context()
@@ -67,7 +72,7 @@ class WebhookSender:
     async def check(self, url: str) -> Target:
         """The target of a URL that may be posted to now. Raises `TargetRefused`."""
         target = parse_target(url)
-        choose_address(target, await resolve(target), self._allowance)
+        choose_address(target, await self._resolve(target), self._allowance)
         return target
 
     async def post(self, url: str, secret: str, webhook_id: str, body: bytes) -> Outcome:
@@ -75,7 +80,7 @@ class WebhookSender:
         try:
             async with asyncio.timeout(self._timeout_s):
                 target = parse_target(url)
-                address = choose_address(target, await resolve(target), self._allowance)
+                address = choose_address(target, await self._resolve(target), self._allowance)
                 return await self._post(
                     target, address, sign(secret, webhook_id, body, _now()), body
                 )
@@ -116,7 +121,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def resolve(target: Target) -> list[str]:
+async def find_addresses(target: Target) -> list[str]:
     """All addresses of the target's host. Raises `TargetRefused` if it has none."""
     loop = asyncio.get_running_loop()
     try:

@@ -86,8 +86,10 @@ class PrivateHttp:
         return hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode())
 
     async def _get_health(self, _: Request) -> Response:
-        is_healthy = bool(self._get_status()["is_healthy"])
-        return JSONResponse({"is_healthy": is_healthy}, 200 if is_healthy else 503)
+        """Nothing secret: who asks may be anybody on the node's network."""
+        status = self._get_status()
+        shown = {name: status.get(name) for name in ("is_healthy", "sequence", "problems")}
+        return JSONResponse(shown, 200 if status["is_healthy"] else 503)
 
     async def _show_status(self, request: Request) -> Response:
         if not self._is_allowed(request):

@@ -18,7 +18,7 @@ from tests.support.servers import make_folder
 pytestmark = pytest.mark.servers
 
 SERVICES = TABLE.get_services("all")
-ROLES = tuple(service.name for service in SERVICES)
+ROLES = tuple(dict.fromkeys(service.database_name for service in SERVICES))
 READERS = {service.name: read for service in SERVICES for read in service.reads}
 DATABASES = (*ROLES, "postgres", "template1")
 VIEWS = (

@@ -15,6 +15,8 @@ ROLES = {
     "b": Role.CORE,
     "processor": Role.HORIZON_PROCESSOR,
     "gateway": Role.HORIZON_GATEWAY,
+    "notify1": Role.NOTIFICATOR,
+    "operator": Role.OPERATOR,
     "users": Role.USERS,
 }
 
@@ -31,24 +33,31 @@ def test_who_writes_and_who_reads() -> None:
     assert get_who(Operation.WRITE, "transactions") == "gateway users"
     assert get_who(Operation.READ, "transactions") == "a b"
     assert get_who(Operation.WRITE, "a.ledgers") == "a"
-    assert get_who(Operation.READ, "a.ledgers") == "a processor users"
+    assert get_who(Operation.READ, "a.ledgers") == "a notify1 processor users"
     assert get_who(Operation.WRITE, "b.rejections") == "b"
     assert get_who(Operation.READ, "b.rejections") == "processor users"
+    assert get_who(Operation.WRITE, "operator.notifications") == "operator"
+    assert get_who(Operation.READ, "operator.notifications") == "notify1"
+    assert get_who(Operation.WRITE, "notifications.receipts") == "notify1"
+    assert get_who(Operation.READ, "notifications.receipts") == "operator"
     assert get_who(Operation.DESCRIBE_CONFIGS, "transactions") == "a b"
     assert get_who(Operation.DESCRIBE_CONFIGS, "a.ledgers") == ""
 
 
 def test_who_reads_has_groups_of_his_own() -> None:
     groups = [grant for grant in get_grants(ROLES) if grant.resource is Resource.GROUPS]
-    assert groups == [
+    own = [
         Grant(user, Resource.GROUPS, f"{user}.", Operation.READ)
-        for user in ("a", "b", "processor", "users")
+        for user in ("a", "b", "notify1", "operator", "processor", "users")
     ]
+    shared = Grant("notify1", Resource.GROUPS, "notificator.", Operation.READ)
+    assert sorted(groups) == sorted([*own, shared])
 
 
 def test_nothing_is_granted_on_topics_that_are_not_in_the_table() -> None:
     names = {topic.name for topic in get_topics(("a", "b"))}
-    assert len(names) == 1 + 2 * (len(TOPICS) - 1)
+    per_node = [topic for topic in TOPICS if "<node>" in topic.name]
+    assert len(names) == len(TOPICS) + len(per_node)
     grants = get_grants(ROLES)
     assert {grant.name for grant in grants if grant.resource is Resource.TOPIC} == names
     assert len(set(grants)) == len(grants)

@@ -38,6 +38,7 @@ class Mood(Enum):
     AWAY = "503"
     BROKEN = "500, nothing taken"
     REFUSING = "400"
+    REDIRECTING = "307 to another port"
     TAKEN_BROKEN = "taken, 500"
     TAKEN_DROPPED = "taken, connection dropped"
     TAKEN_WRONG = "taken, wrong body"
@@ -133,6 +134,8 @@ class Sandbox:
             return PlainTextResponse("<html>fine</html>")
         if mood is Mood.TAKEN_DROPPED:
             return _Dropped()
+        if mood is Mood.REDIRECTING:
+            return Response(status_code=307, headers={"Location": f"{self.url}/hook"})
         status = {Mood.LIMITED: 429, Mood.AWAY: 503, Mood.REFUSING: 400}.get(mood, 500)
         headers = {"Retry-After": "1"} if mood is Mood.LIMITED else {}
         return JSONResponse({"code": 21211, "message": "no"}, status, headers)

@@ -53,13 +53,15 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
         seen = set().union(
             *(canaries.find(file.read_bytes()) for file in (root / "services" / row.name).iterdir())
         )
-        own = {f"kafka.{row.name}", f"postgres.{row.name}"}
+        own = {f"kafka.{row.name}", f"postgres.{row.database_name}"}
         if row.program == "core":
             own |= {f"{row.name}.seed", f"{row.name}.token", f"s3.{row.name}"}
         if row.program == "horizon-gateway":
             own |= {f"core{row.name[-1]}.token"}
         if row.program == "horizon-processor":
             own |= {f"s3.{row.name}"}
+        if row.program == "notificator":
+            own |= {"notificator.key", "notificator.token"}
         assert seen == own
     for file in ("compose.env", "endpoints.json", "state.json"):
         assert canaries.find((root / file).read_bytes()) == set()
@@ -82,7 +84,8 @@ def test_again_it_writes_the_same(root: Path) -> None:
 def test_every_service_is_in_the_compose_file(root: Path) -> None:
     text = COMPOSE_FILE.read_text()
     names = set(re.findall(r"^  ([a-z0-9]+):$", text.partition("\nservices:")[2], re.MULTILINE))
-    assert names == {row.name for row in SERVICES} | {"postgres", "kafka", "s3", "administrator"}
+    servers = {server.name for server in TABLE.servers}
+    assert names == {row.name for row in SERVICES} | servers | {"administrator"}
     variables = set(re.findall(r"\$\{([A-Z0-9_]+)\}", text))
     known = {line.partition("=")[0] for line in (root / "compose.env").read_text().splitlines()}
     assert variables == known

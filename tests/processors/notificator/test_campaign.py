@@ -1,0 +1,90 @@
+"""Thousands of messages, providers that fail, instances that are killed: each sent or dead, and
+twice only where the documentation says so. The provider's own book is the judge."""
+
+import itertools
+import random
+import time
+
+import pytest
+
+from processors.notificator.letters import compute_key
+from schemas.strkey import encode_account_id
+from tests.processors.notificator.support import World
+from tests.support.network import get_account
+from tests.support.sandbox import Mood, Sandbox
+
+# A provider that says how long to wait is left alone for so long, by all: once in a while.
+TROUBLES = (
+    Mood.LIMITED,
+    *16 * (Mood.AWAY, Mood.BROKEN, Mood.TAKEN_BROKEN, Mood.TAKEN_DROPPED, Mood.TAKEN_WRONG),
+)
+TYPES = ("message", "invoice_paid")
+
+
+def run_campaign(world: World, sandbox: Sandbox, messages: int, kills: int) -> None:
+    """Two instances; a kill at every n-th part of the way, of one and the other in turn."""
+    sandbox.share, sandbox.troubles = 0.3, TROUBLES
+    names = [f"person {number}" for number in range(messages // 10)]
+    accounts = [encode_account_id(get_account(name)) for name in names]
+    world.set_contacts({each: {"email": f"{n}@example.org"} for n, each in enumerate(accounts)})
+    requests = [
+        world.request(
+            names[number % len(names)],
+            type=TYPES[number % 10 == 0],
+            data=b'{"subject": "S", "text": "T", "invoice": "1", "amount": "1", "asset": "E"}',
+        )
+        for number in range(messages)
+    ]
+    chance = random.Random(7)
+
+    def count_open() -> int:
+        states = world.get_states()
+        return messages - sum(states.get(s, 0) for s in ("SENT", "DELIVERED", "DEAD", "FAILED"))
+
+    with world.run("one") as one, world.run("two") as two:
+        world.produce(*requests)
+        instances = itertools.cycle((one, two))
+        for kill in range(kills):
+            goal = messages * (kills - kill) // (kills + 1)
+            world.wait_until(lambda goal=goal: count_open() <= goal, 300)  # type: ignore[misc]
+            victim = next(instances)
+            victim.kill()
+            time.sleep(chance.uniform(0, 0.5))
+            victim.start()
+        world.wait_until(lambda: count_open() == 0, 600)
+    check(world, sandbox, {compute_key(r.type, r.token): r.type for r in requests}, kills)
+
+
+def check(world: World, sandbox: Sandbox, keys: dict[str, str], kills: int) -> None:
+    rows = world.query("SELECT type, token, state, reason FROM notificator.messages")
+    found = {compute_key(type_, token): row for type_, token, *row in rows}
+    alarms = {compute_key(type_, token) for type_, token, *_ in rows if type_ == "alarm"}
+    states = {key: row for key, row in found.items() if key not in alarms}
+    assert states.keys() == keys.keys(), "a message was lost, or made"
+    counts = sandbox.get_counts("mailgun")
+    assert counts.keys() <= found.keys()
+    for key, (state, reason) in states.items():
+        if state in ("SENT", "DELIVERED"):
+            assert counts[key] >= 1, "what was not taken is called sent"
+        else:
+            assert (state, reason, keys[key]) == ("DEAD", "AMBIGUOUS", "invoice_paid")
+    # Mailgun can be searched, so not even a kill between its answer and our commit sends twice.
+    twice = {key: count for key, count in counts.items() if count > 1}
+    assert twice == {}, f"{len(twice)} messages were sent twice in {kills} kills"
+    repeats = world.query(
+        "SELECT count(*) FROM (SELECT message_id FROM notificator.attempts"
+        " GROUP BY message_id HAVING count(*) > 1) AS again"
+    )
+    assert repeats[0][0] > len(keys) // 10, "the providers did not fail as they should"
+
+
+def test_a_thousand_messages_with_two_kills(world: World, sandbox: Sandbox) -> None:
+    run_campaign(world, sandbox, 1_000, 2)
+
+
+@pytest.mark.faults
+def test_ten_thousand_messages_with_twenty_kills(
+    world: World, sandbox: Sandbox, fault_round: int
+) -> None:
+    world.query("TRUNCATE notificator.messages CASCADE")
+    run_campaign(world, sandbox, 10_000, 20)
