@@ -106,6 +106,7 @@ class FeedWriter:
             network.genesis_hash,
             self._take_over(),
             self._get_header_hash,
+            settings.archives,
         )
 
     def _take_over(self) -> ChainPosition:
