@@ -17,6 +17,7 @@ SYSTEMS = {
         "tests/integration/test_hostile_overlay.py",
         "tests/integration/test_kill_points.py",
         "tests/streams/ledger/border/",
+        "tests/streams/node/test_other_object_store.py",
     ),
     "horizon": ("tests/processors/horizon/",),
     "notificator": ("tests/processors/notificator/",),

@@ -41,6 +41,12 @@ class Mode(StrEnum):
     COMPLETE = "complete"
 
 
+class Form(StrEnum):
+    """Of exported files."""
+
+    PARQUET = "parquet"
+
+
 def _load(node: str, config: Path | None, data: Path | None) -> "CoreSettings":
     from infra.local import shutdown
     from schemas.settings import load_config
@@ -268,6 +274,39 @@ def republish(
         raise LocalError("nothing was changed", fault=Fault.UNCONFIRMED)
     found = republish_topic(place, node, REPUBLISH_S, report)
     _print(found, as_json=as_json)
+
+
+def export_ledgers(
+    to: Annotated[Path, typer.Option("--to", help="The folder; an export goes on where it was.")],
+    form: Annotated[Form, typer.Option("--format", help="Of the files.")] = Form.PARQUET,
+    node: NodeOption = "core1",
+    config: ConfigOption = None,
+    url: FromOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write archived ledgers, verified, as files for analysis: ledgers, transactions, operations,
+    movements, entries.
+    """
+    from processors.lake import export
+    from streams.archive.history import History
+    from streams.ledger.chain import get_genesis_position
+
+    del form  # there is one
+    settings = _load(node, config, data)
+    try:
+        export.require_pyarrow()
+        with _open(settings, url, is_own=url is not None) as archives:
+            genesis = _get_genesis(settings)
+            start = get_genesis_position(genesis.network_id)
+            history = History(archives.archives, start, genesis.header_hash)
+            newest = history.find_newest()
+            written = export.export_ledgers(
+                history.read_on(newest), to, report=lambda last: report(f"exported ledger {last}")
+            )
+    except export.LakeMissing as error:
+        raise LocalError(str(error)) from None
+    _print({"folder": str(to), "files": written, "newest": newest}, as_json=as_json)
 
 
 def _make_progress(what: str) -> "Report":

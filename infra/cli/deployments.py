@@ -221,6 +221,8 @@ def _describe_node(node: dict[str, Any]) -> str:
         return "  ".join(f"{key} {value}" for key, value in node.items() if value is not None)
     parts = [f"ledger {node['sequence']} {node['header_hash'][:12]}"]
     parts += [f"{name} {node[name]}" for name in ("behind", "waiting_transactions") if node[name]]
+    if node.get("archive_backlog", 0) > 1:
+        parts.append(f"{node['archive_backlog']} checkpoints to archive")
     if node["missing"]:
         parts.append(f"missing {', '.join(node['missing'])}")
     if not node["is_healthy"]:

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from infra.cli import (
     archive,
+    backups,
     containers,
     demo,
     deployments,
@@ -57,12 +58,15 @@ app.command()(services.migrate)
 app.command()(services.doctor)
 app.command()(replay.replay)
 app.command()(archive.catchup)
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command()(archive.republish)
 app.add_typer(archive.app, name="archive")
 app.command()(demo.demo)
 app.command()(platform.plan)
 app.command()(platform.apply)
 app.add_typer(platform.export, name="export")
+platform.export.command("ledgers")(archive.export_ledgers)
 app.add_typer(user.app)
 app.add_typer(containers.app, name="containers")
 app.add_typer(notifications.notify, name="notify")

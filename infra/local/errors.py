@@ -10,6 +10,7 @@ class Fault(StrEnum):
     ALREADY_RUNNING = "already-running"
     ARCHIVE_DAMAGED = "archive-damaged"
     ARCHIVE_UNAVAILABLE = "archive-unavailable"
+    BACKUP_DAMAGED = "backup-damaged"
     COPY = "copy"
     COPY_RUNS = "copy-runs"
     DAMAGED_STATE = "damaged-state"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.local import kafka_admin, ports
+from infra.local import kafka_admin, ports, saved_topics
 from infra.local.commands import run_tool
 from infra.local.errors import LocalError
 from infra.local.folders import KAFKA_ARCHIVE, KAFKA_JARS, PROJECT, write_private
@@ -276,6 +276,12 @@ class KafkaServer(Server):
             "security_protocol": SECURITY_PROTOCOL,
             "sasl_mechanism": SASL_MECHANISM,
         }
+
+    def back_up(self, place: Place, table: Table, folder: Path, report: Report) -> None:
+        saved_topics.save_topics(get_administrator(place), table.topics, folder, report)
+
+    def restore(self, place: Place, table: Table, folder: Path, report: Report) -> None:
+        saved_topics.restore_topics(get_administrator(place), table.topics, folder, report)
 
     def check_machine(self) -> tuple[Check, ...]:
         return _check_java(), _check_jars()

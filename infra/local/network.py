@@ -41,6 +41,7 @@ PROGRAMS = {
         run="streams.node.runner:run",
         migrations=PROJECT / "streams" / "node" / "migrations",
         role=Role.CORE,
+        after_restore="DELETE FROM ingest_offsets",
     ),
     "horizon-processor": Program(
         settings="processors.horizon.config:HorizonSettings",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.local import databases, homes
+from infra.local import databases, homes, saved_databases
 from infra.local.accounts import Account, get_server_account
 from infra.local.commands import run_tool
 from infra.local.errors import Fault, LocalError
@@ -261,6 +261,7 @@ class PostgresServer(Server):
     """The row of a database server. A service's row says on which one its database is."""
 
     title = "PostgreSQL"
+    backup_order = 1
     stop_signal = "INT"
     container = Container(
         compose={
@@ -318,6 +319,16 @@ class PostgresServer(Server):
             return None
         host, _, port = address.partition(":")
         return {"host": host, "port": int(port)}
+
+    def back_up(self, place: Place, table: Table, folder: Path, report: Report) -> None:
+        binaries = choose_installation(get_folder(place, self.name)).binaries
+        saved_databases.dump_databases(place, table, binaries, self.name, folder, report)
+
+    def restore(self, place: Place, table: Table, folder: Path, report: Report) -> None:
+        binaries = choose_installation(get_folder(place, self.name)).binaries
+        url = get_superuser_url(place, self.name)
+        saved_databases.restore_databases(place, table, binaries, self.name, url, folder, report)
+        self.provide(place, table, table.services, report)
 
     def destroy(self, place: Place, report: Report) -> None:
         outside = get_folder(place, self.name).parent

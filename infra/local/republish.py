@@ -30,13 +30,15 @@ def republish_topic(place: Place, node: str, seconds: float, report: Report) -> 
         report(f"{name} is empty")
     finally:
         control.start(node)
-    deadline, told = time.monotonic() + seconds, 0.0
+    deadline, told, target = time.monotonic() + seconds, 0.0, 0
     while time.monotonic() < deadline:
         status = get_status(place.get_address(f"{node}.http"), "/status", row.get_token(place))
-        if status and status["published"] and status["published"] >= status["sequence"]:
-            return {"topic": name, "published": status["published"]}
-        if status and time.monotonic() - told > TELL_S:
-            told = time.monotonic()
-            report(f"{name}: ledger {status['published']} of {status['sequence']}")
+        if status:
+            target = target or status["sequence"]
+            if status["published"] >= target:
+                return {"topic": name, "published": status["published"]}
+            if time.monotonic() - told > TELL_S:
+                told = time.monotonic()
+                report(f"{name}: ledger {status['published']} of {target}")
         time.sleep(0.2)
     raise LocalError(f"{name} was not complete after {seconds:.0f} s: see {node}'s log")

@@ -34,12 +34,14 @@ class Program:
     `settings`: "module:Type", a schemas.settings.Settings. `run`: "module:function", called with
     the loaded settings in the main thread; it returns when the process shall end.
     `migrations`: the folder of the SQL migrations of its database. `role`: its role in Kafka.
+    `after_restore`: SQL for a database that was restored: offsets in it are of another Kafka.
     """
 
     settings: str
     run: str
     migrations: Path | None = None
     role: Role | None = None
+    after_restore: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class Server(ABC):
     title: str
     stop_signal = "TERM"
     container: Container
+    backup_order = 0
+    """Backups begin with the least: what follows others is saved before them."""
 
     def __init__(self, name: str, tier: str = SERVERS) -> None:
         self.name = name
@@ -148,6 +152,18 @@ class Server(ABC):
         address = place.get_published(self.name)
         return None if address is None else {"address": address}
 
+    def back_up(self, place: Place, table: "Table", folder: Path, report: Report) -> None:
+        """Saves what all rows of `table` have on it into the empty `folder`; it runs, and so may
+        they. No secret is saved. Raises LocalError. A server that holds nothing saves nothing.
+        """
+        del place, table, folder, report
+
+    def restore(self, place: Place, table: "Table", folder: Path, report: Report) -> None:
+        """Brings back what `back_up` saved; it runs, it is new, and no service runs. Raises
+        LocalError.
+        """
+        del place, table, folder, report
+
     def destroy(self, place: Place, report: Report) -> None:
         """Deletes what it owns outside the data folder. Most servers own nothing there."""
         del place, report
@@ -171,6 +187,10 @@ def _do_nothing(_: Place) -> None:
     return None
 
 
+def _keep_nothing(_: Place) -> tuple[Path, ...]:
+    return ()
+
+
 def _describe_nothing(_: Place) -> Mapping[str, Any]:
     return {}
 
@@ -180,7 +200,8 @@ class Table:
     """All of it. `tiers` start in this order, each when the one before is ready, and stop in the
     opposite order; those of servers come first. A profile is a choice of tiers. `prepare` runs
     before settings files are written (keys, a genesis file). `describe` adds to endpoints.json.
-    `runner` is the command that takes PROGRAM --config FILE.
+    `get_kept_files`: files of the configuration that cannot be made again, for backups. `runner` is
+    the command that takes PROGRAM --config FILE.
     """
 
     tiers: tuple[str, ...]
@@ -191,6 +212,7 @@ class Table:
     topics: tuple[Topic, ...] = ()
     prepare: Callable[[Place], None] = _do_nothing
     describe: Callable[[Place], Mapping[str, Any]] = _describe_nothing
+    get_kept_files: Callable[[Place], tuple[Path, ...]] = _keep_nothing
     runner: tuple[str, ...] = (str(Path(sys.executable).with_name("tokend")), "run")
 
     def get_roles(self) -> dict[str, Role]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.local import ports
+from infra.local import ports, saved_buckets
 from infra.local.errors import LocalError
 from infra.local.folders import write_private
 from infra.local.place import Place
@@ -222,6 +222,12 @@ class SeaweedServer(Server):
     def describe(self, place: Place) -> Mapping[str, Any] | None:
         address = place.get_published(NAME)
         return None if address is None else {"url": f"http://{address}"}
+
+    def back_up(self, place: Place, table: Table, folder: Path, report: Report) -> None:
+        saved_buckets.download_buckets(make_client(place), folder, report)
+
+    def restore(self, place: Place, table: Table, folder: Path, report: Report) -> None:
+        saved_buckets.upload_buckets(make_client(place), folder, report)
 
     def destroy(self, place: Place, report: Report) -> None:
         _remove_sockets({name: place.state.ports.get(name, 0) for name in PORTS})

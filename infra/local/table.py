@@ -34,4 +34,5 @@ TABLE = Table(
     topics=network.get_kafka_topics(),
     prepare=network.prepare,
     describe=network.describe,
+    get_kept_files=lambda place: (network.get_genesis_file(place),),
 )

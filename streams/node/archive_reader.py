@@ -14,7 +14,7 @@ from streams.herder.herder import Herder
 from streams.herder.outputs import Alarm, Output
 from streams.ledger.chain import ForgedLedger, VerifiedLedger
 from streams.node.config import ArchiveSettings
-from streams.node.inbox import Inbox
+from streams.node.inbox import Inbox, Step
 from streams.node.rejoin import get_position, make_reporter, open_history
 
 AGAIN_S = 5.0
@@ -71,7 +71,7 @@ def _get_next(ledgers: Iterator[VerifiedLedger]) -> VerifiedLedger | None:
     return next(ledgers, None)
 
 
-def _make_step(herder: Herder, verified: VerifiedLedger):  # type: ignore[no-untyped-def]
+def _make_step(herder: Herder, verified: VerifiedLedger) -> Step:
     def step(now_ms: int) -> list[Output]:
         if verified.header.sequence != herder.open_slot:
             return []

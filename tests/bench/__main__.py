@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench.archive import measure_archive
 from tests.bench.closing import measure_closing
 from tests.bench.figures import Calibration, Figure, tell, write
 from tests.bench.footprint import measure_footprint
@@ -30,6 +31,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "one-node": lambda calibration, _: measure_one_node(calibration, ONE_NODE_SECONDS),
     "horizon": lambda calibration, given: measure_horizon(calibration, given.logged),
     "reads": lambda calibration, _: measure_reads(calibration),
+    "archive": lambda calibration, _: measure_archive(calibration),
     "footprint": lambda _, __: measure_footprint(),
     "closing": lambda _, __: measure_closing(),
     "state": lambda _, __: measure_state(),

@@ -13,6 +13,7 @@ from infra.local.migrations import apply_migrations
 from schemas.generated.common import Hash
 from schemas.settings import BucketSettings, DatabaseSettings, Secret
 from streams.archive.archive import Archive
+from streams.herder.catch_up import close_again
 from streams.herder.outputs import Commit
 from streams.ledger.close import ClosedLedger
 from streams.ledger.genesis import open_genesis
@@ -49,6 +50,14 @@ class ArchivedNode:
     def commit(self, closed: ClosedLedger) -> None:
         record = self.network.records[closed.header.sequence - 1]
         self.store.commit(Commit(closed, None, record.certificate), {})
+
+    def follow(self, network: Network) -> None:
+        """Takes over a network that has closed ledgers already, by closing them again."""
+        self.network = network
+        ledger = open_genesis(make_genesis()).ledger
+        quorum_set = ledger.state.get_validators().quorum_set
+        for record in network.records[1:]:
+            self.commit(close_again(ledger, quorum_set, record))
 
     def close(self, count: int, transactions: int = 0) -> None:
         """So many ledgers, in the last of which so many accounts are made."""

@@ -1,0 +1,137 @@
+"""Backups of a whole deployment, and a deployment out of one. It knows no server by name.
+
+What each server holds follows from the rows: every database, bucket and topic is in a backup, also
+those of later services. Secrets are not: they are copied to a folder of their own, so that whoever
+has one of the two can neither act nor read. What depends on something is saved before it (topics
+and archives before views, views before nodes), so that what is restored never lies ahead of the
+nodes.
+"""
+
+import asyncio
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.local import launch
+from infra.local.accounts import get_server_account
+from infra.local.errors import Fault, LocalError
+from infra.local.folders import DataFolder, write_private
+from infra.local.place import Place
+from infra.local.rows import SERVERS, Report, Table
+
+FORMAT = 1
+MANIFEST = "backup.json"
+CONFIG = "config"
+READ_BYTES = 1024 * 1024
+
+
+def back_up(place: Place, table: Table, folder: Path, keys: Path, report: Report) -> dict[str, Any]:
+    """Saves what the running deployment holds into `folder`, and its secrets into `keys`; both are
+    new. The manifest is last: a backup without one is none. Raises LocalError.
+    """
+    _require_apart(folder, keys)
+    began = time.monotonic()
+    for each in (folder, keys):
+        _make_new(each)
+    (folder / CONFIG).mkdir(mode=0o700)
+    for file in table.get_kept_files(place):
+        shutil.copy2(file, folder / CONFIG / file.name)
+    for server in sorted(table.servers, key=lambda each: each.backup_order):
+        home = folder / server.name
+        home.mkdir(mode=0o700)
+        server.back_up(place, table, home, report)
+    for secret in sorted(place.folder.secrets.iterdir()):
+        write_private(keys / secret.name, secret.read_bytes())
+    files = {str(file.relative_to(folder)): _compute_hash(file) for file in _walk(folder)}
+    manifest = {"format": FORMAT, "profile": place.state.profile, "files": files}
+    write_private(folder / MANIFEST, json.dumps(manifest, indent=1).encode() + b"\n")
+    size = sum(file.stat().st_size for file in _walk(folder))
+    return {
+        "folder": str(folder),
+        "keys": str(keys),
+        "files": len(files),
+        "bytes": size,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def restore(root: Path, table: Table, folder: Path, keys: Path, report: Report) -> dict[str, Any]:
+    """Makes a deployment on the new data folder `root` out of a backup; it does not run afterwards.
+    Raises LocalError, also if a file is missing or is not what it was.
+    """
+    manifest = _read_manifest(folder)
+    _verify(folder, manifest["files"])
+    data = DataFolder(root.resolve())
+    if data.state_file.exists():
+        raise LocalError(
+            f"{root} holds a deployment: restore to a new folder", fault=Fault.FOREIGN_FILES
+        )
+    data.make(is_shared=get_server_account() is not None)
+    for secret in sorted(keys.iterdir()):
+        write_private(data.secrets / secret.name, secret.read_bytes())
+    for file in sorted((folder / CONFIG).iterdir()):
+        shutil.copy2(file, data.config / file.name)
+    began = time.monotonic()
+    running = asyncio.run(launch.start_deployment(root, table, SERVERS, report))
+    try:
+        for server in table.servers:
+            server.restore(running.place, table, folder / server.name, report)
+        running.place.state.profile = manifest["profile"]
+        running.place.save()
+    finally:
+        running.stop(report)
+    return {"data_folder": str(root), "seconds": round(time.monotonic() - began, 1)}
+
+
+def _require_apart(folder: Path, keys: Path) -> None:
+    one, other = folder.resolve(), keys.resolve()
+    if one == other or one in other.parents or other in one.parents:
+        raise LocalError(
+            "secrets and data belong apart: name two folders, neither within the other",
+            fault=Fault.UNUSABLE_NAME,
+        )
+
+
+def _make_new(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise LocalError(f"{folder} is not empty: name a new one", fault=Fault.FOREIGN_FILES)
+
+
+def _read_manifest(folder: Path) -> Mapping[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise LocalError(
+            f"{folder} holds no complete backup: {MANIFEST}, which is written last, is missing",
+            fault=Fault.BACKUP_DAMAGED,
+        ) from None
+    except ValueError:
+        manifest = {}
+    if manifest.get("format") != FORMAT:
+        raise LocalError(f"{folder / MANIFEST} is not ours", fault=Fault.BACKUP_DAMAGED)
+    found: Mapping[str, Any] = manifest
+    return found
+
+
+def _verify(folder: Path, files: Mapping[str, str]) -> None:
+    for name, expected in files.items():
+        file = folder / name
+        if not file.is_file() or _compute_hash(file) != expected:
+            raise LocalError(
+                f"{file} is missing, or is not what it was: take another backup",
+                fault=Fault.BACKUP_DAMAGED,
+            )
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    return (file for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def _compute_hash(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,74 @@
+"""Every service's database in a backup, and back."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+
+from infra.local import databases
+from infra.local.environment import make_environment
+from infra.local.errors import LocalError
+from infra.local.place import Place
+from infra.local.rows import Report, Service, Table
+
+LINES = 5
+
+
+def dump_databases(
+    place: Place, table: Table, binaries: Path, server: str, folder: Path, report: Report
+) -> None:
+    """The tiers that start last come first: what follows a node is then not ahead of it."""
+    for service in _get_rows(table, server)[::-1]:
+        _run(place, service, binaries / "pg_dump", "-Fc", f"--file={folder / service.name}.dump")
+        report(f"saved database {service.name}")
+
+
+def restore_databases(
+    place: Place,
+    table: Table,
+    binaries: Path,
+    server: str,
+    superuser_url: str,
+    folder: Path,
+    report: Report,
+) -> None:
+    """Into databases that are new. Roles and rights come from the rows, not from the backup."""
+    services = _get_rows(table, server)
+    databases.create_databases(place, superuser_url, services)
+    for service in services:
+        dump = folder / f"{service.name}.dump"
+        if not dump.exists():
+            continue  # the service is newer than the backup: it begins with nothing
+        _run(place, service, binaries / "pg_restore", "--no-owner", "--no-privileges", str(dump))
+        after = table.programs[service.program].after_restore
+        if after:
+            url = place.get_database_url(service.name, server=server)
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(after.encode())
+        report(f"restored database {service.name}")
+
+
+def _get_rows(table: Table, server: str) -> list[Service]:
+    rows = [each for each in table.services if each.database == server]
+    return sorted(rows, key=lambda each: table.tiers.index(each.tier))
+
+
+def _run(place: Place, service: Service, program: Path, *options: str) -> None:
+    """As the database's owner. The password stands in no command line."""
+    server = service.database or ""
+    host, _, port = place.get_address(server).partition(":")
+    environment = {
+        **make_environment(os.environ),
+        "PGHOST": host,
+        "PGPORT": port,
+        "PGUSER": service.name,
+        "PGPASSWORD": place.get_secret(f"{server}.{service.name}"),
+    }
+    name = ("--dbname", service.name)
+    command: Sequence[str] = [str(program), *name, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode != 0:
+        lines = tuple(done.stderr.strip().splitlines()[-LINES:])
+        raise LocalError(f"{program.name} of database {service.name} failed", lines)
