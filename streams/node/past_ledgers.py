@@ -70,7 +70,7 @@ class PastLedgers:
             log.info("publishing_from_archives", first=first, last=last)
         records = [StoredRecord(*ledger) for ledger in islice(self._reading.ledgers, AT_ONCE)]
         self._next = first + len(records)
-        if self._next > last:
+        if len(records) < AT_ONCE:  # what has left the database since is read by another call
             self._stop()
         return records
 

@@ -1,5 +1,6 @@
 """A node comes back from archives, by a snapshot or by all ledgers; what is false is refused."""
 
+import asyncio
 from collections.abc import Callable
 
 import psycopg
@@ -10,7 +11,9 @@ from streams.archive.layout import OBJECTS, SNAPSHOTS
 from streams.ledger.close import Ledger
 from streams.node import rejoin
 from streams.node.config import ArchiveSettings
+from streams.node.past_ledgers import PastLedgers
 from streams.node.store import Store
+from streams.node.store_thread import StoreThread
 from tests.streams.node.archiving import ArchivedNode
 from tests.support.network import get_account
 from tests.support.object_store import ObjectStore
@@ -85,6 +88,26 @@ def test_what_an_archive_lacks_comes_from_another(
     ledger = rejoin_by(comer, history, 128, is_minimal=True)
     assert ledger.header_hash == source.get_header_hash(128)
     assert get_sequences(comer)[1] == 71
+
+
+def test_the_publisher_gets_all_ledgers_while_they_leave_the_database(make_node: Make) -> None:
+    """Before, it stood still where the database had begun when it asked first."""
+    node = make_node()
+    node.close(63 + 64)
+    node.publish(keep=30)
+    settings = ArchiveSettings(bucket=node.bucket)
+
+    async def read_all() -> list[int]:
+        past = PastLedgers(StoreThread(node.store), settings, node.opened.position)
+        found: list[int] = []
+        while records := await past.load(len(found) + 1, 1_000_000):
+            found += [each.sequence for each in records]
+            if len(found) == 17:  # the genesis and what was read at once
+                node.close(64)
+                node.publish(keep=10)
+        return found
+
+    assert asyncio.run(read_all()) == list(range(1, 193))
 
 
 def test_where_no_archive_has_it_the_node_stays_as_it_is(
