@@ -19,8 +19,10 @@ LINES = 5
 def dump_databases(
     place: Place, table: Table, binaries: Path, server: str, folder: Path, report: Report
 ) -> None:
-    """The tiers that start last come first: what follows a node is then not ahead of it."""
-    for service in _get_rows(table, server)[::-1]:
+    """Of the services that run. The tiers that start last come first: what follows a node is then
+    not ahead of it."""
+    running = table.get_services(place.state.profile)
+    for service in _get_rows(running, table, server)[::-1]:
         _run(place, service, binaries / "pg_dump", "-Fc", f"--file={folder / service.name}.dump")
         report(f"saved database {service.name}")
 
@@ -35,7 +37,7 @@ def restore_databases(
     report: Report,
 ) -> None:
     """Into databases that are new. Roles and rights come from the rows, not from the backup."""
-    services = _get_rows(table, server)
+    services = _get_rows(table.services, table, server)
     databases.create_databases(place, superuser_url, services)
     for service in services:
         dump = folder / f"{service.name}.dump"
@@ -50,8 +52,8 @@ def restore_databases(
         report(f"restored database {service.name}")
 
 
-def _get_rows(table: Table, server: str) -> list[Service]:
-    rows = [each for each in table.services if each.database == server]
+def _get_rows(services: Sequence[Service], table: Table, server: str) -> list[Service]:
+    rows = [each for each in services if each.database == server]
     return sorted(rows, key=lambda each: table.tiers.index(each.tier))
 
 

@@ -75,7 +75,8 @@ def deployment() -> Iterator[WholeDeployment]:
         try:
             yield started
         finally:
-            started.running.stop(lambda _: None)
+            if processes.find_processes(root):  # the last test has stopped it
+                started.running.stop(lambda _: None)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -218,6 +219,7 @@ def test_a_stopped_node_is_brought_up_by_a_verb(deployment: WholeDeployment, mod
 
 def test_a_deployment_comes_back_from_a_backup(deployment: WholeDeployment) -> None:
     """All of it is gone, and no ledger that was published before the backup is lost."""
+    wait_until_archived(deployment, "core1", 64)
     before = {core: get_status(deployment, core)["published"] for core in network.CORES}
     place = deployment.running.place
     work = make_folder()
@@ -231,14 +233,15 @@ def test_a_deployment_comes_back_from_a_backup(deployment: WholeDeployment) -> N
         shutil.rmtree(place.folder.root)
         run_tokend("restore", "--from", str(to), "--keys", str(keys), "--data", str(root))
         restored = start(root)
-        deployment.running = restored.running  # the fixture stops what runs
-        level = restored.wait_until_level()
-        assert level >= max(before.values())
-        assert {core: read_topic(restored, core, before[core]) for core in network.CORES} == known
-        assert run_verb(restored, "archive", "verify")["ledgers"] >= 64
+        try:
+            assert restored.wait_until_level() >= max(before.values())
+            found = {core: read_topic(restored, core, before[core]) for core in network.CORES}
+            assert found == known
+            assert run_verb(restored, "archive", "verify")["ledgers"] >= 64
+        finally:
+            restored.running.stop(lambda _: None)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-        deployment.running.stop(lambda _: None)
         shutil.rmtree(root, ignore_errors=True)
 
 
