@@ -23,8 +23,9 @@ def dump_databases(
     not ahead of it."""
     running = table.get_services(place.state.profile)
     for service in _get_rows(running, table, server)[::-1]:
-        _run(place, service, binaries / "pg_dump", "-Fc", f"--file={folder / service.name}.dump")
-        report(f"saved database {service.name}")
+        name = service.database_name
+        _run(place, service, binaries / "pg_dump", "-Fc", f"--file={folder / name}.dump")
+        report(f"saved database {name}")
 
 
 def restore_databases(
@@ -40,21 +41,23 @@ def restore_databases(
     services = _get_rows(table.services, table, server)
     databases.create_databases(place, superuser_url, services)
     for service in services:
-        dump = folder / f"{service.name}.dump"
+        name = service.database_name
+        dump = folder / f"{name}.dump"
         if not dump.exists():
             continue  # the service is newer than the backup: it begins with nothing
         _run(place, service, binaries / "pg_restore", "--no-owner", "--no-privileges", str(dump))
         after = table.programs[service.program].after_restore
         if after:
-            url = place.get_database_url(service.name, server=server)
+            url = place.get_database_url(name, server=server)
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(after.encode())
-        report(f"restored database {service.name}")
+        report(f"restored database {name}")
 
 
 def _get_rows(services: Sequence[Service], table: Table, server: str) -> list[Service]:
-    rows = [each for each in services if each.database == server]
-    return sorted(rows, key=lambda each: table.tiers.index(each.tier))
+    """One service for each database, by tier."""
+    rows = {each.database_name: each for each in services if each.database == server}
+    return sorted(rows.values(), key=lambda each: table.tiers.index(each.tier))
 
 
 def _run(place: Place, service: Service, program: Path, *options: str) -> None:
@@ -65,12 +68,11 @@ def _run(place: Place, service: Service, program: Path, *options: str) -> None:
         **make_environment(os.environ),
         "PGHOST": host,
         "PGPORT": port,
-        "PGUSER": service.name,
-        "PGPASSWORD": place.get_secret(f"{server}.{service.name}"),
+        "PGUSER": service.database_name,
+        "PGPASSWORD": place.get_secret(f"{server}.{service.database_name}"),
     }
-    name = ("--dbname", service.name)
-    command: Sequence[str] = [str(program), *name, *options]
+    command = [str(program), "--dbname", service.database_name, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         lines = tuple(done.stderr.strip().splitlines()[-LINES:])
-        raise LocalError(f"{program.name} of database {service.name} failed", lines)
+        raise LocalError(f"{program.name} of database {service.database_name} failed", lines)
