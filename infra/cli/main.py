@@ -22,6 +22,7 @@ from infra.cli import (
     replay,
     services,
     streams,
+    transfer,
     user,
 )
 from infra.local.environment import forget_postgres
@@ -68,6 +69,7 @@ app.command()(platform.apply)
 app.add_typer(platform.export, name="export")
 platform.export.command("ledgers")(archive.export_ledgers)
 app.add_typer(user.app)
+app.add_typer(transfer.app, name="transfer")
 app.add_typer(containers.app, name="containers")
 app.add_typer(notifications.notify, name="notify")
 app.add_typer(notifications.subscriptions, name="subscriptions")

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
-from nacl.signing import SigningKey
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -25,13 +24,15 @@ from gateways.client.ingest import IngestProducer
 from gateways.client.keys import (
     generate_key,
     get_account_id,
-    get_address,
     get_public_key,
     read_seed,
 )
 from gateways.client.proofs import get_genesis_anchor, verify_balance_proof
 from infra.demo import roles
-from infra.demo.steps import Interrupted, Steps
+from infra.demo.border import ASSET as FRANCS
+from infra.demo.border import Withdrawal
+from infra.demo.people import Person
+from infra.demo.steps import DemoFailed, Steps
 from infra.demo.target import Target
 from schemas.generated.common import Fee, Hash, Reference, SignerData
 from schemas.generated.operations import CreateSigner, ManageSigner, Payment, PaymentFeeData
@@ -45,22 +46,6 @@ PRODUCED_PER_S = 250
 VICTIM = "core3"
 SETTLE_S = 90.0
 """How long anything may take before the demo says that it failed."""
-
-
-class DemoFailed(Exception):
-    """The scenario did not come out as it must; the message says where."""
-
-
-@dataclass
-class Person:
-    """Somebody with a key."""
-
-    name: str
-    key: SigningKey
-
-    @property
-    def address(self) -> str:
-        return get_address(self.key)
 
 
 @dataclass
@@ -93,6 +78,7 @@ class Scenario:
             self._show_books()
             self._issue_much()
             self._pay_with_fees()
+            self._withdraw()
             self._restart_victim()
             self._compare_nodes()
             self._replay()
@@ -114,10 +100,10 @@ class Scenario:
         )
         return make.sign_transaction(transaction, person.key)
 
-    def _get_balance(self, person: Person) -> str:
+    def _get_balance(self, person: Person, asset: str = ASSET) -> str:
         """The B... id of its first balance: known before the balance exists."""
         account_id = get_account_id(person.key)
-        return encode_balance_id(compute_balance_id(self.network_id, account_id, ASSET, 0))
+        return encode_balance_id(compute_balance_id(self.network_id, account_id, asset, 0))
 
     def _make_reference(self, number: int) -> Reference:
         """Of today, by the clock of this machine: the network's is the same."""
@@ -226,6 +212,21 @@ class Scenario:
         if code != "LIMITS_EXCEEDED":
             raise DemoFailed(f"95.00 more: {code}, where the limit should have held")
         self.steps.say(f"95.00 more: {code}, {detail['left']} of {detail['limit']} are left today")
+
+    def _withdraw(self) -> None:
+        self.steps.tell("Bob withdraws to a bank: committed, signed by 2 of 3 services, settled")
+        Withdrawal(
+            client=self.client,
+            steps=self.steps,
+            submit=self._submit,
+            sign=self._sign,
+            wait=self._wait,
+            master=self.master,
+            issuer=self.issuer,
+            bob=self.bob,
+            balance=self._get_balance(self.bob, FRANCS),
+            day=self._make_reference(0).day,
+        ).run()
 
     def _make_paid(self, amount: str) -> Payment:
         units = make.to_units(amount, DIGITS)
@@ -396,6 +397,3 @@ class Scenario:
             if time.monotonic() > deadline:
                 raise DemoFailed(f"waited {SETTLE_S:.0f} s in vain until {what}")
             time.sleep(0.1)
-
-
-__all__ = ["DemoFailed", "Interrupted", "Scenario"]

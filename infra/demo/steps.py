@@ -9,6 +9,10 @@ class Interrupted(Exception):
     """The demo was asked to stop."""
 
 
+class DemoFailed(Exception):
+    """The scenario did not come out as it must; the message says where."""
+
+
 class Steps:
     """Prints numbered steps."""
 

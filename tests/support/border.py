@@ -12,6 +12,7 @@ from schemas.generated.common import (
     EthereumAddressBytes,
     EthereumKey,
     Hash,
+    LedgerKeyOfCosigner,
     NonceResource,
     Resource,
     TransferCaps,
@@ -52,6 +53,7 @@ from tests.support.network import (
     create_asset,
     create_balance,
     get_account,
+    get_public_key,
     issue,
     make_reference,
 )
@@ -84,6 +86,15 @@ def make_keyset(
     return ManageKeyset(
         chain_id, wallet, 2, cosigners, "forwarder", account, U64(binds_from), again
     )
+
+
+def make_bank_keyset() -> ManageKeyset:
+    """Of a bank's wallet; its cosigners sign with the keys that they are named by."""
+    cosigners = tuple(
+        Cosigner(get_account(name), LedgerKeyOfCosigner(get_public_key(name)), slot, slot == 2)
+        for slot, name in enumerate(COSIGNERS)
+    )
+    return replace(make_keyset(WalletKind.HOT, BANK), cosigners=cosigners)
 
 
 def add_cosigners(network: Network) -> None:

@@ -1,0 +1,1 @@
+"""Payment services: what they know of the systems outside the network."""
