@@ -8,7 +8,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from schemas.generated import keys
-from schemas.generated.common import Amount, FeeRange, FeeType, Price
+from schemas.generated.common import (
+    Amount,
+    FeeRange,
+    FeeType,
+    LimitKind,
+    Price,
+    TransferOutcome,
+    WalletKind,
+)
 from schemas.generated.operations import (
     CreateAssetPair,
     CreateSigner,
@@ -36,7 +44,6 @@ from tests.support.network import (
     FREE,
     Network,
     accept_fees,
-    create_account,
     create_asset,
     get_account,
     get_owner,
@@ -44,6 +51,7 @@ from tests.support.network import (
     issue,
     make_economy,
     pay,
+    put_limit,
     review,
 )
 from tests.support.requests import govern, preissue, put_policy
@@ -190,9 +198,8 @@ def _govern(network: Network, number: int) -> Candidate:
 
 def _cross_border(network: Network, number: int) -> Candidate:
     """Every ledger another part: keysets and addresses, who takes one, how far a chain is."""
-    if network.ledger.state.get_account(get_account(border.COSIGNERS[0])) is None:
-        accounts = (create_account(name) for name in border.COSIGNERS)
-        return network.prepare("master", *accounts, govern(border.make_keyset()))
+    if network.ledger.state.get_wallet(border.CHAIN, WalletKind.DEPOSIT) is None:
+        return network.prepare("master", govern(border.make_keyset()))
     bodies: tuple[Any, ...] = (
         border.add_address(f"0x{number}", index=number),
         border.add_address(f"RF{number}", border.BANK, 0),
@@ -203,6 +210,32 @@ def _cross_border(network: Network, number: int) -> Candidate:
     ]
     transaction = network.build("master", *bodies, *taken)
     return network.admit(network.sign(transaction, "master", "bob"))
+
+
+def _withdraw(network: Network, number: int) -> Candidate:
+    """One part of a withdrawal's way after the other: asked for, committed, signed and settled,
+    closed."""
+    state = network.ledger.state
+    last = state.get_external_transfer(state.get_counters().transfer)
+    if last is not None and last.settled_at_ms is not None:
+        return network.prepare("master", border.close(last.transfer_id))
+    if last is not None:
+        signed = [
+            Operation(get_account(name), border.sign(network, last.transfer_id))
+            for name in border.COSIGNERS[:2]
+        ]
+        confirmed = border.confirm(network, last.transfer_id)
+        settled = border.settle(last.transfer_id, tuple(TransferOutcome)[number % 3], fee=5)
+        transaction = network.build("master", *signed, confirmed, settled)
+        return network.admit(network.sign(transaction, "master", *border.COSIGNERS[:2]))
+    asked = border.find_withdrawals(network)
+    if asked:
+        return network.prepare("master", border.transfer(network, asked[0]))
+    limit = put_limit(LimitKind.WITHDRAW, border.ETH, 10**9)
+    transaction = network.build(
+        "bob", border.withdraw(network, "bob", 7), Operation(get_account("master"), limit)
+    )
+    return network.admit(network.sign(transaction, "bob", "master"))
 
 
 STEPS: tuple[Step, ...] = (
@@ -225,6 +258,7 @@ STEPS: tuple[Step, ...] = (
     _preissue,
     _govern,
     _cross_border,
+    _withdraw,
 )
 
 
@@ -232,6 +266,7 @@ def make_network(ledgers: Sequence[Sequence[int]]) -> Network:
     """An economy, then one ledger for each of `ledgers`, of the steps with these indexes as far as
     they may be in a set."""
     network = make_economy(PEOPLE, AMOUNT)
+    border.open_border(network)
     for number, steps in enumerate(ledgers):
         candidates = [
             STEPS[step](network, number * 100 + place) for place, step in enumerate(steps)

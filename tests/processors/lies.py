@@ -13,7 +13,7 @@ from tests.processors.economies import make_busy_network, make_varied_network
 from tests.support.network import get_key, get_public_key
 
 NETWORK = make_varied_network()
-OTHER = make_busy_network(8)  # the same economy, another history
+OTHER = make_busy_network(16)  # the same economy, another history
 RECORDS = NETWORK.records
 COMMON = 5  # ledgers of both
 Value = LedgerRecord | bytes

@@ -21,7 +21,8 @@ from schemas.generated.common import (
     UtxoResource,
     WalletKind,
 )
-from schemas.generated.entries import ExternalTransfer
+from schemas.generated.entries import ExternalTransfer, ReviewableRequest
+from schemas.generated.keys import reviewable_request_key
 from schemas.generated.operations import (
     AddTransferSignature,
     AdvanceCheckpoint,
@@ -47,6 +48,7 @@ from schemas.generated.operations import (
     U32Value,
     UnknownOutcome,
 )
+from schemas.generated.requests import WithdrawalRequest
 from tests.support.network import (
     Network,
     create_account,
@@ -166,12 +168,29 @@ def fund(network: Network, name: str, amount: int) -> CreateIssuanceRequest:
     return made
 
 
-def ask(network: Network, name: str = "alice", amount: int = 100) -> U64:
-    """A request for a withdrawal; its number."""
+def withdraw(network: Network, name: str, amount: int) -> CreateWithdrawalRequest:
     reference = make_reference(network, f"w{network.salt}")
     balance_id = network.get_balance_id(name, ETH)
-    made = CreateWithdrawalRequest(balance_id, Amount(amount), None, TO, reference, b"")
-    [result] = network.apply(name, made).applied[0].result.operations
+    return CreateWithdrawalRequest(balance_id, Amount(amount), None, TO, reference, b"")
+
+
+def find_withdrawals(network: Network) -> list[U64]:
+    """Requests that stand and await a decision."""
+    state = network.ledger.state
+    branch = reviewable_request_key(0)[:1]
+    found = (state.get(key) for key in sorted(state.encoded) if key[:1] == branch)
+    return [
+        each.request_id
+        for each in found
+        if isinstance(each, ReviewableRequest)
+        and isinstance(each.body, WithdrawalRequest)
+        and each.pending_tasks == WITHDRAWAL_TASKS
+    ]
+
+
+def ask(network: Network, name: str = "alice", amount: int = 100) -> U64:
+    """A request for a withdrawal; its number."""
+    [result] = network.apply(name, withdraw(network, name, amount)).applied[0].result.operations
     assert isinstance(result.outcome, CreateWithdrawalRequestResult)
     return result.outcome.request_id
 
