@@ -14,7 +14,7 @@ from schemas.codec import decode
 from schemas.generated import keys
 from schemas.generated.entries import NetworkSettings
 from schemas.generated.ledger import LedgerEntry
-from streams.ledger.references import DAY_MS, get_bucket, get_window_days
+from streams.ledger.references import DAY_MS, compute_first_day, get_bucket
 
 USED_REFERENCES = {
     "bucket": "int8",
@@ -72,6 +72,6 @@ class ReferenceStore:
         today, passed = close_time_ms // DAY_MS, []
         for bucket in sorted(self._buckets):
             kind, day = get_bucket(bucket)
-            if day < today - get_window_days(self._settings, kind):
+            if day < compute_first_day(self._settings, kind, today):
                 passed.append(bucket)
         return passed

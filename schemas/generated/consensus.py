@@ -342,7 +342,9 @@ class ScpValue(Record, frozen=True):
     close_time_ms: U64
     """When the ledger closes."""
     upgrades: tuple[bytes, ...]
-    """Changes of the network's settings, voted by validators."""
+    """Upgrade bytes, ascending by kind, at most one of each: changes that rule from the next
+    ledger on.
+    """
 
 
 def read_ScpValue(data: Any, at: int) -> tuple[ScpValue, int]:
@@ -352,13 +354,13 @@ def read_ScpValue(data: Any, at: int) -> tuple[ScpValue, int]:
     at += 32
     f_close_time_ms = from_bytes(data[at : at + 8])
     at += 8
-    count, at = read_count(data, at, 6)
+    count, at = read_count(data, at, 8)
     f_upgrades_list = []
     if count:
         for _ in range(count):  # f_upgrades
             length = data[at]
             if length & 0x81:
-                f_upgrades_item, at = read_bytes(data, at, 4096)
+                f_upgrades_item, at = read_bytes(data, at, 8192)
             else:
                 end = at + 1 + (length >> 1)
                 f_upgrades_item = data[at + 1 : end]
@@ -377,11 +379,179 @@ def write_ScpValue(value: ScpValue, out: bytearray) -> None:
         raise Unencodable("expected 32 bytes")
     out += value.set_hash
     write_unsigned(value.close_time_ms, out, 8)
-    write_count(len(value.upgrades), out, 6)
+    write_count(len(value.upgrades), out, 8)
     if value.upgrades:
         for f_upgrades_item in value.upgrades:
-            write_bytes(f_upgrades_item, out, 4096)
+            write_bytes(f_upgrades_item, out, 8192)
         out.append(0)
+
+
+class VersionUpgrade(Record, frozen=True):
+    """Other rules: a node that does not know the version stops."""
+
+    ledger_version: int
+    """The next version."""
+
+
+def read_VersionUpgrade(data: Any, at: int) -> tuple[VersionUpgrade, int]:
+    f_ledger_version, at = read_bounded(data, at, 1, 1000000)
+    return VersionUpgrade(f_ledger_version), at
+
+
+def write_VersionUpgrade(value: VersionUpgrade, out: bytearray) -> None:
+    write_bounded(value.ledger_version, out, 1, 1000000)
+
+
+class IntervalsUpgrade(Record, frozen=True):
+    """How often ledgers close."""
+
+    minimum_interval_ms: U64
+    """The least difference of two close times."""
+    heartbeat_ms: U64
+    """An empty ledger is closed after this long."""
+
+
+def read_IntervalsUpgrade(data: Any, at: int) -> tuple[IntervalsUpgrade, int]:
+    f_minimum_interval_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_heartbeat_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return IntervalsUpgrade(f_minimum_interval_ms, f_heartbeat_ms), at
+
+
+def write_IntervalsUpgrade(value: IntervalsUpgrade, out: bytearray) -> None:
+    write_unsigned(value.minimum_interval_ms, out, 8)
+    write_unsigned(value.heartbeat_ms, out, 8)
+
+
+class TimeoutsUpgrade(Record, frozen=True):
+    """How long SCP waits."""
+
+    timeout_initial_ms: U64
+    """In the first round."""
+    timeout_increment_ms: U64
+    """What every further round adds."""
+
+
+def read_TimeoutsUpgrade(data: Any, at: int) -> tuple[TimeoutsUpgrade, int]:
+    f_timeout_initial_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_timeout_increment_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return TimeoutsUpgrade(f_timeout_initial_ms, f_timeout_increment_ms), at
+
+
+def write_TimeoutsUpgrade(value: TimeoutsUpgrade, out: bytearray) -> None:
+    write_unsigned(value.timeout_initial_ms, out, 8)
+    write_unsigned(value.timeout_increment_ms, out, 8)
+
+
+class SetLimitsUpgrade(Record, frozen=True):
+    """How large ledgers may be."""
+
+    max_set_transactions: int
+    """The most transactions."""
+    max_set_output_bytes: int
+    """The most worst-case output bytes."""
+
+
+def read_SetLimitsUpgrade(data: Any, at: int) -> tuple[SetLimitsUpgrade, int]:
+    f_max_set_transactions, at = read_bounded(data, at, 1, 100000)
+    f_max_set_output_bytes, at = read_bounded(data, at, 1, 8388608)
+    return SetLimitsUpgrade(f_max_set_transactions, f_max_set_output_bytes), at
+
+
+def write_SetLimitsUpgrade(value: SetLimitsUpgrade, out: bytearray) -> None:
+    write_bounded(value.max_set_transactions, out, 1, 100000)
+    write_bounded(value.max_set_output_bytes, out, 1, 8388608)
+
+
+class TimeBoundsUpgrade(Record, frozen=True):
+    """How far ahead times may lie."""
+
+    max_time_ahead_ms: U64
+    """A transaction's end, ahead of the close time."""
+    close_time_ahead_ms: U64
+    """A close time, ahead of a node's clock."""
+
+
+def read_TimeBoundsUpgrade(data: Any, at: int) -> tuple[TimeBoundsUpgrade, int]:
+    f_max_time_ahead_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_close_time_ahead_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return TimeBoundsUpgrade(f_max_time_ahead_ms, f_close_time_ahead_ms), at
+
+
+def write_TimeBoundsUpgrade(value: TimeBoundsUpgrade, out: bytearray) -> None:
+    write_unsigned(value.max_time_ahead_ms, out, 8)
+    write_unsigned(value.close_time_ahead_ms, out, 8)
+
+
+class ReferencesUpgrade(Record, frozen=True):
+    """The windows of references. A wider one grows day by day: a day that was dropped never comes
+    back.
+    """
+
+    payment_reference_days: int
+    """Past days of payments' window."""
+    issuance_reference_days: int
+    """Past days of issuances' window."""
+    references_per_day: int
+    """The most references of a kind and day that an account may use."""
+
+
+def read_ReferencesUpgrade(data: Any, at: int) -> tuple[ReferencesUpgrade, int]:
+    f_payment_reference_days, at = read_bounded(data, at, 1, 3650)
+    f_issuance_reference_days, at = read_bounded(data, at, 1, 3650)
+    f_references_per_day, at = read_bounded(data, at, 1, 1000000000)
+    return ReferencesUpgrade(f_payment_reference_days, f_issuance_reference_days, f_references_per_day), at
+
+
+def write_ReferencesUpgrade(value: ReferencesUpgrade, out: bytearray) -> None:
+    write_bounded(value.payment_reference_days, out, 1, 3650)
+    write_bounded(value.issuance_reference_days, out, 1, 3650)
+    write_bounded(value.references_per_day, out, 1, 1000000000)
+
+
+class QuorumSetUpgrade(Record, frozen=True):
+    """Another quorum set: the ledger with this upgrade is the last one that the old set certifies."""
+
+    quorum_set: QuorumSet
+    """Sane and normalised."""
+
+
+def read_QuorumSetUpgrade(data: Any, at: int) -> tuple[QuorumSetUpgrade, int]:
+    f_quorum_set, at = read_QuorumSet(data, at)
+    return QuorumSetUpgrade(f_quorum_set), at
+
+
+def write_QuorumSetUpgrade(value: QuorumSetUpgrade, out: bytearray) -> None:
+    write_QuorumSet(value.quorum_set, out)
+
+
+class Upgrade(Record, frozen=True):
+    """One change that validators vote for."""
+
+    change: VersionUpgrade | IntervalsUpgrade | TimeoutsUpgrade | SetLimitsUpgrade | TimeBoundsUpgrade | ReferencesUpgrade | QuorumSetUpgrade
+    """What changes."""
+
+
+def read_Upgrade(data: Any, at: int) -> tuple[Upgrade, int]:
+    branch = data[at]
+    if branch & 1 or branch > 12:
+        read_bounded(data, at, 0, 6)  # raises
+    f_change, at = READERS_2[branch >> 1](data, at + 1)
+    return Upgrade(f_change), at
+
+
+def write_Upgrade(value: Upgrade, out: bytearray) -> None:
+    try:
+        branch, write = WRITERS_3[type(value.change)]
+    except KeyError:
+        raise get_branch_error(value.change) from None
+    out += branch
+    write(value.change, out)
 
 
 READERS_0: tuple[Callable[[Any, int], tuple[Nominate | Prepare | Confirm | Externalize, int]], ...] = (
@@ -398,6 +568,26 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     Externalize: (b'\x06', write_Externalize),
 }
 
+READERS_2: tuple[Callable[[Any, int], tuple[VersionUpgrade | IntervalsUpgrade | TimeoutsUpgrade | SetLimitsUpgrade | TimeBoundsUpgrade | ReferencesUpgrade | QuorumSetUpgrade, int]], ...] = (
+    read_VersionUpgrade,
+    read_IntervalsUpgrade,
+    read_TimeoutsUpgrade,
+    read_SetLimitsUpgrade,
+    read_TimeBoundsUpgrade,
+    read_ReferencesUpgrade,
+    read_QuorumSetUpgrade,
+)
+
+WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
+    VersionUpgrade: (b'\x00', write_VersionUpgrade),
+    IntervalsUpgrade: (b'\x02', write_IntervalsUpgrade),
+    TimeoutsUpgrade: (b'\x04', write_TimeoutsUpgrade),
+    SetLimitsUpgrade: (b'\x06', write_SetLimitsUpgrade),
+    TimeBoundsUpgrade: (b'\x08', write_TimeBoundsUpgrade),
+    ReferencesUpgrade: (b'\n', write_ReferencesUpgrade),
+    QuorumSetUpgrade: (b'\x0c', write_QuorumSetUpgrade),
+}
+
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     QuorumSet: read_QuorumSet,
     Ballot: read_Ballot,
@@ -408,6 +598,14 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Statement: read_Statement,
     Envelope: read_Envelope,
     ScpValue: read_ScpValue,
+    VersionUpgrade: read_VersionUpgrade,
+    IntervalsUpgrade: read_IntervalsUpgrade,
+    TimeoutsUpgrade: read_TimeoutsUpgrade,
+    SetLimitsUpgrade: read_SetLimitsUpgrade,
+    TimeBoundsUpgrade: read_TimeBoundsUpgrade,
+    ReferencesUpgrade: read_ReferencesUpgrade,
+    QuorumSetUpgrade: read_QuorumSetUpgrade,
+    Upgrade: read_Upgrade,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -420,4 +618,12 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Statement: write_Statement,
     Envelope: write_Envelope,
     ScpValue: write_ScpValue,
+    VersionUpgrade: write_VersionUpgrade,
+    IntervalsUpgrade: write_IntervalsUpgrade,
+    TimeoutsUpgrade: write_TimeoutsUpgrade,
+    SetLimitsUpgrade: write_SetLimitsUpgrade,
+    TimeBoundsUpgrade: write_TimeBoundsUpgrade,
+    ReferencesUpgrade: write_ReferencesUpgrade,
+    QuorumSetUpgrade: write_QuorumSetUpgrade,
+    Upgrade: write_Upgrade,
 }

@@ -1936,6 +1936,12 @@ class NetworkSettings(Record, frozen=True):
     """The same for issuances."""
     references_per_day: int
     """The most references of one kind and day that an account may use."""
+    payment_references_from: int
+    """The first day (since 1970) that payments may name, however wide the window: days before were
+    dropped by a narrower one.
+    """
+    issuance_references_from: int
+    """The same for issuances."""
 
 
 def read_NetworkSettings(data: Any, at: int) -> tuple[NetworkSettings, int]:
@@ -1959,7 +1965,9 @@ def read_NetworkSettings(data: Any, at: int) -> tuple[NetworkSettings, int]:
     f_payment_reference_days, at = read_bounded(data, at, 1, 3650)
     f_issuance_reference_days, at = read_bounded(data, at, 1, 3650)
     f_references_per_day, at = read_bounded(data, at, 1, 1000000000)
-    return NetworkSettings(f_ledger_version, f_master_account, f_max_time_ahead_ms, f_close_time_ahead_ms, f_minimum_interval_ms, f_heartbeat_ms, f_timeout_initial_ms, f_timeout_increment_ms, f_max_set_transactions, f_max_set_output_bytes, f_payment_reference_days, f_issuance_reference_days, f_references_per_day), at
+    f_payment_references_from, at = read_bounded(data, at, 0, 10000000)
+    f_issuance_references_from, at = read_bounded(data, at, 0, 10000000)
+    return NetworkSettings(f_ledger_version, f_master_account, f_max_time_ahead_ms, f_close_time_ahead_ms, f_minimum_interval_ms, f_heartbeat_ms, f_timeout_initial_ms, f_timeout_increment_ms, f_max_set_transactions, f_max_set_output_bytes, f_payment_reference_days, f_issuance_reference_days, f_references_per_day, f_payment_references_from, f_issuance_references_from), at
 
 
 def write_NetworkSettings(value: NetworkSettings, out: bytearray) -> None:
@@ -1978,6 +1986,8 @@ def write_NetworkSettings(value: NetworkSettings, out: bytearray) -> None:
     write_bounded(value.payment_reference_days, out, 1, 3650)
     write_bounded(value.issuance_reference_days, out, 1, 3650)
     write_bounded(value.references_per_day, out, 1, 1000000000)
+    write_bounded(value.payment_references_from, out, 0, 10000000)
+    write_bounded(value.issuance_references_from, out, 0, 10000000)
 
 
 class StatisticsCount(Record, frozen=True):

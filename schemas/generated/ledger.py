@@ -1090,7 +1090,9 @@ class LedgerBody(Record, frozen=True):
     transactions: tuple[AppliedTransaction, ...]
     """In apply order."""
     changes: tuple[EntryChange, ...]
-    """Changes outside transactions: all entries of the genesis, upgrades."""
+    """Changes outside transactions: all entries of the genesis, what upgrades changed."""
+    upgrades: tuple[bytes, ...]
+    """Those of the agreed value (consensus.Upgrade bytes)."""
 
 
 def read_LedgerBody(data: Any, at: int) -> tuple[LedgerBody, int]:
@@ -1110,7 +1112,21 @@ def read_LedgerBody(data: Any, at: int) -> tuple[LedgerBody, int]:
             f_changes_list.append(f_changes_item)
         at = read_array_end(data, at)
     f_changes = tuple(f_changes_list)
-    return LedgerBody(f_transactions, f_changes), at
+    count, at = read_count(data, at, 8)
+    f_upgrades_list = []
+    if count:
+        for _ in range(count):  # f_upgrades
+            length = data[at]
+            if length & 0x81:
+                f_upgrades_item, at = read_bytes(data, at, 8192)
+            else:
+                end = at + 1 + (length >> 1)
+                f_upgrades_item = data[at + 1 : end]
+                at = end
+            f_upgrades_list.append(f_upgrades_item)
+        at = read_array_end(data, at)
+    f_upgrades = tuple(f_upgrades_list)
+    return LedgerBody(f_transactions, f_changes, f_upgrades), at
 
 
 def write_LedgerBody(value: LedgerBody, out: bytearray) -> None:
@@ -1123,6 +1139,11 @@ def write_LedgerBody(value: LedgerBody, out: bytearray) -> None:
     if value.changes:
         for f_changes_item in value.changes:
             write_EntryChange(f_changes_item, out)
+        out.append(0)
+    write_count(len(value.upgrades), out, 8)
+    if value.upgrades:
+        for f_upgrades_item in value.upgrades:
+            write_bytes(f_upgrades_item, out, 8192)
         out.append(0)
 
 

@@ -20,6 +20,15 @@ def skip_LedgerBody(data: Any, at: int) -> int:
         for _ in range(count):
             at = skip_EntryChange(data, at)
         at = read_array_end(data, at)
+    count, at = read_count(data, at, 8)
+    if count:
+        for _ in range(count):
+            if data[at] & 0x80:
+                length, at = read_long(data, at)
+                at += length
+            else:
+                at += 1 + (data[at] >> 1)
+        at = read_array_end(data, at)
     return at
 
 
@@ -1293,6 +1302,12 @@ def skip_NetworkSettings(data: Any, at: int) -> int:
         at += 1
     at += 1
     at += 80
+    while data[at] & 0x80:
+        at += 1
+    at += 1
+    while data[at] & 0x80:
+        at += 1
+    at += 1
     while data[at] & 0x80:
         at += 1
     at += 1

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from nacl.signing import SigningKey
 
 from schemas.codec import Malformed, decode, encode
-from schemas.generated.common import Hash, PublicKey, Signature
+from schemas.generated.common import U64, Hash, PublicKey, Signature
 from schemas.generated.consensus import (
     Confirm,
     Envelope,
@@ -71,6 +71,14 @@ class Agreement:
         self._members = frozenset(get_nodes(quorum_set))
         self._known: dict[int, dict[EnvelopeKey, tuple[Statement, Envelope]]] = {}
         self._persisted_sets: set[Hash] = set()
+
+    def reconfigure(self, quorum_set: QuorumSet, from_slot: int) -> list[Output]:
+        """Another quorum set rules from a slot on."""
+        nodes = get_nodes(quorum_set)
+        self.is_validator = self.node_id in nodes
+        self._members = frozenset(nodes)
+        found = self.scp.reconfigure(quorum_set, self.is_validator, U64(from_slot))
+        return self.translate(found)
 
     def open_envelope(self, envelope: Envelope) -> Statement | None:
         """The statement of a member, if the signature is true and it is news; None otherwise."""

@@ -82,9 +82,10 @@ def close_again(ledger: Ledger, quorum_set: QuorumSet, record: LedgerRecord) -> 
         header.network_id, header.sequence, ledger.header_hash, header.close_time_ms, quorum_set
     )
     verified = verify_record(position, record)
-    candidates = _get_candidates(record.body, header.network_id)
+    body = decode(LedgerBody, record.body)
+    candidates = _get_candidates(body, header.network_id)
     value = ScpValue(
-        ledger.header_hash, verified.header.set_hash, verified.header.close_time_ms, ()
+        ledger.header_hash, verified.header.set_hash, verified.header.close_time_ms, body.upgrades
     )
     closed = close_ledger(ledger, value, candidates)
     if closed.header_hash != verified.header_hash:
@@ -95,9 +96,9 @@ def close_again(ledger: Ledger, quorum_set: QuorumSet, record: LedgerRecord) -> 
     return closed
 
 
-def _get_candidates(body: bytes, network_id: Hash) -> dict[Hash, Candidate]:
+def _get_candidates(body: LedgerBody, network_id: Hash) -> dict[Hash, Candidate]:
     candidates: dict[Hash, Candidate] = {}
-    for applied in decode(LedgerBody, body).transactions:
+    for applied in body.transactions:
         candidate = validate_envelope(applied.envelope, network_id)
         if isinstance(candidate, RejectionReason):
             raise ForgedLedger(f"an envelope is {candidate.code.name}")

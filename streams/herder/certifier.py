@@ -72,7 +72,8 @@ class Certifier:
 
     def restore(self, restored: RestoredHeader, quorum_set: QuorumSet) -> list[Output]:
         """A ledger that was closed before a restart."""
-        found = Uncertified(restored.header_hash, quorum_set, restored.own)
+        in_force = restored.quorum_set or quorum_set
+        found = Uncertified(restored.header_hash, in_force, restored.own)
         return self._add(restored.sequence, found)
 
     def _add(self, sequence: int, uncertified: Uncertified) -> list[Output]:
@@ -85,11 +86,14 @@ class Certifier:
     def receive_signature(
         self, message: SignedHeader, last_closed: int, quorum_set: QuorumSet
     ) -> list[Output]:
-        """A validator's signature, whoever sent it; unusable ones are dropped.
+        """A validator's signature, whoever sent it; unusable ones are dropped. `quorum_set`: for
+        ledgers that this node has not closed.
 
         Raises InvariantViolation when the others agree on another header than ours.
         """
         sequence, node = message.sequence, message.signature.node_id
+        if sequence in self.uncertified:
+            quorum_set = self.uncertified[sequence].quorum_set
         is_open = sequence in self.uncertified or last_closed < sequence <= last_closed + AHEAD_MAX
         known = self._signatures.get(sequence, {})
         if not is_open or node not in get_nodes(quorum_set) or node in known:

@@ -38,6 +38,7 @@ from streams.herder.proposer import Proposer
 from streams.herder.restored import Restored
 from streams.herder.transaction_sets import TransactionSets
 from streams.herder.values import Values
+from streams.herder.votes import Vote, Votes
 from streams.ledger.admission import Candidate, validate_envelope
 from streams.ledger.chain import ForgedLedger
 from streams.ledger.close import ClosedLedger, Ledger, close_ledger
@@ -64,13 +65,14 @@ class Herder:
         node_id = PublicKey(bytes(signing_key.verify_key))
         self._sets = TransactionSets(frozenset(get_nodes(self.quorum_set)) - {node_id})
         self._fetcher = Fetcher(self._sets)
-        self._values = Values(ledger, self._sets)
+        self.votes = Votes()
+        self._values = Values(ledger, self._sets, self.votes)
         self.intake = Intake(ledger, self._sets, transactions_max, is_flooding)
         self.agreement = Agreement(
             self.network_id, signing_key, self.quorum_set, self._values, self._sets
         )
         self.certifier = Certifier(self.network_id, signing_key)
-        self.proposer = Proposer(ledger, self._sets, self.intake)
+        self.proposer = Proposer(ledger, self._sets, self.intake, self.votes)
 
     @property
     def open_slot(self) -> int:
@@ -112,6 +114,12 @@ class Herder:
         """The peer is gone: it is no longer asked for what it is ahead with."""
         self.catch_up.forget(peer)
         return []
+
+    def vote(self, votes: Iterable[Vote], now_ms: int) -> list[Output]:
+        """The operator's votes for upgrades, all of them, from now on."""
+        self._set_time(now_ms)
+        self.votes.replace(votes)
+        return self._advance(now_ms)
 
     def receive(self, peer: PublicKey, message: Message, now_ms: int) -> list[Output]:
         """A message of an authenticated peer. Requests for stored ledgers are the shell's."""
@@ -278,7 +286,7 @@ class Herder:
         return outputs + said + self._advance(now_ms)
 
     def _close(self, value: ScpValue, now_ms: int) -> list[Output]:
-        candidates = self._sets.get_candidates(value.set_hash)
+        candidates, quorum_set = self._sets.get_candidates(value.set_hash), self.quorum_set
         closed = close_ledger(self.ledger, value, candidates)
         sequence, signature = closed.header.sequence, None
         if self.agreement.is_validator:
@@ -287,7 +295,7 @@ class Herder:
         if signature is not None:
             signed = overlay.SignedHeader(sequence, closed.header_hash, signature)
             outputs.append(Broadcast(Lane.SCP, Message(signed)))
-        outputs += self.certifier.add_closed(closed, self.quorum_set, signature)
+        outputs += self.certifier.add_closed(closed, quorum_set, signature)
         return outputs + self._take_up()
 
     def _settle(
@@ -310,7 +318,16 @@ class Herder:
         outputs.append(Commit(closed, signature, certificate))
         below_slot = max(0, self.open_slot - SLOTS_KEPT)
         self._sets.purge(below_slot)
-        return outputs + self.agreement.purge(below_slot)
+        return outputs + self.agreement.purge(below_slot) + self._follow_quorum_set()
+
+    def _follow_quorum_set(self) -> list[Output]:
+        """The set that the last ledger leaves rules from the open slot on."""
+        quorum_set = self.ledger.state.get_validators().quorum_set
+        if quorum_set == self.quorum_set:
+            return []
+        self.quorum_set = quorum_set
+        self._sets.set_others(frozenset(get_nodes(quorum_set)) - {self.agreement.node_id})
+        return self.agreement.reconfigure(quorum_set, self.open_slot)
 
     def _take_up(self) -> list[Output]:
         """The open slot is a new one: looks at what was said in it before its time had come."""

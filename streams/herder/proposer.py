@@ -1,8 +1,8 @@
 """When the open slot is started, and with which value. Pure.
 
 A slot starts on work, on a peer's nomination or on the heartbeat, never before the network's
-minimum interval has passed. What is proposed is a transaction set of this node's queue; it knows
-nothing of how others vote.
+minimum interval has passed. What is proposed is a transaction set of this node's queue, with the
+upgrades that its operator votes for; it knows nothing of how others vote.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from schemas.generated.overlay import TransactionSet
 from streams.herder.intake import Intake
 from streams.herder.outputs import Output
 from streams.herder.transaction_sets import TransactionSets
+from streams.herder.votes import Votes
 from streams.ledger.close import Ledger
 from streams.ledger.hashes import compute_set_hash
 
@@ -30,10 +31,11 @@ class Proposal:
 class Proposer:
     """The open slot, until this node nominates in it."""
 
-    def __init__(self, ledger: Ledger, sets: TransactionSets, intake: Intake) -> None:
+    def __init__(self, ledger: Ledger, sets: TransactionSets, intake: Intake, votes: Votes) -> None:
         self._ledger = ledger
         self._sets = sets
         self._intake = intake
+        self._votes = votes
         self._closed_at_ms = 0  # this node's clock when it closed the last ledger
         self.is_started = False  # this node nominates in the open slot
         self.is_called = False  # a peer does
@@ -67,7 +69,9 @@ class Proposer:
         choice = self._intake.choose(close_time_ms)
         outputs = self._intake.drop_rejected(choice)
         hashes = tuple(sorted(each.envelope_hash for each in choice.candidates))
-        value = ScpValue(header_hash, compute_set_hash(header_hash, hashes), close_time_ms, ())
+        upgrades = self._votes.get_due(self._ledger.state, header.sequence + 1, close_time_ms)
+        set_hash = compute_set_hash(header_hash, hashes)
+        value = ScpValue(header_hash, set_hash, close_time_ms, upgrades)
         if not hashes:
             return Proposal(encode(value), None, outputs)
         transaction_set = TransactionSet(header_hash, hashes)

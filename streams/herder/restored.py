@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 
 from schemas.generated.common import Hash
+from schemas.generated.consensus import QuorumSet
 from schemas.generated.ledger import HeaderSignature
 from streams.herder.outputs import SetRow, StatementRow
 
 
 @dataclass(frozen=True, slots=True)
 class RestoredHeader:
-    """A ledger that was closed and lacks its certificate."""
+    """A ledger that was closed and lacks its certificate. `quorum_set`: who must certify it, if
+    another one rules by now."""
 
     sequence: int
     header_hash: Hash
     own: HeaderSignature | None
+    quorum_set: QuorumSet | None = None
 
 
 @dataclass(frozen=True, slots=True)

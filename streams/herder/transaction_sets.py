@@ -51,6 +51,10 @@ class TransactionSets:
         self._pursuits: dict[Hash, Pursuit] = {}
         self.given_up: set[Hash] = set()
 
+    def set_others(self, others: frozenset[PublicKey]) -> None:
+        """The quorum set has changed."""
+        self._others = others
+
     def get(self, set_hash: Hash) -> KnownSet | None:
         return self._sets.get(set_hash)
 

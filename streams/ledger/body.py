@@ -7,6 +7,10 @@ being decoded and encoded again (a test compares). Measured, this is a third of 
 from collections.abc import Sequence
 
 from schemas.binary import write_bytes, write_count
+from schemas.generated.bounds import (
+    LEDGER_BODY_UPGRADES_ITEMS_MAX,
+    LEDGER_BODY_UPGRADES_LENGTH_MAX,
+)
 from schemas.generated.ledger import write_ParticipantEffect
 from streams.ledger.admission import ENVELOPE_BYTES_MAX
 from streams.ledger.apply import Applied, Change
@@ -36,12 +40,18 @@ class BodyWriter:
         if applied.effects:
             out.append(0)
 
-    def finish(self, changes: Sequence[Change]) -> bytes:
+    def finish(self, changes: Sequence[Change], upgrades: Sequence[bytes]) -> bytes:
         """`changes`: those outside of the transactions."""
+        out = self._out
         if self._count:
-            self._out.append(0)
-        _write_changes(changes, self._out)
-        return bytes(self._out)
+            out.append(0)
+        _write_changes(changes, out)
+        write_count(len(upgrades), out, LEDGER_BODY_UPGRADES_ITEMS_MAX)
+        for each in upgrades:
+            write_bytes(each, out, LEDGER_BODY_UPGRADES_LENGTH_MAX)
+        if upgrades:
+            out.append(0)
+        return bytes(out)
 
 
 def _write_changes(changes: Sequence[Change], out: bytearray) -> None:

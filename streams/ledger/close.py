@@ -14,7 +14,7 @@ from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import LedgerHeader
 from streams.ledger import invariants, state_trie
 from streams.ledger.admission import Candidate
-from streams.ledger.apply import Applied, apply_transaction
+from streams.ledger.apply import Applied, Change, apply_transaction
 from streams.ledger.body import BodyWriter
 from streams.ledger.context import CloseContext, TransactionContext
 from streams.ledger.errors import InvariantViolation
@@ -25,6 +25,7 @@ from streams.ledger.operation_fees import get_operation_fee_asset
 from streams.ledger.references import Bucket, ReferenceRow
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import StateTrie
+from streams.ledger.upgrades import Changes, apply_upgrades, are_valid
 
 
 @dataclass(slots=True)
@@ -67,6 +68,8 @@ def close_ledger(
     outcome = _Outcome(len(candidates))
     for each in compute_apply_order(value.set_hash, candidates):
         outcome.add(_apply(ledger.state, candidates[each], context))
+    upgrades = apply_upgrades(value.upgrades, ledger.state, value.close_time_ms)
+    outcome.upgrade(upgrades)
     invariants.check_changes(
         ledger.state,
         {key: (before, ledger.state.get(key)) for key, (before, _) in outcome.changes.items()},
@@ -85,6 +88,7 @@ class _Outcome:
         self.receipts: list[bytes] = []
         self.body = BodyWriter(count)
         self.changes: dict[KeyBytes, tuple[bytes | None, bytes | None]] = {}
+        self.outside: list[Change] = []
 
     def add(self, applied: Applied) -> None:
         result = encode(applied.result)
@@ -94,6 +98,11 @@ class _Outcome:
         for key, before, after in applied.changes:
             first = self.changes.get(key)
             self.changes[key] = (before if first is None else first[0], after)
+
+    def upgrade(self, changes: Changes) -> None:
+        """`changes`: those of the entries that no transaction changes."""
+        self.outside = [(key, before, after) for key, (before, after) in sorted(changes.items())]
+        self.changes.update(changes)
 
 
 def compute_trie_changes(
@@ -112,6 +121,8 @@ def _check_value(ledger: Ledger, value: ScpValue, candidates: Mapping[Hash, Cand
         raise InvariantViolation("the transactions are not those of the agreed set")
     if value.close_time_ms <= ledger.header.close_time_ms:
         raise InvariantViolation("the agreed close time does not pass the last")
+    if not are_valid(value.upgrades, ledger.state):
+        raise InvariantViolation("the agreed upgrades are not valid here: is this release too old?")
 
 
 def _apply(state: LedgerState, candidate: Candidate, context: CloseContext) -> Applied:
@@ -142,7 +153,7 @@ def _seal(
     dropped: tuple[Bucket, ...],
 ) -> ClosedLedger:
     applied, changes = outcome.applied, outcome.changes
-    body = outcome.body.finish(())
+    body = outcome.body.finish(outcome.outside, value.upgrades)
     window_rows = ledger.window.add_ledger(
         (
             (each.candidate.transaction_hash, each.candidate.transaction.max_time_ms)

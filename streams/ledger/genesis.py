@@ -163,7 +163,7 @@ def _open(genesis: Genesis) -> OpenedGenesis:
     invariants.check_everything(state)
     trie = state_trie.build((compute_hash(key), compute_hash(raw)) for key, raw in encoded.items())
     changes: list[Change] = [(key, None, encoded[key]) for key in sorted(encoded)]
-    body = BodyWriter(0).finish(changes)
+    body = BodyWriter(0).finish(changes, ())
     header = LedgerHeader(
         network_id=compute_network_id(genesis.network_passphrase),
         sequence=GENESIS_SEQUENCE,
@@ -200,7 +200,12 @@ def _get_entries(genesis: Genesis) -> list[Entry]:
             " services need for what they sign together"
         )
     return [
-        NetworkSettings(master_account=master, **settings),
+        NetworkSettings(
+            master_account=master,
+            **settings,
+            payment_references_from=0,
+            issuance_references_from=0,
+        ),
         Counters(account=1, request=0, transfer=0),
         BaseAssets(()),
         Validators(_get_quorum_set(genesis.quorum_set)),

@@ -51,11 +51,11 @@ def get_bucket(number: int) -> Bucket:
     return ReferenceKind(number >> KIND_SHIFT), number & (1 << KIND_SHIFT) - 1
 
 
-def get_window_days(settings: NetworkSettings, kind: ReferenceKind) -> int:
-    """How many past days the window of the kind spans."""
+def compute_first_day(settings: NetworkSettings, kind: ReferenceKind, today: int) -> int:
+    """The first day of the kind's window: what lies before it was dropped, or will be now."""
     if kind is ReferenceKind.PAYMENT:
-        return settings.payment_reference_days
-    return settings.issuance_reference_days
+        return max(today - settings.payment_reference_days, settings.payment_references_from)
+    return max(today - settings.issuance_reference_days, settings.issuance_references_from)
 
 
 def is_in_window(
@@ -63,7 +63,7 @@ def is_in_window(
 ) -> bool:
     """Whether a ledger of that close time may use references of that day."""
     today = close_time_ms // DAY_MS
-    return today - get_window_days(settings, kind) <= day <= today + 1
+    return compute_first_day(settings, kind, today) <= day <= today + 1
 
 
 class ReferenceWindow:
@@ -111,10 +111,11 @@ class ReferenceWindow:
 
     def drop_passed(self, settings: NetworkSettings, close_time_ms: int) -> list[Bucket]:
         """Drops the buckets that a ledger of this close time can no longer use; returns them."""
+        today = close_time_ms // DAY_MS
         passed = [
             bucket
             for bucket in sorted(self._running)
-            if bucket[1] < close_time_ms // DAY_MS - get_window_days(settings, bucket[0])
+            if bucket[1] < compute_first_day(settings, bucket[0], today)
         ]
         for bucket in passed:
             first = self._first[bucket[0]]

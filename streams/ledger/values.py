@@ -8,6 +8,7 @@ from schemas.generated.entries import Signer
 
 AMOUNT_MAX = Amount((1 << 128) - 1)
 SIGNATURE_THRESHOLD = 1000
+LEDGER_VERSION_MAX = 1  # the newest rules that this release knows
 TASKS_MAX = (1 << 32) - 1
 MAX_BALANCES_PER_ASSET = 100
 # Roles of the genesis: of accounts, and of signers.

@@ -19,6 +19,7 @@ from streams.herder.outputs import Broadcast, Persist, StatementRow
 from streams.herder.queue import TransactionQueue
 from streams.herder.transaction_sets import TransactionSets
 from streams.herder.values import Values
+from streams.herder.votes import Votes
 from streams.ledger.hashes import ZERO_HASH, compute_set_hash, compute_statement_hash
 from tests.support.network import Network, get_key, get_public_key, make_economy, pay
 
@@ -33,7 +34,7 @@ class World:
         self.sets = TransactionSets(frozenset())
         ledger = self.network.ledger
         quorum_set = ledger.state.get_validators().quorum_set
-        values = Values(ledger, self.sets)
+        values = Values(ledger, self.sets, Votes())
         self.agreement = Agreement(
             self.network.network_id, get_key("validator 0"), quorum_set, values, self.sets
         )
@@ -155,7 +156,7 @@ def test_what_is_past_is_forgotten() -> None:
 def test_who_is_not_in_the_quorum_set_watches() -> None:
     world = World()
     quorum_set = world.network.ledger.state.get_validators().quorum_set
-    values = Values(world.network.ledger, world.sets)
+    values = Values(world.network.ledger, world.sets, Votes())
     watcher = Agreement(
         world.network.network_id, get_key("watcher"), quorum_set, values, world.sets
     )

@@ -11,6 +11,7 @@ from streams.consensus.application import Validation
 from streams.herder.queue import TransactionQueue
 from streams.herder.transaction_sets import TransactionSets
 from streams.herder.values import Values, decode_value
+from streams.herder.votes import Votes
 from streams.ledger.hashes import ZERO_HASH, compute_set_hash
 from tests.support.network import Network, make_economy, pay
 
@@ -24,7 +25,7 @@ class World:
         self.network: Network = make_economy()
         self.sets = TransactionSets(frozenset())
         self.queue = TransactionQueue(100)
-        self.values = Values(self.network.ledger, self.sets)
+        self.values = Values(self.network.ledger, self.sets, Votes())
         self.values.now_ms = self.network.ledger.header.close_time_ms + 1_000
 
     def make(self, set_hash: Hash = ZERO_HASH, after_ms: int = 1_000) -> ScpValue:
