@@ -82,6 +82,7 @@ class Herder:
         """Begins, or goes on after a restart, with what was made durable."""
         self._set_time(now_ms)
         self.proposer.note_closed(now_ms)
+        self.votes.replace(restored.votes)
         outputs = self.agreement.purge(max(0, self.open_slot - SLOTS_KEPT))
         for row in restored.sets:
             self._restore_set(row.slot, row.envelopes)
@@ -305,7 +306,9 @@ class Herder:
         certificate: Certificate | None,
         now_ms: int,
     ) -> list[Output]:
-        """The ledger is closed: commits it and opens the next slot."""
+        """The ledger is closed: commits it and opens the next slot. The commit drops the votes for
+        what it carried."""
+        self.votes.drop(closed.upgrades)
         self.proposer.note_closed(now_ms)
         outputs = self.intake.note_closed(closed)
         outputs += [

@@ -6,6 +6,7 @@ from schemas.generated.common import Hash
 from schemas.generated.consensus import QuorumSet
 from schemas.generated.ledger import HeaderSignature
 from streams.herder.outputs import SetRow, StatementRow
+from streams.herder.votes import Vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,10 @@ class RestoredHeader:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Own newest statements and the sets they vote to commit, and uncertified ledgers."""
+    """Own newest statements and the sets they vote to commit, uncertified ledgers, and the
+    operator's votes for upgrades."""
 
     statements: tuple[StatementRow, ...] = ()
     sets: tuple[SetRow, ...] = ()
     uncertified: tuple[RestoredHeader, ...] = ()
+    votes: tuple[Vote, ...] = ()

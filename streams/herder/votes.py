@@ -36,6 +36,11 @@ class Votes:
     def replace(self, votes: Iterable[Vote]) -> None:
         self.held = tuple(votes)
 
+    def drop(self, upgrades: Iterable[bytes]) -> None:
+        """A ledger carried them: what was voted for once is not voted for again."""
+        carried = set(upgrades)
+        self.held = tuple(each for each in self.held if each.upgrade not in carried)
+
     def get_due(self, state: LedgerState, sequence: int, close_time_ms: int) -> tuple[bytes, ...]:
         """What to nominate for a ledger: of each kind the first vote that is due and valid, in the
         order of the kinds."""

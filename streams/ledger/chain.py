@@ -5,6 +5,7 @@ from a genesis or another pinned header and follows changes of the quorum set by
 in a record is never trusted before the set in force has certified it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.codec import Malformed, decode, encode
@@ -152,3 +153,16 @@ def _get_next_quorum_set(position: ChainPosition, header: LedgerHeader, body: by
         if compute_hash(encode(after.quorum_set)) == header.quorum_set_hash:
             return after.quorum_set
     raise ForgedLedger(f"ledger {header.sequence}: the new quorum set is not in its changes")
+
+
+def find_former_quorum_set(bodies: Iterable[bytes], quorum_set_hash: Hash) -> QuorumSet:
+    """The quorum set of that hash, which one of these ledgers replaced. `bodies` are a node's own.
+    Raises `ForgedLedger` if none did."""
+    for body in bodies:
+        for change in decode(LedgerBody, body).changes:
+            before = None if change.before is None else change.before.data
+            if not isinstance(before, Validators):
+                continue
+            if compute_hash(encode(before.quorum_set)) == quorum_set_hash:
+                return before.quorum_set
+    raise ForgedLedger(f"no ledger replaced the quorum set {quorum_set_hash.hex()}")

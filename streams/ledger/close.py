@@ -55,6 +55,7 @@ class ClosedLedger:
     window_rows: tuple[WindowRow, ...] = ()
     reference_rows: tuple[ReferenceRow, ...] = ()
     dropped_references: tuple[Bucket, ...] = ()
+    upgrades: tuple[bytes, ...] = ()
 
 
 def close_ledger(
@@ -191,4 +192,5 @@ def _seal(
         window_rows,
         reference_rows,
         dropped,
+        value.upgrades,
     )

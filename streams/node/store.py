@@ -15,6 +15,7 @@ from psycopg.types.string import BytesBinaryDumper
 
 from schemas.codec import decode, encode
 from schemas.generated.common import Hash
+from schemas.generated.consensus import QuorumSet
 from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
 from schemas.generated.overlay import Transactions
@@ -22,7 +23,7 @@ from streams.archive.snapshot import SnapshotRows
 from streams.herder.herder import SLOTS_KEPT
 from streams.herder.outputs import Commit, Persist, SetRow, StatementRow
 from streams.herder.restored import Restored, RestoredHeader
-from streams.ledger.chain import VerifiedLedger
+from streams.ledger.chain import VerifiedLedger, find_former_quorum_set
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hashes import compute_hash
 from streams.ledger.invariants import check_everything
@@ -150,10 +151,11 @@ class Store:
             binary=True,
         )
         headers = self._connection.execute(
-            "SELECT sequence, header_hash, own_signature FROM ledgers "
-            "WHERE certificate IS NULL ORDER BY sequence",
+            "SELECT l.sequence, l.header_hash, l.own_signature, p.header FROM ledgers l"
+            " LEFT JOIN ledgers p ON p.sequence = l.sequence - 1"
+            " WHERE l.certificate IS NULL ORDER BY l.sequence",
             binary=True,
-        )
+        ).fetchall()
         return Restored(
             tuple(StatementRow(*row) for row in statements),
             tuple(
@@ -162,11 +164,31 @@ class Store:
             ),
             tuple(
                 RestoredHeader(
-                    sequence, Hash(hash_), None if own is None else decode(HeaderSignature, own)
+                    sequence,
+                    Hash(hash_),
+                    None if own is None else decode(HeaderSignature, own),
+                    self._find_quorum_set(sequence, previous),
                 )
-                for sequence, hash_, own in headers
+                for sequence, hash_, own, previous in headers
             ),
         )
+
+    def _find_quorum_set(self, sequence: int, previous: bytes | None) -> QuorumSet | None:
+        """Who must certify the ledger after the header `previous`; None: whoever rules now."""
+        newest = self._connection.execute(
+            "SELECT header FROM ledgers ORDER BY sequence DESC LIMIT 1", binary=True
+        ).fetchone()
+        if previous is None or newest is None:
+            return None
+        wanted = decode(LedgerHeader, previous).quorum_set_hash
+        if wanted == decode(LedgerHeader, newest[0]).quorum_set_hash:
+            return None
+        bodies = self._connection.execute(
+            "SELECT body FROM ledgers WHERE sequence >= %b ORDER BY sequence",
+            (sequence,),
+            binary=True,
+        )
+        return find_former_quorum_set((body for (body,) in bodies), wanted)
 
     def load_offsets(self) -> dict[int, int]:
         return dict(

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 
 from schemas.codec import decode
 from schemas.generated.common import Hash
+from schemas.generated.consensus import QuorumSet
 from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
 from streams.herder.outputs import Certified, Commit, Persist, SetRow, StatementRow
 from streams.herder.restored import Restored, RestoredHeader
+from streams.herder.votes import Vote
+from streams.ledger.chain import find_former_quorum_set
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hash_window import MINUTE_MS, HashWindow
 from streams.ledger.hashes import compute_hash
@@ -48,6 +51,7 @@ class Disk:
     statements: dict[tuple[int, bool], StatementRow] = field(default_factory=dict)
     sets: dict[Hash, SetRow] = field(default_factory=dict)
     next_offset: int = 0
+    votes: tuple[Vote, ...] = ()
 
     def copy(self) -> "Disk":
         return deepcopy(self)
@@ -76,6 +80,7 @@ class Disk:
             commit.certificate,
         )
         self._write_window(closed)
+        self.votes = tuple(v for v in self.votes if v.upgrade not in closed.upgrades)
         self.statements = {
             k: r for k, r in self.statements.items() if k[0] >= sequence - SLOTS_KEPT
         }
@@ -120,11 +125,23 @@ class Disk:
             tuple(self.statements[key] for key in sorted(self.statements)),
             tuple(sorted(self.sets.values(), key=lambda row: row.slot)),
             tuple(
-                RestoredHeader(sequence, row.header_hash, row.own)
+                RestoredHeader(sequence, row.header_hash, row.own, self._find_quorum_set(sequence))
                 for sequence, row in sorted(self.ledgers.items())
                 if row.certificate is None
             ),
+            self.votes,
         )
+
+    def _find_quorum_set(self, sequence: int) -> QuorumSet | None:
+        """Who must certify it, if not those who rule now. As the store does."""
+        header, newest = (
+            decode(LedgerHeader, self.ledgers[each].header)
+            for each in (sequence - 1, max(self.ledgers))
+        )
+        if header.quorum_set_hash == newest.quorum_set_hash:
+            return None
+        bodies = [row.body for later, row in sorted(self.ledgers.items()) if later >= sequence]
+        return find_former_quorum_set(bodies, header.quorum_set_hash)
 
     def get_uncertified(self) -> list[int]:
         """Ledgers below the newest that lack their certificates."""

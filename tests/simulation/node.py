@@ -23,6 +23,7 @@ from streams.herder import outputs
 from streams.herder.herder import Herder
 from streams.herder.offsets import Offsets
 from streams.herder.outputs import Output, Timer, TimerName
+from streams.herder.votes import Vote
 from streams.ledger.admission import Candidate
 from streams.ledger.hashes import compute_hash
 from tests.simulation.disk import Disk
@@ -81,6 +82,11 @@ class Node:
         self.herder = None
         self.timers.clear()
         self.world.note_crash(self)
+
+    def vote(self, *votes: Vote) -> None:
+        """Its operator votes for upgrades: durable before the herder knows."""
+        self.disk.votes = votes
+        self._do(lambda herder, now_ms: herder.vote(votes, now_ms))
 
     def connect(self, peer: PublicKey) -> None:
         self._do(lambda herder, now_ms: herder.connect(peer, now_ms))

@@ -199,13 +199,18 @@ class Network:
         close_time_ms = ledger.header.close_time_ms + interval_ms
         return not compute_rejection(ledger.state, ledger.window, candidate, close_time_ms)
 
-    def close(self, *candidates: Candidate, interval_ms: int = 1_000) -> ClosedLedger:
+    def close(
+        self,
+        *candidates: Candidate,
+        interval_ms: int = 1_000,
+        upgrades: tuple[bytes, ...] = (),
+    ) -> ClosedLedger:
         """Closes a ledger of exactly these, certifies it and keeps its record."""
         close_time_ms = self.ledger.header.close_time_ms + interval_ms
         validate_set(self.ledger.state, self.ledger.window, candidates, close_time_ms)
         by_hash = {each.envelope_hash: each for each in candidates}
         set_hash = compute_set_hash(self.ledger.header_hash, sorted(by_hash))
-        value = ScpValue(self.ledger.header_hash, set_hash, close_time_ms, ())
+        value = ScpValue(self.ledger.header_hash, set_hash, close_time_ms, upgrades)
         quorum_set = self.ledger.state.get_validators().quorum_set
         closed = close_ledger(self.ledger, value, by_hash)
         payload = compute_header_payload(
