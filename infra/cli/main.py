@@ -24,6 +24,7 @@ from infra.cli import (
     streams,
     transfer,
     user,
+    votes,
 )
 from infra.local.environment import forget_postgres
 from infra.local.errors import AlreadyRunning, Fault, LocalError, NotRunning
@@ -68,6 +69,7 @@ app.command()(platform.plan)
 app.command()(platform.apply)
 app.add_typer(platform.export, name="export")
 platform.export.command("ledgers")(archive.export_ledgers)
+app.add_typer(votes.app, name="vote")
 app.add_typer(user.app)
 app.add_typer(transfer.app, name="transfer")
 app.add_typer(containers.app, name="containers")

@@ -10,12 +10,11 @@ body at all.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from processors.ledger_feed.bodies import skip_upgrades
 from schemas.binary import Malformed, read_array_end, read_bytes, read_count
 from schemas.generated.bounds import (
     APPLIED_TRANSACTION_ENVELOPE_LENGTH_MAX,
     LEDGER_BODY_TRANSACTIONS_ITEMS_MAX,
-    LEDGER_BODY_UPGRADES_ITEMS_MAX,
-    LEDGER_BODY_UPGRADES_LENGTH_MAX,
     TRANSACTION_RESULT_OPERATIONS_ITEMS_MAX,
 )
 from schemas.generated.ledger import ParticipantEffect, read_ParticipantEffect
@@ -52,7 +51,7 @@ def cut_body(data: bytes) -> BodySlices:
     try:
         transactions, at = _read_array(data, 0, LEDGER_BODY_TRANSACTIONS_ITEMS_MAX, _read_applied)
         changes, at = _read_array(data, at, ITEMS_MAX, _read_change)
-        _, at = _read_array(data, at, LEDGER_BODY_UPGRADES_ITEMS_MAX, _read_upgrade)
+        at = skip_upgrades(data, at)
     except (IndexError, UnicodeDecodeError) as error:
         raise Malformed(f"LedgerBody: {error}") from None
     if at != len(data):
@@ -88,11 +87,6 @@ def _read_applied(data: bytes, at: int) -> tuple[AppliedSlices, int]:
 def _read_outcome(data: bytes, at: int) -> tuple[bytes, int]:
     end = skip_OperationResult(data, at)
     return data[at:end], end
-
-
-def _read_upgrade(data: bytes, at: int) -> tuple[bytes, int]:
-    """Views need what it changed, not what was voted."""
-    return read_bytes(data, at, LEDGER_BODY_UPGRADES_LENGTH_MAX)
 
 
 def _read_change(data: bytes, at: int) -> tuple[Change, int]:

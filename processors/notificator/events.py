@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from processors.ledger_feed.bodies import skip_upgrades
 from schemas.binary import Malformed, read_array_end, read_bytes, read_count
 from schemas.codec import decode
 from schemas.generated.bounds import (
@@ -189,7 +190,7 @@ def _cut_body(data: bytes) -> Iterator[tuple[list[ParticipantEffect], list[Chang
     if count:
         at = read_array_end(data, at)
     changes, at = _read_changes(data, at)
-    if at != len(data):
+    if skip_upgrades(data, at) != len(data):
         raise Malformed("LedgerBody: it does not end where its bytes end")
     yield [], changes
 

@@ -21,12 +21,14 @@ from schemas.generated.keys import KeyBytes
 from streams.herder.proofs import Proofs
 from streams.herder.simulator import Simulator
 from streams.ledger.admission import ENVELOPE_BYTES_MAX, RejectionReason
+from streams.node.ballot_box import BallotBox, Refused, VoteRequest
 from streams.node.metrics import MEDIA_TYPE, Metrics
 
 log = structlog.get_logger()
 
 KEYS_MAX = 256
 PROOF_REQUEST_BYTES_MAX = 256 * 1024
+VOTE_REQUEST_BYTES_MAX = 32 * 1024
 
 KeyText = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{2}){1,400}\Z")]
 
@@ -44,7 +46,8 @@ class ProofRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PrivateHttp:
-    """`get_status` answers a JSON object whose "is_healthy" decides /health."""
+    """`get_status` answers a JSON object whose "is_healthy" decides /health. `ballot_box`: takes
+    the operator's votes; without it there are no routes for them."""
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class PrivateHttp:
         simulator: Simulator,
         metrics: Metrics,
         get_status: Callable[[], Mapping[str, Any]],
+        ballot_box: BallotBox | None = None,
     ) -> None:
         self._token = token
         self._metrics = metrics
@@ -66,6 +70,7 @@ class PrivateHttp:
                 Route("/proof", self._get_proof, methods=["POST"]),
                 Route("/metrics", self._get_metrics),
                 Route("/simulate", self._simulate, methods=["POST"]),
+                *([] if ballot_box is None else self._make_vote_routes(ballot_box)),
             ]
         )
 
@@ -162,6 +167,40 @@ class PrivateHttp:
                 "effects": [_show(encode(each)) for each in simulated.effects],
             }
         )
+
+    def _make_vote_routes(self, ballot_box: BallotBox) -> list[Route]:
+        async def show(request: Request) -> Response:
+            if not self._is_allowed(request):
+                return PlainTextResponse("the bearer token is missing or wrong", 401)
+            return JSONResponse({"votes": ballot_box.show()})
+
+        async def add(request: Request) -> Response:
+            """The body is a JSON `VoteRequest`."""
+            if not self._is_allowed(request):
+                return PlainTextResponse("the bearer token is missing or wrong", 401)
+            body = await _read_body(request, VOTE_REQUEST_BYTES_MAX)
+            if body is None:
+                return PlainTextResponse(f"longer than {VOTE_REQUEST_BYTES_MAX} bytes", 413)
+            try:
+                wanted = msgspec.json.decode(body, type=VoteRequest)
+                return JSONResponse({"hash": await ballot_box.add(wanted)}, 201)
+            except msgspec.MsgspecError as error:
+                return PlainTextResponse(f"not a vote: {error}", 400)
+            except Refused as refused:
+                return PlainTextResponse(str(refused), 409)
+
+        async def withdraw(request: Request) -> Response:
+            if not self._is_allowed(request):
+                return PlainTextResponse("the bearer token is missing or wrong", 401)
+            if await ballot_box.withdraw(request.path_params["hash"]):
+                return PlainTextResponse("withdrawn")
+            return PlainTextResponse("there is no such vote", 404)
+
+        return [
+            Route("/votes", show),
+            Route("/votes", add, methods=["POST"]),
+            Route("/votes/{hash}", withdraw, methods=["DELETE"]),
+        ]
 
 
 async def _read_body(request: Request, bytes_max: int) -> bytes | None:

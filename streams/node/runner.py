@@ -30,6 +30,7 @@ from streams.ledger.genesis import GENESIS_SEQUENCE, decode_genesis, open_genesi
 from streams.node import rejoin
 from streams.node.archive_reader import ArchiveReader
 from streams.node.archiver import Archiver
+from streams.node.ballot_box import BallotBox
 from streams.node.config import CoreSettings, OverlaySettings
 from streams.node.inbox import Inbox
 from streams.node.ingest import Ingest
@@ -142,7 +143,10 @@ class Node:
         await self.pool.start()
         await self.overlay.start()
         token = self.settings.http.token_file.read_text().strip()
-        http = PrivateHttp(token, self.proofs, self.simulator, self.metrics, self.status.get)
+        ballot_box = BallotBox(self.herder, self.inbox, self.store)
+        http = PrivateHttp(
+            token, self.proofs, self.simulator, self.metrics, self.status.get, ballot_box
+        )
         server = http.make_server(self.settings.http.listen)
         self.inbox.put(lambda now_ms: self.herder.start(restored, now_ms))
         parts = Parts(

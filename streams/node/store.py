@@ -23,6 +23,7 @@ from streams.archive.snapshot import SnapshotRows
 from streams.herder.herder import SLOTS_KEPT
 from streams.herder.outputs import Commit, Persist, SetRow, StatementRow
 from streams.herder.restored import Restored, RestoredHeader
+from streams.herder.votes import Vote
 from streams.ledger.chain import VerifiedLedger, find_former_quorum_set
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hashes import compute_hash
@@ -171,7 +172,28 @@ class Store:
                 )
                 for sequence, hash_, own, previous in headers
             ),
+            self.load_votes(),
         )
+
+    def load_votes(self) -> tuple[Vote, ...]:
+        """In the order in which they were given."""
+        rows = self._connection.execute(
+            "SELECT upgrade, from_ms, from_sequence, until_ms FROM votes ORDER BY place",
+            binary=True,
+        )
+        return tuple(Vote(*row) for row in rows)
+
+    def put_vote(self, vote: Vote) -> None:
+        """Another vote for the same upgrade takes the place of the one before."""
+        self._connection.execute(
+            "INSERT INTO votes (upgrade, from_ms, from_sequence, until_ms) VALUES (%b, %b, %b, %b)"
+            " ON CONFLICT (upgrade) DO UPDATE SET from_ms = excluded.from_ms,"
+            " from_sequence = excluded.from_sequence, until_ms = excluded.until_ms",
+            (vote.upgrade, vote.from_ms, vote.from_sequence, vote.until_ms),
+        )
+
+    def delete_vote(self, upgrade: bytes) -> None:
+        self._connection.execute("DELETE FROM votes WHERE upgrade = %b", (upgrade,))
 
     def _find_quorum_set(self, sequence: int, previous: bytes | None) -> QuorumSet | None:
         """Who must certify the ledger after the header `previous`; None: whoever rules now."""
@@ -255,6 +277,10 @@ class Store:
             cursor.execute("DELETE FROM statements WHERE slot < %b", (sequence - SLOTS_KEPT,))
             for partition, next_offset in offsets.items():
                 cursor.execute(WRITE_OFFSET, (partition, next_offset))
+            if closed.upgrades:
+                cursor.execute(
+                    "DELETE FROM votes WHERE upgrade = ANY(%b)", (list(closed.upgrades),)
+                )
         if sequence % FORGET_SETS_EVERY == 0:
             self._forget_sets(sequence)
 

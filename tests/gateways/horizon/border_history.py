@@ -12,8 +12,8 @@ def add_border_history(world: World) -> None:
     network = world.network
     close = network.close
 
-    def close_and_show(*candidates: Any, interval_ms: int = 1_000) -> Any:
-        closed = close(*candidates, interval_ms=interval_ms)
+    def close_and_show(*candidates: Any, **changes: Any) -> Any:
+        closed = close(*candidates, **changes)
         world.show(closed)
         return closed
 

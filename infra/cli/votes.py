@@ -1,0 +1,142 @@
+"""Verbs about votes: what the operators of core nodes agree to change in their network.
+
+A node's private port takes the votes. A change needs the votes of a quorum of the network's nodes;
+each operator gives those of its own.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli import user_io
+from infra.cli.deployments import DataOption, get_root
+from infra.cli.output import JsonOption, print_json, print_text
+from infra.local.errors import Fault, LocalError
+
+if TYPE_CHECKING:
+    import httpx2
+
+app = typer.Typer(help="Votes for changes of the network's settings and quorum set.")
+
+NodesOption = Annotated[
+    list[str] | None,
+    typer.Option("--node", help="A core node of the deployment; may be repeated. Else all."),
+]
+ANSWER_S = 20.0
+HOUR_MS = 3_600_000
+
+
+@app.command()
+def propose(
+    file: Annotated[Path, typer.Argument(help="The change as JSON, with its type.")],
+    nodes: NodesOption = None,
+    at_ms: Annotated[int, typer.Option("--at-ms", help="Not before this close time.")] = 0,
+    at_ledger: Annotated[int, typer.Option("--at-ledger", help="Not before this ledger.")] = 0,
+    hours: Annotated[int, typer.Option(min=1, help="How long the vote stands.")] = 24,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Vote for a change, with all of this deployment's nodes or some.
+
+    FILE holds, for example,
+    {"type": "intervals_upgrade", "minimum_interval_ms": "300", "heartbeat_ms": "5000"}.
+    """
+    from schemas.codec import encode
+    from schemas.generated.consensus import Upgrade
+    from schemas.readable import Scales, Unreadable, read_value
+
+    try:
+        upgrade = read_value(Upgrade, {"change": user_io.read_json(file)}, Scales())
+    except Unreadable as error:
+        raise LocalError(f"{file}: {error}", fault=Fault.OTHER) from None
+    start_ms = max(at_ms, time.time_ns() // 1_000_000)
+    wanted = {
+        "upgrade": encode(upgrade).hex(),
+        "from_ms": at_ms,
+        "from_sequence": at_ledger,
+        "until_ms": start_ms + hours * HOUR_MS,
+    }
+    hashes = {}
+    for node, client in _open(data, nodes):
+        hashes[node] = _ask(node, client, "POST", "/votes", wanted)["hash"]
+    if as_json:
+        print_json(hashes)
+        return
+    for node, found in hashes.items():
+        print_text(f"{node} votes for {found}")
+
+
+@app.command()
+def show(nodes: NodesOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show what nodes vote for."""
+    votes = {n: _ask(n, client, "GET", "/votes")["votes"] for n, client in _open(data, nodes)}
+    if as_json:
+        print_json(votes)
+        return
+    for node, held in votes.items():
+        if not held:
+            print_text(f"{node} votes for nothing")
+        for each in held:
+            fault = f" (not now: {each['fault']})" if each["fault"] else ""
+            print_text(f"{node} votes for {each['hash']}: {each['change']}{fault}")
+
+
+@app.command()
+def withdraw(
+    vote: Annotated[str, typer.Argument(help="Its hash.")],
+    nodes: NodesOption = None,
+    data: DataOption = None,
+) -> None:
+    """Take a vote back."""
+    for node, client in _open(data, nodes):
+        _ask(node, client, "DELETE", f"/votes/{vote}")
+        print_text(f"{node} no longer votes for {vote}")
+
+
+def _open(data: Path | None, nodes: list[str] | None) -> Iterator[tuple[str, "httpx2.Client"]]:
+    """A client of each node's private port."""
+    import httpx2
+
+    from infra.local import shutdown
+
+    place = shutdown.open_deployment(get_root(data))
+    cores = user_io.read_json(place.folder.endpoints_file)["cores"]
+    for node in nodes or sorted(cores):
+        if node not in cores:
+            raise LocalError(f"{node} is no core node of this deployment: {', '.join(cores)}")
+        token = Path(cores[node]["token_file"]).read_text().strip()
+        with httpx2.Client(
+            base_url=cores[node]["url"],
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=ANSWER_S,
+            trust_env=False,
+        ) as client:
+            yield node, client
+
+
+def _ask(
+    node: str, client: "httpx2.Client", method: str, path: str, content: Any = None
+) -> dict[str, Any]:
+    with _transport_errors(node):
+        answer = client.request(method, path, json=content)
+    if answer.status_code not in (200, 201):
+        raise LocalError(f"{node}: {answer.text}")
+    is_json = answer.headers["content-type"].startswith("application/json")
+    found: dict[str, Any] = answer.json() if is_json else {}
+    return found
+
+
+@contextmanager
+def _transport_errors(node: str) -> Iterator[None]:
+    import httpx2
+
+    try:
+        yield
+    except httpx2.TransportError as error:
+        raise LocalError(
+            f"{node} does not answer ({type(error).__name__}): see `tokend status`"
+        ) from None
