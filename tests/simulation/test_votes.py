@@ -24,6 +24,8 @@ from tests.simulation.node import Node
 from tests.simulation.world import World
 from tests.support.network import get_public_key
 
+pytestmark = pytest.mark.slow
+
 SECOND_MS = 1_000
 FOREVER_MS = 1 << 60
 SLOWER = IntervalsUpgrade(U64(400), U64(5_000))
