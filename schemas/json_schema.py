@@ -11,7 +11,6 @@ from schemas.description import load_contract, resolve
 
 Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-UNSIGNED = "^(0|[1-9][0-9]{0,19})$"
 DECIMAL = r"^[0-9]{1,39}(\.[0-9]{1,18})?$"
 KEYS = {"AccountID": "^G[A-Z2-7]{55}$", "PublicKey": "^G[A-Z2-7]{55}$"}
 KEYS |= {"BalanceID": "^B[A-Z2-7]{55}$"}
@@ -122,7 +121,8 @@ def _describe_fixed(full_name: str, schema: Mapping[str, Any]) -> Schema:
     elif name == "Amount":
         return {"type": ["string", "null"], "pattern": DECIMAL}
     elif schema.get("integer"):
-        pattern = UNSIGNED
+        digits = len(str((1 << 8 * int(schema["size"])) - 1))
+        pattern = f"^(0|[1-9][0-9]{{0,{digits - 1}}})$"
     else:
         pattern = f"^[0-9a-f]{{{2 * schema['size']}}}$"
     return {"type": "string", "pattern": pattern}

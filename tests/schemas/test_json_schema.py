@@ -34,6 +34,13 @@ def test_what_is_shown_is_valid(name: str, data: st.DataObject) -> None:
     VALIDATORS[name].validate(msgspec.json.decode(msgspec.json.encode(shown)))
 
 
+def test_numbers_are_as_long_as_their_type_allows() -> None:
+    """Before, prices had to be below 10^20."""
+    price = make_validator("common.Price")
+    assert price.is_valid({"numerator": str((1 << 128) - 1), "denominator": "1"})
+    assert not price.is_valid({"numerator": "9" * 40, "denominator": "1"})
+
+
 def test_a_payment_may_leave_out_what_has_a_default() -> None:
     assert VALIDATORS["operations.Payment"].is_valid(PAYMENT)
 
