@@ -73,6 +73,8 @@ class History:
 
         def go_on(archive: Archive) -> Iterator[None]:
             for manifest, headers in read_ahead(archive, self.position.sequence + 1, last):
+                if manifest.last_sequence <= self.position.sequence:
+                    continue  # another manifest of the checkpoint before
                 self.position = follow_headers(self.position, manifest, headers, archive.read, last)
                 report(self.position.sequence, last)
                 yield

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import structlog
 
 from schemas.generated.archive import Checkpoint, ObjectKind, Snapshot
 from schemas.generated.common import Hash
@@ -207,6 +208,8 @@ def _say(event: dict[str, Any]) -> None:
 
 def main() -> int:
     kill_points.arm(os.environ)
+    # Standard output is for events.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = parse_settings(WorkerSettings, sys.stdin.buffer.read())
     try:
         with open_publication(settings, _say) as publication:

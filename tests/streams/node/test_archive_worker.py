@@ -184,6 +184,20 @@ def test_history_is_read_around_an_archive_that_lies(
         list(read_ledgers(archives[0].open_checkpoint(name), archives[0].read))
 
 
+def test_two_manifests_of_one_checkpoint_are_as_good_as_one(node: ArchivedNode) -> None:
+    """As after a restored database whose certificates differ."""
+    node.close(63 + 64)
+    node.publish()
+    archive = node.open_archive()
+    for name in archive.find_checkpoints(1):
+        manifest = archive.open_checkpoint(name)
+        archive.write_checkpoint(replace(manifest, objects=manifest.objects[::-1]))
+    assert [each.sequence for each in archive.find_checkpoints(1)] == [128, 128, 64, 64]
+    assert [each.sequence for each in archive.read_ledgers(1)] == list(range(1, 129))
+    history = History([archive], node.opened.position)
+    assert history.follow(128).header_hash == node.get_header_hash(128)
+
+
 def test_the_archive_of_another_network_is_not_written_to(
     node: ArchivedNode, object_store: ObjectStore
 ) -> None:
