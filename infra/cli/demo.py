@@ -39,6 +39,7 @@ async def _run(root: Path, *, keep: bool) -> None:
     from infra.demo.scenario import Scenario
     from infra.demo.target import LocalTarget
     from infra.local import launch
+    from infra.local.notifications import add_failing_provider
     from infra.local.shutdown import destroy_deployment, open_deployment
     from infra.local.table import TABLE
 
@@ -47,7 +48,8 @@ async def _run(root: Path, *, keep: bool) -> None:
     began = time.monotonic()
     is_kept = False
     try:
-        running = await launch.start_deployment(root, TABLE, "all", report, is_detached=keep)
+        table = add_failing_provider(TABLE)
+        running = await launch.start_deployment(root, table, "all", report, is_detached=keep)
         report(f"four nodes and two Horizon pairs are ready after {time.monotonic() - began:.1f} s")
         try:
             await _tell(Scenario(LocalTarget(running), console, threading.Event()))

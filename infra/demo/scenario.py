@@ -14,7 +14,6 @@ from typing import Any
 
 from msgspec.structs import replace
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gateways.client import transactions as make
@@ -31,8 +30,9 @@ from gateways.client.proofs import get_genesis_anchor, verify_balance_proof
 from infra.demo import roles
 from infra.demo.border import ASSET as FRANCS
 from infra.demo.border import Withdrawal
+from infra.demo.messages import tell_story
 from infra.demo.people import Person
-from infra.demo.steps import DemoFailed, Steps
+from infra.demo.steps import SETTLE_S, DemoFailed, Steps, make_progress
 from infra.demo.target import Target
 from schemas.generated.common import Fee, Hash, Reference, SignerData
 from schemas.generated.operations import CreateSigner, ManageSigner, Payment, PaymentFeeData
@@ -44,8 +44,6 @@ ASSET, DIGITS = "EUR", 2
 PAYMENTS, BY_POST = 1_000, 20
 PRODUCED_PER_S = 250
 VICTIM = "core3"
-SETTLE_S = 90.0
-"""How long anything may take before the demo says that it failed."""
 
 
 @dataclass
@@ -76,6 +74,7 @@ class Scenario:
             self._issue()
             self._pay()
             self._show_books()
+            self._tell_bob()
             self._issue_much()
             self._pay_with_fees()
             self._withdraw()
@@ -135,10 +134,12 @@ class Scenario:
     def _verify_alice(self) -> None:
         self.steps.tell("Alice asks for the general role; the master reviews her request")
         self._submit(self.alice, roles.make_role_request(self.client, self.alice.key))
-        self._wait(lambda: self._has_pending_request(self.alice), "her request is in the views")
+        self.steps.wait(
+            lambda: self._has_pending_request(self.alice), "her request is in the views"
+        )
         self._submit(self.master, roles.make_approval(self.client, self.alice.address))
         general = str(roles.get_role(self.client, "general"))
-        self._wait(lambda: self._get_role_of_alice() == general, "Alice has the general role")
+        self.steps.wait(lambda: self._get_role_of_alice() == general, "Alice has the role")
         self.steps.say("approved: she may pay now; the ledger has a salted hash of what she showed")
 
     def _has_pending_request(self, person: Person) -> bool:
@@ -176,7 +177,7 @@ class Scenario:
             make.make_issuance(ASSET, units, self._get_balance(self.issuer), reference),
         )
         for reviewer in (self.master, second):
-            self._wait(lambda: self._has_pending_request(self.issuer), "it awaits a reviewer")
+            self.steps.wait(lambda: self._has_pending_request(self.issuer), "it awaits a reviewer")
             self._submit_signed(reviewer, roles.make_approval(self.client, self.issuer.address))
             left = "fulfilled" if not self._has_pending_request(self.issuer) else "one more"
             self.steps.say(f"approved by {reviewer.name}: {left}")
@@ -220,7 +221,7 @@ class Scenario:
             steps=self.steps,
             submit=self._submit,
             sign=self._sign,
-            wait=self._wait,
+            wait=self.steps.wait,
             master=self.master,
             issuer=self.issuer,
             bob=self.bob,
@@ -246,7 +247,7 @@ class Scenario:
             for index in range(2, PAYMENTS + 2)
         ]
         began = time.monotonic()
-        with self._get_progress() as progress:
+        with make_progress(self.console) as progress:
             task = progress.add_task("closed", total=PAYMENTS)
             self._produce(
                 envelopes[BY_POST:], lambda: progress.update(task, completed=self._count())
@@ -260,7 +261,7 @@ class Scenario:
                 progress.update(task, completed=count)
                 return count == PAYMENTS
 
-            self._wait(are_closed, "all payments are closed")
+            self.steps.wait(are_closed, "all payments are closed")
         seconds = time.monotonic() - began
         self.figures.append(("payments closed", f"{PAYMENTS:,} in {seconds:.1f} s"))
 
@@ -285,7 +286,7 @@ class Scenario:
 
     def _kill_victim(self) -> None:
         self.target.kill(VICTIM)
-        self._wait(lambda: self.target.is_down(VICTIM), f"{VICTIM} is stopped")
+        self.steps.wait(lambda: self.target.is_down(VICTIM), f"{VICTIM} is stopped")
         self.steps.say(f"[red]kill -9[/] {VICTIM}; the others go on")
 
     def _count(self) -> int:
@@ -309,11 +310,26 @@ class Scenario:
             raise DemoFailed(f"Bob's history has {len(movements)} movements, not {PAYMENTS}")
         self.steps.say(f"Bob's history has {len(movements):,} movements, each once")
 
+    def _tell_bob(self) -> None:
+        messages = self.target.messages
+        if messages is None:
+            return
+        self.steps.tell("A payment reaches a webhook and, past a provider that is down, Bob's mail")
+        units = make.to_units("12.50", DIGITS)
+        alice, bob = self._get_balance(self.alice), self._get_balance(self.bob)
+
+        def pay() -> None:
+            self._submit(self.alice, make.make_payment(alice, bob, units))
+
+        told = tell_story(messages, self.bob.address, pay, self.steps.wait, "12.50", ASSET)
+        self.steps.say(told)
+        self._submit(self.bob, make.make_payment(bob, alice, units))  # the proof counts the others
+
     def _restart_victim(self) -> None:
         self.steps.tell(f"{VICTIM} is started again and catches up")
         began = time.monotonic()
         self.target.start(VICTIM)
-        self._wait(
+        self.steps.wait(
             lambda: (
                 (mine := self.target.get_status(VICTIM)) is not None
                 and (other := self.target.get_status("core1")) is not None
@@ -335,7 +351,7 @@ class Scenario:
             found.update(sequence=max(heads)[0], header_hash=max(heads)[1])
             return None not in statuses.values() and len(heads) == 1
 
-        self._wait(are_equal, "all nodes have the same header")
+        self.steps.wait(are_equal, "all nodes have the same header")
         self.steps.say(f"ledger {found['sequence']}: {found['header_hash']} on every node")
         self.figures.append(("ledgers closed", f"{found['sequence']:,}, equal on four nodes"))
 
@@ -380,20 +396,3 @@ class Scenario:
         for row in self.figures:
             table.add_row(*row)
         self.console.print(table)
-
-    def _get_progress(self) -> Progress:
-        return Progress(
-            TextColumn("   {task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self.console,
-        )
-
-    def _wait(self, is_true: Callable[[], Any], what: str) -> None:
-        deadline = time.monotonic() + SETTLE_S
-        while not is_true():
-            self.steps.check()
-            if time.monotonic() > deadline:
-                raise DemoFailed(f"waited {SETTLE_S:.0f} s in vain until {what}")
-            time.sleep(0.1)

@@ -1,8 +1,15 @@
 """The demo's output: numbered steps, and a check whether it was asked to stop."""
 
 import threading
+import time
+from collections.abc import Callable
+from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+SETTLE_S = 90.0
+"""How long anything may take before the demo says that it failed."""
 
 
 class Interrupted(Exception):
@@ -33,3 +40,23 @@ class Steps:
     def check(self) -> None:
         if self._is_stopping.is_set():
             raise Interrupted
+
+    def wait(self, is_true: Callable[[], Any], what: str) -> None:
+        """Until it is true. Raises DemoFailed and Interrupted."""
+        deadline = time.monotonic() + SETTLE_S
+        while not is_true():
+            self.check()
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"waited {SETTLE_S:.0f} s in vain until {what}")
+            time.sleep(0.1)
+
+
+def make_progress(console: Console) -> Progress:
+    """A bar of what is done of how much, and for how long."""
+    return Progress(
+        TextColumn("   {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )

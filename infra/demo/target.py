@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from gateways.client.ingest import read_login
+from infra.demo.messages import Messages
 from infra.local.errors import LocalError
 from infra.local.health import get_status
 from infra.local.launch import RunningDeployment
@@ -61,6 +62,12 @@ class Target(ABC):
     @property
     def master_seed(self) -> str:
         return Path(self.endpoints["master_seed_file"]).read_text().strip()
+
+    @property
+    def messages(self) -> Messages | None:
+        """The Notificator and the mail page, where the demo can reach them."""
+        has_demo = self.endpoints["notificators"]["demo"] is not None
+        return Messages(self.endpoints) if has_demo else None
 
     def get_status(self, core: str) -> dict[str, Any] | None:
         """The status that the node reports on its private port."""

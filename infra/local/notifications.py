@@ -4,6 +4,7 @@ Whose addresses are known stands in one file, until there is a service that know
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nacl.utils import random
 
 from infra.local.folders import write_private
 from infra.local.place import Place
+from infra.local.rows import Service, Table
 from schemas.topics import RECEIPTS_TOPIC, get_intake_topics
 
 DATABASE = "notificator"
@@ -82,6 +84,30 @@ def get_settings(
             "folders": place.get_watched_folders(),
         },
     }
+
+
+def add_failing_provider(table: Table) -> Table:
+    """For a demonstration: the first provider of e-mail is Mailgun, played at the port `DEMO`."""
+
+    def change(service: Service) -> Service:
+        if service.program != "notificator":
+            return service
+
+        def get_demo_settings(place: Place) -> Mapping[str, Any]:
+            mailgun = {
+                "domain": "tokend.example",
+                "url": f"http://{place.get_address(f'{DEMO}.http')}",
+            }
+            email = {"sender": SENDER, "providers": ["mailgun", "smtp"]}
+            return {
+                **service.get_settings(place),
+                "email": email,
+                "mailgun": {**mailgun, "api_key": "none"},
+            }
+
+        return replace(service, get_settings=get_demo_settings)
+
+    return replace(table, services=tuple(map(change, table.services)))
 
 
 def _get_health_url(place: Place, service: str) -> str:

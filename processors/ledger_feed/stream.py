@@ -15,6 +15,7 @@ from typing import Any
 
 import faust
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
+from mode.threads import ServiceThread, WorkerThread
 
 from processors.ledger_feed.topic import PARTITION, Message
 from schemas.settings import KafkaSettings
@@ -155,12 +156,21 @@ def _create_app(
         broker_heartbeat_interval=SESSION_S / 5,
     )
     app.transport.Consumer = _get_consumer(streams)
+    ServiceThread.Worker = _Worker
     for stream in streams:
         topic = app.topic(*stream.topics, value_type=bytes, value_serializer="raw")
         abreast = ABREAST if stream.is_committed_late else 1
         name = f"{app_id}.{stream.topics[0]}"
         app.agent(topic, name=name, concurrency=abreast)(_get_agent(stream))
     return app
+
+
+class _Worker(WorkerThread):
+    """A thread of Faust's that does not stop when it is told to must not keep the process."""
+
+    def __init__(self, service: ServiceThread, **more: Any) -> None:
+        super().__init__(service, **more)
+        self.daemon = True
 
 
 def get_group(app_id: str, streams: Sequence[Stream]) -> str:

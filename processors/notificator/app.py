@@ -95,7 +95,9 @@ class Notificator:
     async def run(self) -> None:
         """Until a signal. Raises what a part raises."""
         settings = self._settings
-        store = Store(settings.database.url.reveal(), settings.name, settings.engine.lease_s)
+        engine = settings.engine
+        url = settings.database.url.reveal()
+        store = Store(url, settings.name, engine.lease_s, engine.timeout_s)
         sender = WebhookSender(settings.webhooks)
         limits = httpx2.Limits(max_connections=settings.engine.at_once)
         await store.start()

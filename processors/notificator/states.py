@@ -23,7 +23,7 @@ class Claimed(NamedTuple):
 
 
 class OpenAttempt(NamedTuple):
-    """A call whose outcome is not known."""
+    """A call whose outcome is not known. `age_s`: since it has ended at the latest."""
 
     message_id: int
     id: int

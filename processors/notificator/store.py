@@ -31,7 +31,8 @@ RETURNING m.id, m.type, m.token, m.source, m.account_id, m.contact, m.epoch, m.l
     m.expires_at < clock_timestamp() AS is_expired"""
 OPEN_ATTEMPTS = """
 SELECT DISTINCT ON (message_id) message_id, id, provider,
-    extract(epoch FROM clock_timestamp() - started_at)::float8 AS age_s
+    extract(epoch FROM clock_timestamp() - coalesce(
+        ended_at, started_at + make_interval(secs => %s)))::float8 AS age_s
 FROM notificator.attempts
 WHERE message_id = ANY(%s) AND (outcome IS NULL OR outcome = 'unknown')
 ORDER BY message_id, id DESC"""
@@ -114,8 +115,10 @@ PRUNE = (
 class Store:
     """For the worker called `worker`. Nothing is contacted before `start`."""
 
-    def __init__(self, url: str, worker: str, lease_s: float) -> None:
+    def __init__(self, url: str, worker: str, lease_s: float, call_s: float) -> None:
+        """`call_s`: for how long a call can last, also one of a worker that is gone."""
         self.worker = worker
+        self._call_s = call_s
         self._lease_s = lease_s
         self.pool = AsyncConnectionPool(
             url,
@@ -153,7 +156,7 @@ class Store:
         rows = await self.query(CLAIM, (count, self.worker, self._lease_s))
         if not rows:
             return []
-        found = await self.query(OPEN_ATTEMPTS, ([row.id for row in rows],))
+        found = await self.query(OPEN_ATTEMPTS, (self._call_s, [row.id for row in rows]))
         attempts = {row.message_id: OpenAttempt(*row) for row in found}
         return [(Claimed(*row), attempts.get(row.id)) for row in rows]
 

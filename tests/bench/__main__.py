@@ -16,6 +16,7 @@ from tests.bench.figures import Calibration, Figure, tell, write
 from tests.bench.footprint import measure_footprint
 from tests.bench.horizon import measure_horizon
 from tests.bench.nodes import measure_four_nodes, measure_money, measure_one_node
+from tests.bench.notifications import measure_notifications
 from tests.bench.paced import measure_paced
 from tests.bench.reads import measure_reads
 from tests.bench.state import measure_state
@@ -30,6 +31,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "paced": lambda calibration, _: measure_paced(calibration),
     "one-node": lambda calibration, _: measure_one_node(calibration, ONE_NODE_SECONDS),
     "horizon": lambda calibration, given: measure_horizon(calibration, given.logged),
+    "notifications": lambda calibration, _: measure_notifications(calibration),
     "reads": lambda calibration, _: measure_reads(calibration),
     "archive": lambda calibration, _: measure_archive(calibration),
     "footprint": lambda _, __: measure_footprint(),

@@ -112,7 +112,7 @@ class World:
             "webhooks": {"allowed": [self.sandbox.url.removeprefix("http://")]},
             "engine": {
                 "pause_s": 0.1,
-                "search_s": 0.5,
+                "search_s": 1.0,
                 "back_off_s": 0.2,
                 "back_off_max_s": 1.0,
                 "timeout_s": 3.0,

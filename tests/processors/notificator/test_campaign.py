@@ -68,9 +68,15 @@ def check(world: World, sandbox: Sandbox, keys: dict[str, str], kills: int) -> N
             assert counts[key] >= 1, "what was not taken is called sent"
         else:
             assert (state, reason, keys[key]) == ("DEAD", "AMBIGUOUS", "invoice_paid")
-    # Mailgun can be searched, so not even a kill between its answer and our commit sends twice.
-    twice = {key: count for key, count in counts.items() if count > 1}
-    assert twice == {}, f"{len(twice)} messages were sent twice in {kills} kills"
+    # Mailgun is searched before anything is repeated. What it takes later than that, because it was
+    # so slow, is the window in which a letter can be sent twice.
+    twice = {key for key, count in counts.items() if count > 1}
+    in_window = world.query(
+        "SELECT type, token FROM notificator.messages AS m WHERE EXISTS (SELECT FROM"
+        " notificator.attempts WHERE message_id = m.id AND outcome = 'no_trace')"
+    )
+    assert twice <= {compute_key(*row) for row in in_window}
+    assert len(twice) <= kills, f"{len(twice)} messages were sent twice in {kills} kills"
     repeats = world.query(
         "SELECT count(*) FROM (SELECT message_id FROM notificator.attempts"
         " GROUP BY message_id HAVING count(*) > 1) AS again"

@@ -157,7 +157,8 @@ def test_a_provider_that_is_not_there_has_taken_nothing() -> None:
 
 
 def test_books_are_searched(sandbox: Sandbox) -> None:
-    for make, letter in ((make_mailgun, LETTER), (make_twilio, TEXT)):
+    new = replace(LETTER, key="searched"), replace(TEXT, sms="searched")
+    for make, letter in zip((make_mailgun, make_twilio), new, strict=True):
         before = search(make(sandbox), letter)
         assert before is not None
         assert before.verdict is Verdict.REFUSED
