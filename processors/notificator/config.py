@@ -79,8 +79,8 @@ class WebhookSettings(Settings, frozen=True):
 class EngineSettings(Settings, frozen=True):
     """`at_once`: calls to providers at the same time. `timeout_s`: of one call. `lease_s`: after
     which another instance takes over a message whose worker is silent. `pause_s`: between looks at
-    an empty queue. `search_s`: how long after the end of a call of unknown outcome a provider is searched:
-    it may still be working on it, and write its book later.
+    an empty queue. `search_s`: how long after the end of a call of unknown outcome a provider is
+    searched: it may still be working on it, and write its book later.
     `keep_s`: how long ended messages stay in the book.
     """
 

@@ -207,7 +207,7 @@ class Engine:
                 continue
             if ended is not None:
                 await self._store.end_attempt(ended[0], outcome)
-            attempt_id = await self._store.begin(message.id, provider.name)
+            attempt_id = await self._store.begin(message, provider.name)
             if attempt_id is None:
                 return
             outcome = await self._ask(provider, letter, permit)

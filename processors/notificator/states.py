@@ -20,6 +20,7 @@ class Claimed(NamedTuple):
     tries: int
     created_at: float
     is_expired: bool
+    changes: int
 
 
 class OpenAttempt(NamedTuple):

@@ -1,7 +1,8 @@
 """The queue in PostgreSQL, for workers: claim, begin an attempt, settle. Decides nothing.
 
-A message belongs to a worker while it is SENDING and its lease lasts. Whatever a worker writes
-about a message that it lost meanwhile changes nothing, but that a letter was accepted is kept.
+A message belongs to who claimed it until its state changes again, which the number of its changes
+tells: a worker may lose a message to another, or to itself, when its lease ends. Whatever it writes
+about a message that it lost changes nothing, but that a letter was accepted is kept.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ UPDATE notificator.messages AS m SET state = 'SENDING', worker = %s,
 FROM due WHERE m.id = due.id
 RETURNING m.id, m.type, m.token, m.source, m.account_id, m.contact, m.epoch, m.locale, m.data,
     m.sealed_data, m.channel, m.tries, extract(epoch FROM m.created_at)::float8 AS created_at,
-    m.expires_at < clock_timestamp() AS is_expired"""
+    m.expires_at < clock_timestamp() AS is_expired, m.changes"""
 OPEN_ATTEMPTS = """
 SELECT DISTINCT ON (message_id) message_id, id, provider,
     extract(epoch FROM clock_timestamp() - coalesce(
@@ -47,7 +48,7 @@ BEGIN = """
 WITH mine AS (
     UPDATE notificator.messages
     SET provider = %s, lease_until = clock_timestamp() + make_interval(secs => %s)
-    WHERE id = %s AND state = 'SENDING' AND worker = %s RETURNING id
+    WHERE id = %s AND state = 'SENDING' AND changes = %s RETURNING id
 )
 INSERT INTO notificator.attempts (message_id, provider, worker) SELECT id, %s, %s FROM mine
 RETURNING id"""
@@ -61,7 +62,7 @@ UPDATE notificator.messages SET state = %(state)s, reason = %(reason)s, channel 
     contact = CASE WHEN %(state)s IN ('SENT', 'DELIVERED') THEN NULL ELSE contact END,
     sealed_data = CASE WHEN %(state)s IN ('SENT', 'DELIVERED') THEN NULL ELSE sealed_data END,
     ended_at = CASE WHEN %(state)s = 'QUEUED' THEN NULL ELSE clock_timestamp() END
-WHERE id = %(id)s AND state = 'SENDING' AND worker = %(worker)s"""
+WHERE id = %(id)s AND state = 'SENDING' AND changes = %(changes)s"""
 NOTE_LATE = """
 UPDATE notificator.messages SET state = 'SENT', reason = '', provider = %s, provider_id = %s,
     ended_at = clock_timestamp(), contact = NULL, sealed_data = NULL
@@ -164,9 +165,10 @@ class Store:
         """It is known now, or does not matter any more, what came of earlier calls."""
         await self.count(CLOSE_ATTEMPTS, (outcome, message_id))
 
-    async def begin(self, message_id: int, provider: str) -> int | None:
+    async def begin(self, message: Claimed, provider: str) -> int | None:
         """The number of an attempt that is durable now; None if the message was lost to another."""
-        values = (provider, self._lease_s, message_id, self.worker, provider, self.worker)
+        fence = (message.id, message.changes)
+        values = (provider, self._lease_s, *fence, provider, self.worker)
         rows = await self.query(BEGIN, values)
         return rows[0].id if rows else None
 
@@ -185,7 +187,7 @@ class Store:
         values = {
             **settlement._asdict(),
             "id": message.id,
-            "worker": self.worker,
+            "changes": message.changes,
             "channel": message.channel if settlement.channel is None else settlement.channel,
             "tries": message.tries if settlement.tries is None else settlement.tries,
         }

@@ -20,7 +20,9 @@ ROW = TYPES["new_device"]  # e-mail, then SMS
 
 
 def make_message(channel: int = 0, tries: int = 0) -> Claimed:
-    return Claimed(1, ROW.name, "t", "s", None, None, None, "", {}, None, channel, tries, 0, False)
+    return Claimed(
+        1, ROW.name, "t", "s", None, None, None, "", {}, None, channel, tries, 0, False, 2
+    )
 
 
 @pytest.mark.parametrize(
