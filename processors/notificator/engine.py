@@ -185,7 +185,6 @@ class Engine:
                 tries = message.tries + 1
                 return Settlement("QUEUED", "SEARCH_FAILED", delay_s, tries=tries)
         if found is not None and found.verdict is Verdict.ACCEPTED:
-            await self._store.close_attempts(message.id, "found")
             return Settlement("SENT", "FOUND", provider_id=found.provider_id)
         if row.is_once:
             return Settlement("DEAD", "AMBIGUOUS")

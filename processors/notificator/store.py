@@ -183,7 +183,8 @@ class Store:
         settlement: Settlement,
         ended: tuple[int, str, Outcome] | None = None,
     ) -> None:
-        """In one commit with the end of an attempt: its number, provider and outcome."""
+        """In one commit with the end of an attempt: its number, provider and outcome. If the
+        message is sent, nothing is unknown any more of the attempts before."""
         values = {
             **settlement._asdict(),
             "id": message.id,
@@ -199,6 +200,8 @@ class Store:
                     (outcome.verdict.value, outcome.reason, outcome.provider_id, attempt_id),
                 )
             done = await connection.execute(SETTLE, values)
+            if settlement.state == "SENT" and done.rowcount:
+                await connection.execute(CLOSE_ATTEMPTS, ("found", message.id))
             if ended is not None and not done.rowcount and outcome.verdict is Verdict.ACCEPTED:
                 await connection.execute(NOTE_LATE, (provider, outcome.provider_id, message.id))
 
