@@ -63,6 +63,7 @@ OPERATIONS = (
     Row(41, "manage_transfer_policy"),
     Row(42, "manage_allowed_destination"),
     Row(43, "pay_network_fee_debt"),
+    Row(44, "cancel_governed_change_request"),
 )
 
 # schemas/requests/STEM.avsc holds the body of a reviewable request.

@@ -31,6 +31,7 @@ from schemas.generated.operations import AdvanceCheckpoint
 from schemas.generated.operations import BindExternalSystemAccountId
 from schemas.generated.operations import CancelAssetRequest
 from schemas.generated.operations import CancelChangeRoleRequest
+from schemas.generated.operations import CancelGovernedChangeRequest
 from schemas.generated.operations import ChangePreissuedAssetSigner
 from schemas.generated.operations import CheckpointChain
 from schemas.generated.operations import CloseExternalTransfer
@@ -119,7 +120,7 @@ from schemas.generated.operations import UpdateSigner
 from schemas.generated.operations import UpdateSignerRole
 from schemas.generated.operations import UpdateSignerRule
 
-OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain | CreateExternalTransfer | AddTransferSignature | ConfirmExternalTransfer | ReplaceExternalTransfer | SubmitExternalTransfer | SettleExternalTransfer | CloseExternalTransfer | ManageTransferPolicy | ManageAllowedDestination | PayNetworkFeeDebt
+OperationBody: TypeAlias = CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain | CreateExternalTransfer | AddTransferSignature | ConfirmExternalTransfer | ReplaceExternalTransfer | SubmitExternalTransfer | SettleExternalTransfer | CloseExternalTransfer | ManageTransferPolicy | ManageAllowedDestination | PayNetworkFeeDebt | CancelGovernedChangeRequest
 """Whatever an operation may do."""
 
 
@@ -647,3 +648,11 @@ def make_pay_network_fee_debt(
     (not in TokenD).
     """
     return PayNetworkFeeDebt(transfer_id)
+
+
+def make_cancel_governed_change_request(
+    *,
+    request_id: U64,
+) -> CancelGovernedChangeRequest:
+    """Takes back a governed change before it is applied (not in TokenD)."""
+    return CancelGovernedChangeRequest(request_id)

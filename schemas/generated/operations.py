@@ -307,6 +307,59 @@ def write_CancelChangeRoleRequestResult(value: CancelChangeRoleRequestResult, ou
     del value, out
 
 
+class CancelGovernedChangeRequest(Record, frozen=True):
+    """Takes back a governed change before it is applied (not in TokenD)."""
+
+    request_id: U64
+    """The request, the source's own."""
+
+
+def read_CancelGovernedChangeRequest(data: Any, at: int) -> tuple[CancelGovernedChangeRequest, int]:
+    f_request_id = from_bytes(data[at : at + 8])
+    at += 8
+    return CancelGovernedChangeRequest(f_request_id), at
+
+
+def write_CancelGovernedChangeRequest(value: CancelGovernedChangeRequest, out: bytearray) -> None:
+    write_unsigned(value.request_id, out, 8)
+
+
+class CancelGovernedChangeRequestCode(Enum):
+    """Why it was not taken back."""
+
+    REQUEST_NOT_FOUND = 0
+    """The request is not one of the source's for a governed change."""
+
+
+ALL_CancelGovernedChangeRequestCode = tuple(CancelGovernedChangeRequestCode)
+
+
+def read_CancelGovernedChangeRequestCode(data: Any, at: int) -> tuple[CancelGovernedChangeRequestCode, int]:
+    index = data[at]
+    if index & 1 or index > 0:
+        read_bounded(data, at, 0, 0)  # raises
+    return ALL_CancelGovernedChangeRequestCode[index >> 1], at + 1
+
+
+def write_CancelGovernedChangeRequestCode(value: CancelGovernedChangeRequestCode, out: bytearray) -> None:
+    if type(value) is not CancelGovernedChangeRequestCode:
+        raise Unencodable(f"{value!r} is not a CancelGovernedChangeRequestCode")
+    out.append(2 * value.value)
+
+
+class CancelGovernedChangeRequestResult(Record, frozen=True):
+    """The request has ended."""
+
+
+
+def read_CancelGovernedChangeRequestResult(data: Any, at: int) -> tuple[CancelGovernedChangeRequestResult, int]:
+    return CancelGovernedChangeRequestResult(), at
+
+
+def write_CancelGovernedChangeRequestResult(value: CancelGovernedChangeRequestResult, out: bytearray) -> None:
+    del value, out
+
+
 class AdvanceCheckpoint(Record, frozen=True):
     """Every deposit up to this block is credited or parked."""
 
@@ -5330,6 +5383,10 @@ class RemoveAssetCode(Enum):
     """Only the asset's owner may remove it."""
     HAS_HOLDERS = 2
     """Something of it is issued, locked or promised."""
+    PAYS_FOR_OPERATIONS = 3
+    """Operations are paid for in it. Set the key-value operation_fee_asset to another first, or
+    remove it.
+    """
 
 
 ALL_RemoveAssetCode = tuple(RemoveAssetCode)
@@ -5337,8 +5394,8 @@ ALL_RemoveAssetCode = tuple(RemoveAssetCode)
 
 def read_RemoveAssetCode(data: Any, at: int) -> tuple[RemoveAssetCode, int]:
     index = data[at]
-    if index & 1 or index > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
     return ALL_RemoveAssetCode[index >> 1], at + 1
 
 
@@ -6396,6 +6453,9 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     CancelChangeRoleRequest: read_CancelChangeRoleRequest,
     CancelChangeRoleRequestCode: read_CancelChangeRoleRequestCode,
     CancelChangeRoleRequestResult: read_CancelChangeRoleRequestResult,
+    CancelGovernedChangeRequest: read_CancelGovernedChangeRequest,
+    CancelGovernedChangeRequestCode: read_CancelGovernedChangeRequestCode,
+    CancelGovernedChangeRequestResult: read_CancelGovernedChangeRequestResult,
     AdvanceCheckpoint: read_AdvanceCheckpoint,
     StepBackCheckpoint: read_StepBackCheckpoint,
     ResumeChain: read_ResumeChain,
@@ -6585,6 +6645,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     CancelChangeRoleRequest: write_CancelChangeRoleRequest,
     CancelChangeRoleRequestCode: write_CancelChangeRoleRequestCode,
     CancelChangeRoleRequestResult: write_CancelChangeRoleRequestResult,
+    CancelGovernedChangeRequest: write_CancelGovernedChangeRequest,
+    CancelGovernedChangeRequestCode: write_CancelGovernedChangeRequestCode,
+    CancelGovernedChangeRequestResult: write_CancelGovernedChangeRequestResult,
     AdvanceCheckpoint: write_AdvanceCheckpoint,
     StepBackCheckpoint: write_StepBackCheckpoint,
     ResumeChain: write_ResumeChain,

@@ -59,6 +59,8 @@ BYTES_MAX: dict[type, int] = {
     operations.BindExternalSystemAccountIdResult: 139,
     operations.CancelChangeRoleRequest: 8,
     operations.CancelChangeRoleRequestResult: 0,
+    operations.CancelGovernedChangeRequest: 8,
+    operations.CancelGovernedChangeRequestResult: 0,
     operations.AdvanceCheckpoint: 40,
     operations.StepBackCheckpoint: 72,
     operations.ResumeChain: 0,

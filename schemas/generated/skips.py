@@ -64,7 +64,7 @@ def skip_TransactionResult(data: Any, at: int) -> int:
 
 
 def skip_OperationResult(data: Any, at: int) -> int:
-    branch, at = read_index(data, at, 89)
+    branch, at = read_index(data, at, 91)
     at = SKIPS_0[branch](data, at)
     at += 1
     if data[at - 1]:
@@ -553,6 +553,15 @@ def skip_PayNetworkFeeDebtResult(data: Any, at: int) -> int:
 
 
 def skip_PayNetworkFeeDebtCode(data: Any, at: int) -> int:
+    del data
+    return at + 1
+
+
+def skip_CancelGovernedChangeRequestResult(data: Any, at: int) -> int:
+    return at
+
+
+def skip_CancelGovernedChangeRequestCode(data: Any, at: int) -> int:
     del data
     return at + 1
 
@@ -3590,6 +3599,11 @@ def skip_PayNetworkFeeDebt(data: Any, at: int) -> int:
     return at
 
 
+def skip_CancelGovernedChangeRequest(data: Any, at: int) -> int:
+    at += 8
+    return at
+
+
 def skip_TransactionEnvelope(data: Any, at: int) -> int:
     if data[at] & 0x80:
         length, at = read_long(data, at)
@@ -3767,6 +3781,8 @@ SKIPS_0: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageAllowedDestinationCode,
     skip_PayNetworkFeeDebtResult,
     skip_PayNetworkFeeDebtCode,
+    skip_CancelGovernedChangeRequestResult,
+    skip_CancelGovernedChangeRequestCode,
 )
 
 SKIPS_1: tuple[Callable[[Any, int], int], ...] = (
@@ -4157,6 +4173,7 @@ SKIPS_36: tuple[Callable[[Any, int], int], ...] = (
     skip_ManageTransferPolicy,
     skip_ManageAllowedDestination,
     skip_PayNetworkFeeDebt,
+    skip_CancelGovernedChangeRequest,
 )
 
 SKIPS_37: tuple[Callable[[Any, int], int], ...] = (

@@ -38,6 +38,9 @@ from schemas.generated.operations import BindExternalSystemAccountIdResult as Bi
 from schemas.generated.operations import CancelChangeRoleRequest as CancelChangeRoleRequest
 from schemas.generated.operations import CancelChangeRoleRequestCode as CancelChangeRoleRequestCode
 from schemas.generated.operations import CancelChangeRoleRequestResult as CancelChangeRoleRequestResult
+from schemas.generated.operations import CancelGovernedChangeRequest as CancelGovernedChangeRequest
+from schemas.generated.operations import CancelGovernedChangeRequestCode as CancelGovernedChangeRequestCode
+from schemas.generated.operations import CancelGovernedChangeRequestResult as CancelGovernedChangeRequestResult
 from schemas.generated.operations import CheckpointChain as CheckpointChain
 from schemas.generated.operations import CheckpointChainCode as CheckpointChainCode
 from schemas.generated.operations import CheckpointChainResult as CheckpointChainResult
@@ -170,6 +173,9 @@ from schemas.generated.operations import read_BindExternalSystemAccountIdResult 
 from schemas.generated.operations import read_CancelChangeRoleRequest as read_CancelChangeRoleRequest
 from schemas.generated.operations import read_CancelChangeRoleRequestCode as read_CancelChangeRoleRequestCode
 from schemas.generated.operations import read_CancelChangeRoleRequestResult as read_CancelChangeRoleRequestResult
+from schemas.generated.operations import read_CancelGovernedChangeRequest as read_CancelGovernedChangeRequest
+from schemas.generated.operations import read_CancelGovernedChangeRequestCode as read_CancelGovernedChangeRequestCode
+from schemas.generated.operations import read_CancelGovernedChangeRequestResult as read_CancelGovernedChangeRequestResult
 from schemas.generated.operations import read_CheckpointChain as read_CheckpointChain
 from schemas.generated.operations import read_CheckpointChainCode as read_CheckpointChainCode
 from schemas.generated.operations import read_CheckpointChainResult as read_CheckpointChainResult
@@ -302,6 +308,9 @@ from schemas.generated.operations import write_BindExternalSystemAccountIdResult
 from schemas.generated.operations import write_CancelChangeRoleRequest as write_CancelChangeRoleRequest
 from schemas.generated.operations import write_CancelChangeRoleRequestCode as write_CancelChangeRoleRequestCode
 from schemas.generated.operations import write_CancelChangeRoleRequestResult as write_CancelChangeRoleRequestResult
+from schemas.generated.operations import write_CancelGovernedChangeRequest as write_CancelGovernedChangeRequest
+from schemas.generated.operations import write_CancelGovernedChangeRequestCode as write_CancelGovernedChangeRequestCode
+from schemas.generated.operations import write_CancelGovernedChangeRequestResult as write_CancelGovernedChangeRequestResult
 from schemas.generated.operations import write_CheckpointChain as write_CheckpointChain
 from schemas.generated.operations import write_CheckpointChainCode as write_CheckpointChainCode
 from schemas.generated.operations import write_CheckpointChainResult as write_CheckpointChainResult
@@ -432,7 +441,7 @@ class Operation(Record, frozen=True):
 
     source: None | AccountID
     """Who acts; absent: the transaction's source."""
-    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain | CreateExternalTransfer | AddTransferSignature | ConfirmExternalTransfer | ReplaceExternalTransfer | SubmitExternalTransfer | SettleExternalTransfer | CloseExternalTransfer | ManageTransferPolicy | ManageAllowedDestination | PayNetworkFeeDebt
+    body: CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain | CreateExternalTransfer | AddTransferSignature | ConfirmExternalTransfer | ReplaceExternalTransfer | SubmitExternalTransfer | SettleExternalTransfer | CloseExternalTransfer | ManageTransferPolicy | ManageAllowedDestination | PayNetworkFeeDebt | CancelGovernedChangeRequest
     """What to do."""
 
 
@@ -446,8 +455,8 @@ def read_Operation(data: Any, at: int) -> tuple[Operation, int]:
         f_source = data[at : at + 32]
         at += 32
     branch = data[at]
-    if branch & 1 or branch > 86:
-        read_bounded(data, at, 0, 43)  # raises
+    if branch & 1 or branch > 88:
+        read_bounded(data, at, 0, 44)  # raises
     f_body, at = READERS_0[branch >> 1](data, at + 1)
     return Operation(f_source, f_body), at
 
@@ -900,7 +909,7 @@ def write_RefusalDetail(value: RefusalDetail, out: bytearray) -> None:
 class OperationResult(Record, frozen=True):
     """A success payload, or the code of the refusal."""
 
-    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode | CreateExternalTransferResult | CreateExternalTransferCode | AddTransferSignatureResult | AddTransferSignatureCode | ConfirmExternalTransferResult | ConfirmExternalTransferCode | ReplaceExternalTransferResult | ReplaceExternalTransferCode | SubmitExternalTransferResult | SubmitExternalTransferCode | SettleExternalTransferResult | SettleExternalTransferCode | CloseExternalTransferResult | CloseExternalTransferCode | ManageTransferPolicyResult | ManageTransferPolicyCode | ManageAllowedDestinationResult | ManageAllowedDestinationCode | PayNetworkFeeDebtResult | PayNetworkFeeDebtCode
+    outcome: OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode | CreateExternalTransferResult | CreateExternalTransferCode | AddTransferSignatureResult | AddTransferSignatureCode | ConfirmExternalTransferResult | ConfirmExternalTransferCode | ReplaceExternalTransferResult | ReplaceExternalTransferCode | SubmitExternalTransferResult | SubmitExternalTransferCode | SettleExternalTransferResult | SettleExternalTransferCode | CloseExternalTransferResult | CloseExternalTransferCode | ManageTransferPolicyResult | ManageTransferPolicyCode | ManageAllowedDestinationResult | ManageAllowedDestinationCode | PayNetworkFeeDebtResult | PayNetworkFeeDebtCode | CancelGovernedChangeRequestResult | CancelGovernedChangeRequestCode
     """The operation's result, or the code of the refusal. Per operation the result stands before
     its code.
     """
@@ -911,7 +920,7 @@ class OperationResult(Record, frozen=True):
 
 
 def read_OperationResult(data: Any, at: int) -> tuple[OperationResult, int]:
-    branch, at = read_index(data, at, 89)
+    branch, at = read_index(data, at, 91)
     f_outcome, at = READERS_4[branch](data, at)
     f_detail: None | RefusalDetail = None
     branch = data[at]
@@ -995,7 +1004,7 @@ def write_TransactionResult(value: TransactionResult, out: bytearray) -> None:
         out.append(0)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain | CreateExternalTransfer | AddTransferSignature | ConfirmExternalTransfer | ReplaceExternalTransfer | SubmitExternalTransfer | SettleExternalTransfer | CloseExternalTransfer | ManageTransferPolicy | ManageAllowedDestination | PayNetworkFeeDebt, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | ManageBalance | ManageKeyValue | ManageAsset | CreateIssuanceRequest | Payment | ReviewRequest | SetFees | ManageAccountRole | ManageAccountRule | ManageSignerRole | ManageSignerRule | ManageAssetPair | RemoveAssetPair | CreatePreissuanceRequest | RemoveAsset | ManageLimits | CreateChangeRoleRequest | CancelChangeRoleRequest | InitiateKycRecovery | CreateKycRecoveryRequest | CreateWithdrawalRequest | CreateAmlAlert | CreatePaymentRequest | CreateRedemptionRequest | ManageApprovalPolicy | ManageAssetHalt | CreateGovernedChangeRequest | CreateManageLimitsRequest | ManageExternalSystemAccountIdPoolEntry | BindExternalSystemAccountId | ManageKeyset | CheckpointChain | CreateExternalTransfer | AddTransferSignature | ConfirmExternalTransfer | ReplaceExternalTransfer | SubmitExternalTransfer | SettleExternalTransfer | CloseExternalTransfer | ManageTransferPolicy | ManageAllowedDestination | PayNetworkFeeDebt | CancelGovernedChangeRequest, int]], ...] = (
     read_CreateAccount,
     read_ManageSigner,
     read_ManageBalance,
@@ -1040,6 +1049,7 @@ READERS_0: tuple[Callable[[Any, int], tuple[CreateAccount | ManageSigner | Manag
     read_ManageTransferPolicy,
     read_ManageAllowedDestination,
     read_PayNetworkFeeDebt,
+    read_CancelGovernedChangeRequest,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1087,6 +1097,7 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageTransferPolicy: (b'R', write_ManageTransferPolicy),
     ManageAllowedDestination: (b'T', write_ManageAllowedDestination),
     PayNetworkFeeDebt: (b'V', write_PayNetworkFeeDebt),
+    CancelGovernedChangeRequest: (b'X', write_CancelGovernedChangeRequest),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[FirstUse | AccessRefused | FulfilmentRefused | FeesDue | LimitExceeded, int]], ...] = (
@@ -1105,7 +1116,7 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     LimitExceeded: (b'\x08', write_LimitExceeded),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode | CreateExternalTransferResult | CreateExternalTransferCode | AddTransferSignatureResult | AddTransferSignatureCode | ConfirmExternalTransferResult | ConfirmExternalTransferCode | ReplaceExternalTransferResult | ReplaceExternalTransferCode | SubmitExternalTransferResult | SubmitExternalTransferCode | SettleExternalTransferResult | SettleExternalTransferCode | CloseExternalTransferResult | CloseExternalTransferCode | ManageTransferPolicyResult | ManageTransferPolicyCode | ManageAllowedDestinationResult | ManageAllowedDestinationCode | PayNetworkFeeDebtResult | PayNetworkFeeDebtCode, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult | CreateAccountCode | ManageSignerResult | ManageSignerCode | ManageBalanceResult | ManageBalanceCode | ManageKeyValueResult | ManageKeyValueCode | ManageAssetResult | ManageAssetCode | CreateIssuanceRequestResult | CreateIssuanceRequestCode | PaymentResult | PaymentCode | ReviewRequestResult | ReviewRequestCode | SetFeesResult | SetFeesCode | ManageAccountRoleResult | ManageAccountRoleCode | ManageAccountRuleResult | ManageAccountRuleCode | ManageSignerRoleResult | ManageSignerRoleCode | ManageSignerRuleResult | ManageSignerRuleCode | ManageAssetPairResult | ManageAssetPairCode | RemoveAssetPairResult | RemoveAssetPairCode | CreatePreissuanceRequestResult | CreatePreissuanceRequestCode | RemoveAssetResult | RemoveAssetCode | ManageLimitsResult | ManageLimitsCode | CreateChangeRoleRequestResult | CreateChangeRoleRequestCode | CancelChangeRoleRequestResult | CancelChangeRoleRequestCode | InitiateKycRecoveryResult | InitiateKycRecoveryCode | CreateKycRecoveryRequestResult | CreateKycRecoveryRequestCode | CreateWithdrawalRequestResult | CreateWithdrawalRequestCode | CreateAmlAlertResult | CreateAmlAlertCode | CreatePaymentRequestResult | CreatePaymentRequestCode | CreateRedemptionRequestResult | CreateRedemptionRequestCode | ManageApprovalPolicyResult | ManageApprovalPolicyCode | ManageAssetHaltResult | ManageAssetHaltCode | CreateGovernedChangeRequestResult | CreateGovernedChangeRequestCode | CreateManageLimitsRequestResult | CreateManageLimitsRequestCode | ManageExternalSystemAccountIdPoolEntryResult | ManageExternalSystemAccountIdPoolEntryCode | BindExternalSystemAccountIdResult | BindExternalSystemAccountIdCode | ManageKeysetResult | ManageKeysetCode | CheckpointChainResult | CheckpointChainCode | CreateExternalTransferResult | CreateExternalTransferCode | AddTransferSignatureResult | AddTransferSignatureCode | ConfirmExternalTransferResult | ConfirmExternalTransferCode | ReplaceExternalTransferResult | ReplaceExternalTransferCode | SubmitExternalTransferResult | SubmitExternalTransferCode | SettleExternalTransferResult | SettleExternalTransferCode | CloseExternalTransferResult | CloseExternalTransferCode | ManageTransferPolicyResult | ManageTransferPolicyCode | ManageAllowedDestinationResult | ManageAllowedDestinationCode | PayNetworkFeeDebtResult | PayNetworkFeeDebtCode | CancelGovernedChangeRequestResult | CancelGovernedChangeRequestCode, int]], ...] = (
     read_OperationCode,
     read_CreateAccountResult,
     read_CreateAccountCode,
@@ -1195,6 +1206,8 @@ READERS_4: tuple[Callable[[Any, int], tuple[OperationCode | CreateAccountResult 
     read_ManageAllowedDestinationCode,
     read_PayNetworkFeeDebtResult,
     read_PayNetworkFeeDebtCode,
+    read_CancelGovernedChangeRequestResult,
+    read_CancelGovernedChangeRequestCode,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
@@ -1287,6 +1300,8 @@ WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     ManageAllowedDestinationCode: (b'\xac\x01', write_ManageAllowedDestinationCode),
     PayNetworkFeeDebtResult: (b'\xae\x01', write_PayNetworkFeeDebtResult),
     PayNetworkFeeDebtCode: (b'\xb0\x01', write_PayNetworkFeeDebtCode),
+    CancelGovernedChangeRequestResult: (b'\xb2\x01', write_CancelGovernedChangeRequestResult),
+    CancelGovernedChangeRequestCode: (b'\xb4\x01', write_CancelGovernedChangeRequestCode),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

@@ -50,12 +50,10 @@ def validate(op: ManageKeyset) -> ManageKeysetCode | None:
 def get_requirements(
     op: ManageKeyset,
     source: AccountID,  # noqa: ARG001 - every operation has this form
-    state: LedgerState,
+    state: LedgerState,  # noqa: ARG001
 ) -> Requirements | None:
-    """The first keyset of a wallet, or another."""
-    is_first = state.get_wallet(op.chain_id, op.wallet) is None
-    action = Action.CREATE if is_first else Action.UPDATE
-    return (require_keyset(action, op.chain_id, op.wallet),)
+    """Giving the wallet keysets."""
+    return (require_keyset(Action.UPDATE, op.chain_id, op.wallet),)
 
 
 def apply(

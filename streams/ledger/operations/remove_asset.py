@@ -10,6 +10,7 @@ from streams.ledger.access.requirements import Requirements, require_asset
 from streams.ledger.assets import get_active_asset, set_base_asset
 from streams.ledger.balances import add_participant, get_supply
 from streams.ledger.context import TransactionContext
+from streams.ledger.operation_fees import get_operation_fee_asset
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import EFFECT_BYTES, compute_change_bytes, compute_result_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
@@ -55,6 +56,8 @@ def apply(
     supply = get_supply(delta, op.code)
     if supply.issued or supply.pending_issuance:
         return refused(RemoveAssetCode.HAS_HOLDERS)
+    if get_operation_fee_asset(delta) == op.code:
+        return refused(RemoveAssetCode.PAYS_FOR_OPERATIONS)
     set_base_asset(delta, op.code, is_base=False)
     delta.put(replace(asset, state=AssetState.REMOVED))
     add_participant(delta, source)

@@ -7,8 +7,11 @@ from schemas.generated.entries import AssetState
 from schemas.generated.operations import (
     ManageAssetCode,
     ManageBalanceCode,
+    ManageKeyValue,
+    PutKeyValue,
     RemoveAsset,
     RemoveAssetCode,
+    StringValue,
 )
 from schemas.generated.transactions import OperationResult
 from streams.ledger.invariants import check_everything
@@ -47,6 +50,12 @@ def check_gone(network: Network, _: OperationResult) -> None:
         assert result.outcome is code
 
 
+def pay_operations_in_usd(network: Network) -> None:
+    make_usd(network)
+    value = PutKeyValue(StringValue("USD"))
+    network.apply("master", ManageKeyValue("operation_fee_asset", value))
+
+
 CASES = (
     Case(
         "an asset that nobody holds",
@@ -77,6 +86,13 @@ CASES = (
         lambda _: RemoveAsset("USD"),
         Code.HAS_HOLDERS,
         given=promise_usd,
+    ),
+    Case(
+        "the asset that operations are paid for in",
+        "issuer",
+        lambda _: RemoveAsset("USD"),
+        Code.PAYS_FOR_OPERATIONS,
+        given=pay_operations_in_usd,
     ),
 )
 
