@@ -1,5 +1,6 @@
 """The archive's format: what was written is read again, by anybody, and nothing else is."""
 
+import dataclasses
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from schemas.generated.archive import (
     ObjectKind,
 )
 from schemas.generated.common import Hash
+from schemas.generated.consensus import QuorumSet, QuorumSetUpgrade, Upgrade
 from schemas.generated.ledger import LedgerHeader
 from streams.archive import chain, container, layout
 from streams.archive.checkpoint import (
@@ -30,7 +32,13 @@ from streams.archive.checkpoint import (
 )
 from streams.archive.container import decode_container, encode_container
 from streams.ledger.chain import ForgedLedger, get_genesis_position, verify_record
-from tests.support.network import Network, create_account, make_economy, pay
+from tests.support.network import (
+    Network,
+    create_account,
+    get_public_key,
+    make_economy,
+    pay,
+)
 
 
 @dataclass
@@ -219,3 +227,26 @@ def test_names_sort_the_newest_first() -> None:
     assert [each.sequence for each in found] == sequences[::-1]
     assert [each.hash for each in found] == hashes[::-1]
     assert [layout.get_checkpoint_end(n) for n in (1, 64, 65, 128)] == [64, 64, 128, 128]
+
+
+def test_changes_of_the_quorum_set_are_followed_by_headers() -> None:
+    """Two in neighbouring ledgers, and a ledger that only the last set certifies."""
+    network = make_economy()
+    first = tuple(sorted(get_public_key(f"validator {number}") for number in range(4)))
+    fifth = tuple(sorted((*first, get_public_key("validator 4"))))
+    sets = [QuorumSet(4, fifth, ()), QuorumSet(3, first, ())]
+    for quorum_set in sets:
+        network.close(upgrades=(encode(Upgrade(QuorumSetUpgrade(quorum_set))),))
+    network.apply("alice", pay(network, "alice", "bob", "EUR", 1))
+    shelf, manifest = archive(network)
+    start = verify_record(
+        get_genesis_position(network.network_id), network.records[0], network.genesis_hash
+    ).position
+    end = follow_headers(start, manifest, shelf, manifest.last_sequence)
+    assert end.header_hash == network.ledger.header_hash
+    assert end.quorum_set == sets[-1]
+    between = follow_headers(start, manifest, shelf, manifest.last_sequence - 2)
+    assert between.quorum_set == sets[0]
+    stricter = dataclasses.replace(between, quorum_set=QuorumSet(5, fifth, ()))
+    with pytest.raises(ForgedLedger, match="too few"):  # a change is judged by the set before it
+        follow_headers(stricter, manifest, shelf, manifest.last_sequence - 1)
