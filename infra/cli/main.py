@@ -19,6 +19,7 @@ from infra.cli import (
     notifications,
     output,
     platform,
+    quorum,
     replay,
     services,
     streams,
@@ -70,6 +71,7 @@ app.command()(platform.apply)
 app.add_typer(platform.export, name="export")
 platform.export.command("ledgers")(archive.export_ledgers)
 app.add_typer(votes.app, name="vote")
+app.add_typer(quorum.app, name="quorum")
 app.add_typer(user.app)
 app.add_typer(transfer.app, name="transfer")
 app.add_typer(containers.app, name="containers")

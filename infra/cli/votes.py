@@ -36,6 +36,9 @@ def propose(
     nodes: NodesOption = None,
     at_ms: Annotated[int, typer.Option("--at-ms", help="Not before this close time.")] = 0,
     at_ledger: Annotated[int, typer.Option("--at-ledger", help="Not before this ledger.")] = 0,
+    is_forced: Annotated[
+        bool, typer.Option("--force", help="Also for a quorum set that could split.")
+    ] = False,
     hours: Annotated[int, typer.Option(min=1, help="How long the vote stands.")] = 24,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -53,6 +56,8 @@ def propose(
         upgrade = read_value(Upgrade, {"change": user_io.read_json(file)}, Scales())
     except Unreadable as error:
         raise LocalError(f"{file}: {error}", fault=Fault.OTHER) from None
+    if not is_forced:
+        _refuse_split(upgrade.change)
     start_ms = max(at_ms, time.time_ns() // 1_000_000)
     wanted = {
         "upgrade": encode(upgrade).hex(),
@@ -61,8 +66,8 @@ def propose(
         "until_ms": start_ms + hours * HOUR_MS,
     }
     hashes = {}
-    for node, client in _open(data, nodes):
-        hashes[node] = _ask(node, client, "POST", "/votes", wanted)["hash"]
+    for node, client in open_nodes(data, nodes):
+        hashes[node] = ask(node, client, "POST", "/votes", wanted)["hash"]
     if as_json:
         print_json(hashes)
         return
@@ -70,10 +75,21 @@ def propose(
         print_text(f"{node} votes for {found}")
 
 
+def _refuse_split(change: Any) -> None:
+    """Nodes refuse what is surely unsafe; this also tells what could not be found out."""
+    from schemas.generated.consensus import QuorumSetUpgrade
+    from streams.consensus.intersection import Verdict, check_intersection, make_uniform
+
+    if isinstance(change, QuorumSetUpgrade):
+        verdict = check_intersection(make_uniform(change.quorum_set)).verdict
+        if verdict is not Verdict.INTERSECT:
+            raise LocalError(f"{verdict.value}: --force votes for it all the same")
+
+
 @app.command()
 def show(nodes: NodesOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show what nodes vote for."""
-    votes = {n: _ask(n, client, "GET", "/votes")["votes"] for n, client in _open(data, nodes)}
+    votes = {n: ask(n, client, "GET", "/votes")["votes"] for n, client in open_nodes(data, nodes)}
     if as_json:
         print_json(votes)
         return
@@ -92,12 +108,12 @@ def withdraw(
     data: DataOption = None,
 ) -> None:
     """Take a vote back."""
-    for node, client in _open(data, nodes):
-        _ask(node, client, "DELETE", f"/votes/{vote}")
+    for node, client in open_nodes(data, nodes):
+        ask(node, client, "DELETE", f"/votes/{vote}")
         print_text(f"{node} no longer votes for {vote}")
 
 
-def _open(data: Path | None, nodes: list[str] | None) -> Iterator[tuple[str, "httpx2.Client"]]:
+def open_nodes(data: Path | None, nodes: list[str] | None) -> Iterator[tuple[str, "httpx2.Client"]]:
     """A client of each node's private port."""
     import httpx2
 
@@ -118,9 +134,10 @@ def _open(data: Path | None, nodes: list[str] | None) -> Iterator[tuple[str, "ht
             yield node, client
 
 
-def _ask(
+def ask(
     node: str, client: "httpx2.Client", method: str, path: str, content: Any = None
 ) -> dict[str, Any]:
+    """What the node answers. Raises LocalError with its own words."""
     with _transport_errors(node):
         answer = client.request(method, path, json=content)
     if answer.status_code not in (200, 201):

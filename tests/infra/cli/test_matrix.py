@@ -53,6 +53,7 @@ VERBS: dict[str, tuple[tuple[str, ...], int]] = {
     "account": (("account", ADDRESS), output.FAILED),
     "history": (("history", ADDRESS), output.FAILED),
     "statement": (("statement", BALANCE), output.FAILED),
+    "quorum check": (("quorum", "check", NOWHERE), output.FAILED),
     "vote show": (("vote", "show", "--data", NOWHERE), output.NOT_RUNNING),
     "plan": (("plan", NOWHERE), output.FAILED),
     "apply": (("apply", NOWHERE, "--seed-file", "{seed}"), output.FAILED),
