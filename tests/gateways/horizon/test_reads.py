@@ -57,6 +57,7 @@ EMPTY = "-requests"  # of most kinds there are none here
 def history(gateway: Gateway) -> None:
     """Payments, a refused one, an asset with 18 decimals."""
     world, network = gateway.world, gateway.world.network
+    add_border_history(world)
     for number in range(30):
         world.apply("alice", pay(network, "alice", "bob", "EUR", 100 + number, f"r{number}"))
     world.apply("alice", pay(network, "alice", "bob", "EUR", 10**9, "too much"))
@@ -71,7 +72,6 @@ def history(gateway: Gateway) -> None:
     world.apply("issuer", issue(network, "alice", "WEI", 5, "wei"))
     world.apply("master", ManageAssetHalt("WEI", True, None))
     world.apply("master", *(ManageKeyValue(key, PutKeyValue(v)) for key, v in KEY_VALUES.items()))
-    add_border_history(world)
 
 
 def get_keys(gateway: Gateway) -> dict[str, str]:
@@ -152,7 +152,8 @@ def test_an_account_with_included_resources(gateway: Gateway) -> None:
     assert int(balances["EUR"].replace(".", "")) == network.get_amount("alice", "EUR")
     (signer,) = [each for each in document["included"] if each["type"] == "signers"]
     assert (signer["attributes"]["weight"], signer["attributes"]["details"]) == (1000, None)
-    assert len(document["data"]["relationships"]["balances"]["data"]) == 2
+    assert balances.keys() == {"ETH", "EUR", "WEI"}
+    assert len(document["data"]["relationships"]["balances"]["data"]) == 3
     assert "included" not in gateway.get(f"/v3/accounts/{ALICE}")
 
 
