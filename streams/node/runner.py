@@ -102,8 +102,11 @@ class Node:
         self.archiver = Archiver(settings, self.metrics)
         self.archive_reader = ArchiveReader(settings.archive, self.herder, self.inbox)
         self.performer = self._make_performer()
-        self.status = Status(
-            settings.name,
+        self.status = self._make_status()
+
+    def _make_status(self) -> Status:
+        return Status(
+            self.settings.name,
             self.herder,
             self.peers,
             self.ingest,

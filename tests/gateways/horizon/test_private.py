@@ -10,19 +10,17 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
-from starlette.requests import Request
 
 from gateways.client.request_signing import RequestSigner
 from gateways.horizon.routes import ROUTES
 from gateways.http.authentication import Authenticator
 from gateways.http.nonces import Nonces
-from gateways.http.problems import Problem
 from gateways.http.routes import UNCACHED, Route
 from gateways.http.signatures import Message
 from gateways.http.store import Store
 from schemas.generated.operations import CreateSigner, ManageSigner, RemoveSigner
 from schemas.strkey import encode_account_id, encode_balance_id
-from tests.gateways.http.tampering import KINDS, Signing
+from tests.gateways.http.tampering import KINDS, Signing, identify
 from tests.gateways.support import Gateway
 from tests.support.network import (
     create_account,
@@ -254,29 +252,6 @@ def store_url(gateway: Gateway) -> Iterator[str]:
     with psycopg.connect(gateway.store_url) as connection:
         (count,) = connection.execute("select count(*) from gateway.nonces").fetchone() or (0,)
     assert count
-
-
-async def identify(authenticator: Authenticator, signing: Signing) -> str:
-    """What the authenticator says of a request: "in", or the problem's slug."""
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": signing.message.content, "more_body": False}
-
-    headers = [*signing.headers.items(), *signing.more, ("content-length", "9")]
-    scope = {
-        "type": "http",
-        "method": signing.message.method,
-        "raw_path": signing.message.path.encode(),
-        "query_string": signing.message.query.encode(),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
-    }
-    try:
-        await authenticator.require_first_use(
-            await authenticator.authenticate(Request(scope, receive))
-        )
-    except Problem as problem:
-        return problem.kind.slug
-    return "in"
 
 
 async def with_authenticators(

@@ -8,8 +8,13 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+from starlette.requests import Request
 
 from gateways.client.keys import SigningKey
+from gateways.http.authentication import Authenticator
+from gateways.http.problems import Problem
 from gateways.http.signatures import COVERED, Message, compute_content_digest, sign_message
 
 ORDER = 2**252 + 27742317777372353535851937790883648493  # of Ed25519's group
@@ -227,3 +232,26 @@ KINDS: dict[str, Tampering] = {
         f"{s.parameters};expires={s.created - c.randint(1, 99)}"
     ),
 }
+
+
+async def identify(authenticator: Authenticator, signing: Signing) -> str:
+    """What the authenticator says of a request: "in", or the problem's slug."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": signing.message.content, "more_body": False}
+
+    headers = [*signing.headers.items(), *signing.more, ("content-length", "9")]
+    scope = {
+        "type": "http",
+        "method": signing.message.method,
+        "raw_path": signing.message.path.encode(),
+        "query_string": signing.message.query.encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+    }
+    try:
+        await authenticator.require_first_use(
+            await authenticator.authenticate(Request(scope, receive))
+        )
+    except Problem as problem:
+        return problem.kind.slug
+    return "in"

@@ -9,56 +9,27 @@ from msgspec.structs import replace
 from schemas.assembly import get_stem
 from schemas.generated.common import (
     U64,
-    AccessRule,
-    Action,
     Amount,
     BitcoinAddress,
     Fee,
     FeeRange,
     FeeType,
-    Hash,
-    KycCommitment,
-    Limit,
     LimitKind,
-    PeriodAmounts,
-    Price,
-    TransactionResource,
 )
 from schemas.generated.operations import (
-    CancelChangeRoleRequest,
-    CreateAccountRole,
-    CreateAccountRule,
     CreateAmlAlert,
-    CreateAssetPair,
-    CreateChangeRoleRequest,
-    CreateKycRecoveryRequest,
-    CreateManageLimitsRequest,
     CreatePaymentRequest,
     CreateRedemptionRequest,
-    CreateSigner,
-    CreateSignerRole,
-    CreateSignerRule,
     CreateWithdrawalRequest,
-    InitiateKycRecovery,
-    ManageAccountRole,
-    ManageAccountRule,
     ManageAsset,
     ManageAssetHalt,
-    ManageAssetPair,
     ManageKeyValue,
     ManageLimits,
-    ManageSigner,
-    ManageSignerRole,
-    ManageSignerRule,
     PaymentToAccount,
     PutFeeRange,
     PutKeyValue,
-    RemoveAsset,
-    RemoveAssetPair,
     RemoveFeeRange,
-    RemoveKeyValue,
     RemoveLimit,
-    RemoveSigner,
     ReviewAction,
     SetFees,
     U32Value,
@@ -67,17 +38,15 @@ from schemas.generated.operations import (
 )
 from schemas.generated.transactions import TransactionCode
 from streams.ledger.invariants import check_everything
-from streams.ledger.values import AMOUNT_MAX, GENERAL_ROLE, OWNER_SIGNER_ROLE, AssetPolicy
+from streams.ledger.values import AMOUNT_MAX, OWNER_SIGNER_ROLE, AssetPolicy
 from tests.streams.ledger.machine.money import Money, Request, Supply
+from tests.streams.ledger.machine.others import OTHERS, TASK
 from tests.support.network import (
     Network,
     accept_fees,
-    create_account,
     create_asset,
     create_balance,
     get_account,
-    get_owner,
-    get_public_key,
     issue,
     make_economy,
     make_reference,
@@ -85,12 +54,11 @@ from tests.support.network import (
     put_limit,
     review,
 )
-from tests.support.requests import govern, preissue, put_policy
+from tests.support.requests import govern, preissue
 
 DAY_MS = 86_400_000
 PEOPLE = ("alice", "bob", "issuer")
 ASSETS = ("GLD", "SLV")
-TASK = 16
 POLICIES = int(AssetPolicy.TRANSFERABLE | AssetPolicy.WITHDRAWABLE)
 FEES = {
     "out": (FeeType.PAYMENT, 1),
@@ -348,71 +316,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def wait_a_day(self) -> None:
         self.apply("master", ManageKeyValue("day", PutKeyValue(U32Value(self.step))), days=1)
 
-    # -- what moves no money, whatever comes of it
-
-    @rule(kind=st.integers(0, 4), number=numbers)
+    @rule(kind=st.integers(0, len(OTHERS) - 1), number=numbers)
     def change_something_else(self, kind: int, number: int) -> None:
-        changes = (
-            self._change_accounts_and_signers,
-            self._change_key_values,
-            self._change_roles_and_rules,
-            self._ask_for_roles_signers_and_limits,
-            self._change_assets_pairs_and_policies,
-        )
-        changes[kind](number)
-
-    def _change_accounts_and_signers(self, number: int) -> None:
-        name = f"person {number}"
-        self.apply("master", create_account(name))
-        self.apply("alice", ManageSigner(CreateSigner(get_owner(name, identity=1))))
-        self.apply("alice", ManageSigner(RemoveSigner(get_public_key(f"person {number // 2}"))))
-        self.apply("bob", create_balance("bob", "EUR"))
-
-    def _change_key_values(self, number: int) -> None:
-        self.apply("master", ManageKeyValue(f"k{number}", PutKeyValue(U32Value(number))))
-        self.apply("master", ManageKeyValue(f"k{number // 2}", RemoveKeyValue()))
-
-    def _change_roles_and_rules(self, number: int) -> None:
-        made = AccessRule(TransactionResource(), Action.READ, forbids=False)
-        name = f"n{number}"
-        account_rule = CreateAccountRule(name, made, b"", is_read_only=False)
-        signer_rule = CreateSignerRule(name, made, b"", is_read_only=False, is_default=False)
-        account_role = CreateAccountRole(
-            name, (), b"", None, is_read_only=False, pays_for_operations=False
-        )
-        for body in (
-            ManageAccountRule(account_rule),
-            ManageSignerRule(signer_rule),
-            ManageAccountRole(account_role),
-            ManageSignerRole(CreateSignerRole(name, (), b"", None, is_read_only=False)),
-        ):
-            self.apply("master", body)
-
-    def _ask_for_roles_signers_and_limits(self, number: int) -> None:
-        name, kyc = f"person {number}", KycCommitment(Hash(bytes(32)), U64(number))
-        account_id = get_account(name)
-        if self.network.ledger.state.get_account(account_id) is None:
-            self.apply("master", create_account(name))
-        change = CreateChangeRoleRequest(U64(0), account_id, GENERAL_ROLE, kyc, TASK)
-        outcome = self.apply("master", change)
-        if outcome is not None:
-            self.apply("master", CancelChangeRoleRequest(outcome.request_id))
-        periods = PeriodAmounts(*(Amount(number + 1) for _ in range(4)))
-        limit = Limit(LimitKind.DEPOSIT, "EUR", False, periods)
-        self.apply(name, CreateManageLimitsRequest(U64(0), (limit,), b"", None))
-        self.apply("master", InitiateKycRecovery(account_id, get_public_key(name)))
-        signers = (get_owner(name),)
-        self.apply(name, CreateKycRecoveryRequest(U64(0), signers, None, None))
-
-    def _change_assets_pairs_and_policies(self, number: int) -> None:
-        code, at = f"X{number}", self.network.ledger.header.close_time_ms
-        self.apply("issuer", create_asset(code))
-        pair = CreateAssetPair(Price(Amount(1), Amount(2)), U64(1), at, 60_000, 0)
-        self.apply("master", ManageAssetPair(code, "EUR", pair))
-        self.apply("master", RemoveAssetPair(f"X{number // 2}", "EUR"))
-        self.apply("issuer", RemoveAsset(code))
-        self.apply("master", put_policy("create_asset", 1 + number, asset="EUR"))
-        self.apply("master", govern(put_policy("update_asset", 2), TASK))
+        """No money moves, whatever comes of it."""
+        OTHERS[kind](self, number)
 
     # -- what always holds
 
