@@ -31,9 +31,11 @@ from gateways.horizon.routes import ROUTES
 from gateways.http.routes import Route
 from schemas.generated.operations import ManageKeyValue, PutKeyValue, U32Value
 from schemas.strkey import encode_account_id, encode_balance_id
+from tests.gateways.horizon.border_history import add_border_history
 from tests.gateways.horizon.test_submission import make_envelope
 from tests.gateways.support import Gateway
 from tests.streams.ledger.operations.test_manage_asset_pair import create_pair
+from tests.support.border import CHAIN
 from tests.support.network import create_asset, get_account, get_key, pay
 
 EXAMPLES = 25
@@ -69,6 +71,7 @@ class Signing(AuthBase):
 @pytest.fixture(scope="module")
 def schema(gateway: Gateway) -> BaseSchema:
     world, network = gateway.world, gateway.world.network
+    add_border_history(world)
     world.apply("alice", pay(network, "alice", "bob", "EUR", 5))
     world.apply("master", ManageKeyValue("payment_tasks:*", PutKeyValue(U32Value(0))))
     world.apply("issuer", create_asset("USD"))
@@ -95,6 +98,9 @@ def known(gateway: Gateway, schema: BaseSchema) -> dict[str, list[str]]:
         "key": ["payment_tasks:*"],
         "id of operations": [operations[0]["id"]],
         "id of requests": ["1"],
+        "id of transfers": ["1", "2"],
+        "filter[chain]": [CHAIN],
+        "filter[transfer]": ["1"],
         "id of asset-pairs": ["USD:EUR"],
         **{f"id of {layer}-{what}": ["1"] for layer, what in ROLES},
         "operation": ["cancel_change_role_request"],
