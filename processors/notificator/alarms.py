@@ -59,6 +59,8 @@ def find_alarms(
             alarms[f"{name}:silent"] = "it does not answer"
         elif page.status != 200:
             alarms[f"{name}:red"] = _describe(page)
+        elif page.content.get("problems"):  # it goes on, for example without its archive
+            alarms[f"{name}:problems"] = _describe(page)
     ill = sorted(name for name in nodes if {f"{name}:silent", f"{name}:red"} & alarms.keys())
     if nodes and len(ill) * 3 > len(nodes):
         text = f"{len(ill)} of {len(nodes)} nodes are not well: {', '.join(ill)}"

@@ -28,6 +28,12 @@ def test_what_pages_mean() -> None:
     assert found["gateway1:red"] == "views are stale"
 
 
+def test_what_a_healthy_node_has_trouble_with_is_told() -> None:
+    page = Page(200, {"sequence": 100, "problems": ["archive: no answer (900 ledgers wait)"]})
+    found = find_alarms({"core1": page, "core2": WELL}, {}, 0, [])
+    assert found == {"core1:problems": "archive: no answer (900 ledgers wait)"}
+
+
 def test_a_quorum_may_be_gone() -> None:
     ill = Page(503, {"sequence": 100, "problems": ["no ledger was closed for 20 s"]})
     nodes = {"core1": ill, "core2": ill, "core3": WELL, "core4": WELL}
