@@ -33,10 +33,8 @@ from tests.support.requests import govern
 PAYLOAD = b"PAY 100 ETH\nTO NO9386011117947"
 
 
-@pytest.fixture(scope="module")
-def network() -> Network:
+def add_bank_transfer(made: Network) -> None:
     """Transfer 1 is a bank's file."""
-    made = make_economy()
     border.open_border(made)
     made.apply("master", govern(border.make_bank_keyset()), border.put_caps(chain_id=border.BANK))
     request = border.ask(made)
@@ -49,6 +47,12 @@ def network() -> Network:
         payload=PAYLOAD,
     )
     made.apply("master", body)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    made = make_economy()
+    add_bank_transfer(made)
     return made
 
 

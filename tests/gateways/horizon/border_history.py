@@ -1,5 +1,7 @@
 """A history of the border: keysets, addresses, a settled transfer with a debt, one under way."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from tests.gateways.support import World
@@ -7,8 +9,10 @@ from tests.support import border
 from tests.support.requests import govern
 
 
-def add_border_history(world: World) -> None:
-    """Every ledger is shown, though the steps are those of the ledger's own tests."""
+@contextlib.contextmanager
+def showing(world: World) -> Iterator[None]:
+    """Every ledger that the network closes is shown, though steps of the ledger's own tests close
+    them."""
     network = world.network
     close = network.close
 
@@ -19,6 +23,14 @@ def add_border_history(world: World) -> None:
 
     network.close = close_and_show  # type: ignore[method-assign]
     try:
+        yield
+    finally:
+        del network.close
+
+
+def add_border_history(world: World) -> None:
+    network = world.network
+    with showing(world):
         border.confirm_first(network)
         network.apply("master", border.settle(fee=5))
         network.apply("master", border.close())
@@ -27,5 +39,3 @@ def add_border_history(world: World) -> None:
         network.apply("master", govern(border.make_keyset()), border.add_address("0xa"))
         network.apply("alice", border.bind())
         network.apply("master", border.advance(7))
-    finally:
-        del network.close
