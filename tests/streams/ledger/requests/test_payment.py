@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.generated.common import LimitKind
+from schemas.generated.common import LimitKind, Price
 from schemas.generated.ledger import EffectKind
 from schemas.generated.operations import (
+    CreateAssetPair,
+    ManageAssetPair,
     PaymentToAccount,
     PaymentToBalance,
     ReviewAction,
@@ -20,6 +22,7 @@ from tests.streams.ledger.operations.cases import make_account_role, put
 from tests.streams.ledger.operations.test_create_payment_request import ask, make, set_tasks
 from tests.support.network import (
     Network,
+    accept_fees,
     create_asset,
     create_balance,
     get_account,
@@ -65,6 +68,14 @@ def limit_in_usd(network: Network) -> None:
     network.apply("master", put_limit(LimitKind.SPEND, "USD", 6, is_convert_needed=True))
 
 
+def limit_by_an_old_price(network: Network) -> None:
+    limit_in_usd(network)
+    at = network.ledger.header.close_time_ms
+    pair = CreateAssetPair(Price(1, 1), 1, at, 60_000, 0)
+    network.apply("master", ManageAssetPair("EUR", "USD", pair))
+    network.close(interval_ms=60_000)
+
+
 def forbid_transfers(network: Network) -> None:
     asset = network.ledger.state.get_asset("EUR")
     assert asset is not None
@@ -107,6 +118,7 @@ def test_a_rejected_one_is_not() -> None:
         (fill_bob, Code.RECEIVER_FULL_LINE),
         (limit, Code.LIMITS_EXCEEDED),
         (limit_in_usd, Code.PAIR_NOT_FOUND),
+        (limit_by_an_old_price, Code.PRICE_TOO_OLD),
     ],
 )
 def test_what_changed_meanwhile_refuses_it(
@@ -119,6 +131,16 @@ def test_what_changed_meanwhile_refuses_it(
     assert result.outcome is ReviewRequestCode.FULFILMENT_REFUSED
     assert result.detail == RefusalDetail(FulfilmentRefused(code, ""))
     assert network.ledger.state.get_reviewable_request(4) == before
+
+
+def test_a_fee_of_the_receivers_that_is_more_than_the_amount_refuses_it() -> None:
+    network = make_economy()
+    set_tasks(network)
+    network.apply("alice", make(network, fee_data=accept_fees(0, 100)))
+    network.apply("master", set_fee("EUR", 2, 8))
+    [result] = network.apply("master", review(network, 4)).applied[0].result.operations
+    code = Code.AMOUNT_IS_LESS_THAN_DESTINATION_FEE
+    assert result.detail == RefusalDetail(FulfilmentRefused(code, ""))
 
 
 def make_usd(network: Network) -> PaymentToBalance:
