@@ -19,7 +19,7 @@ from gateways.horizon.scales import find_assets
 from gateways.horizon.service import Horizon
 from gateways.http.jsonapi import Resource, relate
 from gateways.http.keyset import Filter
-from gateways.http.parameter_types import ACCOUNT_ID, NUMBER, ParameterType, choice
+from gateways.http.parameter_types import ACCOUNT_ID, NUMBER, TIME, ParameterType, choice
 from gateways.http.routes import Call, Parameter, Route
 from schemas.codec import decode
 from schemas.contract import REQUESTS as KINDS
@@ -106,6 +106,10 @@ FILTERS = (
     _by("reviewer", ACCOUNT_ID, "r.reviewer = %s", "Only those that this account reviews."),
     _by("state", choice(*STATES), "r.state = %s", "Only those in this state."),
     _by("asset", ASSET_CODE, "r.asset = %s", "Only those about this asset."),
+    _by("created_after", TIME, "r.created_at_ms >= %s", "Only those made at this time or later."),
+    _by("created_before", TIME, "r.created_at_ms < %s", "Only those made before."),
+    _by("changed_after", TIME, "r.changed_at_ms >= %s", "Only those changed then or later."),
+    _by("changed_before", TIME, "r.changed_at_ms < %s", "Only those last changed before."),
     _by(
         "pending_tasks",
         TASKS,

@@ -6,12 +6,14 @@ Anybody may send any text, so every type bounds its length before it parses.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from schemas.strkey import decode_account_id
 
 SEQUENCE_MAX = (1 << 63) - 1
 LIMIT_MAX, LIMIT_DEFAULT = 200, 25
+_TIME = "20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z"
 _HASH = re.compile("[0-9a-f]{64}")
 _NUMBER = re.compile("0|[1-9][0-9]{0,18}")  # the only way to write a number, anywhere
 
@@ -48,6 +50,15 @@ def _parse_cursor(text: str) -> str:
     return text
 
 
+def _parse_time(text: str) -> int:
+    if not re.fullmatch(_TIME, text):
+        raise ValueError("expected a time in UTC as 2026-11-27T00:00:00Z")
+    try:
+        return int(datetime.fromisoformat(text).timestamp()) * 1_000
+    except ValueError:
+        raise ValueError("expected a time that there is, as 2026-11-27T00:00:00Z") from None
+
+
 def choice(*values: str) -> ParameterType:
     """One of `values`."""
 
@@ -77,4 +88,6 @@ LIMIT = ParameterType(
     _parse_limit,
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
 )
+TIME = ParameterType(_parse_time, {"type": "string", "pattern": f"^{_TIME}$"})
+"""Milliseconds since 1970."""
 CURSOR = ParameterType(_parse_cursor, {"type": "string", "maxLength": 1_000})

@@ -139,6 +139,11 @@ def test_requests_are_found_by_state_and_tasks(gateway: Gateway) -> None:
     assert find(pending_tasks_any_of="32") == [rejected]
     assert pending in find(pending_tasks_not_set="32")
     assert find(asset="CHF", kind="create_asset") == [rejected]
+    [shown] = ask(gateway, "issuer", "/v3/requests", requestor=ISSUER, asset="CHF").json()["data"]
+    made, changed = (shown["attributes"][name] for name in ("created_at", "changed_at"))
+    assert made < changed
+    assert rejected in find(changed_after=changed[:19] + "Z", asset="CHF")
+    assert find(created_before=made[:19] + "Z", asset="CHF") == []
     assert ("1", "APPROVED", 0) in find(state="APPROVED")
 
 

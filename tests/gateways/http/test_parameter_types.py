@@ -17,6 +17,7 @@ GOOD: list[tuple[ParameterType, str]] = [
     (types.NUMBER, "0"),
     (types.NUMBER, str((1 << 63) - 1)),
     (types.choices("balances", "signers"), "signers,balances"),
+    (types.TIME, "2026-11-27T23:59:59Z"),
 ]
 BAD: list[tuple[ParameterType, str]] = [
     (types.ACCOUNT_ID, encode_balance_id(bytes(32))),
@@ -28,6 +29,9 @@ BAD: list[tuple[ParameterType, str]] = [
     (types.NUMBER, "-1"),
     (types.NUMBER, "01"),
     (types.NUMBER, str(1 << 63)),
+    (types.TIME, "2026-11-27"),
+    (types.TIME, "2026-02-30T00:00:00Z"),
+    (types.TIME, "2026-11-27T23:59:59+01:00"),
     (types.LIMIT, "0"),
     (types.LIMIT, "201"),
     (types.LIMIT, "1.5"),
