@@ -1,6 +1,7 @@
 """The node's store on a real PostgreSQL: what was committed is there, what is damaged is told."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from infra.local import postgres, postgres_admin
 from infra.local.migrations import apply_migrations
 from schemas.contract import ReferenceKind
 from schemas.generated.common import Hash, Signature
+from schemas.generated.consensus import QuorumSetUpgrade
 from schemas.generated.ledger import Certificate, HeaderSignature
 from streams.herder.outputs import Commit, Persist, SetRow, StatementRow
+from streams.herder.votes import Vote
 from streams.ledger.close import ClosedLedger
 from streams.ledger.genesis import open_genesis
 from streams.ledger.hash_window import MINUTE_MS
@@ -20,6 +23,7 @@ from streams.ledger.hashes import ZERO_HASH
 from streams.ledger.references import DAY_MS
 from streams.node import store
 from streams.node.store import CorruptStore, Store
+from tests.streams.ledger.test_upgrades import TIMEOUTS, make_quorum_set, make_raw
 from tests.support.database_server import make_place, run_postgres
 from tests.support.network import (
     Network,
@@ -242,3 +246,29 @@ def test_sets_are_forgotten_all_at_once(node: Node, monkeypatch: pytest.MonkeyPa
     assert [each.slot for each in node.reopen().load_restored().sets] == [7]
     assert close_with_set("frank", 7) == 4
     assert close_with_set("grace", 8) == 0
+
+
+def test_votes_last_until_a_ledger_has_carried_them(node: Node) -> None:
+    quorum_set, timeouts = (
+        make_raw(QuorumSetUpgrade(make_quorum_set(4, 4)))[0],
+        make_raw(TIMEOUTS)[0],
+    )
+    votes = (Vote(quorum_set, 1, 2, 3), Vote(timeouts, 0, 0, 1 << 60))
+    for vote in votes:
+        node.store.put_vote(vote)
+    node.store.put_vote(replace(votes[1], until_ms=5))
+    assert node.reopen().load_restored().votes == (votes[0], replace(votes[1], until_ms=5))
+    node.commit(node.network.close(upgrades=(quorum_set,)), CERTIFICATE)
+    assert [each.upgrade for each in node.reopen().load_votes()] == [timeouts]
+    node.store.delete_vote(timeouts)
+    assert node.reopen().load_votes() == ()
+
+
+def test_uncertified_ledgers_are_certified_by_who_ruled_them(node: Node) -> None:
+    old = node.network.ledger.state.get_validators().quorum_set
+    node.commit(node.network.close(), None)
+    changed = QuorumSetUpgrade(make_quorum_set(4, 4))
+    node.commit(node.network.close(upgrades=make_raw(changed)), None)
+    node.commit(node.network.close(), None)
+    restored = node.reopen().load_restored().uncertified
+    assert [each.quorum_set for each in restored] == [old, old, None]
