@@ -43,8 +43,8 @@ test-quick: setup  ## Tests without servers and long campaigns (a minute and a h
 
 # Two processes, each with servers of its own; then one for the tests that share a whole deployment.
 test: setup  ## All tests, with real servers; prints the slowest twenty.
-	$(BIN)/pytest -n 2 --dist loadfile -m "not whole" --durations 20
-	$(BIN)/pytest -m whole --durations 20
+	$(BIN)/pytest -n 2 --dist loadfile -m "not whole and not campaign" --durations 20
+	$(BIN)/pytest -m "whole and not campaign" --durations 20
 
 test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour); SYSTEM=core, horizon, notificator or deployment: only its own.
 	$(BIN)/pytest -m faults --faults $(or $(FAULTS),10) $(if $(SYSTEM),--system $(SYSTEM)) -v
