@@ -113,7 +113,7 @@ def test_every_ledger_of_an_economy_can_be_shown() -> None:
     network.apply("alice", pay(network, "alice", "bob", "EUR", 5, "r"))
     for record in network.records:
         shown = as_json(show_value(decode(LedgerBody, record.body), scales))
-        assert set(shown) == {"transactions", "changes"}
+        assert set(shown) == {"transactions", "changes", "upgrades"}
     (transaction,) = shown["transactions"]
     assert transaction["result"]["code"] == "SUCCESS"
     assert transaction["effects"][0]["account_id"] == encode_account_id(get_account("alice"))

@@ -34,6 +34,7 @@ from tests.support.network import (
 
 GETS = [route for route in ROUTES if route.method == "GET"]
 PRIVATE = [route for route in GETS if not route.is_public]
+OWNED = [route for route in PRIVATE if not route.path.startswith("/v3/transfer")]  # those: by rules
 ALICE, BOB = encode_account_id(get_account("alice")), encode_account_id(get_account("bob"))
 ACCOUNT = {"filter[account]": ALICE}
 FEES_DUE = {"asset": "EUR", "amount": "1.5", "fee_type": "issuance"}
@@ -79,7 +80,7 @@ def get_owned(gateway: Gateway, route: Route) -> Callable[[str | None], Any]:
     return lambda name: ask(gateway, name, path, query)
 
 
-@pytest.mark.parametrize("route", PRIVATE, ids=lambda route: str(route.path))
+@pytest.mark.parametrize("route", OWNED, ids=lambda route: str(route.path))
 def test_only_the_owner_and_the_master_read(gateway: Gateway, route: Route) -> None:
     read = get_owned(gateway, route)
     refused = read(None)

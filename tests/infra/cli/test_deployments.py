@@ -160,6 +160,7 @@ def make_clone(parent: Path, python: str) -> Path:
     copied = clone / ".venv" / packages.relative_to(PROJECT / ".venv")
     copied.rmdir()
     link(packages, copied)
+    link(PROJECT / ".venv/bin/weed", clone / ".venv/bin/weed")
     return clone
 
 
@@ -216,7 +217,7 @@ def test_an_ordinary_user_needs_no_root(parent: Path) -> None:
         found = processes.find_processes(root)
         assert {Path("/proc", str(p)).stat().st_uid for p in found} == {user}
         status = run_in(clone, user, "status", "--json")
-        assert len(json.loads(status.stdout)["processes"]) == 2
+        assert len(json.loads(status.stdout)["processes"]) == 4
         assert run_in(clone, user, "down").returncode == 0
         assert run_in(clone, user, "destroy", "--yes").returncode == 0
         assert not root.exists()

@@ -91,7 +91,7 @@ def test_no_password_on_a_command_line_or_in_the_log(own_servers: NativeServers)
     url = own_servers.create_database("secretive")
     place = own_servers.running.place
     passwords = [file.read_bytes().strip() for file in place.folder.secrets.iterdir()]
-    assert len(passwords) == 6
+    assert len(passwords) == 7
     with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.UndefinedColumn):
         connection.execute(f"SELECT nonsense AS {passwords[0].decode()!r}".replace("'", '"'))
     seen = b"".join(file.read_bytes() for file in place.folder.logs.iterdir())
