@@ -56,7 +56,7 @@ def test_a_process_killed_under_load(
 def kill_worker(whole_deployment: WholeDeployment, core: str) -> None:
     """The process that verifies signatures for `core`; the node itself must not end of it."""
     node = psutil.Process(whole_deployment.get_process_id(core))
-    (worker,) = node.children()
+    (worker,) = (e for e in node.children() if "verification_worker" in " ".join(e.cmdline()))
     worker.kill()
     assert wait_until(lambda: not is_alive(worker.pid), 10)
     assert wait_until(lambda: len(node.children()) == 1, 30), "nobody verifies signatures"
