@@ -53,13 +53,18 @@ def test_a_process_killed_under_load(
     whole_deployment.check()
 
 
+def find_workers(node: psutil.Process) -> list[psutil.Process]:
+    """Those that verify signatures; another child writes the archive."""
+    return [e for e in node.children() if "verification_worker" in " ".join(e.cmdline())]
+
+
 def kill_worker(whole_deployment: WholeDeployment, core: str) -> None:
     """The process that verifies signatures for `core`; the node itself must not end of it."""
     node = psutil.Process(whole_deployment.get_process_id(core))
-    (worker,) = (e for e in node.children() if "verification_worker" in " ".join(e.cmdline()))
+    (worker,) = find_workers(node)
     worker.kill()
     assert wait_until(lambda: not is_alive(worker.pid), 10)
-    assert wait_until(lambda: len(node.children()) == 1, 30), "nobody verifies signatures"
+    assert wait_until(lambda: len(find_workers(node)) == 1, 30), "nobody verifies signatures"
     assert whole_deployment.get_process_id(core) == node.pid
 
 
