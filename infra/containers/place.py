@@ -86,6 +86,8 @@ def prepare(root: Path, table: Table) -> ContainerPlace:
     services = table.get_services("all")
     for service in services:
         _write_service(place, service)
+    for user in table.get_roles():  # the job that makes the users cannot write here
+        place.get_kafka_login(user)
     for server in table.servers:
         home = place.get_service_folder(server.name)
         for name, content in server.get_container_files(place).items():
