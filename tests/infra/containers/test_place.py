@@ -13,6 +13,7 @@ import pytest
 from infra.cli.services import load_object
 from infra.containers.place import IMAGE_USER, INSIDE, SETTINGS, prepare
 from infra.containers.target import COMPOSE_FILE
+from infra.local.folders import DataFolder
 from infra.local.table import TABLE
 from schemas.settings import load_config
 from tests.support.canary import Canaries, find_in_open_files
@@ -66,6 +67,12 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
     for file in ("compose.env", "endpoints.json", "state.json"):
         assert canaries.find((root / file).read_bytes()) == set()
     assert canaries.find(COMPOSE_FILE.read_bytes()) == set()
+
+
+def test_every_user_of_kafka_has_its_password_before_containers_run(root: Path) -> None:
+    """The job that makes the users sees the secrets, and cannot write any."""
+    made = {file.name for file in DataFolder(root).secrets.iterdir()}
+    assert {f"kafka.{user}" for user in TABLE.get_roles()} <= made
 
 
 def test_files_are_for_one_user_alone(root: Path) -> None:
