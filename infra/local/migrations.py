@@ -1,7 +1,7 @@
 """Forward-only SQL migrations: numbered files, each applied once, in order, whole or not at all.
 
 Files are named NNNN_what_it_does.sql and never edited once applied somewhere: their checksums are
-kept in the table `schema_migrations`, and a difference is refused. Knows nothing of any database.
+kept in the table `public.schema_migrations`, and a difference is refused. Knows nothing of any database.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 ADVISORY_LOCK = 0x746F6B656E64
 
 TABLE = """
-CREATE TABLE IF NOT EXISTS schema_migrations (
+CREATE TABLE IF NOT EXISTS public.schema_migrations (
     number     integer PRIMARY KEY,
     name       text NOT NULL,
     sha256     bytea NOT NULL,
@@ -91,7 +91,9 @@ def apply_migrations(database_url: str, folder: Path) -> list[str]:
 
 
 def _get_applied(connection: "psycopg.Connection[Any]") -> list[tuple[int, str, bytes]]:
-    rows = connection.execute("SELECT number, name, sha256 FROM schema_migrations ORDER BY number")
+    rows = connection.execute(
+        "SELECT number, name, sha256 FROM public.schema_migrations ORDER BY number"
+    )
     return rows.fetchall()
 
 
@@ -121,7 +123,7 @@ def _apply(connection: "psycopg.Connection[Any]", migration: Migration) -> None:
             # Without parameters, so that a file may hold several statements.
             connection.execute(migration.sql.encode())
             connection.execute(
-                "INSERT INTO schema_migrations (number, name, sha256) VALUES (%s, %s, %s)",
+                "INSERT INTO public.schema_migrations (number, name, sha256) VALUES (%s, %s, %s)",
                 (migration.number, migration.name, migration.sha256),
             )
     except psycopg.OperationalError:

@@ -34,6 +34,17 @@ def test_each_is_applied_once_and_in_order(servers: Servers, folder: Path) -> No
     assert numbers == [(1,), (2,), (3,)]
 
 
+def test_a_schema_named_as_its_user_does_not_hide_what_was_applied(
+    servers: Servers, folder: Path
+) -> None:
+    """Before, a Notificator's second start applied its migration again and failed."""
+    url = servers.create_database()
+    named = "DO $$ BEGIN EXECUTE format('CREATE SCHEMA %I', current_user); END $$"
+    (folder / "0002_schema.sql").write_text(named)
+    assert apply_migrations(url, folder) == ["0001_create_a", "0002_schema"]
+    assert apply_migrations(url, folder) == []
+
+
 def test_a_failing_one_leaves_nothing_and_stops_the_rest(servers: Servers, folder: Path) -> None:
     url = servers.create_database()
     (folder / "0002_fails.sql").write_text("CREATE TABLE b (x int); SELECT nonsense;")
