@@ -1,7 +1,8 @@
 """Forward-only SQL migrations: numbered files, each applied once, in order, whole or not at all.
 
 Files are named NNNN_what_it_does.sql and never edited once applied somewhere: their checksums are
-kept in the table `public.schema_migrations`, and a difference is refused. Knows nothing of any database.
+kept in the table `public.schema_migrations` (a schema named as the user would come first on the
+search path), and a difference is refused. Knows nothing of any database.
 """
 
 import hashlib
