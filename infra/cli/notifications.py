@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 notify = typer.Typer(help="Messages: send, look, send again.")
 subscriptions = typer.Typer(help="Durable webhooks for integrators.")
 
-TypeArgument = Annotated[str, typer.Argument(help="A type of message.")]
 IdArgument = Annotated[str, typer.Argument(help="A subscription, sub_...")]
 DataJson = Annotated[str, typer.Option("--values", help="A JSON object for the template.")]
 ANSWER_S = 20.0

@@ -26,7 +26,6 @@ from infra.local.rows import SERVERS, Report, Table
 FORMAT = 1
 MANIFEST = "backup.json"
 CONFIG = "config"
-READ_BYTES = 1024 * 1024
 
 
 def back_up(place: Place, table: Table, folder: Path, keys: Path, report: Report) -> dict[str, Any]:

@@ -108,8 +108,3 @@ def add_failing_provider(table: Table) -> Table:
         return replace(service, get_settings=get_demo_settings)
 
     return replace(table, services=tuple(map(change, table.services)))
-
-
-def _get_health_url(place: Place, service: str) -> str:
-    """As services reach it, not users."""
-    return f"http://{place.get_address(f'{service}.http')}/health"

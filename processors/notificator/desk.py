@@ -2,7 +2,6 @@
 port; the public routes for owners come with the API service, which uses that port too.
 """
 
-import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -23,7 +22,6 @@ from processors.notificator.webhooks import WebhookSender, make_secret
 from schemas.strkey import StrkeyError, decode_account_id, encode_account_id
 
 PAGE_MAX = 500
-SUBSCRIPTION_ID = re.compile(r"sub_[0-9a-f]{16}")
 MESSAGE = """
 SELECT id, type, token, source, state, reason, provider, provider_id, tries, locale, changes,
     account_id, created_at, next_at, expires_at, ended_at

@@ -24,7 +24,6 @@ from streams.ledger.output import compute_change_bytes
 from streams.ledger.state import LedgerDelta, LedgerState
 
 PERIOD = "ext_sys_exp_period:"
-LOW_WATER = "ext_sys_low_water:"
 PERIOD_DEFAULT_S = 24 * 60 * 60
 REST_MS = 30 * 24 * 60 * 60 * 1000
 # Itself, those beside it where it was and where it comes to, and the pool.
