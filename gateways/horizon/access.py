@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateways.horizon.service import Horizon
+from gateways.horizon.view_state import read_state
 from gateways.http.keyset import PageQuery
-from schemas.codec import decode
 from schemas.generated import keys
 from schemas.generated.common import (
     AccountResource,
@@ -19,11 +19,7 @@ from schemas.generated.common import (
     RequestResource,
     TransactionResource,
 )
-from schemas.generated.getters import EntryGetters
-from schemas.generated.keys import KeyBytes
-from schemas.generated.ledger import LedgerEntry
 from streams.ledger.access.requirements import Requirement
-from streams.ledger.access.rules import AccessRules
 
 READ = Action.READ.value
 ACCOUNTS_OF_SIGNER = (
@@ -31,25 +27,6 @@ ACCOUNTS_OF_SIGNER = (
     " join horizon.accounts a on a.account_id = s.account_id where s.public_key = %s"
     " order by a.sequential_id limit 100"
 )
-ENTRIES = "select key, entry from horizon.entries where key = any(%s)"
-
-
-class _Entries(EntryGetters):
-    """The entries that were read."""
-
-    __slots__ = ("_found",)
-
-    def __init__(self) -> None:
-        self._found: dict[bytes, Any] = {}
-
-    def get(self, key: KeyBytes) -> Any:
-        return self._found.get(key)
-
-    async def load(self, horizon: Horizon, wanted: set[KeyBytes]) -> None:
-        query = PageQuery(ENTRIES, (tuple(sorted(wanted)),))
-        snapshot = await horizon.database.get_pages(query)
-        for row in snapshot.rows[0]:
-            self._found[row.key] = decode(LedgerEntry, row.entry).data
 
 
 def require_account_read(given: Mapping[str, Any]) -> Requirement:
@@ -80,17 +57,17 @@ async def may_read(horizon: Horizon, signer: bytes | None, requirement: Requirem
     pairs = {(int(row.account_role), int(row.signer_role)) for row in snapshot.rows[0]}
     if not pairs:
         return False
-    entries = _Entries()
     wanted = {keys.account_role_key(each) for each, _ in pairs}
     wanted |= {keys.signer_role_key(each) for _, each in pairs}
-    await entries.load(horizon, {*wanted, keys.DEFAULT_SIGNER_RULES})
+    wanted.add(keys.DEFAULT_SIGNER_RULES)
+    entries, _ = await read_state(horizon, wanted)
     account_roles = [entries.get_account_role(each) for each, _ in pairs]
     signer_roles = [entries.get_signer_role(each) for _, each in pairs]
     rules = {keys.account_rule_key(n) for role in account_roles if role for n in role.rule_ids}
     rules |= {keys.signer_rule_key(n) for role in signer_roles if role for n in role.rule_ids}
     rules |= {keys.signer_rule_key(n) for n in entries.get_default_signer_rules().rule_ids}
-    await entries.load(horizon, rules)
-    access, now_ms = AccessRules(), int(time.time() * 1000)
+    entries, _ = await read_state(horizon, wanted | rules)  # together, so that all is of one ledger
+    access, now_ms = entries.access_rules, int(time.time() * 1000)
     return any(
         access.get_account_role(entries, account_role).is_allowed(requirement, now_ms)
         and access.get_signer_role(entries, signer_role).is_allowed(requirement, now_ms)

@@ -5,7 +5,7 @@ Everything but /health needs the bearer token.
 
 import base64
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -30,6 +30,7 @@ KEYS_MAX = 256
 PROOF_REQUEST_BYTES_MAX = 256 * 1024
 VOTE_REQUEST_BYTES_MAX = 32 * 1024
 
+Handler = Callable[[Request], Awaitable[Response]]
 KeyText = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{2}){1,400}\Z")]
 
 
@@ -66,10 +67,10 @@ class PrivateHttp:
         self.app = Starlette(
             routes=[
                 Route("/health", self._get_health),
-                Route("/status", self._show_status),
-                Route("/proof", self._get_proof, methods=["POST"]),
-                Route("/metrics", self._get_metrics),
-                Route("/simulate", self._simulate, methods=["POST"]),
+                self._make_route("/status", self._show_status),
+                self._make_route("/proof", self._get_proof, "POST"),
+                self._make_route("/metrics", self._get_metrics),
+                self._make_route("/simulate", self._simulate, "POST"),
                 *([] if ballot_box is None else self._make_vote_routes(ballot_box)),
             ]
         )
@@ -86,6 +87,16 @@ class PrivateHttp:
         )
         return uvicorn.Server(config)
 
+    def _make_route(self, path: str, handler: Handler, method: str = "GET") -> Route:
+        """Of what needs the token."""
+
+        async def guarded(request: Request) -> Response:
+            if not self._is_allowed(request):
+                return PlainTextResponse("the bearer token is missing or wrong", 401)
+            return await handler(request)
+
+        return Route(path, guarded, methods=[method])
+
     def _is_allowed(self, request: Request) -> bool:
         given = request.headers.get("authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode())
@@ -98,20 +109,14 @@ class PrivateHttp:
         shown = {name: status.get(name) for name in names}
         return JSONResponse(shown, 200 if status["is_healthy"] else 503)
 
-    async def _show_status(self, request: Request) -> Response:
-        if not self._is_allowed(request):
-            return PlainTextResponse("the bearer token is missing or wrong", 401)
+    async def _show_status(self, _: Request) -> Response:
         return JSONResponse(self._get_status())
 
-    async def _get_metrics(self, request: Request) -> Response:
-        if not self._is_allowed(request):
-            return PlainTextResponse("the bearer token is missing or wrong", 401)
+    async def _get_metrics(self, _: Request) -> Response:
         return Response(self._metrics.render(self._get_status()), media_type=MEDIA_TYPE)
 
     async def _get_proof(self, request: Request) -> Response:
         """The body is a JSON `ProofRequest`."""
-        if not self._is_allowed(request):
-            return PlainTextResponse("the bearer token is missing or wrong", 401)
         body = await _read_body(request, PROOF_REQUEST_BYTES_MAX)
         if body is None:
             return PlainTextResponse(f"longer than {PROOF_REQUEST_BYTES_MAX} bytes", 413)
@@ -149,8 +154,6 @@ class PrivateHttp:
 
     async def _simulate(self, request: Request) -> Response:
         """The body is an unframed envelope."""
-        if not self._is_allowed(request):
-            return PlainTextResponse("the bearer token is missing or wrong", 401)
         envelope = await _read_body(request, ENVELOPE_BYTES_MAX)
         if envelope is None:
             return PlainTextResponse(f"longer than {ENVELOPE_BYTES_MAX} bytes", 413)
@@ -169,15 +172,11 @@ class PrivateHttp:
         )
 
     def _make_vote_routes(self, ballot_box: BallotBox) -> list[Route]:
-        async def show(request: Request) -> Response:
-            if not self._is_allowed(request):
-                return PlainTextResponse("the bearer token is missing or wrong", 401)
+        async def show(_: Request) -> Response:
             return JSONResponse({"votes": ballot_box.show()})
 
         async def add(request: Request) -> Response:
             """The body is a JSON `VoteRequest`."""
-            if not self._is_allowed(request):
-                return PlainTextResponse("the bearer token is missing or wrong", 401)
             body = await _read_body(request, VOTE_REQUEST_BYTES_MAX)
             if body is None:
                 return PlainTextResponse(f"longer than {VOTE_REQUEST_BYTES_MAX} bytes", 413)
@@ -190,16 +189,14 @@ class PrivateHttp:
                 return PlainTextResponse(str(refused), 409)
 
         async def withdraw(request: Request) -> Response:
-            if not self._is_allowed(request):
-                return PlainTextResponse("the bearer token is missing or wrong", 401)
             if await ballot_box.withdraw(request.path_params["hash"]):
                 return PlainTextResponse("withdrawn")
             return PlainTextResponse("there is no such vote", 404)
 
         return [
-            Route("/votes", show),
-            Route("/votes", add, methods=["POST"]),
-            Route("/votes/{hash}", withdraw, methods=["DELETE"]),
+            self._make_route("/votes", show),
+            self._make_route("/votes", add, "POST"),
+            self._make_route("/votes/{hash}", withdraw, "DELETE"),
         ]
 
 

@@ -152,7 +152,8 @@ class Store:
             binary=True,
         )
         headers = self._connection.execute(
-            "SELECT l.sequence, l.header_hash, l.own_signature, p.header FROM ledgers l"
+            "SELECT l.sequence, l.header_hash, l.own_signature, p.header,"
+            " (SELECT header FROM ledgers ORDER BY sequence DESC LIMIT 1) FROM ledgers l"
             " LEFT JOIN ledgers p ON p.sequence = l.sequence - 1"
             " WHERE l.certificate IS NULL ORDER BY l.sequence",
             binary=True,
@@ -168,9 +169,9 @@ class Store:
                     sequence,
                     Hash(hash_),
                     None if own is None else decode(HeaderSignature, own),
-                    self._find_quorum_set(sequence, previous),
+                    self._find_quorum_set(sequence, previous, newest),
                 )
-                for sequence, hash_, own, previous in headers
+                for sequence, hash_, own, previous, newest in headers
             ),
             self.load_votes(),
         )
@@ -195,15 +196,15 @@ class Store:
     def delete_vote(self, upgrade: bytes) -> None:
         self._connection.execute("DELETE FROM votes WHERE upgrade = %b", (upgrade,))
 
-    def _find_quorum_set(self, sequence: int, previous: bytes | None) -> QuorumSet | None:
-        """Who must certify the ledger after the header `previous`; None: whoever rules now."""
-        newest = self._connection.execute(
-            "SELECT header FROM ledgers ORDER BY sequence DESC LIMIT 1", binary=True
-        ).fetchone()
-        if previous is None or newest is None:
+    def _find_quorum_set(
+        self, sequence: int, previous: bytes | None, newest: bytes
+    ) -> QuorumSet | None:
+        """Who must certify the ledger after the header `previous`; None: whoever rules after the
+        header `newest`."""
+        if previous is None:
             return None
         wanted = decode(LedgerHeader, previous).quorum_set_hash
-        if wanted == decode(LedgerHeader, newest[0]).quorum_set_hash:
+        if wanted == decode(LedgerHeader, newest).quorum_set_hash:
             return None
         bodies = self._connection.execute(
             "SELECT body FROM ledgers WHERE sequence >= %b ORDER BY sequence",
