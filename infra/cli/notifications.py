@@ -91,7 +91,7 @@ def send(
     from schemas.strkey import StrkeyError, decode_account_id
 
     place = _open(data)
-    name = token or secrets.token_urlsafe(16)
+    name = token or secrets.token_hex(16)
     try:
         account_id = decode_account_id(account)
     except StrkeyError:

@@ -27,8 +27,8 @@ UNFIT = re.compile(r"[%,\x00-\x1f\x7f\ud800-\udfff]|\s[;#]")
 
 
 def make_password() -> str:
-    """43 letters, digits, dashes and underscores: 256 bits, in need of no quotes anywhere."""
-    return secrets.token_urlsafe(32)
+    """64 hexadecimal digits: 256 bits, in need of no quotes, and never taken for an option."""
+    return secrets.token_hex(32)
 
 
 class Home(msgspec.Struct):

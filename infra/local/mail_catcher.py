@@ -20,7 +20,7 @@ async def _run(host: str, smtp: str, http: str, imap: str, password_file: str) -
     password = Path(password_file).read_text().strip()
     arguments = Service.parse(
         [
-            *("--host", host, "--user", MAILBOX, "--password", password, "--smtp-port", smtp),
+            *("--host", host, "--user", MAILBOX, f"--password={password}", "--smtp-port", smtp),
             *("--http-port", http, "--imap-port", imap, "--client-max-size", BYTES_MAX),
         ]
     )

@@ -115,7 +115,7 @@ class Desk:
     async def send(self, request: SendRequest) -> dict[str, Any]:
         if request.type not in TYPES:
             raise Wrong(f"type: one of {', '.join(TYPES)}")
-        token = request.token or secrets.token_urlsafe(16)
+        token = request.token or secrets.token_hex(16)
         if not 16 <= len(token) <= 64 or not token.isascii() or not token.isprintable():
             raise Wrong("token: 16 to 64 printable ASCII characters")
         now_ms = time.time_ns() // 1_000_000
