@@ -27,6 +27,7 @@ class Role(StrEnum):
     HORIZON_PROCESSOR = "Horizon processor"
     HORIZON_GATEWAY = "Horizon gateway"
     NOTIFICATOR = "Notificator"
+    API = "API"
     OPERATOR = "operator's verbs"
     USERS = "users: clients, members, auditors"
 
@@ -107,6 +108,18 @@ TOPICS = (
         segment_ms=DAY_MS,
     ),
     Topic(
+        name="api.notifications",
+        writers=(Role.API,),
+        readers=(Role.NOTIFICATOR,),
+        key="token, text",
+        value="events.NotificationRequest, framed",
+        partitions=2,
+        retention_ms=7 * DAY_MS,
+        has_personal_data=True,
+        batch_bytes_max=1024 * 1024,
+        segment_ms=DAY_MS,
+    ),
+    Topic(
         name="notifications.receipts",
         writers=(Role.NOTIFICATOR,),
         readers=(Role.OPERATOR,),
@@ -125,6 +138,7 @@ SHARED_GROUPS: Mapping[Role, str] = {Role.NOTIFICATOR: "notificator."}
 
 INGEST_TOPIC = "transactions"
 OPERATOR_NOTIFICATIONS = "operator.notifications"
+API_NOTIFICATIONS = "api.notifications"
 RECEIPTS_TOPIC = "notifications.receipts"
 
 

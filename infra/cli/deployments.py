@@ -37,7 +37,9 @@ def get_root(data: Path | None) -> Path:
 
 
 def up(
-    profile: Annotated[str, typer.Option(help="What to run: servers, core or all.")] = "all",
+    profile: Annotated[
+        str, typer.Option(help="What to run: servers, core, identity or all.")
+    ] = "all",
     data: DataOption = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready.")] = False,
     as_json: JsonOption = False,

@@ -94,15 +94,20 @@ def _migrate_deployment(root: Path, applied: list[str]) -> None:
 
 
 def _migrate_service(service: str, config: Path, applied: list[str]) -> None:
-    from infra.local.migrations import apply_migrations
+    from infra.local.migrations import apply_all
 
     program = _get_program(service)
-    database = getattr(_load(program, config), "database", None)
-    if program.migrations is None or database is None:
+    database = _get_database(_load(program, config))
+    if not program.migrations or database is None:
         raise LocalError(f"{service} has no database")
-    for name in apply_migrations(database.url.reveal(), program.migrations):
+    for name in apply_all(database.url.reveal(), program.migrations):
         applied.append(name)
         report(f"applied {name}")
+
+
+def _get_database(settings: Any) -> Any:
+    """Its own: a gateway calls it its store, and may read another one."""
+    return getattr(settings, "store", None) or getattr(settings, "database", None)
 
 
 def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:

@@ -18,7 +18,7 @@ from infra.local.place import Place
 from infra.local.rows import Service, Table
 from infra.local.toml import encode_toml
 
-SERVICE_PORTS = {"http": 8000, "overlay": 8001}
+SERVICE_PORTS = {"http": 8000, "overlay": 8001, "private": 8002}
 SETTINGS = "settings.toml"
 INSIDE = Path("/run/secrets")
 IMAGE_USER = 10001

@@ -28,9 +28,9 @@ def migrate_databases(
     """Runs the migrations of every service that has a database, once for one that is shared."""
     by_name = {service.database_name: service for service in services}
     for service in by_name.values():
-        folder = table.programs[service.program].migrations
-        if service.database is None or folder is None:
+        folders = table.programs[service.program].migrations
+        if service.database is None:
             continue
         url = place.get_database_url(service.database_name, server=service.database)
-        for name in migrations.apply_migrations(url, folder):
+        for name in migrations.apply_all(url, folders):
             report(f"database {service.database_name}: applied {name}")

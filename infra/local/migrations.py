@@ -2,11 +2,13 @@
 
 Files are named NNNN_what_it_does.sql and never edited once applied somewhere: their checksums are
 kept in the table `public.schema_migrations` (a schema named as the user would come first on the
-search path), and a difference is refused. Knows nothing of any database.
+search path), and a difference is refused. A database may follow several folders: each after the
+first has a table of its own. Knows nothing of any database.
 """
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from infra.local.errors import Fault, LocalError
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg.sql import Identifier
 
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -22,7 +25,7 @@ NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 ADVISORY_LOCK = 0x746F6B656E64
 
 TABLE = """
-CREATE TABLE IF NOT EXISTS public.schema_migrations (
+CREATE TABLE IF NOT EXISTS {table} (
     number     integer PRIMARY KEY,
     name       text NOT NULL,
     sha256     bytea NOT NULL,
@@ -65,24 +68,39 @@ def read_migrations(folder: Path) -> list[Migration]:
     return found
 
 
-def apply_migrations(database_url: str, folder: Path) -> list[str]:
+def apply_all(database_url: str, folders: Sequence[Path]) -> list[str]:
+    """`apply_migrations` of each folder in turn: what a program shares with others, then its own.
+
+    Folders after the first are told apart by the name of the folder they lie in.
+    """
+    names = []
+    for position, folder in enumerate(folders):
+        table = "schema_migrations" if position == 0 else f"schema_migrations_{folder.parent.name}"
+        names += apply_migrations(database_url, folder, table)
+    return names
+
+
+def apply_migrations(
+    database_url: str, folder: Path, table: str = "schema_migrations"
+) -> list[str]:
     """Brings a database up to date; returns the names of what was applied now.
 
-    Each file is one transaction together with its row in `schema_migrations`. Raises LocalError if
+    Each file is one transaction together with its row in `table`. Raises LocalError if
     a file fails, was edited after it was applied, or if the database is ahead of the files.
     """
     import psycopg
+    from psycopg.sql import SQL, Identifier
 
-    migrations = read_migrations(folder)
+    migrations, log = read_migrations(folder), Identifier("public", table)
     try:
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))
-            connection.execute(TABLE)
-            done = _get_applied(connection)
+            connection.execute(SQL(TABLE).format(table=log))
+            done = _get_applied(connection, log)
             _require_same(done, migrations, folder)
             pending = migrations[len(done) :]
             for migration in pending:
-                _apply(connection, migration)
+                _apply(connection, migration, log)
             return [migration.name for migration in pending]
     except psycopg.OperationalError as error:
         raise LocalError(
@@ -91,11 +109,13 @@ def apply_migrations(database_url: str, folder: Path) -> list[str]:
         ) from None
 
 
-def _get_applied(connection: "psycopg.Connection[Any]") -> list[tuple[int, str, bytes]]:
-    rows = connection.execute(
-        "SELECT number, name, sha256 FROM public.schema_migrations ORDER BY number"
-    )
-    return rows.fetchall()
+def _get_applied(
+    connection: "psycopg.Connection[Any]", log: "Identifier"
+) -> list[tuple[int, str, bytes]]:
+    from psycopg.sql import SQL
+
+    query = SQL("SELECT number, name, sha256 FROM {} ORDER BY number").format(log)
+    return connection.execute(query).fetchall()
 
 
 def _require_same(
@@ -116,15 +136,16 @@ def _require_same(
             )
 
 
-def _apply(connection: "psycopg.Connection[Any]", migration: Migration) -> None:
+def _apply(connection: "psycopg.Connection[Any]", migration: Migration, log: "Identifier") -> None:
     import psycopg
+    from psycopg.sql import SQL
 
     try:
         with connection.transaction():
             # Without parameters, so that a file may hold several statements.
             connection.execute(migration.sql.encode())
             connection.execute(
-                "INSERT INTO public.schema_migrations (number, name, sha256) VALUES (%s, %s, %s)",
+                SQL("INSERT INTO {} (number, name, sha256) VALUES (%s, %s, %s)").format(log),
                 (migration.number, migration.name, migration.sha256),
             )
     except psycopg.OperationalError:

@@ -12,7 +12,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
-from infra.local import notifications
+from infra.local import api, notifications
 from infra.local.folders import PROJECT
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
@@ -33,13 +33,14 @@ CORES = tuple(f"core{number}" for number in range(1, 5))
 PAIRS = {"1": "core1", "2": "core2"}  # Horizon pairs, each behind a node of its own
 HISTORY = "history"
 NOTIFICATORS = {"notificator1": "core3", "notificator2": "core4"}  # each follows another node
+GATEWAY_MIGRATIONS = PROJECT / "gateways" / "http" / "migrations"
 THRESHOLD = 3  # of four: one node may fail, or lie
 
 PROGRAMS = {
     "core": Program(
         settings="streams.node.config:CoreSettings",
         run="streams.node.runner:run",
-        migrations=PROJECT / "streams" / "node" / "migrations",
+        migrations=(PROJECT / "streams" / "node" / "migrations",),
         role=Role.CORE,
         after_restore="DELETE FROM ingest_offsets",
     ),
@@ -51,15 +52,16 @@ PROGRAMS = {
     "horizon-gateway": Program(
         settings="gateways.horizon.settings:HorizonGatewaySettings",
         run="gateways.horizon.main:main",
-        migrations=PROJECT / "gateways" / "http" / "migrations",
+        migrations=(GATEWAY_MIGRATIONS,),
         role=Role.HORIZON_GATEWAY,
     ),
     "notificator": Program(
         settings="processors.notificator.config:NotificatorSettings",
         run="processors.notificator.app:main",
-        migrations=PROJECT / "processors" / "notificator" / "migrations",
+        migrations=(PROJECT / "processors" / "notificator" / "migrations",),
         role=Role.NOTIFICATOR,
     ),
+    "api": api.PROGRAM,
 }
 
 
@@ -70,6 +72,7 @@ def prepare(place: Place) -> None:
     for core in CORES:
         _get_token_file(place, core)
     notifications.prepare(place)
+    api.prepare(place)
     genesis = get_genesis_file(place)
     if not genesis.exists():
         partial = genesis.with_suffix(".new")
@@ -103,6 +106,7 @@ def describe(place: Place) -> Mapping[str, Any]:
             for core in CORES
         },
         "notificators": notifications.describe(place, tuple(NOTIFICATORS)),
+        "api": api.describe(place),
     }
 
 
@@ -127,7 +131,7 @@ def get_services() -> tuple[Service, ...]:
     for pair, core in PAIRS.items():
         rows += [_get_processor_row(pair, core), _get_gateway_row(pair, core)]
     rows += [_get_notificator_row(name, core) for name, core in NOTIFICATORS.items()]
-    return tuple(rows)
+    return (*rows, *api.get_services(tuple(NOTIFICATORS), get_genesis_file))
 
 
 def get_genesis_file(place: Place) -> Path:

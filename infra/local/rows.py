@@ -33,13 +33,13 @@ class Program:
 
     `settings`: "module:Type", a schemas.settings.Settings. `run`: "module:function", called with
     the loaded settings in the main thread; it returns when the process shall end.
-    `migrations`: the folder of the SQL migrations of its database. `role`: its role in Kafka.
+    `migrations`: the folders of the SQL migrations of its database. `role`: its role in Kafka.
     `after_restore`: SQL for a database that was restored: offsets in it are of another Kafka.
     """
 
     settings: str
     run: str
-    migrations: Path | None = None
+    migrations: tuple[Path, ...] = ()
     role: Role | None = None
     after_restore: str = ""
 
@@ -187,6 +187,10 @@ def _do_nothing(_: Place) -> None:
     return None
 
 
+def _arrange_nothing(_: Place, __: Report) -> None:
+    return None
+
+
 def _keep_nothing(_: Place) -> tuple[Path, ...]:
     return ()
 
@@ -199,9 +203,10 @@ def _describe_nothing(_: Place) -> Mapping[str, Any]:
 class Table:
     """All of it. `tiers` start in this order, each when the one before is ready, and stop in the
     opposite order; those of servers come first. A profile is a choice of tiers. `prepare` runs
-    before settings files are written (keys, a genesis file). `describe` adds to endpoints.json.
-    `get_kept_files`: files of the configuration that cannot be made again, for backups. `runner` is
-    the command that takes PROGRAM --config FILE.
+    before settings files are written (keys, a genesis file), `arrange` when all services of the
+    tiers before `arranged_tier` are ready (what services need of the network that runs then).
+    `describe` adds to endpoints.json. `get_kept_files`: files of the configuration that cannot be
+    made again, for backups. `runner` is the command that takes PROGRAM --config FILE.
     """
 
     tiers: tuple[str, ...]
@@ -211,6 +216,8 @@ class Table:
     services: tuple[Service, ...] = ()
     topics: tuple[Topic, ...] = ()
     prepare: Callable[[Place], None] = _do_nothing
+    arrange: Callable[[Place, Report], None] = _arrange_nothing
+    arranged_tier: str | None = None
     describe: Callable[[Place], Mapping[str, Any]] = _describe_nothing
     get_kept_files: Callable[[Place], tuple[Path, ...]] = _keep_nothing
     runner: tuple[str, ...] = (str(Path(sys.executable).with_name("tokend")), "run")

@@ -75,12 +75,20 @@ copy_1 = 1
 [master.maintenance]
 scripts = ""
 """
+CORS_RULE = {
+    "AllowedOrigins": ["*"],  # the signature in the address decides, and no cookie is looked at
+    "AllowedMethods": ["GET", "HEAD", "PUT"],
+    "AllowedHeaders": ["content-type", "content-md5", "x-amz-checksum-sha256", "if-none-match"],
+    "ExposeHeaders": ["etag"],
+    "MaxAgeSeconds": 600,
+}
 INTERNAL_KEYS = ("signing", "signing.read", "filer_signing", "filer_signing.read")
 SOCKETS = "/tmp/seaweedfs-{part}-{port}.sock"  # noqa: S108  # where it puts them, always
 
 
 def get_bucket(service: str, name: str) -> str:
-    """The bucket that a service's row calls `name`."""
+    """The bucket that the row of a service calls `name`. `service`: its name, or the one that it
+    shares with the other instances of its kind, which then share the bucket too."""
     return f"{service}-{name}"
 
 
@@ -88,7 +96,7 @@ def encode_identities(place: Place, services: Sequence[Service]) -> str:
     """Who may do what, with the keys: a secret."""
     identities = [_encode_identity(place, ADMINISTRATOR, ["Admin"])]
     for service in services:
-        own = [get_bucket(service.name, each) for each in service.uses.get(NAME, ())]
+        own = [get_bucket(service.database_name, each) for each in service.uses.get(NAME, ())]
         read = service.reads_from.get(NAME, ())
         actions = [f"{action}:{bucket}" for action in ("Read", "List", "Write") for bucket in own]
         actions += [f"{action}:{bucket}" for action in ("Read", "List") for bucket in read]
@@ -155,6 +163,7 @@ def make_client(place: Place) -> Any:
 
 class SeaweedServer(Server):
     """The row of the S3 server. `services`: all that there are, whose identities it knows.
+    `uploads`: buckets that pages of any origin reach by addresses that a service has signed.
 
     It is stopped by SIGKILL, which is its own tested way to go: asked to end, it waits for streams
     of its own parts that do not end. What it has acknowledged survives.
@@ -175,11 +184,15 @@ class SeaweedServer(Server):
         },
         secrets="/run/secrets",
         data="/var/lib/seaweedfs",
+        published_port=PORTS[NAME],
     )
 
-    def __init__(self, services: Sequence[Service], tier: str = SERVERS) -> None:
+    def __init__(
+        self, services: Sequence[Service], tier: str = SERVERS, uploads: Sequence[str] = ()
+    ) -> None:
         super().__init__(NAME, tier)
         self._services = tuple(services)
+        self._uploads = tuple(uploads)
 
     @property
     def ports(self) -> Mapping[str, int]:
@@ -212,9 +225,12 @@ class SeaweedServer(Server):
         known = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
         for service in self._services:
             for name in service.uses.get(NAME, ()):
-                bucket = get_bucket(service.name, name)
+                bucket = get_bucket(service.database_name, name)
                 if bucket not in known:
+                    known.add(bucket)
                     client.create_bucket(Bucket=bucket)
+        for bucket in self._uploads:
+            client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [CORS_RULE]})
         client.close()
 
     def get_folders(self, place: Place) -> tuple[Path, ...]:

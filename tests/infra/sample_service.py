@@ -85,7 +85,7 @@ def make_table(**extra: object) -> Table:
         tiers=(SERVERS, "one", "two"),
         profiles={"all": (SERVERS, "one", "two"), "one": (SERVERS, "one")},
         programs={
-            "sample": Program(f"{program}SampleSettings", f"{program}run", MIGRATIONS),
+            "sample": Program(f"{program}SampleSettings", f"{program}run", (MIGRATIONS,)),
         },
         servers=(KafkaServer("kafka"), PostgresServer("postgres")),
         services=(

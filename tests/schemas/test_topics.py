@@ -14,6 +14,7 @@ ROLES = {
     "a": Role.CORE,
     "b": Role.CORE,
     "processor": Role.HORIZON_PROCESSOR,
+    "api": Role.API,
     "gateway": Role.HORIZON_GATEWAY,
     "notify1": Role.NOTIFICATOR,
     "operator": Role.OPERATOR,
@@ -38,6 +39,8 @@ def test_who_writes_and_who_reads() -> None:
     assert get_who(Operation.READ, "b.rejections") == "processor users"
     assert get_who(Operation.WRITE, "operator.notifications") == "operator"
     assert get_who(Operation.READ, "operator.notifications") == "notify1"
+    assert get_who(Operation.WRITE, "api.notifications") == "api"
+    assert get_who(Operation.READ, "api.notifications") == "notify1"
     assert get_who(Operation.WRITE, "notifications.receipts") == "notify1"
     assert get_who(Operation.READ, "notifications.receipts") == "operator"
     assert get_who(Operation.DESCRIBE_CONFIGS, "transactions") == "a b"

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from infra.local.errors import Fault
-from infra.local.migrations import apply_migrations, read_migrations
+from infra.local.migrations import apply_all, apply_migrations, read_migrations
 from tests.infra.refusals import refused
 from tests.support.servers import Servers
 
@@ -43,6 +43,18 @@ def test_a_schema_named_as_its_user_does_not_hide_what_was_applied(
     (folder / "0002_schema.sql").write_text(named)
     assert apply_migrations(url, folder) == ["0001_create_a", "0002_schema"]
     assert apply_migrations(url, folder) == []
+
+
+def test_a_database_may_follow_several_folders(servers: Servers, tmp_path: Path) -> None:
+    url = servers.create_database()
+    shared, own = (tmp_path / name / "migrations" for name in ("kit", "own"))
+    for number, folder in enumerate((shared, own)):
+        folder.mkdir(parents=True)
+        (folder / f"0001_of_{number}.sql").write_text(f"CREATE TABLE t{number} (x int)")
+    assert apply_all(url, (shared, own)) == ["0001_of_0", "0001_of_1"]
+    (shared / "0002_more.sql").write_text("CREATE TABLE u (x int)")
+    assert apply_all(url, (shared, own)) == ["0002_more"]
+    assert apply_all(url, (shared, own)) == []
 
 
 def test_a_failing_one_leaves_nothing_and_stops_the_rest(servers: Servers, folder: Path) -> None:

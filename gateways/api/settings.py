@@ -1,0 +1,81 @@
+"""Settings of an API gateway."""
+
+from typing import Annotated
+
+import msgspec
+
+from gateways.http.rate_limits import RateClass
+from gateways.http.routes import READS
+from gateways.http.settings import Count, GatewaySettings, LimitSettings, Rate
+from schemas.settings import BucketSettings, KafkaSettings, Secret, Settings
+
+REGISTRATIONS, WRITES = "registrations", "writes"
+Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class HorizonSettings(Settings, frozen=True):
+    """A Horizon gateway. `public_url`: for which requests are signed, if `url` is another way."""
+
+    url: str
+    public_url: str | None = None
+
+
+class PrivateSettings(Settings, frozen=True):
+    """The private port: HOST:PORT, and the bearer token that all but /health wants."""
+
+    listen: str
+    token: Secret
+
+
+class NotificatorSettings(Settings, frozen=True):
+    """The Notificator's private ports: the first that answers is asked."""
+
+    urls: tuple[str, ...]
+    token: Secret
+
+
+class ApiLimits(LimitSettings, frozen=True):
+    """`reads`, `writes`, `registrations`: how often one address may ask all processes."""
+
+    reads: Rate = "500/10 seconds"
+    writes: Rate = "200/10 seconds"
+    registrations: Rate = "100/10 seconds"
+
+    def get_rate_classes(self) -> tuple[RateClass, ...]:
+        return (
+            RateClass(READS, per_address=self.reads),
+            RateClass(WRITES, per_address=self.writes, per_key=self.writes),
+            RateClass(REGISTRATIONS, per_address=self.registrations),
+        )
+
+
+class QuotaSettings(Settings, frozen=True):
+    """What one account may store: blobs and their bytes, settings, people."""
+
+    blobs: Count = 1_000
+    bytes: Count = 100 * 1024 * 1024
+    settings: Count = 100
+    people: Count = 1_000
+
+
+class ApiGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
+    """`name`: of this instance; `store` is shared by all. `horizon`: in the order in which they are
+    asked. `genesis_file`: the network's. `registrar_seed`: of the signer of the master account that
+    creates accounts.
+    `statement_keys`: the KeyServer's Ed25519 keys; the newest and those it had before.
+    `documents`: the bucket; `documents_url`: where users reach its server, if elsewhere.
+    """
+
+    name: str
+    genesis_file: str
+    horizon: tuple[HorizonSettings, ...]
+    registrar_seed: Secret
+    statement_keys: tuple[Hex32, ...]
+    documents: BucketSettings
+    kafka: KafkaSettings
+    private: PrivateSettings
+    notificators: NotificatorSettings
+    documents_url: str | None = None
+    notifications_topic: str = "api.notifications"
+    limits: ApiLimits = ApiLimits()
+    quotas: QuotaSettings = QuotaSettings()

@@ -1,0 +1,128 @@
+"""API's rows in a deployment: two instances that share a database and a bucket."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nacl.signing import SigningKey
+from nacl.utils import random
+
+from infra.local import notifications
+from infra.local.folders import PROJECT
+from infra.local.place import Place
+from infra.local.registrar import arrange_registrar
+from infra.local.rows import Program, Report, Service
+from infra.local.seaweedfs import get_bucket
+from schemas.strkey import decode_seed, encode_account_id, encode_seed
+from schemas.topics import API_NOTIFICATIONS, Role
+
+IDENTITY = "identity"
+DATABASE, DOCUMENTS = "api", "documents"
+BUCKET = get_bucket(DATABASE, DOCUMENTS)
+INSTANCES = {"api1": ("1", "2"), "api2": ("2", "1")}  # each asks another Horizon pair first
+
+PROGRAM = Program(
+    settings="gateways.api.settings:ApiGatewaySettings",
+    run="gateways.api.main:main",
+    migrations=(
+        PROJECT / "gateways" / "http" / "migrations",
+        PROJECT / "gateways" / "api" / "migrations",
+    ),
+    role=Role.API,
+)
+
+
+def prepare(place: Place) -> None:
+    """Makes keys at the first start."""
+    _get_registrar_file(place)
+    _get_token_file(place)
+    get_statement_key(place)
+
+
+def arrange(place: Place, report: Report) -> None:
+    """Lets the registrar create accounts on the network that runs."""
+    url = place.get_url("gateway1.http")
+    master = _read_key(place.get_secret_file("master.seed"))
+    registrar = bytes(_read_key(_get_registrar_file(place)).verify_key)
+    arrange_registrar(url, master, encode_account_id(registrar), report)
+
+
+def get_services(
+    notificators: tuple[str, ...], get_genesis_file: Callable[[Place], Path]
+) -> tuple[Service, ...]:
+    def make_row(name: str, pairs: tuple[str, ...]) -> Service:
+        return Service(
+            name=name,
+            tier=IDENTITY,
+            program="api",
+            get_settings=lambda place: {
+                **_get_settings(place, name, pairs, notificators),
+                "genesis_file": str(get_genesis_file(place)),
+            },
+            database="postgres",
+            shared_database=DATABASE,
+            uses={"s3": (DOCUMENTS,)},
+            health_path="/ready",
+            status_path="/health",
+            is_public=True,
+        )
+
+    return tuple(make_row(name, pairs) for name, pairs in INSTANCES.items())
+
+
+def describe(place: Place) -> list[str]:
+    """For endpoints.json: where users reach it."""
+    return [place.get_url(f"{name}.http") for name in INSTANCES]
+
+
+def get_statement_key(place: Place) -> SigningKey:
+    """The KeyServer signs by it that somebody has confirmed an e-mail."""
+    file = place.get_secret_file("keyserver.statement.key", lambda: random(32).hex())
+    return SigningKey(bytes.fromhex(file.read_text().strip()))
+
+
+def _get_settings(
+    place: Place, name: str, pairs: tuple[str, ...], notificators: tuple[str, ...]
+) -> Mapping[str, Any]:
+    published = place.get_published("s3")
+    return {
+        "name": name,
+        "host": place.listen_host,
+        "port": place.get_port(f"{name}.http"),
+        "public_url": place.get_url(f"{name}.http"),
+        "store": {"url": place.get_database_url(DATABASE)},
+        "cors": {"origins": ["*"]},  # requests are signed: there is nothing that a cookie would add
+        "horizon": [
+            {
+                "url": f"http://{place.get_address(f'gateway{pair}.http')}",
+                "public_url": place.get_url(f"gateway{pair}.http"),
+            }
+            for pair in pairs
+        ],
+        "registrar_seed_file": str(_get_registrar_file(place)),
+        "statement_keys": [bytes(get_statement_key(place).verify_key).hex()],
+        "documents": place.get_bucket_settings(name, BUCKET),
+        **({} if published is None else {"documents_url": f"http://{published}"}),
+        "kafka": place.get_kafka_settings(name),
+        "notifications_topic": API_NOTIFICATIONS,
+        "private": {
+            "listen": place.get_address(f"{name}.private"),
+            "token_file": str(_get_token_file(place)),
+        },
+        "notificators": {
+            "urls": [f"http://{place.get_address(f'{each}.http')}" for each in notificators],
+            "token_file": str(notifications.get_token_file(place)),
+        },
+    }
+
+
+def _get_registrar_file(place: Place) -> Path:
+    return place.get_secret_file("api.registrar.seed", lambda: encode_seed(random(32)))
+
+
+def _get_token_file(place: Place) -> Path:
+    return place.get_secret_file("api.token", lambda: random(24).hex())
+
+
+def _read_key(file: Path) -> SigningKey:
+    return SigningKey(decode_seed(file.read_text().strip()))
