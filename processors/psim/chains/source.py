@@ -61,9 +61,9 @@ class ChainSource(Protocol):
     async def get_payments(
         self, block: Block, addresses: Collection[str], tokens: Collection[str]
     ) -> list[ChainPayment]:
-        """What arrived at these addresses in this very block, in coins and in these tokens, in
-        order. Failed transactions, coins that cannot be spent yet and tokens that moved nothing
-        are not in it."""
+        """What arrived at these addresses (a set or mapping: most of a block is not in it) in this
+        very block, in coins and in these tokens, in order. Failed transactions, coins that cannot
+        be spent yet and tokens that moved nothing are not in it."""
         ...
 
     async def get_holding(self, address: str, token: str, block: Block) -> int:

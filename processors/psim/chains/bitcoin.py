@@ -1,0 +1,183 @@
+"""Bitcoin's blocks by the RPC of Bitcoin Core, or of btcd where that lacks a call."""
+
+from collections.abc import Collection, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from processors.psim.chains.bitcoin_addresses import Network, decode_hash, encode_hash
+from processors.psim.chains.rpc import JsonRpc, RpcRefusal
+from processors.psim.chains.source import (
+    COIN,
+    Block,
+    ChainContradiction,
+    ChainPayment,
+    ChainUnavailable,
+)
+from schemas.generated.common import Hash
+from schemas.generated.entries import Keyset
+
+SATOSHIS = 100_000_000
+COINBASE_DEPTH = 100
+"""A coinbase's outputs can be spent by the block so many higher than theirs (Bitcoin's rule)."""
+MEDIAN_OF = 11
+HEADERS_MAX = 2_000
+WITNESS_SCRIPT, WITNESS_SCRIPT_DIGITS = "0020", 68
+"""How every deposit address' output script begins, and its length: version 0 and a hash."""
+DECODED = 2
+"""The verbosity of `getblock` that decodes transactions."""
+
+
+class _Header(msgspec.Struct):
+    hash: str
+    height: int
+    time: int
+    previousblockhash: str = "00" * 32  # that of the first block
+
+
+class _Script(msgspec.Struct):
+    hex: str
+
+
+class _Output(msgspec.Struct):
+    value: Decimal
+    n: int
+    scriptPubKey: _Script  # noqa: N815  # Core's word
+
+
+class _Input(msgspec.Struct):
+    coinbase: str | None = None
+
+
+class _Transaction(msgspec.Struct):
+    txid: str
+    vin: list[_Input]
+    vout: list[_Output]
+
+
+class _Block(msgspec.Struct):
+    """Decoded transactions: `tx` at Core, `rawtx` at btcd."""
+
+    hash: str
+    tx: list[_Transaction] = []
+    rawtx: list[_Transaction] = []
+
+
+class BitcoinSource:
+    """A `ChainSource`. `confirmations`: how many blocks make one final, itself counted."""
+
+    def __init__(self, network: Network, rpc: JsonRpc, confirmations: int) -> None:
+        self._network = network
+        self._rpc = rpc
+        self._confirmations = confirmations
+        self._headers: dict[str, _Header] = {}
+
+    async def get_tip_height(self) -> int:
+        return await self._rpc.call("getblockcount", answer=int)
+
+    async def get_final_height(self) -> int:
+        return max(0, await self.get_tip_height() - self._confirmations + 1)
+
+    async def get_block(self, height: int) -> Block:
+        try:
+            name = await self._rpc.call("getblockhash", height, answer=str)
+        except RpcRefusal as refusal:
+            raise ChainUnavailable(f"height {height}: {refusal}") from None
+        header = await self._get_header(name)
+        if header.height != height:
+            raise ChainContradiction(f"height {height}: the endpoint gives one of {header.height}")
+        return Block(
+            height,
+            decode_hash(header.hash),
+            decode_hash(header.previousblockhash),
+            1000 * await self._compute_median_time(header),
+        )
+
+    async def get_payments(
+        self,
+        block: Block,
+        addresses: Collection[str],
+        tokens: Collection[str],  # noqa: ARG002 - there are none
+    ) -> list[ChainPayment]:
+        """What a coinbase pays comes with the block that lets it be spent."""
+        payments: list[ChainPayment] = []
+        for tx in await self._get_transactions(block.block_hash):
+            if not _is_coinbase(tx):
+                payments += self._find_payments(tx, addresses)
+        if block.height >= COINBASE_DEPTH:
+            ripe = await self._get_ancestor(block, block.height - COINBASE_DEPTH)
+            for tx in await self._get_transactions(ripe):
+                if _is_coinbase(tx):
+                    payments += self._find_payments(tx, addresses)
+        return payments
+
+    async def get_holding(self, address: str, token: str, block: Block) -> int:
+        """Bitcoin has no tokens whose amounts need to be measured."""
+        del address, block
+        raise ValueError(f"{token or 'coin'}: what arrives on Bitcoin is what the output says")
+
+    def derive_address(self, keyset: Keyset, index: int) -> str:
+        return self._network.derive_address(keyset, index)
+
+    def _find_payments(
+        self, transaction: _Transaction, addresses: Collection[str]
+    ) -> Iterator[ChainPayment]:
+        for output in transaction.vout:
+            script = output.scriptPubKey.hex
+            if len(script) != WITNESS_SCRIPT_DIGITS or not script.startswith(WITNESS_SCRIPT):
+                continue
+            address = self._network.encode_address(bytes.fromhex(script))
+            if address in addresses:
+                name = decode_hash(transaction.txid)
+                yield ChainPayment(name, output.n, address, COIN, _count(output.value))
+
+    async def _get_ancestor(self, block: Block, height: int) -> Hash:
+        """By height, when `block` is still there: heights are of the best chain at the moment."""
+        found = await self.get_block(height)
+        if (await self.get_block(block.height)).block_hash != block.block_hash:
+            raise ChainUnavailable(f"height {block.height}: the chain has just changed")
+        return found.block_hash
+
+    async def _get_transactions(self, block_hash: Hash) -> list[_Transaction]:
+        name = encode_hash(block_hash)
+        try:
+            found = await self._rpc.call("getblock", name, DECODED, answer=_Block)
+        except RpcRefusal as refusal:
+            raise ChainUnavailable(f"block {name}: {refusal}") from None
+        if found.hash != name:
+            raise ChainContradiction(f"block {name}: the endpoint gives {found.hash[:64]}")
+        return found.tx or found.rawtx
+
+    async def _get_header(self, name: str) -> _Header:
+        header = self._headers.get(name)
+        if header is None:
+            try:
+                header = await self._rpc.call("getblockheader", name, True, answer=_Header)
+            except RpcRefusal as refusal:
+                raise ChainUnavailable(f"block {name}: {refusal}") from None
+            if header.hash != name:
+                raise ChainContradiction(f"block {name}: the endpoint gives another")
+            while len(self._headers) >= HEADERS_MAX:
+                del self._headers[next(iter(self._headers))]
+            self._headers[name] = header
+        return header
+
+    async def _compute_median_time(self, header: _Header) -> int:
+        """Seconds. By the block itself and up to ten before it; btcd's headers do not say it."""
+        times = [header.time]
+        while len(times) < MEDIAN_OF and header.height > 0:
+            header = await self._get_header(header.previousblockhash)
+            times.append(header.time)
+        return sorted(times)[len(times) // 2]
+
+
+def _is_coinbase(transaction: _Transaction) -> bool:
+    return any(each.coinbase is not None for each in transaction.vin)
+
+
+def _count(value: Decimal) -> int:
+    """Satoshis. No float has touched the value: it is decoded from JSON's own digits."""
+    satoshis = value * SATOSHIS
+    if satoshis != satoshis.to_integral_value() or satoshis < 0:
+        raise ChainContradiction(f"an output of {value} coins")
+    return int(satoshis)

@@ -1,0 +1,1 @@
+"""Our own contracts, compiled; `make check` compiles them again and compares."""
