@@ -5,6 +5,7 @@ signed reads cost one commit.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateways.http.signatures import LIFETIME_SECONDS, SKEW_SECONDS
@@ -26,7 +27,7 @@ PRUNE = "delete from gateway.nonces where seen_at < now() - make_interval(secs =
 
 @dataclass(slots=True)
 class _Claim:
-    signer: PublicKey
+    signer: bytes
     nonce: str
     future: asyncio.Future[bool] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -34,16 +35,21 @@ class _Claim:
 
 
 class Nonces:
-    """Remembers nonces in `store`. `prune` runs in the background."""
+    """Remembers nonces in `store`. `prune` runs in the background. `conceal` names a signer where
+    the database must not hold its key.
+    """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, conceal: Callable[[PublicKey], bytes] = lambda signer: signer
+    ) -> None:
         self._store = store
+        self._conceal = conceal
         self._waiting: list[_Claim] = []
         self._claiming: asyncio.Task[None] | None = None
 
     async def claim(self, signer: PublicKey, nonce: str) -> bool:
         """Whether this is its first use; durable once returned. Raises Problem."""
-        claim = _Claim(signer, nonce)
+        claim = _Claim(self._conceal(signer), nonce)
         self._waiting.append(claim)
         if self._claiming is None:
             self._claiming = asyncio.create_task(self._run())
@@ -68,7 +74,7 @@ class Nonces:
                     each.future.set_result(is_new)
         self._claiming = None
 
-    async def _insert(self, pairs: set[tuple[PublicKey, str]]) -> set[tuple[bytes, str]]:
+    async def _insert(self, pairs: set[tuple[bytes, str]]) -> set[tuple[bytes, str]]:
         signers, nonces = zip(*pairs, strict=True)
         rows = await self._store.execute(CLAIM, (list(signers), list(nonces)))
         return {(signer, nonce) for signer, nonce in rows}

@@ -20,6 +20,7 @@ from gateways.http.settings import GatewaySettings
 from gateways.http.store import Store
 from gateways.http.strict_counters import PRUNE_SECONDS as STRICT_SECONDS
 from gateways.http.strict_counters import StrictCounters
+from schemas.generated.common import PublicKey
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ class GatewayService:
         self.limits = settings.limits
         self.cors = settings.cors
         self.store = Store(settings.store.url.reveal())
-        self.nonces = Nonces(self.store)
+        self.nonces = Nonces(self.store, self.conceal)
         self.idempotency = Idempotency(self.store, settings.limits.answer_seconds)
         self.strict_counters = StrictCounters(self.store)
         self.rate_limits = RateLimits(rate_classes, self.store)
@@ -84,6 +85,10 @@ class GatewayService:
             yield
         finally:
             await self.stop()
+
+    def conceal(self, signer: PublicKey) -> bytes:
+        """How the database names who signed: a gateway hides keys that are secrets."""
+        return signer
 
     def get_schemas(self) -> Mapping[str, Any]:
         """JSON Schemas by name, that types of answers refer to beside their own."""

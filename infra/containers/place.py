@@ -104,7 +104,8 @@ def _write_service(place: ContainerPlace, service: Service) -> None:
     """Its settings, and copies of the files that they name, as it sees them."""
     home = place.get_service_folder(service.name)
     text = encode_toml(service.get_settings(place))
-    known = [*place.folder.secrets.iterdir(), *place.folder.config.glob("*.json")]
+    folder = place.folder
+    known = [*folder.secrets.iterdir(), *folder.keks.iterdir(), *folder.config.glob("*.json")]
     for file in sorted(known, key=lambda each: -len(str(each))):
         if f'"{file}"' in text:
             write_private(home / file.name, file.read_bytes())

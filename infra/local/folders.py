@@ -71,6 +71,7 @@ class DataFolder:
         self.root = root
         self.config = root / "config"
         self.kafka = root / "kafka"
+        self.keks = root / "keks"
         self.logs = root / "logs"
         self.secrets = root / "secrets"
         self.services = root / "services"
@@ -95,7 +96,7 @@ class DataFolder:
                     fault=Fault.FOREIGN_FILES,
                 )
             self.root.chmod(0o711 if is_shared else 0o700)
-            for folder in (self.config, self.kafka, self.logs, self.secrets, self.services):
+            for folder in self._get_own_folders():
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise LocalError(
@@ -106,9 +107,11 @@ class DataFolder:
 
     def _is_ours(self) -> bool:
         """Whether the folder is empty, a deployment's, or left by a first start that failed."""
-        first = {p.name for p in (self.config, self.kafka, self.logs, self.secrets, self.services)}
-        first.add(self.lock_file.name)
+        first = {self.lock_file.name, *(folder.name for folder in self._get_own_folders())}
         return self.state_file.exists() or first.issuperset(p.name for p in self.root.iterdir())
+
+    def _get_own_folders(self) -> tuple[Path, ...]:
+        return (self.config, self.kafka, self.keks, self.logs, self.secrets, self.services)
 
     def load_state(self) -> State:
         """What the folder remembers, or a new memory if it has none."""
@@ -145,6 +148,13 @@ class DataFolder:
         file = self.secrets / name
         if not file.exists():
             write_private(file, generate().encode() + b"\n")
+        return file
+
+    def get_kek_file(self, name: str, generate: Callable[[], bytes]) -> Path:
+        """The file (mode 0600) of the key-encryption keys `name`. It is in no backup."""
+        file = self.keks / f"{name}.json"
+        if not file.exists():
+            write_private(file, generate())
         return file
 
     def get_secret(self, name: str) -> str:

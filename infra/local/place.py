@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from gateways.sealing.file import make_content
 from infra.local import ports
 from infra.local.folders import DataFolder, State, make_password
 from schemas.settings import KafkaSettings, Secret
@@ -86,6 +87,10 @@ class Place:
 
     def get_secret_file(self, name: str, generate: Callable[[], str] = make_password) -> Path:
         return self.folder.get_secret_file(name, generate)
+
+    def get_kek_file(self, name: str) -> Path:
+        """Key-encryption keys, which lie apart from all other secrets and are in no backup."""
+        return self.folder.get_kek_file(name, make_content)
 
     def get_settings_file(self, service: str) -> Path:
         return self.folder.config / f"{service}.toml"

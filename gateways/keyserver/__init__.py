@@ -1,0 +1,1 @@
+"""KeyServer: client-side encrypted keys, given to whoever proves that he knows the secret."""
