@@ -28,6 +28,7 @@ class Role(StrEnum):
     HORIZON_GATEWAY = "Horizon gateway"
     NOTIFICATOR = "Notificator"
     API = "API"
+    KEYSERVER = "KeyServer"
     OPERATOR = "operator's verbs"
     USERS = "users: clients, members, auditors"
 
@@ -58,6 +59,23 @@ TOPIC_SETTINGS: Mapping[str, str] = {
     "compression.type": "uncompressed",
 }
 """Kafka's own settings of every topic, beside its retention and size."""
+
+
+def _make_intake(service: str, writer: Role) -> Topic:
+    """The topic by which a service asks for messages."""
+    return Topic(
+        name=f"{service}.notifications",
+        writers=(writer,),
+        readers=(Role.NOTIFICATOR,),
+        key="token, text",
+        value="events.NotificationRequest, framed",
+        partitions=2,
+        retention_ms=7 * DAY_MS,
+        has_personal_data=True,
+        batch_bytes_max=1024 * 1024,
+        segment_ms=DAY_MS,
+    )
+
 
 TOPICS = (
     Topic(
@@ -95,30 +113,9 @@ TOPICS = (
     ),
     # One topic for each service that asks for messages: a record does not say who wrote it, so one
     # service could speak for another. What is personal in a request is sealed.
-    Topic(
-        name="operator.notifications",
-        writers=(Role.OPERATOR,),
-        readers=(Role.NOTIFICATOR,),
-        key="token, text",
-        value="events.NotificationRequest, framed",
-        partitions=2,
-        retention_ms=7 * DAY_MS,
-        has_personal_data=True,
-        batch_bytes_max=1024 * 1024,
-        segment_ms=DAY_MS,
-    ),
-    Topic(
-        name="api.notifications",
-        writers=(Role.API,),
-        readers=(Role.NOTIFICATOR,),
-        key="token, text",
-        value="events.NotificationRequest, framed",
-        partitions=2,
-        retention_ms=7 * DAY_MS,
-        has_personal_data=True,
-        batch_bytes_max=1024 * 1024,
-        segment_ms=DAY_MS,
-    ),
+    _make_intake("operator", Role.OPERATOR),
+    _make_intake("api", Role.API),
+    _make_intake("keyserver", Role.KEYSERVER),
     Topic(
         name="notifications.receipts",
         writers=(Role.NOTIFICATOR,),
@@ -139,6 +136,7 @@ SHARED_GROUPS: Mapping[Role, str] = {Role.NOTIFICATOR: "notificator."}
 INGEST_TOPIC = "transactions"
 OPERATOR_NOTIFICATIONS = "operator.notifications"
 API_NOTIFICATIONS = "api.notifications"
+KEYSERVER_NOTIFICATIONS = "keyserver.notifications"
 RECEIPTS_TOPIC = "notifications.receipts"
 
 

@@ -1,7 +1,9 @@
 """Registration statements: the KeyServer says that whoever holds `signer` reads mail at an address.
 
 The API verifies one and creates the account on the ledger. Signed are the exact bytes, with the
-network's id. Pure: keys and times are given.
+network's id. `account` is what the holder of `signer` claims: an account may only be created for it
+if the two are equal; otherwise the ledger must say that `signer` is one of its signers. Pure: keys
+and times are given.
 """
 
 import msgspec

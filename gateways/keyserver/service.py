@@ -17,7 +17,6 @@ from gateways.keyserver.settings import KeyServerSettings
 from gateways.sealing.keks import KekError, Unopenable
 from gateways.sealing.settings import open_keks
 from schemas.generated.common import PublicKey
-from schemas.strkey import decode_seed
 from streams.ledger.genesis import decode_genesis, open_genesis
 
 KEY_CHECK = "check"
@@ -51,7 +50,7 @@ class KeyServer(GatewayService):
         self.settings = settings
         genesis = decode_genesis(Path(settings.genesis_file).read_bytes())
         self.network_id = open_genesis(genesis).closed.header.network_id
-        self.statement_key = SigningKey(decode_seed(settings.statement_seed.reveal()))
+        self.statement_key = SigningKey(bytes.fromhex(settings.statement_key.reveal()))
         self.http = httpx2.AsyncClient(timeout=5.0, trust_env=False)
         self.outbox = Outbox(settings, self.store, self.keks, self.http)
         self.key_problem: str | None = "the key-encryption keys are not checked yet"

@@ -28,14 +28,14 @@ class KeyServerLimits(LimitSettings, frozen=True):
 
 
 class KeyServerSettings(GatewaySettings, frozen=True, kw_only=True):
-    """`genesis_file`: the network's. `statement_seed`: signs registration statements, S...
+    """`genesis_file`: the network's. `statement_key`: signs registration statements, hex.
     `notificators`: of whom the key is asked to which messages are sealed; `horizons`: gateways that
     know what the ledger says. All are URLs.
     """
 
     genesis_file: str
     kek: KekSettings
-    statement_seed: Secret
+    statement_key: Secret
     kafka: KafkaSettings
     notificators: tuple[str, ...]
     horizons: tuple[str, ...]

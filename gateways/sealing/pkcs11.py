@@ -33,8 +33,7 @@ class Pkcs11Keks(KeyEncryptionKeys):
 
     def _open(self, module: str, token: str, pin: str) -> Any:
         try:
-            library = self._pkcs11.lib(module)
-            return library.get_token(token_label=token).open(user_pin=pin, rw=True)
+            return _log_in(self._pkcs11, module, token, pin)
         except (self._pkcs11.PKCS11Error, RuntimeError) as error:
             text = f"the token {token!r} of {module} cannot be opened ({type(error).__name__})"
             raise KekError(f"{text}: correct the settings, or start the module") from None
@@ -101,8 +100,7 @@ def add_version(name: str, module: str, token: str, pin: str) -> int:
     kinds, attribute = pkcs11.KeyType, pkcs11.Attribute
     kept = {attribute.SENSITIVE: True, attribute.EXTRACTABLE: False, attribute.TOKEN: True}
     with _errors(pkcs11):
-        library = pkcs11.lib(module)
-        with library.get_token(token_label=token).open(user_pin=pin, rw=True) as session:
+        with _log_in(pkcs11, module, token, pin) as session:
             wanted = {attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY}
             labels = {key.label for key in session.get_objects(wanted)}
             numbers = [label.removeprefix(f"{name}.") for label in labels]
@@ -119,6 +117,15 @@ def add_version(name: str, module: str, token: str, pin: str) -> int:
             label = f"{name}.{version}"
             session.generate_key(kinds.AES, KEY_BYTES * 8, label=label, template=template)
     return version
+
+
+def _log_in(pkcs11: Any, module: str, token: str, pin: str) -> Any:
+    """A session. Who has logged in is the process: only its first session needs the PIN."""
+    found = pkcs11.lib(module).get_token(token_label=token)
+    try:
+        return found.open(user_pin=pin, rw=True)
+    except pkcs11.UserAlreadyLoggedIn:
+        return found.open(rw=True)
 
 
 def _import() -> Any:

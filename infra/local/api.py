@@ -75,10 +75,13 @@ def describe(place: Place) -> list[str]:
     return [place.get_url(f"{name}.http") for name in INSTANCES]
 
 
-def get_statement_key(place: Place) -> SigningKey:
+def get_statement_key_file(place: Place) -> Path:
     """The KeyServer signs by it that somebody has confirmed an e-mail."""
-    file = place.get_secret_file("keyserver.statement.key", lambda: random(32).hex())
-    return SigningKey(bytes.fromhex(file.read_text().strip()))
+    return place.get_secret_file("keyserver.statement.key", lambda: random(32).hex())
+
+
+def get_statement_key(place: Place) -> SigningKey:
+    return SigningKey(bytes.fromhex(get_statement_key_file(place).read_text().strip()))
 
 
 def _get_settings(

@@ -12,7 +12,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
-from infra.local import api, notifications
+from infra.local import api, identity, notifications
 from infra.local.folders import PROJECT
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
@@ -62,6 +62,7 @@ PROGRAMS = {
         role=Role.NOTIFICATOR,
     ),
     "api": api.PROGRAM,
+    identity.KEYSERVER: identity.PROGRAM,
 }
 
 
@@ -73,6 +74,7 @@ def prepare(place: Place) -> None:
         _get_token_file(place, core)
     notifications.prepare(place)
     api.prepare(place)
+    identity.prepare(place)
     genesis = get_genesis_file(place)
     if not genesis.exists():
         partial = genesis.with_suffix(".new")
@@ -107,6 +109,7 @@ def describe(place: Place) -> Mapping[str, Any]:
         },
         "notificators": notifications.describe(place, tuple(NOTIFICATORS)),
         "api": api.describe(place),
+        "keyserver": identity.describe(place),
     }
 
 
@@ -131,7 +134,10 @@ def get_services() -> tuple[Service, ...]:
     for pair, core in PAIRS.items():
         rows += [_get_processor_row(pair, core), _get_gateway_row(pair, core)]
     rows += [_get_notificator_row(name, core) for name, core in NOTIFICATORS.items()]
-    return (*rows, *api.get_services(tuple(NOTIFICATORS), get_genesis_file))
+    notificators = tuple(NOTIFICATORS)
+    gateways = tuple(f"gateway{pair}" for pair in PAIRS)
+    rows += identity.get_services(notificators, gateways, get_genesis_file)
+    return (*rows, *api.get_services(notificators, get_genesis_file))
 
 
 def get_genesis_file(place: Place) -> Path:

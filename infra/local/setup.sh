@@ -51,6 +51,12 @@ setup_python() {
         --no-build-isolation --editable .
 }
 
+# Only tests use it; without root they are listed as not run.
+setup_tests() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
+    command -v softhsm2-util >/dev/null || install softhsm2 "SoftHSM2 (for tests)"
+}
+
 setup_kafka() {
     command -v mvn >/dev/null || install maven "Maven (it fetches Kafka)"
     if ! command -v java >/dev/null; then
@@ -81,7 +87,7 @@ flock 9
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 case ${1:-} in
-    python) setup_python ;;
+    python) setup_python && setup_tests ;;
     kafka) setup_kafka ;;
     *) refuse "usage: setup.sh python|kafka" ;;
 esac

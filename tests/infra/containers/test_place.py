@@ -63,6 +63,8 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
             own |= {f"s3.{row.name}"}
         if row.program == "notificator":
             own |= {"notificator.key", "notificator.token"}
+        if row.program == "keyserver":
+            own |= {"keyserver.statement.key"}
         if row.program == "api":
             own |= {"api.registrar.seed", "api.token", "notificator.token", f"s3.{row.name}"}
         assert seen == own
