@@ -99,23 +99,22 @@ def add_version(name: str, module: str, token: str, pin: str) -> int:
     pkcs11 = _import()
     kinds, attribute = pkcs11.KeyType, pkcs11.Attribute
     kept = {attribute.SENSITIVE: True, attribute.EXTRACTABLE: False, attribute.TOKEN: True}
-    with _errors(pkcs11):
-        with _log_in(pkcs11, module, token, pin) as session:
-            wanted = {attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY}
-            labels = {key.label for key in session.get_objects(wanted)}
-            numbers = [label.removeprefix(f"{name}.") for label in labels]
-            version = max((int(each) for each in numbers if each.isdecimal()), default=0) + 1
-            if f"{name}.{LOOKUP}" not in labels:
-                session.generate_key(
-                    kinds.GENERIC_SECRET,
-                    KEY_BYTES * 8,
-                    label=f"{name}.{LOOKUP}",
-                    mechanism=pkcs11.Mechanism.GENERIC_SECRET_KEY_GEN,
-                    template={**kept, attribute.SIGN: True},
-                )
-            template = {**kept, attribute.ENCRYPT: True, attribute.DECRYPT: True}
-            label = f"{name}.{version}"
-            session.generate_key(kinds.AES, KEY_BYTES * 8, label=label, template=template)
+    with _errors(pkcs11), _log_in(pkcs11, module, token, pin) as session:
+        wanted = {attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY}
+        labels = {key.label for key in session.get_objects(wanted)}
+        numbers = [label.removeprefix(f"{name}.") for label in labels]
+        version = max((int(each) for each in numbers if each.isdecimal()), default=0) + 1
+        if f"{name}.{LOOKUP}" not in labels:
+            session.generate_key(
+                kinds.GENERIC_SECRET,
+                KEY_BYTES * 8,
+                label=f"{name}.{LOOKUP}",
+                mechanism=pkcs11.Mechanism.GENERIC_SECRET_KEY_GEN,
+                template={**kept, attribute.SIGN: True},
+            )
+        template = {**kept, attribute.ENCRYPT: True, attribute.DECRYPT: True}
+        label = f"{name}.{version}"
+        session.generate_key(kinds.AES, KEY_BYTES * 8, label=label, template=template)
     return version
 
 
