@@ -1,11 +1,15 @@
 """The route table of an API gateway: the resources, each with its rows at its end."""
 
-from gateways.api import info
+from gateways.api import accesses, info, links, phones, registrations
 from gateways.http.routes import Route
 from gateways.http.service import Health
 from gateways.http.system import make_system_routes
 
 ROUTES: tuple[Route, ...] = (
     *info.ROUTES,
+    *registrations.ROUTES,
+    *links.ROUTES,
+    *phones.ROUTES,
+    *accesses.ROUTES,
     *make_system_routes(Health),
 )

@@ -7,10 +7,10 @@ import msgspec
 from gateways.http.rate_limits import RateClass
 from gateways.http.routes import READS
 from gateways.http.settings import Count, GatewaySettings, LimitSettings, Rate
+from gateways.sealing.settings import KekSettings
 from schemas.settings import BucketSettings, KafkaSettings, Secret, Settings
 
 REGISTRATIONS, WRITES = "registrations", "writes"
-Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class HorizonSettings(Settings, frozen=True):
@@ -61,8 +61,8 @@ class QuotaSettings(Settings, frozen=True):
 class ApiGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
     """`name`: of this instance; `store` is shared by all. `horizon`: in the order in which they are
     asked. `genesis_file`: the network's. `registrar_seed`: of the signer of the master account that
-    creates accounts.
-    `statement_keys`: the KeyServer's Ed25519 keys; the newest and those it had before.
+    creates accounts. `statement_keys`: the KeyServer's, G...; the newest and those it had before.
+    `kek`: seals addresses.
     `documents`: the bucket; `documents_url`: where users reach its server, if elsewhere.
     """
 
@@ -70,7 +70,8 @@ class ApiGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
     genesis_file: str
     horizon: tuple[HorizonSettings, ...]
     registrar_seed: Secret
-    statement_keys: tuple[Hex32, ...]
+    kek: KekSettings
+    statement_keys: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     documents: BucketSettings
     kafka: KafkaSettings
     private: PrivateSettings

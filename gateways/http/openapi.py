@@ -103,7 +103,10 @@ def _describe(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         content = {route.media_type: {"schema": schemas[str(route.response)]}}
     if route.streams:
         content["text/event-stream"] = {"schema": {"type": "string"}}
-    answers = {str(s): {"description": "The answer.", "content": content} for s in route.statuses}
+    answers = {
+        str(status): {"description": "The answer.", "content": {} if status == 204 else content}
+        for status in route.statuses
+    }
     described: dict[str, Any] = {
         "operationId": f"{route.method.lower()}{_get_name(route.path)}",
         "summary": route.doc,

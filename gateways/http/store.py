@@ -4,7 +4,8 @@ Views are disposable and are replaced by replays; what a gateway must remember i
 database of its own (gateways/http/migrations). This module does not know what is remembered.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -38,6 +39,13 @@ class Store:
     async def stop(self) -> None:
         await self._pool.close()
 
+    @asynccontextmanager
+    async def transact(self) -> AsyncIterator["Transaction"]:
+        """Several statements in one commit; an exception takes all of them back. Raises Problem."""
+        with report_unavailable(STORE_UNAVAILABLE):
+            async with self._pool.connection() as connection, connection.transaction():
+                yield Transaction(connection)
+
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Commits one statement and returns its rows, if it has any. Raises Problem."""
         with report_unavailable(STORE_UNAVAILABLE):
@@ -49,6 +57,17 @@ class Store:
                         raise
                 await connection.execute("deallocate all")
                 return await _execute(connection, sql, values)
+
+
+class Transaction:
+    """Statements of one commit."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The statement's rows, if it has any."""
+        return await _execute(self._connection, sql, values)
 
 
 async def _execute(

@@ -1,0 +1,129 @@
+"""The private port: where the Notificator asks for people's addresses. Bearer token."""
+
+import contextlib
+import hmac
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateways.api.audit import note_actor
+from gateways.api.ledger import LedgerReader
+from gateways.api.people import open_address
+from gateways.http.problems import Problem
+from gateways.http.store import Store
+from gateways.sealing.keks import KeyEncryptionKeys
+from schemas.strkey import StrkeyError, decode_account_id, encode_account_id
+
+BODY_BYTES_MAX = 4 * 1024
+NOTIFICATOR = "notificator"
+FIND = (
+    "select p.signer, p.locale, l.kind, l.address_hash, l.sealed from api.people p"
+    " join api.links l using (person_id) where p.account_id = %s order by p.person_id, l.link_id"
+)
+
+
+class ContactRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose addresses are wanted, and for which message."""
+
+    account: str
+    purpose: str = ""
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """Of one person; null where there is none."""
+
+    email: str | None = None
+    phone: str | None = None
+    locale: str = ""
+
+
+class _Server(uvicorn.Server):
+    """Signals are the process' own affair."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class PrivateHttp:
+    """Answers from the database; the ledger says who still signs for an account."""
+
+    def __init__(
+        self, token: str, store: Store, ledger: LedgerReader, keks: KeyEncryptionKeys
+    ) -> None:
+        self._token = token
+        self._store = store
+        self._ledger = ledger
+        self._keks = keks
+        self.app = Starlette(
+            routes=[Route("/v1/contacts", self._find_contact, methods=["POST"])],
+            exception_handlers={Problem: _answer_problem},
+        )
+
+    async def serve(self, listen: str) -> None:
+        """Until it is cancelled. Raises OSError if the port is taken."""
+        host, _, port = listen.rpartition(":")
+        taken = socket.create_server((host, int(port)))
+        config = uvicorn.Config(
+            self.app,
+            log_level="warning",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
+        server = _Server(config)
+        try:
+            await server.serve([taken])
+        finally:
+            server.should_exit = True
+            taken.close()
+
+    async def _find_contact(self, request: Request) -> Response:
+        given = request.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            return _respond({"error": "the bearer token is missing or wrong"}, 401)
+        try:
+            asked = msgspec.json.decode(await _read(request), type=ContactRequest)
+            account_id = decode_account_id(asked.account)
+        except (msgspec.DecodeError, StrkeyError, RecursionError):
+            return _respond({"error": "expected {account: G...}"}, 400)
+        found = await self._ledger.get_account(asked.account)
+        rows = await self._store.execute(FIND, (account_id,))
+        signers = set() if found is None else set(found.signers)
+        own = [row for row in rows if encode_account_id(row[0]) in signers]
+        if not own:
+            return _respond({"contact": None})
+        first = own[0][0]
+        await note_actor(
+            self._store, NOTIFICATOR, "message", asked.purpose[:64], [(account_id, first)]
+        )
+        return _respond({"contact": self._open([row for row in own if row[0] == first])})
+
+    def _open(self, rows: Sequence[Sequence[Any]]) -> Contact:
+        addresses = {kind: open_address(self._keks, kind, h, s) for _, _, kind, h, s in rows}
+        return Contact(addresses.get("email"), addresses.get("phone"), rows[0][1])
+
+
+async def _read(request: Request) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > BODY_BYTES_MAX:
+            raise msgspec.DecodeError("too large")
+    return bytes(content)
+
+
+async def _answer_problem(_: Request, error: Exception) -> Response:
+    return _respond({"error": str(error)}, 503)
+
+
+def _respond(content: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
