@@ -1,5 +1,6 @@
 """The private port: where the Notificator asks for people's addresses. Bearer token."""
 
+import asyncio
 import contextlib
 import hmac
 import socket
@@ -62,13 +63,15 @@ class PrivateHttp:
         self._store = store
         self._ledger = ledger
         self._keks = keks
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
         self.app = Starlette(
             routes=[Route("/v1/contacts", self._find_contact, methods=["POST"])],
             exception_handlers={Problem: _answer_problem},
         )
 
-    async def serve(self, listen: str) -> None:
-        """Until it is cancelled. Raises OSError if the port is taken."""
+    async def start(self, listen: str) -> None:
+        """Raises OSError if the port is taken."""
         host, _, port = listen.rpartition(":")
         taken = socket.create_server((host, int(port)))
         config = uvicorn.Config(
@@ -79,12 +82,13 @@ class PrivateHttp:
             lifespan="off",
             timeout_graceful_shutdown=2,
         )
-        server = _Server(config)
-        try:
-            await server.serve([taken])
-        finally:
-            server.should_exit = True
-            taken.close()
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(self._server.serve([taken]))
+
+    async def stop(self) -> None:
+        if self._serving is not None and self._server is not None:
+            self._server.should_exit = True
+            await self._serving
 
     async def _find_contact(self, request: Request) -> Response:
         given = request.headers.get("authorization", "")

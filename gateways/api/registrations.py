@@ -128,7 +128,7 @@ def _verify(api: Api, given: RegistrationRequest) -> tuple[RegistrationStatement
 
 def _verify_by_any(api: Api, body: bytes, signature: bytes) -> RegistrationStatement:
     """By any of the KeyServer's keys. Raises StatementError."""
-    *others, last = map(decode_account_id, api.settings.statement_keys)
+    *others, last = map(bytes.fromhex, api.settings.statement_keys)
     for key in others:
         try:
             return verify_statement(key, api.network_id, body, signature)

@@ -29,7 +29,6 @@ from streams.ledger.hashes import compute_network_id
 NAME = "api"
 KEY_CHECK = "check"
 CHECK_SECONDS, PRUNE_SECONDS = 60.0, 300.0
-PRIVATE_SECONDS = 0.5
 INSERT_CHECK = "insert into api.keys values ('check', %s) on conflict do nothing"
 READ_CHECK = "select content from api.keys where name = 'check'"
 PRUNE = (
@@ -69,7 +68,6 @@ class Api(GatewayService):
         self.background.add("check-keys", self.check_keys, CHECK_SECONDS)
         self.background.add("register", self.registrar.work, REGISTRAR_SECONDS)
         self.background.add("publish-messages", self.outbox.publish, OUTBOX_SECONDS)
-        self.background.add("serve-private", self.serve_private, PRIVATE_SECONDS)
         self.background.add("prune-people", self.prune, PRUNE_SECONDS)
 
     def now_ms(self) -> int:
@@ -77,17 +75,15 @@ class Api(GatewayService):
 
     async def start(self) -> None:
         await self.ledger.start()
+        await self._private.start(self.settings.private.listen)
         await super().start()
 
     async def stop(self) -> None:
+        await self._private.stop()
         await super().stop()
         await self.http.aclose()
         await self.ledger.stop()
         await asyncio.to_thread(self.outbox.close)
-
-    async def serve_private(self) -> None:
-        """Until the gateway stops; if the port is taken, tried again. Raises OSError."""
-        await self._private.serve(self.settings.private.listen)
 
     def get_ready(self) -> Health:
         """Not before the keys are known to be those of the database."""

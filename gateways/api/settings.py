@@ -11,6 +11,7 @@ from gateways.sealing.settings import KekSettings
 from schemas.settings import BucketSettings, KafkaSettings, Secret, Settings
 
 REGISTRATIONS, WRITES = "registrations", "writes"
+Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class HorizonSettings(Settings, frozen=True):
@@ -71,7 +72,7 @@ class ApiGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
     horizon: tuple[HorizonSettings, ...]
     registrar_seed: Secret
     kek: KekSettings
-    statement_keys: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    statement_keys: Annotated[tuple[Hex32, ...], msgspec.Meta(min_length=1)]
     documents: BucketSettings
     kafka: KafkaSettings
     private: PrivateSettings

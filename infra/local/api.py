@@ -35,8 +35,9 @@ PROGRAM = Program(
 def prepare(place: Place) -> None:
     """Makes keys at the first start."""
     _get_registrar_file(place)
-    _get_token_file(place)
+    get_token_file(place)
     get_statement_key(place)
+    place.get_kek_file(DATABASE)
 
 
 def arrange(place: Place, report: Report) -> None:
@@ -104,13 +105,14 @@ def _get_settings(
         ],
         "registrar_seed_file": str(_get_registrar_file(place)),
         "statement_keys": [bytes(get_statement_key(place).verify_key).hex()],
+        "kek": {"name": DATABASE, "path": str(place.get_kek_file(DATABASE))},
         "documents": place.get_bucket_settings(name, BUCKET),
         **({} if published is None else {"documents_url": f"http://{published}"}),
         "kafka": place.get_kafka_settings(name),
         "notifications_topic": API_NOTIFICATIONS,
         "private": {
             "listen": place.get_address(f"{name}.private"),
-            "token_file": str(_get_token_file(place)),
+            "token_file": str(get_token_file(place)),
         },
         "notificators": {
             "urls": [f"http://{place.get_address(f'{each}.http')}" for each in notificators],
@@ -123,7 +125,7 @@ def _get_registrar_file(place: Place) -> Path:
     return place.get_secret_file("api.registrar.seed", lambda: encode_seed(random(32)))
 
 
-def _get_token_file(place: Place) -> Path:
+def get_token_file(place: Place) -> Path:
     return place.get_secret_file("api.token", lambda: random(24).hex())
 
 
