@@ -48,6 +48,8 @@ FOLDERS = (
 FRAMED = (
     "transactions.TransactionEnvelope",
     "ledger.LedgerRecord",
+    "events.Evidence",
+    "events.EvidenceSignature",
     "events.NotificationRequest",
     "events.NotificationReceipt",
     "events.Rejection",

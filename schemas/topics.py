@@ -29,6 +29,7 @@ class Role(StrEnum):
     NOTIFICATOR = "Notificator"
     API = "API"
     KEYSERVER = "KeyServer"
+    PSIM = "PSIM: services for chains and banks"
     OPERATOR = "operator's verbs"
     USERS = "users: clients, members, auditors"
 
@@ -80,7 +81,7 @@ def _make_intake(service: str, writer: Role) -> Topic:
 TOPICS = (
     Topic(
         name="transactions",
-        writers=(Role.HORIZON_GATEWAY, Role.USERS),
+        writers=(Role.HORIZON_GATEWAY, Role.PSIM, Role.USERS),
         readers=(Role.CORE,),
         key="source account, 32 bytes",
         value="transactions.TransactionEnvelope, framed or not",
@@ -94,7 +95,7 @@ TOPICS = (
         name="<node>.ledgers",
         writers=(Role.OWN_CORE,),
         # A node reads its own to know where to go on.
-        readers=(Role.OWN_CORE, Role.HORIZON_PROCESSOR, Role.NOTIFICATOR, Role.USERS),
+        readers=(Role.OWN_CORE, Role.HORIZON_PROCESSOR, Role.NOTIFICATOR, Role.PSIM, Role.USERS),
         key="sequence, u64",
         value="ledger.LedgerRecord, framed",
         partitions=1,
@@ -128,6 +129,44 @@ TOPICS = (
         batch_bytes_max=1024 * 1024,
         segment_ms=DAY_MS,
     ),
+    # What instances derive and sign in a window. They are of no use after it; a restart begins
+    # anew.
+    Topic(
+        name="psim.evidence",
+        writers=(Role.PSIM,),
+        readers=(Role.PSIM,),
+        key="evidence key, 32 bytes",
+        value="events.Evidence, framed",
+        partitions=1,
+        retention_ms=HOUR_MS,
+        has_personal_data=False,
+        batch_bytes_max=1024 * 1024,
+        segment_ms=HOUR_MS,
+    ),
+    Topic(
+        name="psim.signatures",
+        writers=(Role.PSIM,),
+        readers=(Role.PSIM,),
+        key="evidence key, 32 bytes",
+        value="events.EvidenceSignature, framed",
+        partitions=1,
+        retention_ms=HOUR_MS,
+        has_personal_data=False,
+        batch_bytes_max=1024 * 1024,
+        segment_ms=HOUR_MS,
+    ),
+    Topic(
+        name="psim.notifications",
+        writers=(Role.PSIM,),
+        readers=(Role.NOTIFICATOR,),
+        key="token, text",
+        value="events.NotificationRequest, framed",
+        partitions=2,
+        retention_ms=7 * DAY_MS,
+        has_personal_data=False,
+        batch_bytes_max=1024 * 1024,
+        segment_ms=DAY_MS,
+    ),
 )
 
 SHARED_GROUPS: Mapping[Role, str] = {Role.NOTIFICATOR: "notificator."}
@@ -138,6 +177,8 @@ OPERATOR_NOTIFICATIONS = "operator.notifications"
 API_NOTIFICATIONS = "api.notifications"
 KEYSERVER_NOTIFICATIONS = "keyserver.notifications"
 RECEIPTS_TOPIC = "notifications.receipts"
+EVIDENCE_TOPIC, SIGNATURES_TOPIC = "psim.evidence", "psim.signatures"
+PSIM_NOTIFICATIONS = "psim.notifications"
 
 
 class Resource(StrEnum):

@@ -219,6 +219,8 @@ def get_status(root: Path) -> dict[str, Any]:
 
 def _describe_node(node: dict[str, Any]) -> str:
     """One line: a core node's ledger and who is missing; a gateway's newest ledger."""
+    if "services" in node:
+        return _describe_psim(node)
     if "header_hash" not in node:
         return "  ".join(f"{key} {value}" for key, value in node.items() if value is not None)
     parts = [f"ledger {node['sequence']} {node['header_hash'][:12]}"]
@@ -230,6 +232,21 @@ def _describe_node(node: dict[str, Any]) -> str:
     if not node["is_healthy"]:
         parts.append("stalled")
     return "  ".join(parts)
+
+
+def _describe_psim(node: dict[str, Any]) -> str:
+    """The services that a process hosts, a chain each; and what is wrong."""
+    parts = [f"ledger {node['sequence']}"]
+    if not node["is_set_up"]:
+        parts.append("not set up: `tokend psim setup`")
+    for name, service in node["services"].items():
+        parts.append(f"{name}: parked {service['parked']}")
+        parts += [
+            f"{each['chain']} {each['read']} of {each['final']}, checkpoint {each['checkpoint']},"
+            f" open {each['open']}, pending {each['pending']}"
+            for each in service["chains"]
+        ]
+    return "  ".join([*parts, *node["problems"]])
 
 
 def _ask_service(place: "Place", row: "Service") -> dict[str, Any] | None:

@@ -192,8 +192,8 @@ async def _start_services(
         write_private(place.get_settings_file(service.name), settings.encode())
     place.save()
     for tier in dict.fromkeys(service.tier for service in services):
-        if tier == table.arranged_tier:
-            await asyncio.to_thread(table.arrange, place, report)
+        if tier in table.arrange:
+            await asyncio.to_thread(table.arrange[tier], place, report)
         members = [service for service in services if service.tier == tier]
         await asyncio.to_thread(Control(place).start_tier, tier)
         await _together(*(_wait_for_service(place, service, report) for service in members))

@@ -12,7 +12,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
-from infra.local import api, identity, notifications
+from infra.local import api, identity, notifications, psim
 from infra.local.folders import PROJECT
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
@@ -63,6 +63,7 @@ PROGRAMS = {
     ),
     "api": api.PROGRAM,
     identity.KEYSERVER: identity.PROGRAM,
+    "psim": psim.PROGRAM,
 }
 
 
@@ -75,6 +76,7 @@ def prepare(place: Place) -> None:
     notifications.prepare(place)
     api.prepare(place)
     identity.prepare(place)
+    psim.prepare(place)
     genesis = get_genesis_file(place)
     if not genesis.exists():
         partial = genesis.with_suffix(".new")
@@ -110,6 +112,7 @@ def describe(place: Place) -> Mapping[str, Any]:
         "notificators": notifications.describe(place, tuple(NOTIFICATORS)),
         "api": api.describe(place),
         "keyserver": identity.describe(place),
+        "psim": psim.describe(place),
     }
 
 
@@ -134,6 +137,7 @@ def get_services() -> tuple[Service, ...]:
     for pair, core in PAIRS.items():
         rows += [_get_processor_row(pair, core), _get_gateway_row(pair, core)]
     rows += [_get_notificator_row(name, core) for name, core in NOTIFICATORS.items()]
+    rows += [_get_psim_row(name, core) for name, core in psim.PSIMS.items()]
     notificators = tuple(NOTIFICATORS)
     gateways = tuple(f"gateway{pair}" for pair in PAIRS)
     rows += identity.get_services(notificators, gateways, get_genesis_file)
@@ -266,6 +270,16 @@ def _get_notificator_row(name: str, core: str) -> Service:
         status_path="/status",
         get_token=lambda place: notifications.get_token_file(place).read_text().strip(),
     )
+
+
+def _get_psim_row(name: str, core: str) -> Service:
+    feed = {
+        "genesis_file": lambda place: str(get_genesis_file(place)),
+        "ledgers_topic": lambda _: get_ledgers_topic(core),
+        "peer_topics": lambda _: [get_ledgers_topic(other) for other in CORES if other != core],
+        "archives": lambda place: get_archives(place, name),
+    }
+    return psim.make_row(name, feed, {"s3": tuple(map(get_history_bucket, CORES))})
 
 
 def _make_genesis(place: Place) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from nacl.utils import random
 
 from infra.local.folders import write_private
 from infra.local.place import Place
+from infra.local.psim import PSIMS
 from infra.local.rows import Service, Table
 from schemas.topics import RECEIPTS_TOPIC, get_intake_topics
 
@@ -79,7 +80,8 @@ def get_settings(
         "alarms": {
             "nodes": {core: f"{place.get_url(f'{core}.http')}/health" for core in cores},
             "services": {
-                f"gateway{pair}": f"{place.get_url(f'gateway{pair}.http')}/health" for pair in pairs
+                name: f"{place.get_url(f'{name}.http')}/health"
+                for name in (*(f"gateway{pair}" for pair in pairs), *PSIMS)
             },
             "folders": place.get_watched_folders(),
         },

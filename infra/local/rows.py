@@ -187,10 +187,6 @@ def _do_nothing(_: Place) -> None:
     return None
 
 
-def _arrange_nothing(_: Place, __: Report) -> None:
-    return None
-
-
 def _keep_nothing(_: Place) -> tuple[Path, ...]:
     return ()
 
@@ -203,9 +199,8 @@ def _describe_nothing(_: Place) -> Mapping[str, Any]:
 class Table:
     """All of it. `tiers` start in this order, each when the one before is ready, and stop in the
     opposite order; those of servers come first. A profile is a choice of tiers. `prepare` runs
-    before settings files are written (keys, a genesis file), `arrange` when all services of the
-    tiers before `arranged_tier` are ready (what services need of the network that runs then).
-    `describe` adds to endpoints.json. `get_kept_files`: files of the configuration that cannot be
+    before settings files are written (keys, a genesis file). `arrange`: by tier, what its services
+    need of the network, called when those of the tiers before are ready. `describe` adds to endpoints.json. `get_kept_files`: files of the configuration that cannot be
     made again, for backups. `runner` is the command that takes PROGRAM --config FILE.
     """
 
@@ -216,8 +211,7 @@ class Table:
     services: tuple[Service, ...] = ()
     topics: tuple[Topic, ...] = ()
     prepare: Callable[[Place], None] = _do_nothing
-    arrange: Callable[[Place, Report], None] = _arrange_nothing
-    arranged_tier: str | None = None
+    arrange: Mapping[str, Callable[[Place, Report], None]] = field(default_factory=dict)
     describe: Callable[[Place], Mapping[str, Any]] = _describe_nothing
     get_kept_files: Callable[[Place], tuple[Path, ...]] = _keep_nothing
     runner: tuple[str, ...] = (str(Path(sys.executable).with_name("tokend")), "run")

@@ -1,6 +1,6 @@
 """The table of what tokend runs on one machine."""
 
-from infra.local import api, network
+from infra.local import api, network, psim
 from infra.local.kafka import KafkaServer
 from infra.local.mail import MAIL, MailServer
 from infra.local.postgres import PostgresServer
@@ -8,23 +8,18 @@ from infra.local.rows import SERVERS, Table
 from infra.local.seaweedfs import SeaweedServer
 
 SERVICES = network.get_services()
-PEOPLE = (
-    SERVERS,
-    MAIL,
-    network.CORE,
-    network.HORIZON,
-    network.GATEWAYS,
-    network.NOTIFICATIONS,
-    api.IDENTITY,
-)
+SHARED = (SERVERS, MAIL, network.CORE, network.HORIZON, network.GATEWAYS, network.NOTIFICATIONS)
+PEOPLE, MONEY = (*SHARED, api.IDENTITY), (*SHARED, psim.PSIM)
+EVERYTHING = (*SHARED, api.IDENTITY, psim.PSIM)
 
 TABLE = Table(
-    tiers=PEOPLE,
+    tiers=EVERYTHING,
     profiles={
         "servers": (SERVERS,),
         "core": (SERVERS, network.CORE),
         "identity": PEOPLE,
-        "all": PEOPLE,
+        "psim": MONEY,
+        "all": EVERYTHING,
     },
     servers=(
         PostgresServer("postgres"),
@@ -36,8 +31,7 @@ TABLE = Table(
     services=SERVICES,
     topics=network.get_kafka_topics(),
     prepare=network.prepare,
-    arrange=api.arrange,
-    arranged_tier=api.IDENTITY,
+    arrange={api.IDENTITY: api.arrange},
     describe=network.describe,
     get_kept_files=lambda place: (network.get_genesis_file(place),),
 )

@@ -130,6 +130,17 @@ class TopicReader:
             return low  # the topic has a gap: look at all of it
         return guess
 
+    def locate_time(self, time_ms: int) -> int:
+        """The offset of the first record that the broker took at `time_ms` or later; the end of the
+        topic if there is none. Raises `TopicUnavailable`."""
+        _, high = self.get_range()
+        wanted = TopicPartition(self.topic, PARTITION, time_ms)
+        try:
+            (found,) = self._consumer.offsets_for_times([wanted], timeout=ANSWER_S)
+        except KafkaException as error:
+            raise TopicUnavailable(f"topic {self.topic}: {error}") from None
+        return int(found.offset) if found.offset >= 0 else high
+
     def get_start(self, sequence: int, hint: int | None) -> int:
         """Where to read from for ledger `sequence` on; `hint` is right if `sequence` - 1 lies
         before it.

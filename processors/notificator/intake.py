@@ -14,9 +14,21 @@ import structlog
 
 from processors.ledger_feed.topic import Message
 from processors.notificator.metrics import Metrics
-from processors.notificator.rows import INSERT, LOCALE, TOKEN, NewMessage, make_row
+from processors.notificator.rows import (
+    INSERT,
+    LOCALE,
+    OPERATORS,
+    TOKEN,
+    NewMessage,
+    make_row,
+)
 from schemas.codec import Malformed, unframe
-from schemas.generated.events import AccountRecipient, NotificationRequest
+from schemas.generated.events import (
+    AccountRecipient,
+    NotificationRequest,
+    OperatorsRecipient,
+    SealedRecipient,
+)
 
 log = structlog.get_logger()
 SUFFIX = ".notifications"
@@ -94,14 +106,14 @@ def read_request(record: bytes, source: str) -> NewMessage:
     except (msgspec.DecodeError, RecursionError):
         raise Unreadable("data: no JSON object") from None
     recipient, sealed = request.recipient, request.sealed_data
-    contact = None if isinstance(recipient, AccountRecipient) else recipient.contact
+    contact = recipient.contact if isinstance(recipient, SealedRecipient) else None
     epochs = {each.epoch for each in (contact, sealed) if each is not None}
     if len(epochs) > 1:
         raise Unreadable("contact and data are sealed to keys of different weeks")
     return NewMessage(
         type=request.type,
         token=request.token,
-        source=source,
+        source=OPERATORS if isinstance(recipient, OperatorsRecipient) else source,
         account_id=recipient.account_id if isinstance(recipient, AccountRecipient) else None,
         data=data,
         caused_at_ms=request.caused_at_ms,

@@ -11,7 +11,9 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {**common.WRITERS, **ope
 FINGERPRINTS: dict[type, bytes] = {
     transactions.TransactionEnvelope: bytes.fromhex("a630addbf13875a7"),
     ledger.LedgerRecord: bytes.fromhex("a6eceb24c6a60c60"),
-    events.NotificationRequest: bytes.fromhex("7d09af7b9a05f6dd"),
+    events.Evidence: bytes.fromhex("a13b52f354e4f911"),
+    events.EvidenceSignature: bytes.fromhex("9cea5673309cb453"),
+    events.NotificationRequest: bytes.fromhex("750ec7a5746fcac4"),
     events.NotificationReceipt: bytes.fromhex("0553a8fc09cd856e"),
     events.Rejection: bytes.fromhex("02ce852b3ac381f7"),
 }

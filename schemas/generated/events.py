@@ -13,7 +13,101 @@ from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import PublicKey as PublicKey
+from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
+
+
+class Evidence(Record, frozen=True):
+    """What an instance of a service derived from a final fact, in a window: whoever derives the
+    same signs it.
+    """
+
+    service: str
+    """The service, as deposit."""
+    key: Hash
+    """The evidence key: it names the fact."""
+    window: U64
+    """The window."""
+    transaction: bytes
+    """The bytes of the Transaction that the instance would sign."""
+    signer: PublicKey
+    """The key of the instance."""
+
+
+def read_Evidence(data: Any, at: int) -> tuple[Evidence, int]:
+    f_service, at = read_string(data, at, 32)
+    f_key = data[at : at + 32]
+    at += 32
+    f_window = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_transaction, at = read_bytes(data, at, 65536)
+    else:
+        end = at + 1 + (length >> 1)
+        f_transaction = data[at + 1 : end]
+        at = end
+    f_signer = data[at : at + 32]
+    at += 32
+    return Evidence(f_service, f_key, f_window, f_transaction, f_signer), at
+
+
+def write_Evidence(value: Evidence, out: bytearray) -> None:
+    write_string(value.service, out, 32)
+    if type(value.key) is not bytes or len(value.key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.key
+    write_unsigned(value.window, out, 8)
+    write_bytes(value.transaction, out, 65536)
+    if type(value.signer) is not bytes or len(value.signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.signer
+
+
+class EvidenceSignature(Record, frozen=True):
+    """An instance's signature of the transaction that it derived itself."""
+
+    key: Hash
+    """The evidence key."""
+    window: U64
+    """The window."""
+    transaction_hash: Hash
+    """What is signed."""
+    signer: PublicKey
+    """The key of the instance."""
+    signature: Signature
+    """Its signature."""
+
+
+def read_EvidenceSignature(data: Any, at: int) -> tuple[EvidenceSignature, int]:
+    f_key = data[at : at + 32]
+    at += 32
+    f_window = from_bytes(data[at : at + 8])
+    at += 8
+    f_transaction_hash = data[at : at + 32]
+    at += 32
+    f_signer = data[at : at + 32]
+    at += 32
+    f_signature = data[at : at + 64]
+    at += 64
+    return EvidenceSignature(f_key, f_window, f_transaction_hash, f_signer, f_signature), at
+
+
+def write_EvidenceSignature(value: EvidenceSignature, out: bytearray) -> None:
+    if type(value.key) is not bytes or len(value.key) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.key
+    write_unsigned(value.window, out, 8)
+    if type(value.transaction_hash) is not bytes or len(value.transaction_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.transaction_hash
+    if type(value.signer) is not bytes or len(value.signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.signer
+    if type(value.signature) is not bytes or len(value.signature) != 64:
+        raise Unencodable("expected 64 bytes")
+    out += value.signature
 
 
 class Sealed(Record, frozen=True):
@@ -79,6 +173,19 @@ def write_SealedRecipient(value: SealedRecipient, out: bytearray) -> None:
     write_Sealed(value.contact, out)
 
 
+class OperatorsRecipient(Record, frozen=True):
+    """Who runs the Notificator; its settings say where they are reached."""
+
+
+
+def read_OperatorsRecipient(data: Any, at: int) -> tuple[OperatorsRecipient, int]:
+    return OperatorsRecipient(), at
+
+
+def write_OperatorsRecipient(value: OperatorsRecipient, out: bytearray) -> None:
+    del value, out
+
+
 class NotificationRequest(Record, frozen=True):
     """Asks for one message. The same type and token again asks for nothing new."""
 
@@ -88,7 +195,7 @@ class NotificationRequest(Record, frozen=True):
     """At least 16 characters, unique for its type: random, or derived from what caused it and whom
     it is for.
     """
-    recipient: AccountRecipient | SealedRecipient
+    recipient: AccountRecipient | SealedRecipient | OperatorsRecipient
     """For whom."""
     locale: str
     """The language, e.g. en; empty: the recipient's own."""
@@ -112,8 +219,8 @@ def read_NotificationRequest(data: Any, at: int) -> tuple[NotificationRequest, i
         f_token = data[at + 1 : end].decode()
         at = end
     branch = data[at]
-    if branch & 1 or branch > 2:
-        read_bounded(data, at, 0, 1)  # raises
+    if branch & 1 or branch > 4:
+        read_bounded(data, at, 0, 2)  # raises
     f_recipient, at = READERS_0[branch >> 1](data, at + 1)
     f_locale, at = read_string(data, at, 8)
     length = data[at]
@@ -375,20 +482,25 @@ def write_Rejection(value: Rejection, out: bytearray) -> None:
     write_unsigned(value.rejected_at_ms, out, 8)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[AccountRecipient | SealedRecipient, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[AccountRecipient | SealedRecipient | OperatorsRecipient, int]], ...] = (
     read_AccountRecipient,
     read_SealedRecipient,
+    read_OperatorsRecipient,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     AccountRecipient: (b'\x00', write_AccountRecipient),
     SealedRecipient: (b'\x02', write_SealedRecipient),
+    OperatorsRecipient: (b'\x04', write_OperatorsRecipient),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    Evidence: read_Evidence,
+    EvidenceSignature: read_EvidenceSignature,
     Sealed: read_Sealed,
     AccountRecipient: read_AccountRecipient,
     SealedRecipient: read_SealedRecipient,
+    OperatorsRecipient: read_OperatorsRecipient,
     NotificationRequest: read_NotificationRequest,
     NotificationState: read_NotificationState,
     NotificationReceipt: read_NotificationReceipt,
@@ -397,9 +509,12 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    Evidence: write_Evidence,
+    EvidenceSignature: write_EvidenceSignature,
     Sealed: write_Sealed,
     AccountRecipient: write_AccountRecipient,
     SealedRecipient: write_SealedRecipient,
+    OperatorsRecipient: write_OperatorsRecipient,
     NotificationRequest: write_NotificationRequest,
     NotificationState: write_NotificationState,
     NotificationReceipt: write_NotificationReceipt,

@@ -116,6 +116,15 @@ class BitcoinSource:
         del address, block
         raise ValueError(f"{token or 'coin'}: what arrives on Bitcoin is what the output says")
 
+    async def get_sent(self, address: str, token: str, block: Block) -> int:
+        """As `get_holding`."""
+        return await self.get_holding(address, token, block)
+
+    async def prepare_address(self, keyset: Keyset, index: int) -> bool:
+        """An address is there once it is derived."""
+        del keyset, index
+        return True
+
     def derive_address(self, keyset: Keyset, index: int) -> str:
         return self._network.derive_address(keyset, index)
 

@@ -124,6 +124,20 @@ class EthereumSource:
             raise ChainContradiction(f"{token}: answers no balance")
         return int.from_bytes(answer[:WORD], "big")
 
+    async def get_sent(self, address: str, token: str, block: Block) -> int:
+        """Of a token, by its logs."""
+        if token == COIN:
+            raise ValueError("what arrives of the coin is what the forwarder's event says")
+        sender = "0x" + address[2:].lower().rjust(2 * WORD, "0")
+        logs = await self._get_logs(block, {"topics": [TRANSFER, sender], "address": token})
+        return sum(int.from_bytes(_decode(each.data), "big") for each in logs)
+
+    async def prepare_address(self, keyset: Keyset, index: int) -> bool:
+        """Whether the forwarder stands in a final block: before, coins would arrive unseen."""
+        final = hex(await self.get_final_height())
+        code = await self._ask("eth_getCode", derive_address(keyset, index), final, answer=Hex)
+        return len(code) > len("0x")
+
     def derive_address(self, keyset: Keyset, index: int) -> str:
         return derive_address(keyset, index)
 

@@ -70,6 +70,17 @@ class ChainSource(Protocol):
         """What the address held after this block."""
         ...
 
+    async def get_sent(self, address: str, token: str, block: Block) -> int:
+        """What left the address in this very block: it is asked only where what the address holds
+        has not grown by what arrived."""
+        ...
+
+    async def prepare_address(self, keyset: Keyset, index: int) -> bool:
+        """Whether the address can be given out: what arrives there would be seen. Starts whatever
+        is lacking for it (a contract that is deployed) and says no until that is final; asking
+        again is harmless."""
+        ...
+
     def derive_address(self, keyset: Keyset, index: int) -> str:
         """Pure: the deposit address of a keyset at an index, as everybody derives it again.
         Raises `ValueError` if the keyset is none of this chain's."""

@@ -61,6 +61,8 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
             own |= {f"core{row.name[-1]}.token"}
         if row.program == "horizon-processor":
             own |= {f"s3.{row.name}"}
+        if row.program == "psim":
+            own = {f"kafka.{row.name}", f"s3.{row.name}", f"{row.name}.seed", "psim.token"}
         if row.program == "notificator":
             own |= {"notificator.key", "notificator.token"}
         if row.program == "keyserver":

@@ -1,0 +1,94 @@
+"""PSIM's rows: three instances, each with a key and a chain endpoint of its own, and the ledger
+accounts that they sign for.
+
+The keys are made here; what they mean on the ledger is set up by `tokend psim setup`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nacl.signing import SigningKey
+from nacl.utils import random
+
+from infra.local.place import Place
+from infra.local.rows import Program, Service
+from schemas.strkey import decode_seed, encode_account_id, encode_seed
+from schemas.topics import Role
+
+PSIM = "psim"
+PSIMS = {"psim1": "core1", "psim2": "core2", "psim3": "core3"}  # each follows another node
+SOURCE, SUSPENSE = "psim.source", "psim.suspense"
+"""Accounts: the shared one, which owns the assets of chains, and the one of parked deposits."""
+
+PROGRAM = Program(
+    settings="processors.psim.settings:PsimSettings",
+    run="processors.psim.app:main",
+    role=Role.PSIM,
+)
+
+
+def prepare(place: Place) -> None:
+    """Makes keys at the first start."""
+    for name in (SOURCE, SUSPENSE, *PSIMS, *map(get_cosigner, PSIMS)):
+        get_seed_file(place, name)
+    get_token_file(place)
+
+
+def get_cosigner(name: str) -> str:
+    """The account from which an instance signs external transfers."""
+    return f"{name}.cosigner"
+
+
+def get_seed_file(place: Place, name: str) -> Path:
+    return place.get_secret_file(f"{name}.seed", lambda: encode_seed(random(32)))
+
+
+def get_token_file(place: Place) -> Path:
+    return place.get_secret_file("psim.token", lambda: random(24).hex())
+
+
+def get_address(place: Place, name: str) -> str:
+    """The G... key of a seed."""
+    seed = decode_seed(get_seed_file(place, name).read_text().strip())
+    return encode_account_id(bytes(SigningKey(seed).verify_key))
+
+
+def describe(place: Place) -> Mapping[str, Any]:
+    """For endpoints.json: where instances are asked, and what `tokend psim setup` puts on the
+    ledger."""
+    return {
+        "urls": {name: place.get_url(f"{name}.http") for name in PSIMS},
+        "token_file": str(get_token_file(place)),
+        "source": get_address(place, SOURCE),
+        "suspense": get_address(place, SUSPENSE),
+        "signers": {name: get_address(place, name) for name in PSIMS},
+        "cosigners": {name: get_address(place, get_cosigner(name)) for name in PSIMS},
+    }
+
+
+def make_row(
+    name: str, feed: Mapping[str, Any], reads_from: Mapping[str, tuple[str, ...]]
+) -> Service:
+    """`feed`: which ledger it follows, as functions of the place."""
+    return Service(
+        name=name,
+        tier=PSIM,
+        program="psim",
+        get_settings=lambda place: {
+            **{key: get(place) for key, get in feed.items()},
+            "name": name,
+            "kafka": place.get_kafka_settings(name),
+            "seed_file": str(get_seed_file(place, name)),
+            "source": get_address(place, SOURCE),
+            "suspense": get_address(place, SUSPENSE),
+            "http": {
+                "listen": place.get_address(f"{name}.http"),
+                "token_file": str(get_token_file(place)),
+            },
+        },
+        reads_from=reads_from,
+        health_path="/ready",
+        status_path="/status",
+        get_token=lambda place: get_token_file(place).read_text().strip(),
+    )

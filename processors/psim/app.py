@@ -1,0 +1,178 @@
+"""PSIM: the composition root of the process `tokend run psim`.
+
+Ledgers, evidence and signatures come by topics; the rules run in one loop and nowhere else; what
+they say is produced. Nothing is stored: a restart begins anew, which is harmless.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+import structlog
+
+from processors.ledger_feed.feed import LedgerFeed
+from processors.ledger_feed.follow import get_sequence
+from processors.ledger_feed.network import Network
+from processors.ledger_feed.process import begin as begin_process
+from processors.ledger_feed.process import exit_by_code
+from processors.ledger_feed.stream import Stream, run_to_end, run_until_signal, serve_streams
+from processors.ledger_feed.topic import Message, open_topic
+from processors.psim.beginning import begin
+from processors.psim.chains.settings import make_rpc, make_source
+from processors.psim.deposit.service import DepositService
+from processors.psim.deposit.watch import ChainWatch
+from processors.psim.instance import Instance
+from processors.psim.metrics import Metrics
+from processors.psim.private_http import make_server
+from processors.psim.settings import PsimSettings
+from processors.psim.signing.keys import read_key
+from processors.psim.signing.publisher import Publisher
+from processors.psim.view import LedgerView
+from schemas.codec import Malformed, unframe
+from schemas.generated.common import AccountID
+from schemas.generated.events import Evidence, EvidenceSignature
+from schemas.settings import ConfigError
+from schemas.strkey import StrkeyError, decode_account_id
+from schemas.topics import EVIDENCE_TOPIC, SIGNATURES_TOPIC
+from streams.ledger.chain import ChainPosition, VerifiedLedger
+from streams.ledger.windows import WINDOW_MS
+
+log = structlog.get_logger()
+STALL_S = 30.0
+
+
+def main(settings: PsimSettings) -> None:
+    """Until SIGTERM or SIGINT. Ends as `exit_by_code` says; raises `ConfigError`."""
+    network = begin_process(settings)
+    with exit_by_code():
+        run_to_end(Psim(settings, network).run())
+
+
+class Psim:
+    """One process with its services."""
+
+    def __init__(self, settings: PsimSettings, network: Network) -> None:
+        self._settings = settings
+        self._network = network
+        self._source = _read_account("source", settings.source)
+        self._suspense = _read_account("suspense", settings.suspense)
+        self._key = read_key(settings.seed.reveal())
+        self._metrics = Metrics()
+        self._publisher = Publisher(settings.kafka, self._source)
+        self._next_offset = 0
+        self._folded_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Until a signal. Raises what a part raises."""
+        settings = self._settings
+        view, position = await asyncio.to_thread(
+            begin, self._network, self._source, settings.archives
+        )
+        self._instance = Instance(settings.name, view, self._key, self._publisher, self._metrics)
+        for service in self._make_services(view):
+            self._instance.host(service)
+        ledgers = await asyncio.to_thread(self._make_ledger_stream, position)
+        since_ms = int(time.time() * 1000) - WINDOW_MS
+        streams = [
+            ledgers,
+            await self._make_side_stream(EVIDENCE_TOPIC, Evidence, since_ms),
+            await self._make_side_stream(SIGNATURES_TOPIC, EvidenceSignature, since_ms),
+        ]
+        server = make_server(
+            settings.http.listen,
+            settings.http.token.reveal(),
+            self.get_status,
+            self._instance.list_deposits,
+            self._metrics,
+        )
+        parts = [
+            serve_streams(settings.name, settings.kafka, streams),
+            self._instance.run(),
+            server.serve(),
+        ]
+        try:
+            await run_until_signal([asyncio.create_task(part) for part in parts])
+        finally:
+            await asyncio.to_thread(self._publisher.close)
+
+    def get_status(self) -> dict[str, Any]:
+        """By hosted service; `problems` make /health red."""
+        status = self._instance.get_status()
+        silent_s = time.monotonic() - self._folded_at
+        if silent_s > STALL_S:
+            status["problems"].insert(0, f"no ledger came for {silent_s:.0f} s")
+        return status
+
+    def _make_services(self, view: LedgerView) -> list[DepositService]:
+        watches = [
+            ChainWatch(
+                each.id,
+                make_source(each, make_rpc(each)),
+                self._suspense,
+                lambda: view,
+                self._instance.wake,
+                poll_s=self._settings.poll_s,
+            )
+            for each in self._settings.chains
+        ]
+        return [DepositService(watches) for name in self._settings.services if name == "deposit"]
+
+    def _make_ledger_stream(self, position: ChainPosition) -> Stream:
+        settings, first = self._settings, position.sequence
+        feed = LedgerFeed(
+            settings.kafka,
+            settings.peer_topics,
+            self._network.genesis_hash,
+            position,
+            lambda _: None,
+            settings.archives,
+        )
+        with open_topic(settings.kafka, settings.ledgers_topic) as reader:
+            self._next_offset = reader.get_start(first + 1, None)
+        log.info("psim_starts", sequence=first, offset=self._next_offset)
+        loop = self._instance.loop
+
+        def write(messages: list[Message]) -> None:
+            for message in messages:
+                # A ledger from before the snapshot that comes again was never folded here.
+                if get_sequence(message.value) > first:
+                    for verified in feed.receive(message.value):
+                        asyncio.run_coroutine_threadsafe(self._fold(verified), loop).result()
+                self._next_offset = message.offset + 1
+
+        return Stream([settings.ledgers_topic], write, lambda: self._next_offset)
+
+    async def _fold(self, verified: VerifiedLedger) -> None:
+        header = verified.header
+        self._instance.fold(header.sequence, header.close_time_ms, verified.record.body)
+        self._folded_at = time.monotonic()
+
+    async def _make_side_stream(
+        self, topic: str, kind: type[Evidence | EvidenceSignature], since_ms: int
+    ) -> Stream:
+        offset = await asyncio.to_thread(self._locate, topic, since_ms)
+        loop, take = self._instance.loop, self._instance.take
+
+        def write(messages: list[Message]) -> None:
+            nonlocal offset
+            for message in messages:
+                try:
+                    told = unframe(kind, message.value)
+                except Malformed as error:
+                    log.warning("unreadable", topic=topic, reason=str(error))
+                else:
+                    loop.call_soon_threadsafe(take, told)
+                offset = message.offset + 1
+
+        return Stream([topic], write, lambda: offset)
+
+    def _locate(self, topic: str, since_ms: int) -> int:
+        with open_topic(self._settings.kafka, topic) as reader:
+            return reader.locate_time(since_ms)
+
+
+def _read_account(name: str, text: str) -> AccountID:
+    try:
+        return decode_account_id(text)
+    except StrkeyError as error:
+        raise ConfigError(f"{name}: {error}") from None

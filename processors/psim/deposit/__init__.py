@@ -1,0 +1,1 @@
+"""Deposit: what arrived on a chain is credited, once, or parked."""

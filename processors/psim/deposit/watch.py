@@ -1,0 +1,343 @@
+"""One chain, watched by one instance: asks its endpoint, folds what is final. Shell.
+
+What an endpoint says is believed by this instance alone; that others derive the same is what makes
+it true. An endpoint that is away, lags or contradicts itself is waited for.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from processors.psim.chains.source import (
+    COIN,
+    Block,
+    ChainContradiction,
+    ChainPayment,
+    ChainSource,
+    ChainUnavailable,
+)
+from processors.psim.deposit.chain import (
+    ChainProgress,
+    Replaced,
+    compute_back_height,
+    compute_first_height,
+)
+from processors.psim.deposit.pool import Wanted, find_wanted, make_refill
+from processors.psim.deposit.rules import Meaning, Stand, find_meanings
+from processors.psim.intents import Intent
+from processors.psim.view import LedgerView
+from schemas.generated.common import AccountID, Hash
+from schemas.generated.entries import ChainCheckpoint
+
+log = structlog.get_logger()
+BLOCKS_AT_ONCE = 50
+"""Read before the ledger is looked at again."""
+PENDING_BLOCKS_MAX = 100
+SHOWN_MAX = 100
+AWAY_ALARM_S = 60.0
+
+
+class ChainWatch:
+    """`get_view`: the ledger as it is known now. `wake`: there is something new."""
+
+    def __init__(
+        self,
+        chain_id: str,
+        source: ChainSource,
+        suspense: AccountID,
+        get_view: Callable[[], LedgerView],
+        wake: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+        poll_s: float = 2.0,
+    ) -> None:
+        self.chain_id = chain_id
+        self._poll_s = poll_s
+        self._source = source
+        self._get_view = get_view
+        self._wake = wake
+        self._clock = clock
+        self.progress = ChainProgress(chain_id, suspense)
+        self.tip = self.final = -1
+        self._learned: deque[tuple[float, int]] = deque()  # when a height was first seen as final
+        self._known_final = -1
+        self._refill: Intent | None = None
+        self._pending: OrderedDict[Hash, list[ChainPayment]] = OrderedDict()
+        self._pending_blocks: list[Block] = []
+        self._problem = "starting"
+        self._problem_since = clock()
+        self._is_contradicted = False
+        self.meanings: dict[str, Meaning] = {}
+        self._mistakes: list[str] = []
+
+    # What services ask
+
+    def get_intents(self, view: LedgerView) -> dict[Hash, Intent]:
+        self.meanings, self._mistakes = find_meanings(view, self.chain_id)
+        self.progress.fold_ledger(view, self.meanings)
+        intents = self.progress.get_intents(view)
+        wanted = find_wanted(view, self.chain_id)
+        if self._refill is not None and wanted is not None:
+            intents[self._refill.key] = self._refill
+        return intents
+
+    def get_status(self) -> dict[str, Any]:
+        """Numbers and lists for operators; `problems` make the process red."""
+        progress, view = self.progress, self._get_view()
+        checkpoint = view.get_checkpoint(self.chain_id)
+        stands = [each.decision.stand for each in progress.open.values()]
+        cursor = -1 if progress.cursor is None else progress.cursor.height
+        return {
+            "chain": self.chain_id,
+            "height": self.tip,
+            "final": self.final,
+            "read": cursor,
+            "checkpoint": None if checkpoint is None else int(checkpoint.height),
+            "lag": max(self.final - cursor, 0),
+            "open": len(stands),
+            "unowned": stands.count(Stand.UNOWNED),
+            "stuck": stands.count(Stand.STUCK),
+            "done": progress.counts[Stand.DONE],
+            "dust": progress.counts[Stand.DUST],
+            "late": progress.counts[Stand.LATE],
+            "pending": sum(map(len, self._pending.values())),
+            "problems": self._find_problems(checkpoint),
+        }
+
+    def list_deposits(self) -> list[dict[str, Any]]:
+        """Those that are not done, the unconfirmed ones among them; at most a page of each."""
+        shown = []
+        for block in self._pending_blocks:
+            for payment in self._pending.get(block.block_hash, [])[:SHOWN_MAX]:
+                confirmations = self.tip - block.height + 1
+                shown.append(_show(payment, block, "pending", confirmations=confirmations))
+        for each in list(self.progress.open.values())[:SHOWN_MAX]:
+            deposit, decision = each.deposit, each.decision
+            shown.append(
+                _show(deposit.payment, deposit.block, decision.stand, reason=decision.reason)
+            )
+        for late in self.progress.late.values():
+            shown.append(_show(late.payment, late.block, Stand.LATE))
+        return [{"chain": self.chain_id, **each} for each in shown]
+
+    def _find_problems(self, checkpoint: ChainCheckpoint | None) -> list[str]:
+        found = [f"{self.chain_id}: {each}" for each in self._mistakes]
+        if checkpoint is not None and checkpoint.evidence is not None:
+            found.append(f"{self.chain_id}: halted, because a final block was replaced")
+        elif self.progress.replaced is not None:
+            height = self.progress.replaced.height
+            found.append(f"{self.chain_id}: block {height}, which was final, is another one now")
+        if self.progress.is_full():
+            found.append(f"{self.chain_id}: too many deposits are open; no more blocks are read")
+        if self.progress.late:
+            found.append(f"{self.chain_id}: deposits were found after their window had closed")
+        if self._problem:
+            away_s = self._clock() - self._problem_since
+            if self._is_contradicted or away_s > AWAY_ALARM_S:
+                found.append(f"{self.chain_id}: {self._problem}")
+        return found
+
+    # Asking the chain
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                is_behind = await self.look()
+                self._note("", is_contradiction=False)
+            except ChainUnavailable as error:
+                is_behind = False
+                self._note(f"the endpoint is away: {error}", is_contradiction=False)
+            except ChainContradiction as error:
+                is_behind = False
+                self._note(f"the endpoint contradicts itself: {error}", is_contradiction=True)
+            await asyncio.sleep(0 if is_behind else self._poll_s)
+
+    def _note(self, problem: str, *, is_contradiction: bool) -> None:
+        if problem and not self._problem:
+            self._problem_since = self._clock()
+            log.warning("chain_waits", chain=self.chain_id, reason=problem)
+        self._problem, self._is_contradicted = problem, is_contradiction
+
+    async def look(self) -> bool:
+        """Once; whether there is more to read at once."""
+        learned_ms = self._clock() * 1000
+        self.final = await self._source.get_final_height()
+        self.tip = await self._source.get_tip_height()
+        if not self._learned or self._learned[-1][1] != self.final:
+            self._learned.append((learned_ms, self.final))
+        view = self._get_view()
+        checkpoint = view.get_checkpoint(self.chain_id)
+        if checkpoint is not None and checkpoint.evidence is not None:
+            self.progress.reset()
+            return False
+        await self._look_at_pool(view)
+        if checkpoint is None:
+            await self._find_first(view)
+            return False
+        if self.progress.replaced is None and not await self._stand_on(checkpoint):
+            return False
+        is_behind = await self._read(view)
+        await self._look_at_pending(view)
+        return is_behind
+
+    async def _find_first(self, view: LedgerView) -> None:
+        height = compute_first_height(view, self.chain_id)
+        if height is not None and height <= self.final and self.progress.first is None:
+            self.progress.first = await self._source.get_block(height)
+            self._wake()
+
+    async def _stand_on(self, checkpoint: ChainCheckpoint) -> bool:
+        """Whether what was read is still the chain; begins at the checkpoint where it has to."""
+        if self.final < checkpoint.height:
+            raise ChainUnavailable("it has not come as far as the checkpoint")
+        cursor = self.progress.cursor
+        if cursor is None or cursor.height < checkpoint.height:
+            block = await self._source.get_block(int(checkpoint.height))
+            if block.block_hash != checkpoint.block_hash:
+                return await self._note_replaced(
+                    Replaced(block.height, checkpoint.block_hash), checkpoint
+                )
+            self.progress.begin(block)
+            return True
+        if self.final < cursor.height:
+            raise ChainUnavailable("it was further before")
+        block = await self._source.get_block(cursor.height)
+        if block.block_hash == cursor.block_hash:
+            return True
+        return await self._note_replaced(await self._find_replaced(cursor), checkpoint)
+
+    async def _find_replaced(self, cursor: Block) -> Replaced:
+        """The first block that was read and is another one now: all instances that read it find
+        the same."""
+        replaced = Replaced(cursor.height, cursor.block_hash)
+        for height in self.progress.get_known_heights():
+            known = self.progress.get_hash(height)
+            block = await self._source.get_block(height)
+            if known is None or block.block_hash == known:
+                break
+            replaced = Replaced(height, known)
+        return replaced
+
+    async def _note_replaced(self, replaced: Replaced, checkpoint: ChainCheckpoint) -> bool:
+        self.progress.back = await self._source.get_block(compute_back_height(checkpoint))
+        self.progress.replaced = replaced
+        log.critical("final_block_replaced", alarm=True, chain=self.chain_id, height=replaced[0])
+        self._wake()
+        return False
+
+    async def _read(self, view: LedgerView) -> bool:
+        """Some blocks; whether there are more."""
+        progress = self.progress
+        if progress.cursor is None or progress.replaced is not None:
+            return False
+        readable = min(self._find_readable(view), self.final)
+        last = min(readable, progress.cursor.height + BLOCKS_AT_ONCE)
+        addresses = frozenset(view.addresses.get(self.chain_id, ()))
+        meanings = self.meanings
+        for height in range(progress.cursor.height + 1, last + 1):
+            if progress.is_full():
+                return False
+            block = await self._source.get_block(height)
+            if not progress.follows(block):
+                return True  # the next look finds out where it went another way
+            payments = await self._source.get_payments(block, addresses, tuple(meanings))
+            measured = await self._measure(block, payments)
+            progress.fold_block(block, measured, view, meanings)
+            if payments:
+                self._wake()
+        self._wake()
+        return last < readable
+
+    def _find_readable(self, view: LedgerView) -> int:
+        """Up to where blocks may be read: who paid in knew an address that the ledger had given out
+        before, so the ledger must be known at least up to when the block was seen as final."""
+        while self._learned and self._learned[0][0] <= view.close_time_ms:
+            self._known_final = self._learned.popleft()[1]
+        return self._known_final
+
+    async def _measure(
+        self, block: Block, payments: list[ChainPayment]
+    ) -> list[tuple[ChainPayment, int]]:
+        """What surely arrived of each. Coins are what they say. Of a token, what the address holds
+        must have grown by it: some keep a part of every transfer, or say what is not true."""
+        grown: dict[tuple[str, str], int] = {}
+        before: Block | None = None
+        measured = []
+        for payment in payments:
+            if payment.token == COIN:
+                measured.append((payment, payment.amount))
+                continue
+            place = (payment.address, payment.token)
+            if place not in grown:
+                if before is None:
+                    before = await self._source.get_block(block.height - 1)
+                stated = sum(p.amount for p in payments if (p.address, p.token) == place)
+                grown[place] = await self._measure_growth(place, before, block, stated)
+            amount = max(min(payment.amount, grown[place]), 0)
+            grown[place] -= amount
+            measured.append((payment, amount))
+        return measured
+
+    async def _measure_growth(
+        self, place: tuple[str, str], before: Block, block: Block, stated: int
+    ) -> int:
+        address, token = place
+        held = await self._source.get_holding(address, token, before)
+        grown = await self._source.get_holding(address, token, block) - held
+        if grown < stated:
+            grown += await self._source.get_sent(address, token, block)
+        return grown
+
+    async def _look_at_pending(self, view: LedgerView) -> None:
+        """What is in blocks that are not final yet: shown, and nothing else."""
+        first = max(self.final + 1, self.tip - PENDING_BLOCKS_MAX + 1)
+        addresses = frozenset(view.addresses.get(self.chain_id, ()))
+        found: OrderedDict[Hash, list[ChainPayment]] = OrderedDict()
+        blocks = []
+        for height in range(first, self.tip + 1):
+            block = await self._source.get_block(height)
+            known = self._pending.get(block.block_hash)
+            if known is None:
+                known = await self._source.get_payments(block, addresses, tuple(self.meanings))
+            found[block.block_hash] = known
+            blocks.append(block)
+        self._pending, self._pending_blocks = found, blocks
+
+    async def _look_at_pool(self, view: LedgerView) -> None:
+        """Derives what the pool lacks, once all of it can be given out."""
+        wanted = find_wanted(view, self.chain_id)
+        if wanted is None:
+            self._refill = None
+            return
+        if not all([await self._source.prepare_address(wanted.keyset, i) for i in wanted.indexes]):
+            return
+        refill = self._derive(wanted)
+        if refill != self._refill:
+            self._refill = refill
+            self._wake()
+
+    def _derive(self, wanted: Wanted) -> Intent | None:
+        try:
+            derived = tuple(
+                self._source.derive_address(wanted.keyset, index) for index in wanted.indexes
+            )
+        except ValueError as error:
+            raise ChainContradiction(f"the deposit wallet's keyset: {error}") from None
+        return make_refill(self.chain_id, wanted, derived)
+
+
+def _show(payment: ChainPayment, block: Block, stand: str, **more: Any) -> dict[str, Any]:
+    return {
+        "stand": str(stand),
+        "address": payment.address,
+        "token": payment.token,
+        "amount": str(payment.amount),
+        "transaction": payment.transaction_id.hex(),
+        "ordinal": payment.ordinal,
+        "height": block.height,
+        **{name: each for name, each in more.items() if each != ""},
+    }

@@ -1,0 +1,33 @@
+"""Settings of a PSIM process: its services, as whom it signs, and which chains it asks."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from processors.ledger_feed.settings import FeedSettings
+from processors.psim.chains.settings import ChainSettings
+from schemas.settings import Secret, Settings
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class HttpSettings(Settings, frozen=True):
+    """The private port: HOST:PORT, and the bearer token that all but /health wants."""
+
+    listen: str
+    token: Secret
+
+
+class PsimSettings(FeedSettings, frozen=True, kw_only=True):
+    """`seed`: of the key that this instance signs with, a signer of the account `source` that all
+    instances share. `suspense`: the account that parked deposits are issued to. `chains`: each by
+    an endpoint of this instance's own. `poll_s`: between looks at a chain.
+    """
+
+    http: HttpSettings
+    seed: Secret
+    source: str
+    suspense: str
+    services: tuple[Literal["deposit"], ...] = ("deposit",)
+    chains: tuple[ChainSettings, ...] = ()
+    poll_s: Seconds = 2.0

@@ -1,0 +1,1 @@
+"""Deterministic multisigning: instances sign what each of them derived itself."""

@@ -1,0 +1,84 @@
+"""Produces what an instance tells: evidence and signatures to its peers, envelopes to the network,
+alarms to the Notificator. Shell.
+
+Nothing is waited for: what is lost is repeated by the rules, and everything may arrive twice. A
+client that has lost its brokers is replaced.
+"""
+
+import json
+from hashlib import sha256
+
+import structlog
+from confluent_kafka import KafkaException, Producer
+
+from processors.psim.signing.rules import Output, Submit
+from schemas.codec import FRAME_MARKER, frame
+from schemas.generated import FINGERPRINTS
+from schemas.generated.common import AccountID
+from schemas.generated.events import NotificationRequest, OperatorsRecipient
+from schemas.generated.transactions import TransactionEnvelope
+from schemas.settings import KafkaSettings
+from schemas.topics import EVIDENCE_TOPIC, INGEST_TOPIC, PSIM_NOTIFICATIONS, SIGNATURES_TOPIC
+from streams.broker import BrokerWatch, end_producer, make_client_settings
+
+log = structlog.get_logger()
+ENVELOPE_FRAME = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
+
+
+class Publisher:
+    """To be called from one thread; `poll` now and then."""
+
+    def __init__(self, kafka: KafkaSettings, source: AccountID) -> None:
+        self._kafka = kafka
+        self._source = source
+        self._watch = BrokerWatch("psim publisher")
+        self._producers: list[Producer] = []
+        self.failed = 0
+
+    def perform(self, outputs: list[Output]) -> None:
+        for each in outputs:
+            if isinstance(each, Submit):
+                self._produce(INGEST_TOPIC, ENVELOPE_FRAME + each.envelope, self._source)
+                continue
+            key = each.signature.key
+            if each.evidence is not None:
+                self._produce(EVIDENCE_TOPIC, frame(each.evidence), key)
+            self._produce(SIGNATURES_TOPIC, frame(each.signature), key)
+
+    def alarm(self, name: str, problem: str, caused_at_ms: int) -> None:
+        """The same alarm of the same hour is one message, whoever of the instances tells it."""
+        hour = caused_at_ms // 3_600_000
+        token = sha256(f"{name}\n{problem}\n{hour}".encode()).hexdigest()
+        data = json.dumps({"name": name, "problem": problem[:1_000], "is_over": False}).encode()
+        request = NotificationRequest(
+            "alarm", token, OperatorsRecipient(), "", data, None, caused_at_ms
+        )
+        self._produce(PSIM_NOTIFICATIONS, frame(request), token.encode())
+
+    def poll(self) -> None:
+        self._get_producer().poll(0)
+
+    def close(self) -> None:
+        for each in self._producers:
+            each.flush(2)
+
+    def _produce(self, topic: str, value: bytes, key: bytes) -> None:
+        def note(error: object, _: object) -> None:
+            if error is not None:
+                self.failed += 1
+
+        try:
+            self._get_producer().produce(topic, value, key=bytes(key), on_delivery=note)
+        except (BufferError, KafkaException) as error:
+            self.failed += 1
+            log.warning("not_produced", topic=topic, reason=str(error))
+
+    def _get_producer(self) -> Producer:
+        if self._producers and self._watch.is_lost:
+            end_producer(self._producers)
+            self._watch.note_rebuilt()
+        if not self._producers:
+            settings = make_client_settings(self._kafka, "psim", self._watch)
+            more = {"enable.idempotence": True, "linger.ms": 5, "message.timeout.ms": 8_000}
+            self._producers.append(Producer({**settings, **more}))
+        return self._producers[0]

@@ -1,0 +1,1 @@
+"""PSIM's frame and services."""
