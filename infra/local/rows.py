@@ -200,8 +200,9 @@ class Table:
     """All of it. `tiers` start in this order, each when the one before is ready, and stop in the
     opposite order; those of servers come first. A profile is a choice of tiers. `prepare` runs
     before settings files are written (keys, a genesis file). `arrange`: by tier, what its services
-    need of the network, called when those of the tiers before are ready. `describe` adds to endpoints.json. `get_kept_files`: files of the configuration that cannot be
-    made again, for backups. `runner` is the command that takes PROGRAM --config FILE.
+    need of the network, called when those of the tiers before are ready. `describe`
+    adds to endpoints.json. `get_kept_files`: files of the configuration that cannot be made again,
+    for backups. `runner` is the command that takes PROGRAM --config FILE.
     """
 
     tiers: tuple[str, ...]
