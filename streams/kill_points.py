@@ -34,6 +34,12 @@ HORIZON_LABELS = (
     "within-fold",  # progress is written in the open transaction,
     "after-fold",  # and all is durable
 )
+KEYSERVER_LABELS = (
+    "before-change",  # a new password and its transaction are checked,
+    "after-change",  # are durable, and not answered
+    "before-activate",  # the ledger has the transaction, the old password is in force,
+    "after-activate",  # and the new one is
+)
 
 
 class KillPoints:
@@ -49,7 +55,7 @@ class KillPoints:
         if not text:
             return
         label, _, passages = text.partition(":")
-        known = (*CORE_LABELS, *ARCHIVE_LABELS, *HORIZON_LABELS)
+        known = (*CORE_LABELS, *ARCHIVE_LABELS, *HORIZON_LABELS, *KEYSERVER_LABELS)
         if label not in known or not (passages or "1").isdecimal() or passages == "0":
             raise ConfigError(
                 f"{CRASH_VARIABLE}: {text!r} is no kill point: give LABEL or LABEL:N with one of "

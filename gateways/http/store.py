@@ -4,7 +4,7 @@ Views are disposable and are replaced by replays; what a gateway must remember i
 database of its own (gateways/http/migrations). This module does not know what is remembered.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from gateways.http.problems import STORE_UNAVAILABLE
 
 CONNECTIONS_MAX = 3
 POOL_SECONDS = 2.0
+Values = Sequence[Any] | Mapping[str, Any]
 STATEMENT_TIMEOUT = "-c statement_timeout=5000"
 
 
@@ -46,7 +47,7 @@ class Store:
             async with self._pool.connection() as connection, connection.transaction():
                 yield Transaction(connection)
 
-    async def execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    async def execute(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Commits one statement and returns its rows, if it has any. Raises Problem."""
         with report_unavailable(STORE_UNAVAILABLE):
             async with self._pool.connection() as connection:
@@ -65,13 +66,13 @@ class Transaction:
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
 
-    async def execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    async def execute(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """The statement's rows, if it has any."""
         return await _execute(self._connection, sql, values)
 
 
 async def _execute(
-    connection: psycopg.AsyncConnection[Any], sql: str, values: Sequence[Any]
+    connection: psycopg.AsyncConnection[Any], sql: str, values: Values
 ) -> list[tuple[Any, ...]]:
     cursor = await connection.execute(sql, values)
     return await cursor.fetchall() if cursor.description else []

@@ -8,15 +8,18 @@ nor other processes of the gateway, nor a restart or a crash buys another one. R
 import math
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from gateways.http.problems import TOO_MANY_TRIES, Problem
 from gateways.http.store import Store
 
 PRUNE_SECONDS = 300.0
-RESERVE = (
-    "select gateway.reserve_try(%s, %s, make_interval(secs => %s), %s, %s::float8, %s::float8, %s)"
-)
+RESERVE = "gateway.reserve_try(%s, %s, make_interval(secs => %s), %s, %s::float8, %s::float8, %s)"
 FORGET = "delete from gateway.tries where counter = %s and subject = %s"
+RELEASE = (
+    "update gateway.tries set times = times[:cardinality(times) - 1]"
+    " where counter = %s and subject = %s and cardinality(times) > 0"
+)
 PRUNE = "delete from gateway.tries where kept_to < now()"
 
 
@@ -46,30 +49,43 @@ class StrictCounters:
         `subject`: what is tried to be entered; only its hash is stored. Subjects that exist and
         others are counted alike. Raises Problem when it is too early, or the database is away.
         """
-        ((wait,),) = await self._store.execute(
-            RESERVE,
-            (
-                limit.name,
-                _hash(subject),
-                limit.window_seconds,
-                limit.quick,
-                limit.first_wait_seconds,
-                limit.longest_wait_seconds,
-                limit.most,
-            ),
-        )
-        if wait > 0:
-            headers = {"Retry-After": str(math.ceil(wait))}
-            raise Problem(TOO_MANY_TRIES, "wait before the next try", headers=headers)
+        values = get_values(limit, hash_subject(subject))
+        ((wait,),) = await self._store.execute(f"select {RESERVE}", values)
+        require_turn(wait)
 
     async def forget(self, limit: StrictLimit, subject: str) -> None:
         """After a success, where the owner shall not pay for earlier mistakes. Raises Problem."""
-        await self._store.execute(FORGET, (limit.name, _hash(subject)))
+        await self._store.execute(FORGET, (limit.name, hash_subject(subject)))
+
+    async def release(self, limit: StrictLimit, subject: str) -> None:
+        """After a success, where only mistakes shall count. Raises Problem."""
+        await self._store.execute(RELEASE, (limit.name, hash_subject(subject)))
 
     async def prune(self) -> None:
         """Deletes counts that no window holds any more. Raises Problem."""
         await self._store.execute(PRUNE)
 
 
-def _hash(subject: str) -> bytes:
+def get_values(limit: StrictLimit, subject: bytes) -> tuple[Any, ...]:
+    """Of the parameters of `RESERVE`, which a gateway may make part of a statement of its own."""
+    return (
+        limit.name,
+        subject,
+        limit.window_seconds,
+        limit.quick,
+        limit.first_wait_seconds,
+        limit.longest_wait_seconds,
+        limit.most,
+    )
+
+
+def require_turn(wait: float) -> None:
+    """`wait`: what `RESERVE` gave. Raises Problem when it is too early."""
+    if wait > 0:
+        headers = {"Retry-After": str(math.ceil(wait))}
+        raise Problem(TOO_MANY_TRIES, "wait before the next try", headers=headers)
+
+
+def hash_subject(subject: str) -> bytes:
+    """How the database names what is counted."""
     return sha256(subject.encode()).digest()

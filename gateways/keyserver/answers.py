@@ -33,8 +33,11 @@ class Meta(msgspec.Struct, frozen=True):
 def answer(call: Call, type_: str, id_: str, attributes: Any, status: int = 200) -> Response:
     """One resource."""
     links = Links(f"{call.public_url}{call.request.scope['path']}")
-    meta = Meta(str(time.time_ns() // 1_000_000))
-    return respond(Document(Resource(type_, id_, attributes), links, meta), status)
+    return respond(Document(Resource(type_, id_, attributes), links, make_meta()), status)
+
+
+def make_meta() -> Meta:
+    return Meta(str(time.time_ns() // 1_000_000))
 
 
 def read_email(text: str) -> str:

@@ -3,9 +3,25 @@
 from gateways.http.routes import Route
 from gateways.http.service import Health
 from gateways.http.system import make_system_routes
-from gateways.keyserver import info
+from gateways.keyserver import (
+    changes,
+    devices,
+    email_changes,
+    info,
+    page,
+    second_factor,
+    signups,
+    unlock,
+)
 
 ROUTES: tuple[Route, ...] = (
     *info.ROUTES,
+    *signups.ROUTES,
+    *unlock.ROUTES,
+    *second_factor.ROUTES,
+    *devices.ROUTES,
+    *changes.ROUTES,
+    *email_changes.ROUTES,
+    *page.ROUTES,
     *make_system_routes(Health),
 )

@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2
 from nacl.signing import SigningKey
+from nacl.utils import random
 
 from gateways.http.metrics import Metrics
 from gateways.http.problems import Problem
 from gateways.http.routes import Route
 from gateways.http.service import GatewayService, Health
+from gateways.keyserver.ledger import LedgerView
+from gateways.keyserver.names import name_verifier
 from gateways.keyserver.outbox import PAUSE_SECONDS as OUTBOX_SECONDS
 from gateways.keyserver.outbox import Outbox
+from gateways.keyserver.rewrapping import rewrap
 from gateways.keyserver.settings import KeyServerSettings
 from gateways.sealing.keks import KekError, Unopenable
 from gateways.sealing.settings import open_keks
@@ -52,7 +57,11 @@ class KeyServer(GatewayService):
         self.network_id = open_genesis(genesis).closed.header.network_id
         self.statement_key = SigningKey(bytes.fromhex(settings.statement_key.reveal()))
         self.http = httpx2.AsyncClient(timeout=5.0, trust_env=False)
+        self.ledger = LedgerView(settings.horizons, self.http)
         self.outbox = Outbox(settings, self.store, self.keks, self.http)
+        self.nobody = uuid4()
+        """The entry of addresses without a wallet: its verifier is as much work as any other."""
+        self.nobodys_verifier = self.keks.wrap(random(32), name_verifier(self.nobody))
         self.key_problem: str | None = "the key-encryption keys are not checked yet"
         self.background.add("check-keys", self.check_keys, CHECK_SECONDS)
         self.background.add("publish-messages", self.outbox.publish, OUTBOX_SECONDS)
@@ -97,6 +106,7 @@ class KeyServer(GatewayService):
                 self.key_problem = problem.detail
             raise
         self.key_problem = None
+        await rewrap(self.store, self.keks)
 
     async def prune(self) -> None:
         """Deletes what is over. Raises Problem."""

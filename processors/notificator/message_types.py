@@ -61,6 +61,7 @@ TYPES: Mapping[str, MessageType] = {
     for row in (
         _make_code("email_code", EMAIL),
         _make_code("sms_code", SMS),
+        MessageType("unlock_code", EMAIL, 0, DAY_S, DAY_S, 10, DAY_S),
         _make_notice("new_device"),
         _make_notice("security_notice"),
         _make_event("payment_received"),
@@ -84,6 +85,7 @@ _REQUEST = {"request": "9", "kind": "withdrawal", "event": "fulfilled", "ledger"
 SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "email_code": {"code": "482913", "minutes": 15},
     "sms_code": {"code": "482913", "minutes": 15},
+    "unlock_code": {"code": "0f1e2d3c4b5a69788796", "hours": 24},
     "new_device": {"device": "Firefox on Linux", "time": "2026-11-27 02:00 UTC"},
     "security_notice": {"event": "password_changed", "time": "2026-11-27 02:00 UTC"},
     "payment_received": _MOVEMENT,
