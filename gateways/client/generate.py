@@ -1,4 +1,4 @@
-"""Makes the synchronous client from the asynchronous one: `python -m gateways.client.generate`.
+"""Makes the synchronous clients from the asynchronous ones: `python -m gateways.client.generate`.
 
 There is one source, so that the two cannot differ. With --check it only compares.
 """
@@ -12,8 +12,9 @@ from pathlib import Path
 import unasync
 
 FOLDER = Path(__file__).parent
-SOURCE, TARGET = FOLDER / "asynchronous" / "horizon.py", FOLDER / "horizon.py"
+NAMES = ("horizon", "keyserver")
 REPLACEMENTS = {
+    "AsyncKeyServerClient": "KeyServerClient",
     "AsyncHorizonClient": "HorizonClient",
     "AsyncClient": "Client",
     "aclose": "close",
@@ -21,36 +22,46 @@ REPLACEMENTS = {
     "aread": "read",
     "asyncio": "time",
 }
-HEAD = "# Made from asynchronous/horizon.py by `python -m gateways.client.generate`.\n"
+HEAD = "# Made from asynchronous/{}.py by `python -m gateways.client.generate`.\n"
 
 
-def make_synchronous(source: str) -> str:
-    """The module without `async` and `await`, formatted like the others."""
+def make_synchronous(name: str) -> str:
+    """The module `name` without `async` and `await`, formatted like the others."""
+    source = (FOLDER / "asynchronous" / f"{name}.py").read_text()
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder, "before"), Path(folder, "after")
         before.mkdir()
-        file = before / SOURCE.name
+        file = before / f"{name}.py"
         file.write_text(source)
         rule = unasync.Rule(f"{before}/", f"{after}/", REPLACEMENTS)
         unasync.unasync_files([str(file)], [rule])
-        text = (after / SOURCE.name).read_text().replace("asynchronous", "synchronous")
+        text = (after / f"{name}.py").read_text().replace("asynchronous", "synchronous")
     ruff = [str(Path(sys.executable).with_name("ruff"))]
-    name = ["--stdin-filename", str(TARGET)]
-    for command in (["check", "--select", "I", "--fix", "-q", *name, "-"], ["format", *name, "-"]):
+    shown = ["--stdin-filename", str(get_target(name))]
+    for command in (
+        ["check", "--select", "I", "--fix", "-q", *shown, "-"],
+        ["format", *shown, "-"],
+    ):
         text = subprocess.run(
             [*ruff, *command], input=text, stdout=subprocess.PIPE, text=True, check=True
         ).stdout
-    return HEAD + text
+    return HEAD.format(name) + text
+
+
+def get_target(name: str) -> Path:
+    return FOLDER / f"{name}.py"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the synchronous client.")
     parser.add_argument("--check", action="store_true", help="only compare")
-    made = make_synchronous(SOURCE.read_text())
-    if not parser.parse_args().check:
-        TARGET.write_text(made)
-    elif TARGET.read_text() != made:
-        sys.exit(f"{TARGET.name} is not what {SOURCE.parent.name}/ gives: run this without --check")
+    is_check = parser.parse_args().check
+    for name in NAMES:
+        made, target = make_synchronous(name), get_target(name)
+        if not is_check:
+            target.write_text(made)
+        elif target.read_text() != made:
+            sys.exit(f"{name}.py is not what asynchronous/ gives: run this without --check")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 
 from gateways.client.asynchronous.horizon import AsyncHorizonClient
 from gateways.client.errors import HorizonUnavailable, ProblemError
-from gateways.client.generate import SOURCE, TARGET, make_synchronous
+from gateways.client.generate import NAMES, get_target, make_synchronous
 from gateways.client.keys import generate_key, get_account_id, get_address
 from gateways.client.transactions import build_transaction, make_create_account, sign_transaction
 from schemas.generated.common import Hash
@@ -14,8 +14,9 @@ from tests.gateways.support import Gateway
 from tests.support.network import get_key
 
 
-def test_one_is_made_from_the_other() -> None:
-    assert TARGET.read_text() == make_synchronous(SOURCE.read_text())
+@pytest.mark.parametrize("name", NAMES)
+def test_one_is_made_from_the_other(name: str) -> None:
+    assert get_target(name).read_text() == make_synchronous(name)
 
 
 def test_transactions_go_in_and_come_out_of_a_stream(network: Gateway) -> None:
