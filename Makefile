@@ -11,7 +11,7 @@ $(shell grep -qsF '$(CURDIR)/' .venv/bin/pip || rm -f .venv/setup.stamp)
 help:  ## List the verbs.
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 17
 
-setup: .cache/kafka/setup.stamp  ## Get Python packages and Kafka (done by the others when due).
+setup: .cache/kafka/setup.stamp .cache/chains.stamp  ## Get Python packages and Kafka (done by the others when due).
 	@:
 
 .venv/setup.stamp: requirements.lock pyproject.toml infra/local/setup.sh
@@ -19,6 +19,10 @@ setup: .cache/kafka/setup.stamp  ## Get Python packages and Kafka (done by the o
 
 .cache/kafka/setup.stamp: .venv/setup.stamp infra/kafka/pom.xml infra/kafka/jars.sha256
 	@infra/local/setup.sh kafka && touch $@
+
+# In the background: what needs the test chains' nodes waits for them.
+.cache/chains.stamp: .venv/setup.stamp $(wildcard infra/chains/*)
+	@infra/chains/setup.sh background && touch $@
 
 demo: setup  ## Run a whole network through one scenario (KEEP=1 leaves it running).
 	@$(BIN)/tokend demo $(if $(KEEP),--keep)

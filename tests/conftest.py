@@ -5,10 +5,11 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.chains import chains
 from tests.support.object_store import object_store
 from tests.support.servers import NATIVE, PROVIDERS, own_servers, servers
 
-__all__ = ["object_store", "own_servers", "servers"]
+__all__ = ["chains", "object_store", "own_servers", "servers"]
 
 ROUNDS = "fault_round", "later_round"
 SYSTEMS = {
@@ -65,7 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     only its faults are left."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
-        if {"servers", "own_servers", "object_store", "whole_deployment"} & names:
+        if {"chains", "servers", "own_servers", "object_store", "whole_deployment"} & names:
             item.add_marker("servers")
         if "whole_deployment" in names:
             item.add_marker("whole")

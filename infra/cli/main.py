@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from infra.cli import (
     archive,
     backups,
+    chain,
     containers,
     demo,
     deployments,
@@ -74,6 +75,7 @@ app.add_typer(votes.app, name="vote")
 app.add_typer(quorum.app, name="quorum")
 app.add_typer(user.app)
 app.add_typer(transfer.app, name="transfer")
+app.add_typer(chain.app, name="chain")
 app.add_typer(containers.app, name="containers")
 app.add_typer(notifications.notify, name="notify")
 app.add_typer(notifications.subscriptions, name="subscriptions")

@@ -28,6 +28,7 @@ build() {
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 fetch_wheels
+infra/chains/setup.sh
 build "$POSTGRES_IMAGE" postgres
 build "$KAFKA_IMAGE" kafka
 build "$TOKEND_IMAGE" tokend

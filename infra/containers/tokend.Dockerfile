@@ -17,12 +17,14 @@ RUN rm -rf .cache && python3 -m venv .venv \
     && .venv/bin/pip install --quiet --no-index --find-links /tmp/wheels --no-build-isolation \
         --editable . \
     && .venv/bin/python -m compileall -q .
+COPY .cache/chains/bin .cache/chains/bin
+COPY .cache/chains/contracts.json .cache/chains/contracts.json
 
 FROM python
 COPY --from=installed /opt/tokend /opt/tokend
-# It is the image of the S3 server too, whose program is one of the wheels.
+# It is the image of the S3 server too, whose program is one of the wheels, and of the test chains.
 RUN ln -s /opt/tokend/.venv/bin/weed /usr/local/bin/weed \
-    && install -d -g root -m 0775 /var/lib/seaweedfs
+    && install -d -g root -m 0775 /var/lib/seaweedfs /var/lib/btcd /var/lib/anvil
 USER tokend
 WORKDIR /home/tokend
 ENTRYPOINT ["/opt/tokend/.venv/bin/tokend"]

@@ -1,6 +1,8 @@
 """The table of what tokend runs on one machine."""
 
+from infra.chains.nodes import BITCOIN, ETHEREUM
 from infra.local import api, network, psim
+from infra.local.chains import CHAINS, BitcoinServer, EthereumServer
 from infra.local.kafka import KafkaServer
 from infra.local.mail import MAIL, MailServer
 from infra.local.postgres import PostgresServer
@@ -9,8 +11,8 @@ from infra.local.seaweedfs import SeaweedServer
 
 SERVICES = network.get_services()
 SHARED = (SERVERS, MAIL, network.CORE, network.HORIZON, network.GATEWAYS, network.NOTIFICATIONS)
-PEOPLE, MONEY = (*SHARED, api.IDENTITY), (*SHARED, psim.PSIM)
-EVERYTHING = (*SHARED, api.IDENTITY, psim.PSIM)
+PEOPLE, MONEY = (*SHARED, api.IDENTITY), (CHAINS, *SHARED, psim.PSIM)
+EVERYTHING = (SERVERS, MAIL, CHAINS, *SHARED[2:], api.IDENTITY, psim.PSIM)
 
 TABLE = Table(
     tiers=EVERYTHING,
@@ -26,6 +28,8 @@ TABLE = Table(
         KafkaServer("kafka"),
         SeaweedServer(SERVICES, uploads=(api.BUCKET,)),
         MailServer(MAIL),
+        BitcoinServer(BITCOIN, CHAINS),
+        EthereumServer(ETHEREUM, CHAINS),
     ),
     programs=network.PROGRAMS,
     services=SERVICES,

@@ -1,7 +1,7 @@
 """JSON-RPC 2.0 over HTTP: how a chain's endpoint is asked. Its answers are bounded and typed."""
 
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import httpx2
 import msgspec
@@ -55,7 +55,13 @@ class JsonRpc:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def call(self, method: str, *params: Any, answer: type[Answer]) -> Answer:
+    @overload
+    async def call(self, method: str, *params: Any, answer: type[Answer]) -> Answer: ...
+
+    @overload
+    async def call(self, method: str, *params: Any, answer: Any) -> Any: ...
+
+    async def call(self, method: str, *params: Any, answer: Any) -> Any:
         """Raises `ChainUnavailable`, `ChainContradiction` (not what the method answers) and
         `RpcRefusal`."""
         self._count += 1

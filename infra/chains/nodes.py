@@ -1,0 +1,11 @@
+"""What the test chains' servers are called, and where their programs are once set-up made them."""
+
+from infra.local.folders import PROJECT
+
+FOLDER = PROJECT / ".cache" / "chains"
+BTCD, ANVIL = FOLDER / "bin" / "btcd", FOLDER / "bin" / "anvil"
+CONTRACTS = FOLDER / "contracts.json"
+SETUP = PROJECT / "infra" / "chains" / "setup.sh"
+BITCOIN, ETHEREUM = "btcd", "anvil"
+"""The names of their rows, ports and secrets."""
+RPC_USER = "tokend"

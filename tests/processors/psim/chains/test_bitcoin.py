@@ -1,0 +1,208 @@
+"""Bitcoin as services read it, on a real node."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import wallycore as wally
+
+from infra.chains import bitcoin
+from infra.chains.bitcoin import CHAIN_ID, BitcoinTestChain
+from infra.chains.nodes import BITCOIN, RPC_USER
+from infra.chains.purses import open_bitcoin
+from infra.local.launch import RunningDeployment
+from processors.psim.chains.bitcoin import COINBASE_DEPTH, BitcoinSource
+from processors.psim.chains.bitcoin_addresses import Network, decode_hash
+from processors.psim.chains.rpc import JsonRpc
+from processors.psim.chains.settings import ChainSettings, make_rpc, make_source
+from processors.psim.chains.source import COIN, ChainUnavailable
+from schemas.settings import Secret
+from tests.support.chains import make_extended_key, make_keyset
+
+pytestmark = pytest.mark.servers
+Result = TypeVar("Result")
+HERE = Path(__file__).parent
+NAMES = ("a", "b", "c")
+CONFIRMATIONS = 3
+SUBSIDY = 5_000_000_000
+
+
+def use_bitcoin(
+    chains: RunningDeployment,
+    work: Callable[[BitcoinTestChain, BitcoinSource], Awaitable[Result]],
+) -> Result:
+    place = chains.place
+    settings = ChainSettings(
+        id=bitcoin.CHAIN_ID,
+        url=Secret(place.get_url(BITCOIN)),
+        user=RPC_USER,
+        password=Secret(place.get_secret(f"{BITCOIN}.rpc")),
+        confirmations=CONFIRMATIONS,
+    )
+
+    async def run() -> Result:
+        async with open_bitcoin(place) as chain, make_rpc(settings) as rpc:
+            source = make_source(settings, rpc)
+            assert isinstance(source, BitcoinSource)
+            return await work(chain, source)
+
+    return asyncio.run(run())
+
+
+BITCOIN_KEYSET = make_keyset(bitcoin.CHAIN_ID, [make_extended_key(each) for each in NAMES])
+
+
+def test_bitcoin_tells_every_output_exactly(chains: RunningDeployment) -> None:
+    async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
+        mine = [source.derive_address(BITCOIN_KEYSET, index) for index in range(3)]
+        paid = [(mine[0], 1_000), (mine[1], 12_345_678), (mine[0], 2_099_999_999), (mine[2], 546)]
+        name = await chain.pay(paid)
+        await chain.mine()
+        block = await source.get_block(await source.get_tip_height())
+        found = await source.get_payments(block, set(mine[:2]), set())
+        assert [(each.ordinal, each.address, each.amount) for each in found] == [
+            (index, *paid[index]) for index in range(3)
+        ]
+        assert {each.transaction_id[::-1].hex() for each in found} == {name}
+        assert {each.token for each in found} == {COIN}
+        before = await source.get_block(block.height - 1)
+        assert block.previous_hash == before.block_hash
+        assert block.time_ms >= before.time_ms
+        assert await source.get_payments(before, set(mine), set()) == []
+
+    use_bitcoin(chains, work)
+
+
+def test_bitcoin_is_final_after_its_confirmations(chains: RunningDeployment) -> None:
+    async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
+        tip = await source.get_tip_height()
+        assert await source.get_final_height() == tip - CONFIRMATIONS + 1
+        await chain.mine()
+        assert await source.get_final_height() == tip - CONFIRMATIONS + 2
+        with pytest.raises(ChainUnavailable):
+            await source.get_block(tip + 2)
+
+    use_bitcoin(chains, work)
+
+
+def test_a_coinbase_counts_when_it_can_be_spent(chains: RunningDeployment) -> None:
+    """The purse's address is that of a coinbase; as a witness script it would be a deposit."""
+
+    async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
+        address = source.derive_address(BITCOIN_KEYSET, 9)
+        height = await source.get_tip_height() + 1
+        await mine_to(chains, address)
+        made = await source.get_block(height)
+        assert await source.get_payments(made, {address}, set()) == []
+        await chain.mine(COINBASE_DEPTH)
+        ripe = await source.get_block(height + COINBASE_DEPTH)
+        (payment,) = await source.get_payments(ripe, {address}, set())
+        assert payment.amount > 0
+        assert payment.address == address
+
+    use_bitcoin(chains, work)
+
+
+async def mine_to(chains: RunningDeployment, address: str) -> None:
+    """An empty block whose reward goes to the address: btcd itself pays to one address alone."""
+    place = chains.place
+    password = place.get_secret(f"{BITCOIN}.rpc")
+    async with JsonRpc(place.get_url(BITCOIN), RPC_USER, password) as rpc:
+        best = await rpc.call("getbestblockhash", answer=str)
+        header = await rpc.call("getblockheader", best, True, answer=dict[str, Any])
+        height = header["height"] + 1
+        coinbase = wally.tx_init(2, 0, 1, 1)
+        script = bytes([2]) + height.to_bytes(2, "little") + bytes([1, 7])
+        wally.tx_add_raw_input(coinbase, bytes(32), 0xFFFFFFFF, 0xFFFFFFFF, script, None, 0)
+        wally.tx_add_raw_output(coinbase, SUBSIDY, Network(CHAIN_ID).decode_address(address), 0)
+        content = bytes(wally.tx_to_bytes(coinbase, 0))
+        made_at = max(header["time"] + 1, int(time.time()))
+        start = (
+            (0x20000000).to_bytes(4, "little")
+            + decode_hash(best)
+            + bytes(wally.tx_get_txid(coinbase))
+            + made_at.to_bytes(4, "little")
+            + bytes.fromhex(header["bits"])[::-1]
+        )
+        for nonce in range(1_000):
+            block = start + nonce.to_bytes(4, "little") + b"\x01" + content
+            digest = sha256(sha256(block[:80]).digest()).digest()
+            if digest[-1] < 0x7F:  # simnet's target
+                break
+        assert await rpc.call("submitblock", block.hex(), answer=object) is None
+
+
+def test_what_a_reorganisation_drops_is_gone(chains: RunningDeployment) -> None:
+    async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
+        address = source.derive_address(BITCOIN_KEYSET, 4)
+        await chain.pay([(address, 7_000)])
+        await chain.mine()
+        height = await source.get_tip_height()
+        block = await source.get_block(height)
+        assert len(await source.get_payments(block, {address}, set())) == 1
+        await chain.reorganise(1, is_dropping=True)
+        for each in (height, height + 1):
+            other = await source.get_block(each)
+            assert other.block_hash != block.block_hash
+            assert await source.get_payments(other, {address}, set()) == []
+
+    use_bitcoin(chains, work)
+
+
+def test_what_a_reorganisation_keeps_is_mined_again(chains: RunningDeployment) -> None:
+    async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
+        address = source.derive_address(BITCOIN_KEYSET, 5)
+        await chain.pay([(address, 8_000)])
+        await chain.mine()
+        height = await source.get_tip_height()
+        (first,) = await source.get_payments(await source.get_block(height), {address}, set())
+        await chain.reorganise(1, is_dropping=False)
+        found = [
+            payment
+            for each in (height, height + 1)
+            for payment in await source.get_payments(await source.get_block(each), {address}, set())
+        ]
+        assert found == [first]
+
+    use_bitcoin(chains, work)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_bitcoins_blocks_survive_its_end(chains: RunningDeployment, is_killed: bool) -> None:
+    from infra.chains.keeper import POLL_S
+    from infra.local import processes
+
+    async def mine(chain: BitcoinTestChain, source: BitcoinSource) -> tuple[int, bytes]:
+        await chain.mine(3)
+        await asyncio.sleep(4 * POLL_S)
+        height = await source.get_tip_height()
+        return height, (await source.get_block(height)).block_hash
+
+    height, block_hash = use_bitcoin(chains, mine)
+    if is_killed:
+        keeper = chains.control.get_state(BITCOIN).process_id
+        processes.send_signal(find_child(keeper), signal.SIGKILL)
+        assert processes.wait_until(lambda: not processes.is_alive(keeper), 20)
+    else:
+        chains.control.stop(BITCOIN)
+        chains.control.start(BITCOIN)
+
+    async def look(_: BitcoinTestChain, source: BitcoinSource) -> bool:
+        try:
+            if await source.get_tip_height() < height:
+                return False
+        except ChainUnavailable:
+            return False
+        return (await source.get_block(height)).block_hash == block_hash
+
+    assert processes.wait_until(lambda: use_bitcoin(chains, look), 60)
+
+
+def find_child(process_id: int) -> int:
+    children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
+    return int(children[0])
