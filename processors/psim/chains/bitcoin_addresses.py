@@ -1,7 +1,6 @@
 """Bitcoin's addresses: of a keyset by BIP-48 and descriptors, and as scripts. Pure."""
 
-import wallycore as wally
-
+from processors.psim.chains.wally import wally
 from schemas.generated.common import ExtendedPublicKey, Hash
 from schemas.generated.entries import Keyset
 
@@ -51,9 +50,12 @@ class Network:
 
     def decode_address(self, address: str) -> bytes:
         """The output script that pays to an address of this network. Raises `ValueError`."""
-        if address.lower().startswith(f"{self.prefix}1"):
-            return bytes(wally.addr_segwit_to_bytes(address, self.prefix, 0))
-        return bytes(wally.address_to_scriptpubkey(address, self.wally_network))
+        try:
+            if address.lower().startswith(f"{self.prefix}1"):
+                return bytes(wally.addr_segwit_to_bytes(address, self.prefix, 0))
+            return bytes(wally.address_to_scriptpubkey(address, self.wally_network))
+        except ValueError:
+            raise ValueError(f"{address[:90]!r} is no address of {self.chain_id}") from None
 
 
 def make_descriptor(keyset: Keyset, branch: int = RECEIVING) -> str:
