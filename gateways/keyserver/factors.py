@@ -50,7 +50,10 @@ async def require(keyserver: KeyServer, wallet: Wallet, code: str | None) -> Non
 
 def find_step(secret: bytes, code: str) -> int | None:
     """The time step of which `code` is, if it is one of these moments."""
-    return pyotp.TOTP(secret.decode()).verify_and_get_timecode(code, valid_window=STEPS_AROUND)
+    try:
+        return pyotp.TOTP(secret.decode()).verify_and_get_timecode(code, valid_window=STEPS_AROUND)
+    except pyotp.OTPVerificationError:
+        return None
 
 
 def make_secret() -> bytes:

@@ -6,8 +6,8 @@ gets in by a device that is known, or by a lane that is mailed: both are counted
 
 from gateways.http.strict_counters import StrictLimit
 
-SECRETS = StrictLimit("unlock", 5, 1, 900, 100)
-SECRETS_OF_DEVICE = StrictLimit("unlock-device", 5, 1, 900, 100)
+SECRETS = StrictLimit("unlock", 5, 1, 840, 100)
+SECRETS_OF_DEVICE = StrictLimit("unlock-device", 5, 1, 840, 100)
 SECOND_FACTORS = StrictLimit("second-factor", 5, 5, 3_600, 20)
 CODES = StrictLimit("code", 5, 2, 3_600, 20)
 SIGNUPS = StrictLimit("sign-up", 5, 10, 3_600, 20)

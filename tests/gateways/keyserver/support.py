@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psycopg
+from nacl.signing import SigningKey
 
 from gateways.client.keys import get_public_key
 from gateways.client.keyserver import KeyServerClient
+from gateways.client.request_signing import RequestSigner
 from gateways.client.transactions import make_create_account
 from gateways.client.wallets import Credentials, OpenWallet, Signup
 from gateways.keyserver.main import make_app
@@ -53,6 +56,7 @@ class KeyServers:
         self.urls = [f"http://127.0.0.1:{port}" for port in self.ports]
         self.running: dict[int, contextlib.ExitStack] = {}
         self.connection = psycopg.connect(self.store_url, autocommit=True)
+        self.http = httpx2.Client(timeout=20, limits=httpx2.Limits(max_connections=200))
 
     def get_settings(self, number: int = 0) -> KeyServerSettings:
         return KeyServerSettings(
@@ -126,6 +130,20 @@ class KeyServers:
         with self.make_client() as client:
             return client.unlock(given, **options)
 
+    def ask(
+        self, path: str, body: Any, key: SigningKey | None = None, number: int = 0
+    ) -> httpx2.Response:
+        """A request as it is, without the derivation of keys: the key is given."""
+        url = self.urls[number] + path
+        if key is None:
+            return self.http.post(url, json=body)
+        return self.http.post(url, json=body, auth=RequestSigner(key))
+
+    def get_auth(self, given: Credentials) -> SigningKey:
+        """The authentication key of a secret."""
+        with self.make_client() as client:
+            return client.derive(given.email, given.secret).auth
+
     def get_now_ms(self) -> int:
         """Of the ledger."""
         return self.gateway.world.network.ledger.header.close_time_ms
@@ -141,6 +159,12 @@ class KeyServers:
         self.connection.execute("delete from gateway.tries")
 
 
+def get_kind(response: httpx2.Response) -> str:
+    """Of a problem; empty if it is none."""
+    kind: str = response.json().get("type", "").rpartition("#problem-")[2]
+    return kind
+
+
 @contextlib.contextmanager
 def run_keyservers(
     servers: Servers, gateway: Gateway, folder: Path, count: int = 1
@@ -152,7 +176,7 @@ def run_keyservers(
     late_ms = time.time_ns() // 1_000_000 - made.get_now_ms()
     if late_ms > 1_000:
         made.close(interval_ms=late_ms)
-    with made.connection:
+    with made.connection, made.http:
         for number in range(count):
             made.start(number)
         try:
