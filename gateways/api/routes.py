@@ -1,6 +1,6 @@
 """The route table of an API gateway: the resources, each with its rows at its end."""
 
-from gateways.api import accesses, info, links, phones, registrations
+from gateways.api import accesses, blob_types, blobs, info, links, phones, registrations, uploads
 from gateways.http.routes import Route
 from gateways.http.service import Health
 from gateways.http.system import make_system_routes
@@ -11,5 +11,8 @@ ROUTES: tuple[Route, ...] = (
     *links.ROUTES,
     *phones.ROUTES,
     *accesses.ROUTES,
+    *blob_types.ROUTES,
+    *blobs.ROUTES,
+    *uploads.ROUTES,
     *make_system_routes(Health),
 )

@@ -8,6 +8,9 @@ from pathlib import Path
 import httpx2
 from nacl.signing import SigningKey
 
+from gateways.api.collector import PAUSE_SECONDS as COLLECTOR_SECONDS
+from gateways.api.collector import Collector
+from gateways.api.documents import Documents
 from gateways.api.ledger import LedgerReader
 from gateways.api.private_http import PrivateHttp
 from gateways.api.registrar import PAUSE_SECONDS as REGISTRAR_SECONDS
@@ -58,6 +61,7 @@ class Api(GatewayService):
         self.ledger = LedgerReader(settings.horizon, key)
         operator = decode_account_id(self.operator_account)
         self.registrar = Registrar(self.store, self.ledger, key, self.network_id, operator)
+        self.documents = Documents(settings.documents, settings.documents_url)
         self.http = httpx2.AsyncClient(timeout=5.0, trust_env=False)
         urls = settings.notificators.urls
         destination = Destination(settings.kafka, settings.notifications_topic, urls)
@@ -68,6 +72,8 @@ class Api(GatewayService):
         self.background.add("check-keys", self.check_keys, CHECK_SECONDS)
         self.background.add("register", self.registrar.work, REGISTRAR_SECONDS)
         self.background.add("publish-messages", self.outbox.publish, OUTBOX_SECONDS)
+        self.collector = Collector(self.store, self.documents)
+        self.background.add("collect-uploads", self.collector.collect, COLLECTOR_SECONDS)
         self.background.add("prune-people", self.prune, PRUNE_SECONDS)
 
     def now_ms(self) -> int:
@@ -84,6 +90,7 @@ class Api(GatewayService):
         await self.http.aclose()
         await self.ledger.stop()
         await asyncio.to_thread(self.outbox.close)
+        self.documents.close()
 
     def get_ready(self) -> Health:
         """Not before the keys are known to be those of the database."""

@@ -76,6 +76,14 @@ def describe(place: Place) -> list[str]:
     return [place.get_url(f"{name}.http") for name in INSTANCES]
 
 
+def describe_private(place: Place) -> Mapping[str, Any]:
+    """For the Notificator: who knows people's addresses."""
+    return {
+        "urls": [f"http://{place.get_address(f'{name}.private')}" for name in INSTANCES],
+        "token_file": str(get_token_file(place)),
+    }
+
+
 def get_statement_key_file(place: Place) -> Path:
     """The KeyServer signs by it that somebody has confirmed an e-mail."""
     return place.get_secret_file("keyserver.statement.key", lambda: random(32).hex())

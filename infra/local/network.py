@@ -260,6 +260,7 @@ def _get_notificator_row(name: str, core: str) -> Service:
         program="notificator",
         get_settings=lambda place: {
             **notifications.get_settings(place, name, CORES, tuple(PAIRS)),
+            "api": api.describe_private(place),
             "genesis_file": str(get_genesis_file(place)),
             "ledgers_topic": get_ledgers_topic(core),
             "peer_topics": [get_ledgers_topic(other) for other in CORES if other != core],

@@ -38,7 +38,12 @@ from processors.notificator.message_types import Channel
 from processors.notificator.metrics import Metrics
 from processors.notificator.private_http import PrivateHttp
 from processors.notificator.receipts import ReceiptPublisher
-from processors.notificator.resolver import FileResolver
+from processors.notificator.resolver import (
+    ApiResolver,
+    FileResolver,
+    FirstResolver,
+    Resolver,
+)
 from processors.notificator.sealing import Vault
 from processors.notificator.store import Store, is_passing
 from processors.notificator.subscriptions import Deliverer
@@ -113,7 +118,10 @@ class Notificator:
     ) -> None:
         settings, vault, metrics = self._settings, self._vault, self._metrics
         epochs = Epochs(store, vault)
-        resolver = FileResolver(Path(settings.contacts_file))
+        resolver: Resolver = FileResolver(Path(settings.contacts_file))
+        if settings.api is not None:
+            asked = ApiResolver(settings.api.urls, settings.api.token, client)
+            resolver = FirstResolver(resolver, asked)
         letters = Letters(settings, store, resolver, vault, epochs.get_private_key)
         providers = make_providers(settings, client)
         engine = Engine(store, letters, providers, settings.engine, metrics)

@@ -94,6 +94,13 @@ class EngineSettings(Settings, frozen=True):
     keep_s: Seconds = 90 * 86_400
 
 
+class ApiSettings(Settings, frozen=True):
+    """API's private ports, which know people's addresses: asked in turn until one answers."""
+
+    urls: tuple[str, ...]
+    token: Secret
+
+
 class AlarmSettings(Settings, frozen=True):
     """`nodes`, `services`: health pages of core nodes and of others, by name, asked every
     `every_s`. `folders`: whose disks are watched. `after_s`: for how long something must be wrong
@@ -119,14 +126,15 @@ class OperatorSettings(Settings, frozen=True):
 class NotificatorSettings(FeedSettings, frozen=True, kw_only=True):
     """`key`: encrypts what the database keeps secret; all instances have the same.
 
-    `contacts_file`: JSON, {"G...": {"email": ..., "phone": ..., "locale": ...}}; read again when
-    it changes. `intake_topics`: SERVICE.notifications each. `receipts_topic`: None tells nobody.
+    Addresses come from `contacts_file`, JSON, {"G...": {"email": ..., "phone": ..., "locale":
+    ...}}, which is read again when it changes, and then from `api`. `intake_topics`: SERVICE.notifications each. `receipts_topic`: None tells nobody.
     """
 
     http: HttpSettings
     database: DatabaseSettings
     key: Secret
     contacts_file: str
+    api: ApiSettings | None = None
     intake_topics: tuple[str, ...] = ()
     receipts_topic: str | None = "notifications.receipts"
     email: EmailSettings | None = None

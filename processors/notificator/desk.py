@@ -198,6 +198,13 @@ class Desk:
             )
         return {"account": account, "types": sorted(set(types))}
 
+    async def show_choices(self, account: str) -> dict[str, Any]:
+        """Of which types of events the account is told, and of which it could be."""
+        sql = "SELECT type FROM notificator.choices WHERE account_id = %s ORDER BY type"
+        rows = await self._store.query(sql, (decode_account(account),))
+        known = sorted(name for name, row in TYPES.items() if row.is_optional)
+        return {"account": account, "types": [row.type for row in rows], "known": known}
+
     async def suppress(self, channel: str, address: str, *, is_lifted: bool) -> dict[str, Any]:
         if channel not in tuple(Channel):
             raise Wrong(f"channel: one of {', '.join(Channel)}")
@@ -241,8 +248,11 @@ class Desk:
         sql = "SELECT coalesce(max(sequence), 0) AS head FROM notificator.ledgers"
         return int((await self._store.query(sql))[0].head)
 
-    async def list_subscriptions(self) -> list[dict[str, Any]]:
-        rows = await self._store.query(f"{SUBSCRIPTION} ORDER BY created_at")
+    async def list_subscriptions(self, owner: str | None = None) -> list[dict[str, Any]]:
+        """`owner`: an account whose they are; all without it."""
+        known = None if owner is None else decode_account(owner)
+        where = " WHERE %s::bytea IS NULL OR owner = %s ORDER BY created_at"
+        rows = await self._store.query(SUBSCRIPTION + where, (known, known))
         return [_show(each) for each in rows]
 
     async def show_subscription(self, id_: str) -> dict[str, Any]:

@@ -84,10 +84,11 @@ class PrivateHttp:
             ("POST", "/v1/redrive", self._redrive),
             ("POST", "/v1/preview", self._preview),
             ("GET", "/v1/providers", lambda _: desk.list_providers()),
+            ("GET", "/v1/accounts/{account}/choices", self._show_choices),
             ("PUT", "/v1/accounts/{account}/choices", self._choose),
             ("POST", "/v1/suppressions", self._suppress),
             ("DELETE", "/v1/suppressions", self._suppress),
-            ("GET", "/v1/subscriptions", lambda _: desk.list_subscriptions()),
+            ("GET", "/v1/subscriptions", self._list_subscriptions),
             ("POST", "/v1/subscriptions", self._subscribe),
             ("GET", "/v1/subscriptions/{id}", self._show_subscription),
             ("DELETE", "/v1/subscriptions/{id}", self._unsubscribe),
@@ -176,6 +177,9 @@ class PrivateHttp:
     async def _preview(self, request: Request) -> Any:
         return await self._desk.preview(await _read(request, PreviewRequest))
 
+    async def _show_choices(self, request: Request) -> Any:
+        return await self._desk.show_choices(request.path_params["account"])
+
     async def _choose(self, request: Request) -> Any:
         choices = await _read(request, Choices)
         return await self._desk.choose(request.path_params["account"], choices.types)
@@ -184,6 +188,9 @@ class PrivateHttp:
         given = await _read(request, Address)
         is_lifted = request.method == "DELETE"
         return await self._desk.suppress(given.channel, given.address, is_lifted=is_lifted)
+
+    async def _list_subscriptions(self, request: Request) -> Any:
+        return await self._desk.list_subscriptions(request.query_params.get("owner"))
 
     async def _subscribe(self, request: Request) -> Any:
         return await self._desk.subscribe(await _read(request, SubscribeRequest))

@@ -64,7 +64,7 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
         if row.program == "psim":
             own = {f"kafka.{row.name}", f"s3.{row.name}", f"{row.name}.seed", "psim.token"}
         if row.program == "notificator":
-            own |= {"notificator.key", "notificator.token"}
+            own |= {"notificator.key", "notificator.token", "api.token"}
         if row.program == "keyserver":
             own |= {"keyserver.statement.key"}
         if row.program == "api":
