@@ -127,7 +127,8 @@ class NotificatorSettings(FeedSettings, frozen=True, kw_only=True):
     """`key`: encrypts what the database keeps secret; all instances have the same.
 
     Addresses come from `contacts_file`, JSON, {"G...": {"email": ..., "phone": ..., "locale":
-    ...}}, which is read again when it changes, and then from `api`. `intake_topics`: SERVICE.notifications each. `receipts_topic`: None tells nobody.
+    ...}}, which is read again when it changes, and then from `api`. `intake_topics`:
+    SERVICE.notifications each. `receipts_topic`: None tells nobody.
     """
 
     http: HttpSettings
