@@ -18,7 +18,6 @@ CONNECTIONS_MAX = 3
 POOL_SECONDS = 2.0
 Values = Sequence[Any] | Mapping[str, Any]
 STATEMENT_TIMEOUT = "-c statement_timeout=5000"
-Values = Sequence[Any] | Mapping[str, Any]
 
 
 class Store:
