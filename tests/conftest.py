@@ -23,6 +23,7 @@ SYSTEMS = {
     "horizon": ("tests/processors/horizon/",),
     "notificator": ("tests/processors/notificator/",),
     "keyserver": ("tests/gateways/keyserver/",),
+    "psim": ("tests/processors/psim/",),
     "deployment": ("tests/integration/test_faults.py", "tests/integration/test_disk_full.py"),
 }
 """Where the faults of each system are: every fault is of one (`make test-faults SYSTEM=NAME`)."""

@@ -238,7 +238,7 @@ def _describe_psim(node: dict[str, Any]) -> str:
     """The services that a process hosts, a chain each; and what is wrong."""
     parts = [f"ledger {node['sequence']}"]
     if not node["is_set_up"]:
-        parts.append("not set up: `tokend psim setup`")
+        parts.append("the shared account is not on the ledger")
     for name, service in node["services"].items():
         parts.append(f"{name}: parked {service['parked']}")
         parts += [

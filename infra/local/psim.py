@@ -1,7 +1,7 @@
 """PSIM's rows: three instances, each with a key and a chain endpoint of its own, and the ledger
 accounts that they sign for.
 
-The keys are made here; what they mean on the ledger is set up by `tokend psim setup`.
+The keys are made here; what they mean on the ledger is arranged by `infra.local.custody`.
 """
 
 from collections.abc import Mapping
@@ -55,8 +55,8 @@ def get_address(place: Place, name: str) -> str:
 
 
 def describe(place: Place) -> Mapping[str, Any]:
-    """For endpoints.json: where instances are asked, and what `tokend psim setup` puts on the
-    ledger."""
+    """For endpoints.json: where instances are asked, and the keys that they and their accounts
+    have on the ledger."""
     return {
         "urls": {name: place.get_url(f"{name}.http") for name in PSIMS},
         "token_file": str(get_token_file(place)),

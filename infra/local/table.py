@@ -1,7 +1,7 @@
 """The table of what tokend runs on one machine."""
 
 from infra.chains.nodes import BITCOIN, ETHEREUM
-from infra.local import api, network, psim
+from infra.local import api, custody, network, psim
 from infra.local.chains import CHAINS, BitcoinServer, EthereumServer
 from infra.local.kafka import KafkaServer
 from infra.local.mail import MAIL, MailServer
@@ -10,9 +10,11 @@ from infra.local.rows import SERVERS, Table
 from infra.local.seaweedfs import SeaweedServer
 
 SERVICES = network.get_services()
-SHARED = (SERVERS, MAIL, network.CORE, network.HORIZON, network.GATEWAYS, network.NOTIFICATIONS)
-PEOPLE, MONEY = (*SHARED, api.IDENTITY), (CHAINS, *SHARED, psim.PSIM)
-EVERYTHING = (SERVERS, MAIL, CHAINS, *SHARED[2:], api.IDENTITY, psim.PSIM)
+SHARED = (SERVERS, MAIL, network.CORE, network.HORIZON, network.GATEWAYS)
+PEOPLE = (*SHARED, network.NOTIFICATIONS, api.IDENTITY)
+# Before the Notificators, which ask whether it is well.
+MONEY = (SERVERS, MAIL, CHAINS, *SHARED[2:], psim.PSIM, network.NOTIFICATIONS)
+EVERYTHING = (*MONEY, api.IDENTITY)
 
 TABLE = Table(
     tiers=EVERYTHING,
@@ -35,7 +37,7 @@ TABLE = Table(
     services=SERVICES,
     topics=network.get_kafka_topics(),
     prepare=network.prepare,
-    arrange={api.IDENTITY: api.arrange},
+    arrange={api.IDENTITY: api.arrange, psim.PSIM: custody.arrange},
     describe=network.describe,
     get_kept_files=lambda place: (network.get_genesis_file(place),),
 )

@@ -147,6 +147,14 @@ def read_deposit_details(details: bytes) -> tuple[str, str, int] | None:
     return stated["chain"], token, int(minimum[:40])
 
 
+def is_of_chain(details: bytes, chain_id: str, height: int) -> bool:
+    """Whether a credit, by its details, is of a block of the chain above a height."""
+    content = json.loads(details or b"null")
+    if not isinstance(content, dict) or content.get("chain") != chain_id:
+        return False
+    return isinstance(content.get("height"), int) and content["height"] > height
+
+
 def decide(
     view: LedgerView, deposit: Deposit, meanings: dict[str, Meaning], suspense: AccountID
 ) -> Decision:

@@ -27,9 +27,15 @@ from processors.psim.deposit.chain import (
     compute_first_height,
 )
 from processors.psim.deposit.pool import Wanted, find_wanted, make_refill
-from processors.psim.deposit.rules import Meaning, Stand, find_meanings
+from processors.psim.deposit.rules import (
+    Meaning,
+    Stand,
+    compute_reference_text,
+    find_meanings,
+    is_of_chain,
+)
 from processors.psim.intents import Intent
-from processors.psim.view import LedgerView
+from processors.psim.view import Credit, LedgerView
 from schemas.generated.common import AccountID, Hash
 from schemas.generated.entries import ChainCheckpoint
 
@@ -67,22 +73,25 @@ class ChainWatch:
         self._refill: Intent | None = None
         self._pending: OrderedDict[Hash, list[ChainPayment]] = OrderedDict()
         self._pending_blocks: list[Block] = []
+        self.unbacked: list[Credit] = []
         self._problem = "starting"
         self._problem_since = clock()
         self._is_contradicted = False
-        self.meanings: dict[str, Meaning] = {}
         self._mistakes: list[str] = []
 
     # What services ask
 
     def get_intents(self, view: LedgerView) -> dict[Hash, Intent]:
-        self.meanings, self._mistakes = find_meanings(view, self.chain_id)
-        self.progress.fold_ledger(view, self.meanings)
+        self.progress.fold_ledger(view, self._find_meanings(view))
         intents = self.progress.get_intents(view)
         wanted = find_wanted(view, self.chain_id)
         if self._refill is not None and wanted is not None:
             intents[self._refill.key] = self._refill
         return intents
+
+    def _find_meanings(self, view: LedgerView) -> dict[str, Meaning]:
+        meanings, self._mistakes = find_meanings(view, self.chain_id)
+        return meanings
 
     def get_status(self) -> dict[str, Any]:
         """Numbers and lists for operators; `problems` make the process red."""
@@ -104,6 +113,7 @@ class ChainWatch:
             "dust": progress.counts[Stand.DUST],
             "late": progress.counts[Stand.LATE],
             "pending": sum(map(len, self._pending.values())),
+            "unbacked": len(self.unbacked),
             "problems": self._find_problems(checkpoint),
         }
 
@@ -121,6 +131,15 @@ class ChainWatch:
             )
         for late in self.progress.late.values():
             shown.append(_show(late.payment, late.block, Stand.LATE))
+        for lost in self.unbacked[:SHOWN_MAX]:
+            shown.append(
+                {
+                    "stand": "unbacked",
+                    "amount": str(lost.amount),
+                    "asset": lost.asset,
+                    "details": lost.details.decode(),
+                }
+            )
         return [{"chain": self.chain_id, **each} for each in shown]
 
     def _find_problems(self, checkpoint: ChainCheckpoint | None) -> list[str]:
@@ -173,7 +192,9 @@ class ChainWatch:
         checkpoint = view.get_checkpoint(self.chain_id)
         if checkpoint is not None and checkpoint.evidence is not None:
             self.progress.reset()
+            self.unbacked = await self._find_unbacked(view, int(checkpoint.height))
             return False
+        self.unbacked = []
         await self._look_at_pool(view)
         if checkpoint is None:
             await self._find_first(view)
@@ -183,6 +204,23 @@ class ChainWatch:
         is_behind = await self._read(view)
         await self._look_at_pending(view)
         return is_behind
+
+    async def _find_unbacked(self, view: LedgerView, height: int) -> list[Credit]:
+        """Credits of blocks above a halted chain's checkpoint that the chain has no more: somebody
+        has spent the coins otherwise. Those that were mined again are backed again."""
+        above = {
+            each.reference: each
+            for each in view.credits.values()
+            if is_of_chain(each.details, self.chain_id, height)
+        }
+        addresses = frozenset(view.addresses.get(self.chain_id, ()))
+        tokens = tuple(self._find_meanings(view))
+        for number in range(height + 1, self.tip + 1) if above else ():
+            block = await self._source.get_block(number)
+            for payment in await self._source.get_payments(block, addresses, tokens):
+                ordinal, name = payment.ordinal, payment.transaction_id
+                above.pop(compute_reference_text(self.chain_id, name, ordinal), None)
+        return list(above.values())
 
     async def _find_first(self, view: LedgerView) -> None:
         height = compute_first_height(view, self.chain_id)
@@ -237,13 +275,13 @@ class ChainWatch:
         readable = min(self._find_readable(view), self.final)
         last = min(readable, progress.cursor.height + BLOCKS_AT_ONCE)
         addresses = frozenset(view.addresses.get(self.chain_id, ()))
-        meanings = self.meanings
+        meanings = self._find_meanings(view)
         for height in range(progress.cursor.height + 1, last + 1):
             if progress.is_full():
                 return False
             block = await self._source.get_block(height)
             if not progress.follows(block):
-                return True  # the next look finds out where it went another way
+                return False  # the next look finds out where it went another way
             payments = await self._source.get_payments(block, addresses, tuple(meanings))
             measured = await self._measure(block, payments)
             progress.fold_block(block, measured, view, meanings)
@@ -296,13 +334,14 @@ class ChainWatch:
         """What is in blocks that are not final yet: shown, and nothing else."""
         first = max(self.final + 1, self.tip - PENDING_BLOCKS_MAX + 1)
         addresses = frozenset(view.addresses.get(self.chain_id, ()))
+        tokens = tuple(self._find_meanings(view))
         found: OrderedDict[Hash, list[ChainPayment]] = OrderedDict()
         blocks = []
         for height in range(first, self.tip + 1):
             block = await self._source.get_block(height)
             known = self._pending.get(block.block_hash)
             if known is None:
-                known = await self._source.get_payments(block, addresses, tuple(self.meanings))
+                known = await self._source.get_payments(block, addresses, tokens)
             found[block.block_hash] = known
             blocks.append(block)
         self._pending, self._pending_blocks = found, blocks

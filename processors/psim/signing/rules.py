@@ -247,7 +247,7 @@ class Signing:
 
 def choose_signers(signers: list[Signer]) -> list[PublicKey]:
     """A minimal set of these that reaches the threshold, ascending by key, the first of them in
-    preference; empty: they do not reach it. The network refuses a signature that is not needed."""
+    preference, so that instances submit the same envelope; empty: they do not reach it."""
     chosen = sorted(signers, key=lambda each: each.data.public_key)
     if compute_weight(chosen) < SIGNATURE_THRESHOLD:
         return []

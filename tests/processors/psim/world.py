@@ -65,7 +65,7 @@ def state_deposit(token: str = "", minimum: int = 0) -> bytes:
 
 
 def create_own_asset(code: str, details: bytes) -> ManageAsset:
-    made = create_asset(code, digits=18)
+    made = create_asset(code, maximum=2**127, digits=18)
     action = made.action
     assert isinstance(action, CreateAsset)
     return ManageAsset(
@@ -79,7 +79,7 @@ def create_own_asset(code: str, details: bytes) -> ManageAsset:
     )
 
 
-def make_ledger(people: tuple[str, ...] = ("alice", "bob"), minimum: int = 10) -> Network:
+def make_ledger(people: tuple[str, ...] = ("alice", "bob", "carol"), minimum: int = 10) -> Network:
     """The shared account, its assets, the deposit wallet's keyset, and people."""
     network = Network()
     signers = tuple(
@@ -113,7 +113,6 @@ class Machine:
     def start(self) -> None:
         """With nothing but the ledger's records and the chain."""
         network = self.world.network
-        key = make_signer(self.name)
         self.view = LedgerView(network.network_id, get_account(SOURCE))
         self.watch = ChainWatch(
             CHAIN,
@@ -124,9 +123,7 @@ class Machine:
             lambda: self.view.close_time_ms / 1000,
         )
         self.service = DepositService([self.watch])
-        self.signing = Signing(
-            "deposit", network.network_id, get_account(SOURCE), key.public_key, key.sign
-        )
+        self.signing = self.world.make_signing(self.name)
         self.follow()
 
     def follow(self) -> None:
@@ -167,6 +164,10 @@ class World:
         self.waiting: list[tuple[Machine, Evidence | EvidenceSignature]] = []
         self.envelopes: dict[bytes, bytes] = {}
         self.results: list[TransactionResult] = []
+
+    def make_signing(self, name: str) -> Signing:
+        key, source = make_signer(name), get_account(SOURCE)
+        return Signing("deposit", self.network.network_id, source, key.public_key, key.sign)
 
     def restart(self, number: int) -> None:
         """All that the process held is gone."""
