@@ -16,7 +16,8 @@ from streams.ledger.access.requirements import require_custom
 
 RESOURCE = "api"
 ACCOUNT = Parameter("account", ACCOUNT_ID, "An account, G...")
-RELATION = "tokend.relation"
+RELATION, SIGNERS = "tokend.relation", "tokend.signers"
+"""What guards leave in a request's scope: who asks, and the keys of the account's signers, G..."""
 
 
 class Right(StrEnum):
@@ -98,7 +99,10 @@ def is_owner(call: Call) -> bool:
 
 async def _owns(call: Call) -> bool:
     api: Api = call.service
-    return await api.ledger.is_signer(encode_account_id(get_account(call)), get_signer(call))
+    found = await api.ledger.get_account(encode_account_id(get_account(call)))
+    signers = frozenset() if found is None else frozenset(found.signers)
+    call.request.scope[SIGNERS] = signers
+    return encode_account_id(get_signer(call)) in signers
 
 
 def _refuse() -> Problem:

@@ -209,6 +209,14 @@ def _respond_content(api: Api, row: Row) -> Response:
     return Response(api.keks.unwrap(content, _name(blob_id)), 200, headers, content_type)
 
 
+def render_blob(api: Api, account_id: bytes, row: Row) -> tuple[str, BlobAttributes, Any]:
+    """Its id, its attributes, and its content if that is JSON. `row`: as `FIND` reads it."""
+    blob = _render(row, account_id)
+    sealed = row[10]
+    content = None if sealed is None else api.keks.unwrap(sealed, _name(row[1]))
+    return blob.id, blob.attributes, None if content is None else msgspec.json.decode(content)
+
+
 def _name(blob_id: bytes) -> str:
     return f"blobs/{blob_id.hex()}"
 

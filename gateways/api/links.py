@@ -15,12 +15,14 @@ from gateways.api.access import (
     get_account,
     get_signer,
     guard_owner,
+    is_owner,
     make_administrator_guard,
     make_guard,
 )
 from gateways.api.answers import Meta, Row, respond_all, respond_one, show_time
 from gateways.api.audit import note
-from gateways.api.people import EMAIL, PHONE, hash_address, open_address
+from gateways.api.people import COUNT, EMAIL, PHONE, hash_address, open_address
+from gateways.api.persons import find_person
 from gateways.api.phones import PhoneError, normalise_phone
 from gateways.api.problems import LEDGER_UNAVAILABLE
 from gateways.api.service import Api
@@ -48,13 +50,9 @@ LINK = Parameter("id", NUMBER, "The number of a link.")
 COLUMNS = "l.link_id, p.signer, l.kind, l.address_hash, l.sealed, l.is_found, l.created_at"
 SELECT = f"select {COLUMNS} from api.links l join api.people p using (person_id)"  # noqa: S608
 OF_ACCOUNT = f"{SELECT} where p.account_id = %s order by l.link_id"
-ONE = f"{SELECT} where l.link_id = %s and p.account_id = %s and p.signer = %s"
-OWN = (
-    "link_id = %s and person_id ="
-    " (select person_id from api.people where account_id = %s and signer = %s)"
-)
-ALLOW = f"update api.links set is_found = %s where {OWN}"  # noqa: S608
-REMOVE = f"delete from api.links where {OWN} returning 1"  # noqa: S608
+ONE = f"{SELECT} where l.link_id = %s and l.person_id = %s"
+ALLOW = "update api.links set is_found = %s where link_id = %s and person_id = %s"
+REMOVE = "delete from api.links where link_id = %s and person_id = %s returning 1"
 FIND = (
     "select p.account_id, p.signer, l.is_found from api.links l join api.people p"
     " using (person_id) where l.address_hash = %s"
@@ -93,28 +91,30 @@ class FoundAttributes(msgspec.Struct, frozen=True):
 
 async def list_links(call: Call) -> Response:
     api: Api = call.service
+    if is_owner(call):
+        await find_person(call)
     rows = await api.store.execute(OF_ACCOUNT, (get_account(call),))
     signer = get_signer(call)
     seen = [(get_account(call), row[1]) for row in rows if row[1] != signer]
     if seen:
         await note(api.store, call, "links", seen)
-    return respond_all(call, [_render(api, row) for row in rows])
+    return respond_all(call, [render_link(api, row) for row in rows])
 
 
 async def change_link(call: Call) -> Response:
     api: Api = call.service
     given: LinkChange = await read_body(call)
-    own = (call.path[LINK.name], get_account(call), get_signer(call))
+    own = (call.path[LINK.name], await find_person(call))
     await api.store.execute(ALLOW, (given.is_found, *own))
     rows = await api.store.execute(ONE, own)
     if not rows:
         raise Problem(NOT_FOUND, "there is no such link of the person who signed")
-    return respond_one(call, _render(api, rows[0]))
+    return respond_one(call, render_link(api, rows[0]))
 
 
 async def remove_link(call: Call) -> Response:
     api: Api = call.service
-    own = (call.path[LINK.name], get_account(call), get_signer(call))
+    own = (call.path[LINK.name], await find_person(call))
     if not await api.store.execute(REMOVE, own):
         raise Problem(NOT_FOUND, "there is no such link of the person who signed")
     return Response(status_code=204)
@@ -129,7 +129,7 @@ async def look_up(call: Call) -> Response:
     rows = await api.store.execute(FIND, (hashed,))
     for found, signer, is_found in rows:
         is_own = found == account
-        if (is_found or is_own) and await api.ledger.is_signer(encode_account_id(found), signer):
+        if (is_found or is_own) and await _is_current(api, found, signer):
             if not is_own:
                 await note(api.store, call, "lookup", [(found, signer)])
             shown = encode_account_id(found)
@@ -149,6 +149,17 @@ async def look_up_as_administrator(call: Call) -> Response:
     return respond_one(call, Resource("accounts", account, attributes))
 
 
+async def _is_current(api: Api, account_id: bytes, signer: bytes) -> bool:
+    """Whether the person still signs for the account, or is the only one it has (`persons`)."""
+    found = await api.ledger.get_account(encode_account_id(account_id))
+    if found is None:
+        return False
+    if encode_account_id(signer) in found.signers:
+        return True
+    ((count,),) = await api.store.execute(COUNT, (account_id,))
+    return bool(count == 1)
+
+
 def _read_address(api: Api, given: LookupRequest) -> bytes:
     """Its look-up hash. Raises Problem."""
     if (given.email is None) is (given.phone is None):
@@ -161,7 +172,7 @@ def _read_address(api: Api, given: LookupRequest) -> bytes:
         raise Problem(BAD_REQUEST, str(error)) from None
 
 
-def _render(api: Api, row: Row) -> Resource[LinkAttributes]:
+def render_link(api: Api, row: Row) -> Resource[LinkAttributes]:
     id_, signer, kind, address_hash, sealed, is_found, created_at = row
     address = open_address(api.keks, kind, address_hash, sealed)
     attributes = LinkAttributes(

@@ -14,9 +14,9 @@ from gateways.api.people import (
     Person,
     hash_address,
     link,
-    make_person,
     seal_address,
 )
+from gateways.api.persons import require_person
 from gateways.api.problems import CODE_WRONG, LEDGER_UNAVAILABLE, QUOTA_EXCEEDED
 from gateways.api.service import Api
 from gateways.api.settings import WRITES
@@ -96,7 +96,7 @@ async def ask_for_code(call: Call) -> Response:
         "sms_code", {"phone": phone}, given.locale, {"minutes": CODE_MINUTES}, sealed={"code": code}
     )
     async with api.store.transact() as transaction:
-        person_id = await make_person(transaction, person, api.settings.quotas.people)
+        person_id = await require_person(call, transaction, given.locale)
         hashed = _hash_code(api, address, code)
         values = (person_id, address.address_hash, address.sealed, hashed, CODE_MINUTES)
         await transaction.execute(ASK, values)

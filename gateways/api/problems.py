@@ -80,6 +80,12 @@ TERMS_UNKNOWN = ProblemType(
     "There is no such version of the terms",
     "Accept a version that /v1/terms lists.",
 )
+SECOND_FACTOR_NEEDED = ProblemType(
+    "second-factor-needed",
+    403,
+    "The second factor must be on",
+    "Turn on the second factor at the KeyServer, and get a new statement from it.",
+)
 INVITATION_INVALID = ProblemType(
     "invitation-invalid",
     409,

@@ -91,7 +91,7 @@ async def post_registration(call: Call) -> Response:
     """201 when a ledger has the account, 202 while none has."""
     api: Api = call.service
     given: RegistrationRequest = await read_body(call)
-    statement, email, digest = _verify(api, given)
+    statement, email, digest = read_statement(api, given)
     signer = decode_account_id(statement.signer)
     person = Person(decode_account_id(statement.account), signer, given.locale)
     address = seal_address(api.keks, EMAIL, email, statement.issued_at_ms)
@@ -109,7 +109,9 @@ async def post_registration(call: Call) -> Response:
     return respond_one(call, resource, status, f"/v1/registrations/{statement.account}")
 
 
-def _verify(api: Api, given: RegistrationRequest) -> tuple[RegistrationStatement, str, bytes]:
+def read_statement(
+    api: Api, given: RegistrationRequest
+) -> tuple[RegistrationStatement, str, bytes]:
     """The statement, the e-mail in normal form, the digest of the bytes. Raises Problem."""
     try:
         body = base64.b64decode(given.statement, validate=True)

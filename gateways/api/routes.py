@@ -1,6 +1,20 @@
 """The route table of an API gateway: the resources, each with its rows at its end."""
 
-from gateways.api import accesses, blob_types, blobs, info, links, phones, registrations, uploads
+from gateways.api import (
+    accesses,
+    blob_types,
+    blobs,
+    export,
+    info,
+    invitations,
+    links,
+    notificator,
+    phones,
+    preferences,
+    registrations,
+    uploads,
+    users,
+)
 from gateways.http.routes import Route
 from gateways.http.service import Health
 from gateways.http.system import make_system_routes
@@ -14,5 +28,10 @@ ROUTES: tuple[Route, ...] = (
     *blob_types.ROUTES,
     *blobs.ROUTES,
     *uploads.ROUTES,
+    *users.ROUTES,
+    *invitations.ROUTES,
+    *preferences.ROUTES,
+    *notificator.ROUTES,
+    *export.ROUTES,
     *make_system_routes(Health),
 )

@@ -21,14 +21,19 @@ class StatementError(ValueError):
     """It is not a statement of the KeyServer for this network."""
 
 
-class RegistrationStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`email_hash`: hex, of `gateways.identity.emails`. `account`, `signer`: G..."""
+class RegistrationStatement(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """`email_hash`: hex, of `gateways.identity.emails`. `account`, `signer`: G...
+    `has_second_factor`: whether the wallet wanted one when it was issued; absent means no.
+    """
 
     version: int
     email_hash: str
     account: str
     signer: str
     issued_at_ms: int
+    has_second_factor: bool = False
 
 
 def make_statement(

@@ -11,12 +11,14 @@ from gateways.keyserver import (
     page,
     second_factor,
     signups,
+    statements,
     unlock,
 )
 
 ROUTES: tuple[Route, ...] = (
     *info.ROUTES,
     *signups.ROUTES,
+    *statements.ROUTES,
     *unlock.ROUTES,
     *second_factor.ROUTES,
     *devices.ROUTES,

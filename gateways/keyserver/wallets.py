@@ -61,7 +61,14 @@ class Vouched(NamedTuple):
     signature: bytes
 
 
-def vouch(keyserver: KeyServer, email: str, account: bytes, signer: bytes) -> Vouched:
+def vouch(
+    keyserver: KeyServer,
+    email: str,
+    account: bytes,
+    signer: bytes,
+    *,
+    has_second_factor: bool = False,
+) -> Vouched:
     """That whoever holds `signer` reads mail at `email`, now."""
     statement = RegistrationStatement(
         version=VERSION,
@@ -69,5 +76,6 @@ def vouch(keyserver: KeyServer, email: str, account: bytes, signer: bytes) -> Vo
         account=encode_account_id(PublicKey(account)),
         signer=encode_account_id(PublicKey(signer)),
         issued_at_ms=time.time_ns() // 1_000_000,
+        has_second_factor=has_second_factor,
     )
     return Vouched(*make_statement(keyserver.statement_key, keyserver.network_id, statement))

@@ -76,6 +76,7 @@ TYPES: Mapping[str, MessageType] = {
         MessageType("asset_halted", BOTH, 1, DAY_S, DAY_S, 1_000, HOUR_S),
         MessageType("alarm", BOTH, 0, 7 * DAY_S, DAY_S, 1_000, HOUR_S),
         MessageType("invoice_paid", EMAIL, 5, DAY_S, DAY_S, 100, HOUR_S, is_once=True),
+        MessageType("invitation", EMAIL, 3, DAY_S, DAY_S, 20, DAY_S),
         MessageType("message", EMAIL, 5, DAY_S, DAY_S, 100, HOUR_S),
     )
 }
@@ -100,5 +101,6 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "asset_halted": {"asset": "EUR", "issuance": True, "withdrawal": False, "ledger": "77"},
     "alarm": {"name": "core2", "problem": "it does not answer", "is_over": False},
     "invoice_paid": {"invoice": "2026-17", "amount": "12.50", "asset": "EUR"},
+    "invitation": {"account": "GA...", "code": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "days": 7},
     "message": {"subject": "Maintenance on Sunday", "text": "First line.\n\nSecond paragraph."},
 }

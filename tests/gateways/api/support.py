@@ -160,6 +160,8 @@ def make_registration(
     signer: str | None = None,
     issued_at_ms: int | None = None,
     key: SigningKey = STATEMENT_KEY,
+    *,
+    factor: bool = False,
 ) -> dict[str, Any]:
     """A body of POST /v1/registrations. `name`: whose account; `signer`: by default its own key."""
     statement = RegistrationStatement(
@@ -168,6 +170,7 @@ def make_registration(
         get_address(get_key(name)),
         get_address(get_key(signer or f"{name}'s phone")),
         issued_at_ms or get_now_ms(),
+        factor,
     )
     body, signature = make_statement(key, gateway.world.network.network_id, statement)
     return {
