@@ -14,7 +14,16 @@ import msgspec
 
 PREFIX = "TOKEND_"
 CRASH_VARIABLE = "TOKEND_CRASH_AT"  # see streams/kill_points.py
-NO_SETTINGS = frozenset({"TOKEND_HORIZON_URL", "TOKEND_SEED", CRASH_VARIABLE})
+NO_SETTINGS = frozenset(
+    {
+        "TOKEND_API_URL",
+        "TOKEND_HORIZON_URL",
+        "TOKEND_KEYSERVER_URL",
+        "TOKEND_SEED",
+        "TOKEND_SESSION",
+        CRASH_VARIABLE,
+    }
+)
 SettingsType = TypeVar("SettingsType", bound=msgspec.Struct)
 
 SECURITY_PROTOCOL, SASL_MECHANISM = "SASL_PLAINTEXT", "SCRAM-SHA-512"

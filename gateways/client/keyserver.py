@@ -41,6 +41,7 @@ from gateways.client.wallets import (
 
 TIMEOUT_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
+FIRST_VERSION = 1
 Json = dict[str, Any]
 
 
@@ -85,7 +86,7 @@ class KeyServerClient:
             "signer": get_address(content.key),
             "recovery": content.recovery,
             "locale": locale,
-            **_describe(keys, content, 1),
+            **_describe(keys, content, FIRST_VERSION),
         }
         document = self._send("POST", "/v1/signups", body)
         return Signup(document["data"]["id"], email, content, recovery)
@@ -145,20 +146,19 @@ class KeyServerClient:
         """`given` has a code of it."""
         self._enter("/v1/second-factor/off", given)
 
-    def renew_derivation(self, given: Credentials) -> None:
+    def renew_derivation(self, given: Credentials, wallet: OpenWallet) -> None:
         """The newest derivation for the same secret and key."""
-        wallet = self.unlock(given)
         keys = self.derive(given.email, given.secret)
-        following = _describe(keys, wallet.content, wallet.version + 1)
+        following = _describe_next(keys, wallet.content, wallet.version + 1)
         self._enter("/v1/derivation", given, lambda _: {"next": following})
 
     def change_password(
-        self, given: Credentials, wallet: OpenWallet, secret: str, rotate: Rotate
+        self, given: Credentials, content: Content, version: int, secret: str, rotate: Rotate
     ) -> Change:
-        """Begins it: the new secret opens the wallet once a ledger has the transaction."""
-        change, following = self._prepare(
-            given.email, secret, wallet.content, wallet.version + 1, rotate
-        )
+        """Begins it: the new secret opens the wallet once a ledger has the transaction. `content`,
+        `version`: of the wallet as it is.
+        """
+        change, following = self._prepare(given.email, secret, content, version + 1, rotate)
         self._enter("/v1/password", given, lambda _: {"next": following})
         return change
 
@@ -186,7 +186,7 @@ class KeyServerClient:
     def change_email(self, given: Credentials, wallet: OpenWallet, email: str) -> str:
         """The id of the change: a code is mailed to the new address."""
         keys = self.derive(email, given.secret)
-        following = _describe(keys, wallet.content, wallet.version + 1)
+        following = _describe_next(keys, wallet.content, wallet.version + 1)
         more = {"new_email": email, "next": following}
         _, document = self._enter("/v1/email-changes", given, lambda _: more)
         id_: str = document["data"]["id"]
@@ -223,7 +223,7 @@ class KeyServerClient:
         content = Content(old.account, generate_key(), old.recovery)
         transaction = rotate(old, content.key)
         following = {
-            **_describe(keys, content, version),
+            **_describe_next(keys, content, version),
             "signer": get_address(content.key),
             "transaction": base64.b64encode(transaction).decode(),
         }
@@ -300,6 +300,10 @@ def _describe(keys: SecretKeys, content: Content, version: int) -> Json:
         "verifier": get_address(keys.auth),
         "envelope": base64.b64encode(seal_envelope(keys, content, version)).decode(),
     }
+
+
+def _describe_next(keys: SecretKeys, content: Content, version: int) -> Json:
+    return {"version": version, **_describe(keys, content, version)}
 
 
 def _read_statement(found: Json) -> Statement:

@@ -79,8 +79,11 @@ PASSWORD_PROBLEMS = (
 
 
 class NextVersion(Body, frozen=True):
-    """A version to be. `verifier`: the new authentication key; `envelope`: by the new secret."""
+    """A version to be. `version`: that it is, with which the envelope is closed; 0 of a recovery.
+    `verifier`: the new authentication key; `envelope`: by the new secret.
+    """
 
+    version: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
     kdf: int
     verifier: KeyText
     envelope: Box
@@ -127,6 +130,7 @@ async def change_derivation(call: Call) -> Response:
     require_kdf(body.next.kdf)
     entered = await enter(call, body, "DERIVATION_CHANGED")
     wallet, entry = entered.wallet, uuid4()
+    require_next(wallet, body.next)
     verifier, envelope = _wrap(keyserver, body.next, entry)
     letter = messages.write_notice(
         keyserver.outbox, entered.email, wallet.locale, "derivation_changed"
@@ -143,6 +147,7 @@ async def change_password(call: Call) -> Response:
     require_kdf(body.next.kdf)
     rotation = _read(keyserver, body.next)
     entered = await enter(call, body, "PASSWORD_CHANGE_BEGUN")
+    require_next(entered.wallet, body.next)
     _require(rotation, entered.wallet, read_key(body.next.signer, "next.signer"))
     change = await _store(keyserver, entered.wallet, PASSWORD, body.next, rotation, 1)
     if change is None:
@@ -159,6 +164,8 @@ async def recover(call: Call) -> Response:
     require_kdf(body.next.kdf)
     email = read_email(body.email)
     rotation, new = _read(keyserver, body.next), read_key(body.next.signer, "next.signer")
+    if body.next.version != 0:
+        raise Problem(VERSION_CHANGED, "the version of a recovery is 0")
     if call.signer not in rotation.signers:
         raise Problem(TRANSACTION_UNFIT, "transaction: not signed by the key of the request")
     lookup = get_email_lookup(keyserver.keks, email)
@@ -177,6 +184,12 @@ async def recover(call: Call) -> Response:
         most = RECOVERIES_MAX + is_owner
         change = await _store(keyserver, wallet, RECOVERY, body.next, rotation, most)
     return _answer(call, change or uuid4(), rotation)
+
+
+def require_next(wallet: Wallet, following: NextVersion) -> None:
+    """Raises Problem unless it follows the version in force: an envelope names its version."""
+    if following.version != wallet.version + 1:
+        raise Problem(VERSION_CHANGED, f"the next version is {wallet.version + 1}")
 
 
 def _read(keyserver: KeyServer, following: RotatedVersion) -> Rotation:
@@ -270,7 +283,7 @@ ROUTES = (
         response=Document[ChangeAttributes, Meta],
         accepts={JSON: RecoveryBody},
         statuses=(202,),
-        problems=(BAD_REQUEST, KDF_UNKNOWN, TRANSACTION_UNFIT, TOO_MANY_TRIES),
+        problems=(BAD_REQUEST, KDF_UNKNOWN, TRANSACTION_UNFIT, VERSION_CHANGED, TOO_MANY_TRIES),
         tag="changes",
     ),
 )

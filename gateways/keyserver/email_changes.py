@@ -15,7 +15,7 @@ from gateways.http.problems import BAD_REQUEST, TOO_MANY_TRIES, Problem
 from gateways.http.routes import Call, Route
 from gateways.keyserver import messages
 from gateways.keyserver.answers import JSON, Address, Body, Meta, answer, read_email, read_key
-from gateways.keyserver.changes import NextVersion
+from gateways.keyserver.changes import NextVersion, require_next
 from gateways.keyserver.entry import ENTRY_PROBLEMS, EntryBody, enter, guard_signed
 from gateways.keyserver.limits import CODES, SIGNUPS
 from gateways.keyserver.names import (
@@ -25,7 +25,7 @@ from gateways.keyserver.names import (
     name_envelope,
     name_verifier,
 )
-from gateways.keyserver.problems import CODE_WRONG, KDF_UNKNOWN
+from gateways.keyserver.problems import CODE_WRONG, KDF_UNKNOWN, VERSION_CHANGED
 from gateways.keyserver.service import KeyServer
 from gateways.keyserver.settings import ENTRIES
 from gateways.keyserver.signups import (
@@ -99,6 +99,7 @@ async def ask(call: Call) -> Response:
     email = read_email(body.new_email)
     verifier = read_key(body.next.verifier, "next.verifier")
     entered = await enter(call, body, "EMAIL_CHANGE_ASKED")
+    require_next(entered.wallet, body.next)
     wallet, keys, id_, code = entered.wallet, keyserver.keks, uuid4(), make_code()
     lookup = get_email_lookup(keys, email)
     await keyserver.strict_counters.reserve(SIGNUPS, lookup.hex())
@@ -162,7 +163,7 @@ ROUTES = (
         response=Document[SignupAttributes, Meta],
         accepts={JSON: EmailChangeBody},
         statuses=(202,),
-        problems=(*ENTRY_PROBLEMS, KDF_UNKNOWN),
+        problems=(*ENTRY_PROBLEMS, KDF_UNKNOWN, VERSION_CHANGED),
         tag="changes",
     ),
     Route(

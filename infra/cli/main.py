@@ -27,6 +27,8 @@ from infra.cli import (
     transfer,
     user,
     votes,
+    wallet,
+    wallet_devices,
 )
 from infra.local.environment import forget_postgres
 from infra.local.errors import AlreadyRunning, Fault, LocalError, NotRunning
@@ -75,6 +77,9 @@ app.add_typer(votes.app, name="vote")
 app.add_typer(quorum.app, name="quorum")
 app.add_typer(user.app)
 app.add_typer(transfer.app, name="transfer")
+app.add_typer(wallet.app)
+app.add_typer(wallet_devices.second_factor, name="2fa")
+app.add_typer(wallet_devices.devices, name="devices")
 app.add_typer(chain.app, name="chain")
 app.add_typer(containers.app, name="containers")
 app.add_typer(notifications.notify, name="notify")

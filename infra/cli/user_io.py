@@ -97,27 +97,34 @@ def read_json(path: Path) -> Any:
 
 
 def read_key(seed_file: Path | None) -> "SigningKey":
+    """From the file, the environment, the session of who is logged in, or a prompt."""
     from gateways.client.keys import read_seed
+    from infra.cli.session import find_session
     from schemas.strkey import StrkeyError
 
     try:
         if seed_file is not None:
             return read_seed(read_file(seed_file).decode("ascii"))
-        return read_seed(os.environ.get("TOKEND_SEED") or _ask_for_seed())
+        if os.environ.get("TOKEND_SEED"):
+            return read_seed(os.environ["TOKEND_SEED"])
+        given = os.environ.get("TOKEND_SESSION")
+        session = find_session(Path(given) if given else None)
+        return read_seed(session.seed if session is not None else ask_secret("Seed (S...): "))
     except (StrkeyError, UnicodeDecodeError) as error:
         reason = error if isinstance(error, StrkeyError) else "it is no text"
         raise LocalError(f"the seed cannot be used: {reason}") from None
 
 
-def _ask_for_seed() -> str:
+def ask_secret(prompt: str) -> str:
     """At the terminal, wherever standard input comes from."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
-        raise LocalError(
-            "there is no terminal to ask for the seed: give --seed-file or TOKEND_SEED"
-        ) from None
-    return getpass.getpass("Seed (S...): ")
+        what = "seed: give --seed-file or TOKEND_SEED"
+        if not prompt.startswith("Seed"):
+            what = "secret: give its file"
+        raise LocalError(f"there is no terminal to ask for the {what}") from None
+    return getpass.getpass(prompt)
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -40,6 +40,7 @@ from gateways.client.wallets import (
 
 TIMEOUT_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
+FIRST_VERSION = 1
 Json = dict[str, Any]
 
 
@@ -86,7 +87,7 @@ class AsyncKeyServerClient:
             "signer": get_address(content.key),
             "recovery": content.recovery,
             "locale": locale,
-            **_describe(keys, content, 1),
+            **_describe(keys, content, FIRST_VERSION),
         }
         document = await self._send("POST", "/v1/signups", body)
         return Signup(document["data"]["id"], email, content, recovery)
@@ -146,20 +147,19 @@ class AsyncKeyServerClient:
         """`given` has a code of it."""
         await self._enter("/v1/second-factor/off", given)
 
-    async def renew_derivation(self, given: Credentials) -> None:
+    async def renew_derivation(self, given: Credentials, wallet: OpenWallet) -> None:
         """The newest derivation for the same secret and key."""
-        wallet = await self.unlock(given)
         keys = await self.derive(given.email, given.secret)
-        following = _describe(keys, wallet.content, wallet.version + 1)
+        following = _describe_next(keys, wallet.content, wallet.version + 1)
         await self._enter("/v1/derivation", given, lambda _: {"next": following})
 
     async def change_password(
-        self, given: Credentials, wallet: OpenWallet, secret: str, rotate: Rotate
+        self, given: Credentials, content: Content, version: int, secret: str, rotate: Rotate
     ) -> Change:
-        """Begins it: the new secret opens the wallet once a ledger has the transaction."""
-        change, following = await self._prepare(
-            given.email, secret, wallet.content, wallet.version + 1, rotate
-        )
+        """Begins it: the new secret opens the wallet once a ledger has the transaction. `content`,
+        `version`: of the wallet as it is.
+        """
+        change, following = await self._prepare(given.email, secret, content, version + 1, rotate)
         await self._enter("/v1/password", given, lambda _: {"next": following})
         return change
 
@@ -187,7 +187,7 @@ class AsyncKeyServerClient:
     async def change_email(self, given: Credentials, wallet: OpenWallet, email: str) -> str:
         """The id of the change: a code is mailed to the new address."""
         keys = await self.derive(email, given.secret)
-        following = _describe(keys, wallet.content, wallet.version + 1)
+        following = _describe_next(keys, wallet.content, wallet.version + 1)
         more = {"new_email": email, "next": following}
         _, document = await self._enter("/v1/email-changes", given, lambda _: more)
         id_: str = document["data"]["id"]
@@ -224,7 +224,7 @@ class AsyncKeyServerClient:
         content = Content(old.account, generate_key(), old.recovery)
         transaction = rotate(old, content.key)
         following = {
-            **_describe(keys, content, version),
+            **_describe_next(keys, content, version),
             "signer": get_address(content.key),
             "transaction": base64.b64encode(transaction).decode(),
         }
@@ -301,6 +301,10 @@ def _describe(keys: SecretKeys, content: Content, version: int) -> Json:
         "verifier": get_address(keys.auth),
         "envelope": base64.b64encode(seal_envelope(keys, content, version)).decode(),
     }
+
+
+def _describe_next(keys: SecretKeys, content: Content, version: int) -> Json:
+    return {"version": version, **_describe(keys, content, version)}
 
 
 def _read_statement(found: Json) -> Statement:

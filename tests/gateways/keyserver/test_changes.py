@@ -23,7 +23,7 @@ def begin(
     network = Hash(keyservers.gateway.world.network.network_id)
     rotate = make_rotation(network, keyservers.get_now_ms())
     with keyservers.make_client() as client:
-        return client.change_password(given, wallet, secret, rotate)
+        return client.change_password(given, wallet.content, wallet.version, secret, rotate)
 
 
 def expect(kind: str, keyservers: KeyServers, given: Credentials) -> None:
@@ -69,7 +69,7 @@ def test_while_one_waits_there_is_no_other(keyservers: KeyServers) -> None:
     assert error.value.kind == "change-undecided"
     with keyservers.make_client() as client:
         with pytest.raises(ProblemError) as error:
-            client.renew_derivation(old)
+            client.renew_derivation(old, wallet)
         assert error.value.kind == "version-changed"
         address = f"{token_hex(6)}@example.org"
         id_ = client.change_email(old, wallet, address)
@@ -96,7 +96,7 @@ def test_a_transaction_that_rotates_otherwise_is_refused(keyservers: KeyServers)
         lambda _, new: others(stranger.content, new),
     ):
         with keyservers.make_client() as client, pytest.raises(ProblemError) as error:
-            client.change_password(old, wallet, "new horse", rotate)
+            client.change_password(old, wallet.content, wallet.version, NEW, rotate)
         assert error.value.kind == "transaction-unfit"
     assert keyservers.unlock(other).version == 1
 
@@ -104,7 +104,11 @@ def test_a_transaction_that_rotates_otherwise_is_refused(keyservers: KeyServers)
 def test_a_stronger_derivation_needs_no_transaction(keyservers: KeyServers) -> None:
     given, signup = keyservers.sign_up("correct horse")
     with keyservers.make_client() as client:
-        client.renew_derivation(given)
+        stale = client.unlock(given)
+        client.renew_derivation(given, stale)
+        with pytest.raises(ProblemError) as error:
+            client.renew_derivation(given, stale)
+        assert error.value.kind == "version-changed"
     opened = keyservers.unlock(given)
     assert (opened.version, opened.content) == (2, signup.content)
 
