@@ -140,18 +140,8 @@ def log_in(
     from gateways.client.keys import generate_key, get_seed, read_seed
     from gateways.client.wallets import Credentials
 
-    old = sessions.find_session(session)
-    mine = old if old is not None and old.email == email else None
-    begun = Session(
-        email,
-        account="",
-        recovery="",
-        seed="",
-        keyserver=wallet_io.find(keyserver or (mine and mine.keyserver), "keyserver", endpoints),
-        api=wallet_io.look(api or (mine and mine.api), "api", endpoints),
-        horizon=wallet_io.look(url or (mine and mine.horizon), "horizon", endpoints),
-    )
-    device = read_seed(mine.device) if mine is not None and mine.device else generate_key()
+    begun = _begin_log_in(sessions.find_session(session), email, keyserver, api, url, endpoints)
+    device = read_seed(begun.device) if begun.device else generate_key()
     with wallet_io.connect(begun) as client:
         if mail_lane:
             client.ask_lane(email)
@@ -170,6 +160,28 @@ def log_in(
     path = sessions.save_session(session, known)
     shown = {"account": known.account, "device": wallet.device or "", "session": str(path)}
     user_io.show(shown, as_json=as_json)
+
+
+def _begin_log_in(
+    old: Session | None,
+    email: str,
+    keyserver: str | None,
+    api: str | None,
+    url: str | None,
+    endpoints: Path | None,
+) -> Session:
+    """Servers, and the device's key, are those of the last time unless others are given."""
+    known = old if old is not None and old.email == email else Session(email, "", "", "", "")
+    return Session(
+        email,
+        account="",
+        recovery="",
+        seed="",
+        keyserver=wallet_io.find(keyserver or known.keyserver, "keyserver", endpoints),
+        api=wallet_io.look(api or known.api, "api", endpoints),
+        horizon=wallet_io.look(url or known.horizon, "horizon", endpoints),
+        device=known.device,
+    )
 
 
 @app.command("logout")
