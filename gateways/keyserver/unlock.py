@@ -104,7 +104,14 @@ async def unlock(call: Call) -> Response:
     entered = await enter(call, body, "UNLOCKED", always_second=False)
     device = await _see_device(keyserver, entered, body)
     wallet = entered.wallet
-    vouched: Vouched = vouch(keyserver, entered.email, wallet.account, wallet.signer)
+    has_second_factor = wallet.totp_secret is not None
+    vouched: Vouched = vouch(
+        keyserver,
+        entered.email,
+        wallet.account,
+        wallet.signer,
+        has_second_factor=has_second_factor,
+    )
     attributes = WalletAttributes(
         account=encode_account_id(PublicKey(wallet.account)),
         signer=encode_account_id(PublicKey(wallet.signer)),
@@ -112,7 +119,7 @@ async def unlock(call: Call) -> Response:
         version=wallet.version,
         kdf=wallet.kdf,
         envelope=keyserver.keks.unwrap(wallet.envelope, name_envelope(wallet.entry)),
-        has_second_factor=wallet.totp_secret is not None,
+        has_second_factor=has_second_factor,
         device=None if device is None else str(device),
         statement=StatementPart(*vouched),
     )

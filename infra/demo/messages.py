@@ -5,6 +5,7 @@ first provider of e-mail is down. The demo plays both: the receiver and the prov
 import contextlib
 import imaplib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from infra.local.mail_catcher import MAILBOX
 
 EVENT = "payment_received"
 HOOK = "/hook"
+CODE = re.compile(r"^Subject: Your code: (\d+)", re.MULTILINE)
 
 
 @dataclass
@@ -102,13 +104,24 @@ class Messages:
 
     def has_mail(self, subject: str) -> bool:
         """Whether a message of that subject is on the mail page."""
+        return bool(self._search("SUBJECT", f'"{subject}"'))
+
+    def find_code(self, email: str) -> str | None:
+        """The newest code that was mailed to an address."""
+        found = self._search("TO", f'"{email}"', "SUBJECT", '"Your code"')
+        codes = [match[1] for text in found if (match := CODE.search(text))]
+        return codes[-1] if codes else None
+
+    def _search(self, *criteria: str) -> list[str]:
+        """The heads of messages, oldest first."""
         host, _, port = self._mail["imap"].rpartition(":")
         password = Path(self._mail["password_file"]).read_text().strip()
         with imaplib.IMAP4(host, int(port), timeout=10) as mailbox:
             mailbox.login(MAILBOX, password)
             mailbox.select("INBOX", readonly=True)
-            _, found = mailbox.search(None, "SUBJECT", f'"{subject}"')
-        return bool(found[0])
+            _, found = mailbox.search(None, *criteria)
+            parts = [mailbox.fetch(number, "(RFC822)")[1][0] for number in found[0].split()]
+        return [part[1].decode(errors="replace") for part in parts if isinstance(part, tuple)]
 
 
 def is_told(outside: Outside, secret: str, amount: str) -> bool:

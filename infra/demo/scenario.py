@@ -34,6 +34,7 @@ from infra.demo.messages import tell_story
 from infra.demo.people import Person
 from infra.demo.steps import SETTLE_S, DemoFailed, Steps, make_progress
 from infra.demo.target import Target
+from infra.demo.wallets import open_wallet
 from schemas.generated.common import Fee, Hash, Reference, SignerData
 from schemas.generated.operations import CreateSigner, ManageSigner, Payment, PaymentFeeData
 from schemas.strkey import decode_balance_id, encode_balance_id
@@ -75,6 +76,7 @@ class Scenario:
             self._pay()
             self._show_books()
             self._tell_bob()
+            open_wallet(self.target, self.alice, self.steps)
             self._issue_much()
             self._pay_with_fees()
             self._withdraw()
