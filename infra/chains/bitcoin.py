@@ -55,9 +55,12 @@ class BitcoinTestChain:
         """The new blocks' ids, as people read them."""
         return await self._rpc.call("generate", count, answer=list[str])
 
+    async def get_height(self) -> int:
+        return await self._rpc.call("getblockcount", answer=int)
+
     async def begin(self) -> None:
         """Mines until coins can be paid."""
-        height = await self._rpc.call("getblockcount", answer=int)
+        height = await self.get_height()
         if height < HEIGHT_MIN:
             await self.mine(HEIGHT_MIN - height)
 

@@ -17,6 +17,7 @@ from infra.cli import (
     containers,
     demo,
     deployments,
+    deposits,
     notifications,
     output,
     platform,
@@ -80,6 +81,8 @@ app.add_typer(transfer.app, name="transfer")
 app.add_typer(wallet.app)
 app.add_typer(wallet_devices.second_factor, name="2fa")
 app.add_typer(wallet_devices.devices, name="devices")
+app.command()(deposits.address)
+app.add_typer(deposits.app, name="deposits")
 app.add_typer(chain.app, name="chain")
 app.add_typer(containers.app, name="containers")
 app.add_typer(notifications.notify, name="notify")

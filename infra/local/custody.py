@@ -1,12 +1,16 @@
 """What PSIM needs of a running network: roles, the shared account with its three signers, the
-account of parked deposits, and each instance's own account.
+account of parked deposits, each instance's own account, the deposit wallets on the test chains and
+the assets that stand for what is paid in there.
 
 All of it is made when it is missing, and left alone when the operator has changed it. The master's
 key is the owner of what is not an instance's: it assigns what was parked.
 """
 
+import asyncio
+import json
 from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 from nacl.signing import SigningKey
 
@@ -17,16 +21,45 @@ from gateways.client.keys import get_account_id, get_public_key
 from gateways.client.platform.apply import apply_platform
 from gateways.client.platform.file import read_platform
 from gateways.client.platform.live import Live, read_live
+from infra.chains import bitcoin, ethereum
+from infra.chains.purses import open_bitcoin, open_ethereum
+from infra.chains.wallets import (
+    make_bitcoin_keyset,
+    make_ethereum_key,
+    make_ethereum_keyset,
+    make_extended_key,
+)
 from infra.local.errors import LocalError
 from infra.local.place import Place
-from infra.local.psim import PSIMS, SOURCE, SUSPENSE, get_address, get_cosigner
+from infra.local.psim import (
+    PSIMS,
+    RECOVERY,
+    SOURCE,
+    SUSPENSE,
+    get_address,
+    get_chain_seed,
+    get_cosigner,
+)
 from infra.local.rows import Report
-from schemas.generated.common import Hash, PublicKey, SignerData
-from schemas.generated.operations import CreateAccount
+from processors.psim.chains.rpc import RpcRefusal
+from processors.psim.chains.source import ChainUnavailable
+from schemas.generated.common import (
+    Cosigner,
+    EthereumKey,
+    ExtendedPublicKey,
+    Hash,
+    PublicKey,
+    SignerData,
+)
+from schemas.generated.operations import CreateAccount, CreateGovernedChangeRequest, ManageKeyset
 from schemas.strkey import decode_account_id, decode_seed
-from streams.ledger.values import GENERAL_ROLE, SIGNATURE_THRESHOLD
+from streams.ledger.values import GENERAL_ROLE, SIGNATURE_THRESHOLD, AssetPolicy
 
 PLATFORM, ROLE, SIGNER_ROLE = "custody.toml", "custody", "psim"
+MASTER = "master"
+ISSUANCE_MAX = "100000000"
+BITCOIN_MINIMUM, ETHEREUM_MINIMUM, TOKEN_MINIMUM = 1_000, 10**12, 1_000
+"""What is less is not worth sweeping: it is not credited."""
 WEIGHT = SIGNATURE_THRESHOLD // 2
 """Of each instance: two of three reach the threshold."""
 
@@ -36,9 +69,40 @@ def arrange(place: Place, report: Report) -> None:
     master = SigningKey(decode_seed(place.get_secret_file("master.seed").read_text().strip()))
     try:
         with HorizonClient(place.get_url("gateway1.http"), master) as client:
-            Custody(client, master, lambda name: get_address(place, name), report).arrange()
-    except ClientError as error:
+            custody = Custody(client, master, lambda name: get_address(place, name), report)
+            custody.arrange()
+            asyncio.run(_arrange_chains(custody, place))
+    except (ClientError, ChainUnavailable, RpcRefusal, ValueError) as error:
         raise LocalError(f"cannot prepare the network for PSIM: {error}") from None
+
+
+async def _arrange_chains(custody: "Custody", place: Place) -> None:
+    """Wallets and assets. What a chain was made for is found on the ledger again."""
+    known = custody.find_wallets()
+    holders = [(get_cosigner(name), name) for name in PSIMS] + [(RECOVERY, RECOVERY)]
+
+    def make_cosigners(make_key: Callable[[bytes], ExtendedPublicKey | EthereumKey]) -> Any:
+        return [
+            Cosigner(
+                decode_account_id(get_address(place, account)),
+                make_key(get_chain_seed(place, name)),
+                slot,
+                is_offline=name == RECOVERY,
+            )
+            for slot, (account, name) in enumerate(holders)
+        ]
+
+    if bitcoin.CHAIN_ID not in known:
+        async with open_bitcoin(place) as chain:
+            keyset = await make_bitcoin_keyset(chain, make_cosigners(make_extended_key))
+        custody.add_chain(keyset, ("BTC", 8, "", BITCOIN_MINIMUM))
+    if ethereum.CHAIN_ID not in known:
+        async with open_ethereum(place) as other:
+            token = await other.deploy_token("A dollar of the test chain", "TUSD", 6)
+            keyset = await make_ethereum_keyset(other, make_cosigners(make_ethereum_key))
+        custody.add_chain(
+            keyset, ("ETH", 18, "", ETHEREUM_MINIMUM), ("TUSD", 6, token, TOKEN_MINIMUM)
+        )
 
 
 class Custody:
@@ -64,15 +128,37 @@ class Custody:
             apply_platform(self._client, self._master, read_platform(text))
             live = read_live(self._client)
             self._report("made the roles of PSIM")
-        names = [SOURCE, SUSPENSE, *map(get_cosigner, PSIMS)]
+        names = [SOURCE, SUSPENSE, RECOVERY, *map(get_cosigner, PSIMS)]
         missing = [name for name in names if not self._is_account(self._get_address(name))]
         if missing:
-            self._submit(*(self._make_account(name, live) for name in missing))
+            self._submit(MASTER, *(self._make_account(name, live) for name in missing))
             self._report(f"made the accounts of PSIM: {', '.join(missing)}")
+
+    def find_wallets(self) -> set[str]:
+        """The chains that have a deposit wallet."""
+        entries = (each["attributes"]["entry"] for each in self._client.walk("/v3/keysets"))
+        return {each["chain_id"] for each in entries if each["wallet"] == "DEPOSIT"}
+
+    def add_chain(self, keyset: ManageKeyset, *assets: tuple[str, int, str, int]) -> None:
+        """`assets`: code, decimals, token and the least deposit of each. The wallet comes last:
+        where it is, all is. Raises ClientError."""
+        preissuer = get_public_key(self._master)
+        known = {each["id"] for each in self._client.walk("/v3/assets")}
+        for code, digits, token, minimum in assets:
+            stated = {"chain": keyset.chain_id, "token": token, "minimum": str(minimum)}
+            details = json.dumps({"deposit": stated}).encode()
+            policies = AssetPolicy.TRANSFERABLE | AssetPolicy.WITHDRAWABLE
+            asset = make.make_create_asset(
+                code, digits, ISSUANCE_MAX, preissuer, policies=policies, details=details
+            )
+            if code not in known:
+                self._submit(SOURCE, asset)
+        self._submit(MASTER, CreateGovernedChangeRequest(keyset, None))
+        self._report(f"made the deposit wallet of {keyset.chain_id}")
 
     def _make_account(self, name: str, live: Live) -> CreateAccount:
         account_id = decode_account_id(self._get_address(name))
-        if name not in (SOURCE, SUSPENSE):
+        if name not in (SOURCE, SUSPENSE):  # of an instance, or of who keeps keys offline
             return make.make_create_account(account_id)
         owner = make.make_owner(get_public_key(self._master))
         if name == SUSPENSE:
@@ -96,10 +182,14 @@ class Custody:
             raise
         return True
 
-    def _submit(self, *bodies: CreateAccount) -> None:
+    def _submit(self, source: str, *bodies: Any) -> None:
+        """The master signs for both."""
+        account_id = get_account_id(self._master)
+        if source == SOURCE:
+            account_id = decode_account_id(self._get_address(SOURCE))
         transaction = make.build_transaction(
             Hash(bytes.fromhex(self._client.get_info()["network_id"])),
-            get_account_id(self._master),
+            account_id,
             bodies,
             self._client.get_network_time_ms(),
         )

@@ -11,6 +11,8 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
+from infra.chains import bitcoin, ethereum
+from infra.chains.nodes import BITCOIN, ETHEREUM, RPC_USER
 from infra.local.place import Place
 from infra.local.rows import Program, Service
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
@@ -28,10 +30,17 @@ PROGRAM = Program(
 )
 
 
+RECOVERY = "psim.recovery"
+"""Who holds the keys to the wallets that are kept offline."""
+BITCOIN_CONFIRMATIONS, POLL_S = 3, 0.5  # of test chains
+
+
 def prepare(place: Place) -> None:
     """Makes keys at the first start."""
-    for name in (SOURCE, SUSPENSE, *PSIMS, *map(get_cosigner, PSIMS)):
+    for name in (SOURCE, SUSPENSE, RECOVERY, *PSIMS, *map(get_cosigner, PSIMS)):
         get_seed_file(place, name)
+    for name in (*PSIMS, RECOVERY):
+        get_chain_seed(place, name)
     get_token_file(place)
 
 
@@ -42,6 +51,26 @@ def get_cosigner(name: str) -> str:
 
 def get_seed_file(place: Place, name: str) -> Path:
     return place.get_secret_file(f"{name}.seed", lambda: encode_seed(random(32)))
+
+
+def get_chain_seed(place: Place, name: str) -> bytes:
+    """What the keys that it holds to the wallets on chains are derived from."""
+    file = place.get_secret_file(f"{name}.chains", lambda: random(32).hex())
+    return bytes.fromhex(file.read_text().strip())
+
+
+def get_chains(place: Place) -> list[Mapping[str, Any]]:
+    """The test chains, as services reach them."""
+    return [
+        {
+            "id": bitcoin.CHAIN_ID,
+            "url": place.get_url(BITCOIN),
+            "user": RPC_USER,
+            "password_file": str(place.get_secret_file(f"{BITCOIN}.rpc")),
+            "confirmations": BITCOIN_CONFIRMATIONS,
+        },
+        {"id": ethereum.CHAIN_ID, "url": place.get_url(ETHEREUM)},
+    ]
 
 
 def get_token_file(place: Place) -> Path:
@@ -64,6 +93,7 @@ def describe(place: Place) -> Mapping[str, Any]:
         "suspense": get_address(place, SUSPENSE),
         "signers": {name: get_address(place, name) for name in PSIMS},
         "cosigners": {name: get_address(place, get_cosigner(name)) for name in PSIMS},
+        "chains": {BITCOIN: bitcoin.CHAIN_ID, ETHEREUM: ethereum.CHAIN_ID},
     }
 
 
@@ -82,6 +112,8 @@ def make_row(
             "seed_file": str(get_seed_file(place, name)),
             "source": get_address(place, SOURCE),
             "suspense": get_address(place, SUSPENSE),
+            "chains": get_chains(place),
+            "poll_s": POLL_S,
             "http": {
                 "listen": place.get_address(f"{name}.http"),
                 "token_file": str(get_token_file(place)),

@@ -109,6 +109,13 @@ def compute_reference_text(chain_id: str, transaction_id: Hash, ordinal: int) ->
     return compute_evidence_key("deposit", chain_id, transaction_id, ordinal).hex()
 
 
+def show_transaction_id(chain_id: str, transaction_id: Hash) -> str:
+    """As people of the chain read it: Bitcoin's backwards, Ethereum's with 0x."""
+    if chain_id.startswith("bip122:"):
+        return transaction_id[::-1].hex()
+    return ("0x" if chain_id.startswith("eip155:") else "") + transaction_id.hex()
+
+
 def find_meanings(view: LedgerView, chain_id: str) -> tuple[dict[str, Meaning], list[str]]:
     """Per token of a chain what it is credited as, and what is wrong with the assets' details.
 
@@ -229,7 +236,7 @@ def _describe(deposit: Deposit, reason: str | None = None) -> bytes:
     payment = deposit.payment
     content = {
         "chain": deposit.chain_id,
-        "transaction": payment.transaction_id.hex(),
+        "transaction": show_transaction_id(deposit.chain_id, payment.transaction_id),
         "ordinal": payment.ordinal,
         "address": payment.address,
         "token": payment.token,

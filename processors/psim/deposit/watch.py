@@ -33,6 +33,7 @@ from processors.psim.deposit.rules import (
     compute_reference_text,
     find_meanings,
     is_of_chain,
+    show_transaction_id,
 )
 from processors.psim.intents import Intent
 from processors.psim.view import Credit, LedgerView
@@ -123,14 +124,14 @@ class ChainWatch:
         for block in self._pending_blocks:
             for payment in self._pending.get(block.block_hash, [])[:SHOWN_MAX]:
                 confirmations = self.tip - block.height + 1
-                shown.append(_show(payment, block, "pending", confirmations=confirmations))
+                shown.append(self._show(payment, block, "pending", confirmations=confirmations))
         for each in list(self.progress.open.values())[:SHOWN_MAX]:
             deposit, decision = each.deposit, each.decision
             shown.append(
-                _show(deposit.payment, deposit.block, decision.stand, reason=decision.reason)
+                self._show(deposit.payment, deposit.block, decision.stand, reason=decision.reason)
             )
         for late in self.progress.late.values():
-            shown.append(_show(late.payment, late.block, Stand.LATE))
+            shown.append(self._show(late.payment, late.block, Stand.LATE))
         for lost in self.unbacked[:SHOWN_MAX]:
             shown.append(
                 {
@@ -141,6 +142,18 @@ class ChainWatch:
                 }
             )
         return [{"chain": self.chain_id, **each} for each in shown]
+
+    def _show(self, payment: ChainPayment, block: Block, stand: str, **more: Any) -> dict[str, Any]:
+        return {
+            "stand": str(stand),
+            "address": payment.address,
+            "token": payment.token,
+            "amount": str(payment.amount),
+            "transaction": show_transaction_id(self.chain_id, payment.transaction_id),
+            "ordinal": payment.ordinal,
+            "height": block.height,
+            **{name: each for name, each in more.items() if each != ""},
+        }
 
     def _find_problems(self, checkpoint: ChainCheckpoint | None) -> list[str]:
         found = [f"{self.chain_id}: {each}" for each in self._mistakes]
@@ -367,16 +380,3 @@ class ChainWatch:
         except ValueError as error:
             raise ChainContradiction(f"the deposit wallet's keyset: {error}") from None
         return make_refill(self.chain_id, wanted, derived)
-
-
-def _show(payment: ChainPayment, block: Block, stand: str, **more: Any) -> dict[str, Any]:
-    return {
-        "stand": str(stand),
-        "address": payment.address,
-        "token": payment.token,
-        "amount": str(payment.amount),
-        "transaction": payment.transaction_id.hex(),
-        "ordinal": payment.ordinal,
-        "height": block.height,
-        **{name: each for name, each in more.items() if each != ""},
-    }
