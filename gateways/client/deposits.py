@@ -122,7 +122,8 @@ def _decide(client: HorizonClient, parked: Parked, body: OperationBody) -> Decis
 
 
 def _get_holder(client: HorizonClient, balance: str) -> AccountID:
-    return decode_account_id(client.get_balance(balance)["account_id"])
+    related = client.get(f"/v3/balances/{balance}")["data"]["relationships"]
+    return decode_account_id(related["owner"]["data"]["id"])
 
 
 def _get_parked(client: HorizonClient, request: int) -> Parked:

@@ -70,7 +70,10 @@ def list_parked(
     from gateways.client.deposits import find_parked
 
     with user_io.connect_signed(url, endpoints, seed_file) as client:
-        _show([each._asdict() for each in find_parked(client)], as_json=as_json)
+        found = [each._asdict() for each in find_parked(client)]
+    for each in found:
+        del each["entry"]
+    _show(found, as_json=as_json)
 
 
 @app.command("assign")

@@ -16,6 +16,7 @@ from gateways.client import deposits
 from gateways.client import transactions as make
 from gateways.client.horizon import HorizonClient
 from gateways.client.keys import generate_key, get_account_id, get_address, read_seed
+from gateways.client.platform.live import read_live
 from infra.chains.bitcoin import CHAIN_ID as BITCOIN
 from infra.chains.ethereum import CHAIN_ID as ETHEREUM
 from infra.chains.purses import open_bitcoin, open_ethereum
@@ -23,6 +24,7 @@ from infra.local.health import get_status
 from infra.local.place import Place
 from infra.local.psim import BITCOIN_CONFIRMATIONS, PSIMS, get_token_file
 from schemas.generated.common import Hash
+from schemas.generated.operations import CreateChangeRoleRequest
 from tests.support.whole_deployment import WholeDeployment
 
 pytestmark = pytest.mark.whole
@@ -176,3 +178,33 @@ def test_an_instance_that_is_killed_is_not_missed_and_comes_back(
     assert wait_until(is_level), people.ask("psim2", "/status")
     mine(people.place, 2)
     assert people.get_balances(dave) == expected
+
+
+def test_what_cannot_be_credited_is_parked_and_assigned(people: People) -> None:
+    erin, frank = people.make_account(), people.make_account()
+    ethers = people.take_address(erin, ETHEREUM)
+    live = read_live(people.client)
+    role_id = int(str(live.accounts.get_role_id("custody")))  # which receives nothing
+    people.submit(people.master, CreateChangeRoleRequest(0, get_account_id(erin), role_id, None, 0))
+
+    async def work() -> None:
+        async with open_ethereum(people.place) as ethereum:
+            await ethereum.pay(ethers, ETHER)
+            await ethereum.mine(FINAL)
+
+    asyncio.run(work())
+
+    def find() -> list[deposits.Parked]:
+        found = deposits.find_parked(people.client)
+        return [each for each in found if each.details["address"] == ethers]
+
+    assert wait_until(find), people.list_deposits("psim1")
+    (parked,) = find()
+    assert (parked.asset, parked.amount) == ("ETH", "1.000000000000000000")
+    assert parked.details["parked"] == "COUNTERPARTY_NOT_ALLOWED"
+    assert people.get_balances(erin) == {}
+    decision = deposits.make_assignment(people.client, parked.request, get_address(frank))
+    deposits.submit_decision(people.client, people.master, decision)
+    expected = {"ETH": "1.000000000000000000"}
+    assert wait_until(lambda: people.get_balances(frank) == expected)
+    assert find() == []
