@@ -79,7 +79,7 @@ class SettingAttributes(msgspec.Struct, frozen=True):
 class Terms(msgspec.Struct, forbid_unknown_fields=True):
     """Where the text is, and SHA-256 of it, hexadecimal."""
 
-    url: Annotated[str, msgspec.Meta(max_length=500, pattern="^https?://")]
+    url: Annotated[str, msgspec.Meta(max_length=500, pattern="^https?://[!-~]+$")]
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 

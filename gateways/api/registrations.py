@@ -6,7 +6,6 @@ if its signer is one of the account's: so keys and addresses change.
 """
 
 import base64
-import binascii
 from hashlib import sha256
 from typing import Annotated
 
@@ -36,7 +35,7 @@ from gateways.http.problems import (
 )
 from gateways.http.routes import Call, Route
 from gateways.http.store import Transaction
-from gateways.identity.emails import EmailError, compute_email_hash, normalise_email
+from gateways.identity.emails import compute_email_hash, normalise_email
 from gateways.identity.statements import (
     RegistrationStatement,
     StatementError,
@@ -118,7 +117,7 @@ def read_statement(
         signature = base64.b64decode(given.signature, validate=True)
         statement = _verify_by_any(api, body, signature)
         email = normalise_email(given.email)
-    except (binascii.Error, StatementError, EmailError) as error:
+    except ValueError as error:  # of base64, StatementError, EmailError
         raise Problem(STATEMENT_INVALID, str(error)) from None
     if compute_email_hash(email).hex() != statement.email_hash:
         raise Problem(STATEMENT_INVALID, "the statement is about another e-mail")

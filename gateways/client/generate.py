@@ -12,8 +12,9 @@ from pathlib import Path
 import unasync
 
 FOLDER = Path(__file__).parent
-NAMES = ("horizon", "keyserver")
+NAMES = ("horizon", "keyserver", "api")
 REPLACEMENTS = {
+    "AsyncApiClient": "ApiClient",
     "AsyncKeyServerClient": "KeyServerClient",
     "AsyncHorizonClient": "HorizonClient",
     "AsyncClient": "Client",

@@ -38,6 +38,19 @@ def administer(data: FolderOption) -> None:
 
 
 @app.command()
+def arrange(data: FolderOption) -> None:
+    """Make what services need of the network that compose has started, where it is missing."""
+    from infra.containers.place import ContainerPlace
+    from infra.local.folders import DataFolder
+    from infra.local.table import TABLE
+
+    place = ContainerPlace(DataFolder(data.resolve()), TABLE)
+    for tier in TABLE.tiers:
+        if tier in TABLE.arrange:
+            TABLE.arrange[tier](place, report)
+
+
+@app.command()
 def demo(data: FolderOption) -> None:
     """Run the demo's scenario against a deployment that compose has started."""
     from rich.console import Console
@@ -47,4 +60,5 @@ def demo(data: FolderOption) -> None:
 
     target = ContainerTarget(data.resolve())
     target.wait_until_ready()
+    arrange(data)
     Scenario(target, Console(stderr=True), threading.Event()).run()

@@ -20,6 +20,7 @@ from infra.cli import (
     deposits,
     notifications,
     output,
+    people,
     platform,
     quorum,
     replay,
@@ -87,6 +88,11 @@ app.add_typer(chain.app, name="chain")
 app.add_typer(containers.app, name="containers")
 app.add_typer(notifications.notify, name="notify")
 app.add_typer(notifications.subscriptions, name="subscriptions")
+
+app.add_typer(people.link, name="link")
+app.add_typer(people.blobs, name="blobs")
+app.add_typer(people.invite, name="invite")
+app.command("export-me")(people.export_me)
 
 config = typer.Typer(help="Settings files.")
 config.command("check")(services.check_config)

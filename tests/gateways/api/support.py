@@ -27,7 +27,6 @@ from gateways.api.settings import (
     HorizonSettings,
     NotificatorSettings,
     PrivateSettings,
-    QuotaSettings,
 )
 from gateways.client.keys import get_address, get_seed
 from gateways.client.request_signing import RequestSigner
@@ -38,7 +37,6 @@ from gateways.sealing.file import make_content
 from gateways.sealing.keks import KeyEncryptionKeys
 from gateways.sealing.settings import KekSettings, open_keks
 from infra.local.api import PROGRAM
-from infra.local.kafka_admin import Topic
 from infra.local.migrations import apply_all
 from infra.local.ports import choose_port
 from infra.local.registrar import arrange_registrar
@@ -53,7 +51,9 @@ from schemas.generated.operations import (
 )
 from schemas.settings import BucketSettings, DatabaseSettings, Secret
 from tests.gateways.support import MANY, Gateway, serve, wait_until
+from tests.processors.notificator.support import World
 from tests.support.network import get_key, get_public_key
+from tests.support.sandbox import Sandbox
 from tests.support.servers import Servers
 
 TOKEN = "a token of tests"
@@ -115,6 +115,7 @@ class Apis:
     database_url: str
     keks: KeyEncryptionKeys
     private_urls: list[str]
+    sandbox: Sandbox
     http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=40))
 
     def send(
@@ -144,13 +145,18 @@ class Apis:
             cursor = connection.execute(sql.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
-    def open_letters(self) -> list[dict[str, Any]]:
-        """What waits for the Notificator, oldest first."""
-        rows = self.query("select type, token, content from api.outbox order by id")
-        return [
-            msgspec.json.decode(self.keks.unwrap(content, f"outbox/{type_}/{token}"))
-            for type_, token, content in rows
-        ]
+    def wait_for_letter(self, to: str) -> str:
+        """The text of the newest message that a provider took for an address."""
+
+        def find() -> list[str]:
+            with self.sandbox.lock:
+                letters = list(self.sandbox.letters)
+            fields = [each.fields for each in letters if to in each.fields.get("to", "")]
+            texts = [each["text"] for each in fields]
+            return texts + [each.fields["Body"] for each in letters if each.fields.get("To") == to]
+
+        wait_until(find)
+        return find()[-1]
 
 
 def make_registration(
@@ -209,51 +215,53 @@ def add_administrator(apis: Apis, name: str, *actions: str) -> None:
 
 @contextlib.contextmanager
 def run_apis(
-    gateway: Gateway, documents: BucketSettings, folder: Path, count: int = 2, **changes: Any
+    gateway: Gateway, documents: BucketSettings, notificator: World, folder: Path, **changes: Any
 ) -> Iterator[Apis]:
-    """`count` instances on one database, on a network that is prepared for them."""
+    """Two instances on one database, on a network that is prepared for them, with a Notificator
+    that asks them for addresses."""
     servers: Servers = gateway.servers
     database_url = servers.create_database("api")
     apply_all(database_url, PROGRAM.migrations)
-    topic = servers.get_prefix("api") + "notifications"
-    servers.create_topics([Topic(topic)])
     kek_file = folder / f"kek-{secrets.token_hex(4)}.json"
     kek_file.write_bytes(make_content())
     kek_file.chmod(0o600)
     kek = KekSettings(name="api", path=kek_file)
+    ports = [choose_port([])]
+    while len(ports) < 4:
+        ports.append(choose_port(ports))
+    private_urls = [f"http://127.0.0.1:{port}" for port in ports[2:]]
     with contextlib.ExitStack() as stack:
         miner = stack.enter_context(Miner(gateway))
         lines: list[str] = []
         arrange_registrar(gateway.url, get_key("master"), get_address(REGISTRAR), lines.append)
-        urls, private_urls, ports = [], [], [choose_port([])]
-        for number in range(count):
-            ports += [choose_port(ports), choose_port(ports)]
-            made = ApiGatewaySettings(
-                **{
-                    "name": f"api{number + 1}",
-                    "port": ports[-2],
-                    "public_url": f"http://127.0.0.1:{ports[-2]}",
-                    "store": DatabaseSettings(url=Secret(database_url)),
-                    "genesis_file": str(gateway.world.genesis_file),
-                    "horizon": (HorizonSettings(url=gateway.url),),
-                    "registrar_seed": Secret(get_seed(REGISTRAR)),
-                    "kek": kek,
-                    "statement_keys": (bytes(STATEMENT_KEY.verify_key).hex(),),
-                    "documents": documents,
-                    "kafka": servers.kafka,
-                    "private": PrivateSettings(
-                        listen=f"127.0.0.1:{ports[-1]}", token=Secret(TOKEN)
-                    ),
-                    "notificators": NotificatorSettings(urls=(), token=Secret(TOKEN)),
-                    "notifications_topic": topic,
-                    "limits": ApiLimits(reads=MANY, writes=MANY, registrations=MANY),
-                    "quotas": QuotaSettings(),
-                    **changes,
-                }
-            )
-            urls.append(stack.enter_context(serve(make_app(made), ports[-2], made.limits)))
-            private_urls.append(f"http://127.0.0.1:{ports[-1]}")
-        apis = Apis(gateway, miner, urls, database_url, open_keks(kek), private_urls)
+        addresses = {"urls": private_urls, "token": TOKEN}
+        instance = stack.enter_context(notificator.run(api=addresses))
+        urls = []
+        for number, (port, private) in enumerate(zip(ports[:2], private_urls, strict=True), 1):
+            fields: dict[str, Any] = {
+                "name": f"api{number}",
+                "port": port,
+                "public_url": f"http://127.0.0.1:{port}",
+                "store": DatabaseSettings(url=Secret(database_url)),
+                "genesis_file": str(gateway.world.genesis_file),
+                "horizon": (HorizonSettings(url=gateway.url),),
+                "registrar_seed": Secret(get_seed(REGISTRAR)),
+                "kek": kek,
+                "statement_keys": (bytes(STATEMENT_KEY.verify_key).hex(),),
+                "documents": documents,
+                "kafka": servers.kafka,
+                "private": PrivateSettings(
+                    listen=private.removeprefix("http://"), token=Secret(TOKEN)
+                ),
+                "notificators": NotificatorSettings(urls=(instance.url,), token=Secret(TOKEN)),
+                "notifications_topic": notificator.intake,
+                "limits": ApiLimits(reads=MANY, writes=MANY, registrations=MANY),
+                **changes,
+            }
+            made = ApiGatewaySettings(**fields)
+            urls.append(stack.enter_context(serve(make_app(made), port, made.limits)))
+        sandbox = notificator.sandbox
+        apis = Apis(gateway, miner, urls, database_url, open_keks(kek), private_urls, sandbox)
         stack.enter_context(apis.http)
         for url in urls:
             wait_until(lambda at=url: apis.http.get(f"{at}/ready").status_code == 200)

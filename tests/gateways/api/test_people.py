@@ -1,16 +1,19 @@
 """Links, lookups, phones, users, settings, terms, invitations, export: rights and audit trail."""
 
-import time
+import re
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from gateways.client.keys import get_address
+from schemas.generated.events import AccountRecipient
 from schemas.generated.operations import CreateSigner, ManageSigner, RemoveSigner
 from tests.gateways.api.support import TOKEN, Apis, add_administrator, make_registration
 from tests.gateways.api.test_registrations import PHONE, find_kind
-from tests.support.network import create_account, get_key, get_owner, get_public_key
+from tests.processors.notificator.support import World
+from tests.support.network import create_account, get_account, get_key, get_owner, get_public_key
 
 
 def get_path(name: str, rest: str) -> str:
@@ -93,9 +96,7 @@ def test_a_phone_is_linked_by_the_code_that_it_got(apis: Apis) -> None:
     signer, phone = PHONE.format("sven"), "+49 170 0000001"
     answer = apis.send("POST", get_path("sven", "phones"), signer, {"phone": phone})
     assert answer.status_code == 204, answer.text
-    letter = apis.open_letters()[-1]
-    assert letter["contact"] == {"phone": "+491700000001"}
-    code = letter["sealed"]["code"]
+    code = re.findall("[0-9]{6}", apis.wait_for_letter("+491700000001"))[0]
     path = get_path("sven", "phones/confirmations")
     wrong = f"{(int(code) + 1) % 10**6:06}"
     answer = apis.send("POST", path, signer, {"phone": phone, "code": wrong})
@@ -173,7 +174,7 @@ def invite(apis: Apis, email: str) -> tuple[Any, str]:
     content = {"email": email, "role_id": "3"}
     answer = apis.send("POST", get_path("firm", "invitations"), "firm", content)
     assert answer.status_code == 201, answer.text
-    return answer.json()["data"], apis.open_letters()[-1]["sealed"]["code"]
+    return answer.json()["data"], re.findall("[0-9a-f]{32}", apis.wait_for_letter(email))[0]
 
 
 @pytest.fixture(scope="module")
@@ -247,12 +248,41 @@ def test_a_dump_of_the_database_tells_no_address(apis: Apis) -> None:
     assert len(tables) > 10
 
 
-def test_messages_wait_until_a_notificator_is_there(apis: Apis) -> None:
-    """There is none in these tests: the rows are kept, and the gateway says what fails."""
-    deadline = time.monotonic() + 20
-    while not apis.http.get(f"{apis.urls[0]}/ready").json()["failing_tasks"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    failing = apis.http.get(f"{apis.urls[0]}/ready").json()["failing_tasks"]
-    assert set(failing) == {"publish-messages"}
-    assert apis.open_letters()
+def test_an_account_chooses_what_it_is_told_of(apis: Apis) -> None:
+    path, signer = get_path("sven", "notifications"), PHONE.format("sven")
+    assert apis.get(path, signer)["attributes"]["types"] == []
+    answer = apis.send("PUT", path, signer, {"types": ["payment_received"]})
+    assert answer.json()["data"]["attributes"]["types"] == ["payment_received"]
+    refused = apis.send("PUT", path, signer, {"types": ["alarm"]})
+    assert find_kind(refused) == "notification-refused"
+    assert apis.send("GET", path, PHONE.format("rita")).status_code == 403
+
+
+def test_a_webhook_is_its_owner_s_alone_and_tells_of_no_other_account(apis: Apis) -> None:
+    path, signer = get_path("sven", "subscriptions"), PHONE.format("sven")
+    content = {"url": f"{apis.sandbox.url}/hook", "types": ["payment_received"]}
+    made = apis.send("POST", path, signer, content)
+    assert made.status_code == 201, made.text
+    subscription = made.json()["data"]
+    assert subscription["attributes"]["secret"].startswith("whsec_")
+    (shown,) = apis.get(path, signer)
+    assert shown["id"] == subscription["id"]
+    assert "secret" not in shown["attributes"] or shown["attributes"]["secret"] is None
+    own, other = f"{path}/{shown['id']}", get_path("rita", f"subscriptions/{shown['id']}")
+    for method, rest in (("GET", ""), ("DELETE", "")):
+        assert apis.send(method, other + rest, PHONE.format("rita")).status_code == 404
+    again = apis.send("POST", f"{own}/redeliver", signer, {"from_ledger": 1})
+    assert again.json()["data"]["attributes"]["state"] == "ACTIVE"
+    inside = apis.send("POST", path, signer, {"url": "http://169.254.169.254/latest"})
+    assert find_kind(inside) == "notification-refused"
+    assert apis.send("DELETE", own, signer).status_code == 204
+    assert apis.get(path, signer) == []
+
+
+def test_the_notificator_gets_addresses_from_api(apis: Apis, notificator: World) -> None:
+    """Whose address no file names is asked for at API's private port."""
+    request = notificator.request()
+    recipient = AccountRecipient(get_account("rita"))
+    notificator.produce(msgspec.structs.replace(request, recipient=recipient))
+    assert notificator.wait_for(request.token, "SENT", "DEAD") == ("SENT", "")
+    assert "T" in apis.wait_for_letter("rita@example.org")
