@@ -1,7 +1,6 @@
 """The demo's scenario. It uses what users have: the client library, the ingest topic, the APIs.
 
-It runs in a thread of its own against a running deployment. Asked to stop, it does so between two
-looks at the network.
+It runs in a thread of its own; asked to stop, it does so between two looks at the network.
 """
 
 import threading
