@@ -21,7 +21,7 @@ from infra.demo.target import Target
 Wait = Callable[[Callable[[], Any], str], None]
 
 
-def tell_story(
+def pay_by_address(
     target: Target, steps: Steps, payer: Person, payee: Person, pay: Callable[[Person, str], None]
 ) -> None:
     """The whole part. `pay` pays from somebody to an account G...; it is paid back, because proofs

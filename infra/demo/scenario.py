@@ -21,7 +21,8 @@ from gateways.client.horizon import HorizonClient
 from gateways.client.ingest import IngestProducer
 from gateways.client.keys import generate_key, get_account_id, get_public_key, read_seed
 from gateways.client.proofs import get_genesis_anchor, verify_balance_proof
-from infra.demo import addresses, roles
+from infra.demo import roles
+from infra.demo.addresses import pay_by_address
 from infra.demo.border import ASSET as FRANCS
 from infra.demo.border import Withdrawal
 from infra.demo.messages import tell_story
@@ -71,7 +72,7 @@ class Scenario:
             self._show_books()
             self._tell_bob()
             open_wallet(self.target, self.alice, self.steps)
-            self._pay_by_address()
+            pay_by_address(self.target, self.steps, self.alice, self.bob, self._pay_to)
             self._issue_much()
             self._pay_with_fees()
             self._withdraw()
@@ -322,12 +323,9 @@ class Scenario:
         self.steps.say(told)
         self._submit(self.bob, make.make_payment(bob, alice, units))  # the proof counts the others
 
-    def _pay_by_address(self) -> None:
-        def pay(payer: Person, account: str) -> None:
-            amount = make.to_units("7.50", DIGITS)
-            self._submit(payer, make.make_payment(self._get_balance(payer), account, amount))
-
-        addresses.tell_story(self.target, self.steps, self.alice, self.bob, pay)
+    def _pay_to(self, payer: Person, account: str) -> None:
+        amount = make.to_units("7.50", DIGITS)
+        self._submit(payer, make.make_payment(self._get_balance(payer), account, amount))
 
     def _restart_victim(self) -> None:
         self.steps.tell(f"{VICTIM} is started again and catches up")

@@ -30,6 +30,7 @@ from gateways.api.settings import (
 )
 from gateways.client.keys import get_address, get_seed
 from gateways.client.request_signing import RequestSigner
+from gateways.http.settings import CorsSettings
 from gateways.identity.emails import compute_email_hash, normalise_email
 from gateways.identity.statements import RegistrationStatement, make_statement
 from gateways.ingest import FRAME
@@ -222,10 +223,7 @@ def run_apis(
     servers: Servers = gateway.servers
     database_url = servers.create_database("api")
     apply_all(database_url, PROGRAM.migrations)
-    kek_file = folder / f"kek-{secrets.token_hex(4)}.json"
-    kek_file.write_bytes(make_content())
-    kek_file.chmod(0o600)
-    kek = KekSettings(name="api", path=kek_file)
+    kek = make_kek(folder)
     ports = [choose_port([])]
     while len(ports) < 4:
         ports.append(choose_port(ports))
@@ -236,29 +234,18 @@ def run_apis(
         arrange_registrar(gateway.url, get_key("master"), get_address(REGISTRAR), lines.append)
         addresses = {"urls": private_urls, "token": TOKEN}
         instance = stack.enter_context(notificator.run(api=addresses))
+        shared: dict[str, Any] = {
+            "store": DatabaseSettings(url=Secret(database_url)),
+            "kek": kek,
+            "documents": documents,
+            "kafka": servers.kafka,
+            "notificators": NotificatorSettings(urls=(instance.url,), token=Secret(TOKEN)),
+            "notifications_topic": notificator.intake,
+            **changes,
+        }
         urls = []
-        for number, (port, private) in enumerate(zip(ports[:2], private_urls, strict=True), 1):
-            fields: dict[str, Any] = {
-                "name": f"api{number}",
-                "port": port,
-                "public_url": f"http://127.0.0.1:{port}",
-                "store": DatabaseSettings(url=Secret(database_url)),
-                "genesis_file": str(gateway.world.genesis_file),
-                "horizon": (HorizonSettings(url=gateway.url),),
-                "registrar_seed": Secret(get_seed(REGISTRAR)),
-                "kek": kek,
-                "statement_keys": (bytes(STATEMENT_KEY.verify_key).hex(),),
-                "documents": documents,
-                "kafka": servers.kafka,
-                "private": PrivateSettings(
-                    listen=private.removeprefix("http://"), token=Secret(TOKEN)
-                ),
-                "notificators": NotificatorSettings(urls=(instance.url,), token=Secret(TOKEN)),
-                "notifications_topic": notificator.intake,
-                "limits": ApiLimits(reads=MANY, writes=MANY, registrations=MANY),
-                **changes,
-            }
-            made = ApiGatewaySettings(**fields)
+        for port, private in zip(ports[:2], private_urls, strict=True):
+            made = make_settings(gateway, port, private.removeprefix("http://"), **shared)
             urls.append(stack.enter_context(serve(make_app(made), port, made.limits)))
         sandbox = notificator.sandbox
         apis = Apis(gateway, miner, urls, database_url, open_keks(kek), private_urls, sandbox)
@@ -266,3 +253,28 @@ def run_apis(
         for url in urls:
             wait_until(lambda at=url: apis.http.get(f"{at}/ready").status_code == 200)
         yield apis
+
+
+def make_kek(folder: Path) -> KekSettings:
+    file = folder / f"kek-{secrets.token_hex(4)}.json"
+    file.write_bytes(make_content())
+    file.chmod(0o600)
+    return KekSettings(name="api", path=file)
+
+
+def make_settings(gateway: Gateway, port: int, private: str, **more: Any) -> ApiGatewaySettings:
+    """Of an instance on these ports."""
+    fields: dict[str, Any] = {
+        "name": f"api{port}",
+        "port": port,
+        "public_url": f"http://127.0.0.1:{port}",
+        "genesis_file": str(gateway.world.genesis_file),
+        "horizon": (HorizonSettings(url=gateway.url),),
+        "registrar_seed": Secret(get_seed(REGISTRAR)),
+        "statement_keys": (bytes(STATEMENT_KEY.verify_key).hex(),),
+        "private": PrivateSettings(listen=private, token=Secret(TOKEN)),
+        "limits": ApiLimits(reads=MANY, writes=MANY, registrations=MANY),
+        "cors": CorsSettings(origins=("*",)),
+        **more,
+    }
+    return ApiGatewaySettings(**fields)
