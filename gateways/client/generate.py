@@ -12,10 +12,11 @@ from pathlib import Path
 import unasync
 
 FOLDER = Path(__file__).parent
-NAMES = ("horizon", "keyserver", "api")
+NAMES = ("api", "horizon", "keychain", "keyserver")
 REPLACEMENTS = {
     "AsyncApiClient": "ApiClient",
     "AsyncKeyServerClient": "KeyServerClient",
+    "AsyncKeyChainClient": "KeyChainClient",
     "AsyncHorizonClient": "HorizonClient",
     "AsyncClient": "Client",
     "aclose": "close",

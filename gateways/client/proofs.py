@@ -124,6 +124,9 @@ def verify_header(attributes: Mapping[str, Any], anchor: Anchor) -> ProvedHeader
     certificate = _decode(Certificate, _read_base64(attributes, "certificate"))
     header_hash = compute_hash(header_bytes)
     _check_header(anchor, header, header_hash, certificate)
+    if header.quorum_set_hash != compute_hash(encode(anchor.quorum_set)):
+        text = "the network has changed its quorum set: pin a newer header"
+        raise ProofError(ProofFault.QUORUM_SET_CHANGED, text)
     return ProvedHeader(
         header.sequence,
         header_hash,
@@ -131,6 +134,27 @@ def verify_header(attributes: Mapping[str, Any], anchor: Anchor) -> ProvedHeader
         header.state_root,
         len(certificate.signatures),
     )
+
+
+def get_quorum_set_hash(attributes: Mapping[str, Any]) -> Hash:
+    """The hash of the set that is in force after a header, as it says. Raises ProofError."""
+    header: LedgerHeader = _decode(LedgerHeader, _read_base64(attributes, "header"))
+    return header.quorum_set_hash
+
+
+def move_anchor(attributes: Mapping[str, Any], anchor: Anchor, quorum_set: QuorumSet) -> Anchor:
+    """The anchor from a header on that changed the quorum set to this one. `attributes`: as of
+    `verify_header`; the anchor's own set has certified the header. Raises ProofError.
+    """
+    header_bytes = _read_base64(attributes, "header")
+    header = _decode(LedgerHeader, header_bytes)
+    certificate = _decode(Certificate, _read_base64(attributes, "certificate"))
+    header_hash = compute_hash(header_bytes)
+    _check_header(anchor, header, header_hash, certificate)
+    if header.quorum_set_hash != compute_hash(encode(quorum_set)):
+        text = "this is not the quorum set that the header names"
+        raise ProofError(ProofFault.QUORUM_SET_CHANGED, text)
+    return Anchor(anchor.network_id, quorum_set, header.sequence, header_hash)
 
 
 def verify_entry(attributes: Any, header: ProvedHeader, key: KeyBytes) -> Entry | None:
@@ -167,9 +191,6 @@ def _check_header(
     if compute_certificate(anchor.quorum_set, signatures) != certificate:
         text = "too few of the trusted validators signed the certificate"
         raise ProofError(ProofFault.BAD_CERTIFICATE, text)
-    if header.quorum_set_hash != compute_hash(encode(anchor.quorum_set)):
-        text = "the network has changed its quorum set: pin a newer header"
-        raise ProofError(ProofFault.QUORUM_SET_CHANGED, text)
     payload = compute_header_payload(anchor.network_id, header.sequence, header_hash)
     for node_id, signature in signatures.items():
         if not is_valid_signature(node_id, payload, signature):

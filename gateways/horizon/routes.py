@@ -1,6 +1,7 @@
 """The route table of a Horizon gateway: the resources, each with its rows at its end."""
 
 from gateways.horizon import (
+    access_proofs,
     account_money,
     accounts,
     assets,
@@ -38,6 +39,7 @@ ROUTES: tuple[Route, ...] = (
     *balances.ROUTES,
     *statements.ROUTES,
     *proofs.ROUTES,
+    *access_proofs.ROUTES,
     *assets.ROUTES,
     *history.ROUTES,
     *movements.ROUTES,

@@ -29,13 +29,16 @@ class HorizonLimits(LimitSettings, frozen=True):
 
 
 class HorizonGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
-    """`database`: Horizon's views. `genesis_file`: the network's, the same as the core node's."""
+    """`database`: Horizon's views. `genesis_file`: the network's, the same as the core node's.
+    `proof_readers`: keys (G...) that may ask for proofs of roles and rules of any account.
+    """
 
     genesis_file: str
     database: DatabaseSettings
     kafka: KafkaSettings
     core: CoreSettings
     ingest_topic: str = "transactions"
+    proof_readers: tuple[str, ...] = ()
     limits: HorizonLimits = HorizonLimits()
     streams_max: int = 500
     streams_per_client_max: int = 20

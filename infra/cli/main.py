@@ -18,6 +18,7 @@ from infra.cli import (
     demo,
     deployments,
     deposits,
+    keychain,
     notifications,
     output,
     people,
@@ -85,6 +86,7 @@ app.add_typer(wallet_devices.devices, name="devices")
 app.command()(deposits.address)
 app.add_typer(deposits.app, name="deposits")
 app.add_typer(chain.app, name="chain")
+app.add_typer(keychain.app, name="keychain")
 app.add_typer(containers.app, name="containers")
 app.add_typer(notifications.notify, name="notify")
 app.add_typer(notifications.subscriptions, name="subscriptions")

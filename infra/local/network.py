@@ -12,7 +12,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
-from infra.local import api, identity, notifications, psim
+from infra.local import api, identity, keychain, notifications, psim
 from infra.local.folders import PROJECT
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
@@ -31,6 +31,8 @@ from schemas.topics import (
 CORE, HORIZON, GATEWAYS, NOTIFICATIONS = "core", "horizon", "gateways", "notifications"
 CORES = tuple(f"core{number}" for number in range(1, 5))
 PAIRS = {"1": "core1", "2": "core2"}  # Horizon pairs, each behind a node of its own
+HORIZON_APART, GATEWAYS_APART = "horizon-apart", "gateways-apart"
+PAIRS_APART = {"3": "core3", "4": "core4"}  # for services that may share none with API
 HISTORY = "history"
 NOTIFICATORS = {"notificator1": "core3", "notificator2": "core4"}  # each follows another node
 GATEWAY_MIGRATIONS = PROJECT / "gateways" / "http" / "migrations"
@@ -63,6 +65,7 @@ PROGRAMS = {
     ),
     "api": api.PROGRAM,
     identity.KEYSERVER: identity.PROGRAM,
+    keychain.KEYCHAIN: keychain.PROGRAM,
     "psim": psim.PROGRAM,
 }
 
@@ -76,6 +79,7 @@ def prepare(place: Place) -> None:
     notifications.prepare(place)
     api.prepare(place)
     identity.prepare(place)
+    keychain.prepare(place)
     psim.prepare(place)
     genesis = get_genesis_file(place)
     if not genesis.exists():
@@ -102,6 +106,7 @@ def describe(place: Place) -> Mapping[str, Any]:
         "ledgers_topics": [get_ledgers_topic(core) for core in CORES],
         "rejections_topics": [get_rejections_topic(core) for core in CORES],
         "horizon": [place.get_url(f"gateway{pair}.http") for pair in PAIRS],
+        "keychain": keychain.describe(place),
         "cores": {
             core: {
                 "url": place.get_url(f"{core}.http"),
@@ -134,14 +139,20 @@ def get_kafka_topics() -> tuple[Topic, ...]:
 
 def get_services() -> tuple[Service, ...]:
     rows = [_get_core_row(core) for core in CORES]
-    for pair, core in PAIRS.items():
+    for pair, core in {**PAIRS, **PAIRS_APART}.items():
         rows += [_get_processor_row(pair, core), _get_gateway_row(pair, core)]
     rows += [_get_notificator_row(name, core) for name, core in NOTIFICATORS.items()]
     rows += [_get_psim_row(name, core) for name, core in psim.PSIMS.items()]
     notificators = tuple(NOTIFICATORS)
     gateways = tuple(f"gateway{pair}" for pair in PAIRS)
     rows += identity.get_services(notificators, gateways, get_genesis_file)
+    rows += keychain.get_services(get_genesis_file, get_nodes_of_pairs)
     return (*rows, *api.get_services(notificators, get_genesis_file))
+
+
+def get_nodes_of_pairs(place: Place) -> list[str]:
+    """The keys (G...) of the core nodes behind `PAIRS`."""
+    return [_get_address(place, core) for core in PAIRS.values()]
 
 
 def get_genesis_file(place: Place) -> Path:
@@ -205,7 +216,7 @@ def get_archives(place: Place, user: str) -> list[Mapping[str, str]]:
 def _get_processor_row(pair: str, core: str) -> Service:
     return Service(
         name=f"horizon{pair}",
-        tier=HORIZON,
+        tier=HORIZON if pair in PAIRS else HORIZON_APART,
         program="horizon-processor",
         get_settings=lambda place: get_processor_settings(place, pair, core),
         database="postgres",
@@ -230,7 +241,7 @@ def get_processor_settings(place: Place, pair: str, core: str) -> Mapping[str, A
 def _get_gateway_row(pair: str, core: str) -> Service:
     return Service(
         name=f"gateway{pair}",
-        tier=GATEWAYS,
+        tier=GATEWAYS if pair in PAIRS else GATEWAYS_APART,
         program="horizon-gateway",
         get_settings=lambda place: {
             "host": place.listen_host,
@@ -240,6 +251,7 @@ def _get_gateway_row(pair: str, core: str) -> Service:
             "database": {"url": place.get_database_url(f"horizon{pair}", f"gateway{pair}")},
             "store": {"url": place.get_database_url(f"gateway{pair}")},
             "kafka": place.get_kafka_settings(f"gateway{pair}"),
+            **({} if pair in PAIRS else {"proof_readers": [keychain.get_reader(place)]}),
             "core": {
                 "url": place.get_url(f"{core}.http"),
                 "token_file": str(_get_token_file(place, core)),

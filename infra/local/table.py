@@ -1,7 +1,7 @@
 """The table of what tokend runs on one machine."""
 
 from infra.chains.nodes import BITCOIN, ETHEREUM
-from infra.local import api, custody, network, psim
+from infra.local import api, custody, keychain, network, psim
 from infra.local.chains import CHAINS, BitcoinServer, EthereumServer
 from infra.local.kafka import KafkaServer
 from infra.local.mail import MAIL, MailServer
@@ -10,11 +10,19 @@ from infra.local.rows import SERVERS, Table
 from infra.local.seaweedfs import SeaweedServer
 
 SERVICES = network.get_services()
-SHARED = (SERVERS, MAIL, network.CORE, network.HORIZON, network.GATEWAYS)
-PEOPLE = (*SHARED, network.NOTIFICATIONS, api.IDENTITY)
-# Before the Notificators, which ask whether it is well.
-MONEY = (SERVERS, MAIL, CHAINS, *SHARED[2:], psim.PSIM, network.NOTIFICATIONS)
-EVERYTHING = (*MONEY, api.IDENTITY)
+PAIRS = (network.HORIZON, network.GATEWAYS)
+PAIRS_APART = (network.HORIZON_APART, network.GATEWAYS_APART)
+IDENTITY = (*PAIRS_APART, api.IDENTITY)
+# The Notificators ask whether PSIM is well: it starts before them.
+PEOPLE = (
+    *(SERVERS, MAIL, keychain.VAULT),
+    *(network.CORE, *PAIRS, network.NOTIFICATIONS, *IDENTITY),
+)
+MONEY = (SERVERS, MAIL, CHAINS, network.CORE, *PAIRS, psim.PSIM, network.NOTIFICATIONS)
+EVERYTHING = (
+    *(SERVERS, MAIL, keychain.VAULT, CHAINS),
+    *(network.CORE, *PAIRS, psim.PSIM, network.NOTIFICATIONS, *IDENTITY),
+)
 
 TABLE = Table(
     tiers=EVERYTHING,
@@ -27,6 +35,7 @@ TABLE = Table(
     },
     servers=(
         PostgresServer("postgres"),
+        PostgresServer(keychain.SERVER, keychain.VAULT),
         KafkaServer("kafka"),
         SeaweedServer(SERVICES, uploads=(api.BUCKET,)),
         MailServer(MAIL),

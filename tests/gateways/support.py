@@ -32,6 +32,7 @@ from processors.horizon.fold import fold_ledger
 from processors.horizon.schema import LIVE, create_schema
 from processors.horizon.store import Batch, LedgerStore
 from schemas.settings import DatabaseSettings, Secret
+from schemas.strkey import encode_account_id
 from streams.herder.proofs import Proofs
 from streams.herder.simulator import Simulator
 from streams.ledger.admission import Candidate
@@ -39,7 +40,7 @@ from streams.ledger.chain import ChainPosition, get_genesis_position, verify_rec
 from streams.ledger.close import ClosedLedger
 from streams.node.metrics import Metrics
 from streams.node.private_http import PrivateHttp
-from tests.support.network import Network, get_key, make_economy
+from tests.support.network import Network, get_key, get_public_key, make_economy
 from tests.support.servers import Servers
 
 STORE_MIGRATIONS = Path("gateways/http/migrations")
@@ -148,7 +149,11 @@ def run_core(world: World, port: int) -> contextlib.AbstractContextManager[str]:
     """A core node's own private port, with the ledger of `world` behind it."""
 
     def get_status() -> dict[str, Any]:
-        return {"sequence": world.network.ledger.header.sequence, "is_healthy": True}
+        return {
+            "node_id": encode_account_id(get_public_key("validator 0")),
+            "sequence": world.network.ledger.header.sequence,
+            "is_healthy": True,
+        }
 
     server = PrivateHttp(
         TOKEN, world.proofs, Simulator(world.network.ledger), Metrics(), get_status
