@@ -68,6 +68,8 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
             own |= {"notificator.key", "notificator.token", "api.token"}
         if row.program == "keyserver":
             own |= {"keyserver.statement.key"}
+        if row.program == "keychain":
+            own = {"keychain-postgres.keychain", "keychain.reader.seed"}
         if row.program == "api":
             own |= {"api.registrar.seed", "api.token", "notificator.token", f"s3.{row.name}"}
         assert seen == own
@@ -97,7 +99,7 @@ def test_again_it_writes_the_same(root: Path) -> None:
 
 def test_every_service_is_in_the_compose_file(root: Path) -> None:
     text = COMPOSE_FILE.read_text()
-    names = set(re.findall(r"^  ([a-z0-9]+):$", text.partition("\nservices:")[2], re.MULTILINE))
+    names = set(re.findall(r"^  ([a-z0-9-]+):$", text.partition("\nservices:")[2], re.MULTILINE))
     servers = {server.name for server in TABLE.servers}
     assert names == {row.name for row in SERVICES} | servers | {"administrator"}
     variables = set(re.findall(r"\$\{([A-Z0-9_]+)\}", text))
