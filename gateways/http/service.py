@@ -17,7 +17,7 @@ from gateways.http.nonces import Nonces
 from gateways.http.rate_limits import MERGE_SECONDS, PRUNE_SECONDS, RateClass, RateLimits
 from gateways.http.routes import Route
 from gateways.http.settings import GatewaySettings
-from gateways.http.store import Store
+from gateways.http.store import CONNECTIONS_MAX, Store
 from gateways.http.strict_counters import PRUNE_SECONDS as STRICT_SECONDS
 from gateways.http.strict_counters import StrictCounters
 from schemas.generated.common import PublicKey
@@ -40,6 +40,7 @@ class GatewayService:
     title = "Gateway"
     description = ""  # of the API, for its readers
     signers = "by the key that the route belongs to"  # who may sign for private routes
+    store_connections = CONNECTIONS_MAX  # to its own database
     response_headers: Sequence[str] = ()  # of this gateway, which pages of other origins may see
 
     def __init__(
@@ -54,7 +55,7 @@ class GatewayService:
         self.public_url = settings.public_url.rstrip("/")
         self.limits = settings.limits
         self.cors = settings.cors
-        self.store = Store(settings.store.url.reveal())
+        self.store = Store(settings.store.url.reveal(), self.store_connections)
         self.nonces = Nonces(self.store, self.conceal)
         self.idempotency = Idempotency(self.store, settings.limits.answer_seconds)
         self.strict_counters = StrictCounters(self.store)

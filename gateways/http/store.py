@@ -23,12 +23,12 @@ STATEMENT_TIMEOUT = "-c statement_timeout=5000"
 class Store:
     """`url` is that of the database. Nothing is contacted before `start`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connections: int = CONNECTIONS_MAX) -> None:
         self._pool = AsyncConnectionPool(
             url,
             open=False,
             min_size=1,
-            max_size=CONNECTIONS_MAX,
+            max_size=connections,
             timeout=POOL_SECONDS,
             kwargs={"autocommit": True, "options": STATEMENT_TIMEOUT},
         )

@@ -48,6 +48,7 @@ class KeyServer(GatewayService):
         "secret. Bytes are base64, times are UTC. E-mail addresses travel in bodies alone."
     )
     signers = "by the key that the route names"
+    store_connections = 8  # an unlock waits for two commits
 
     def __init__(self, settings: KeyServerSettings, routes: Sequence[Route]) -> None:
         self.keks = open_keks(settings.kek)

@@ -20,6 +20,7 @@ from tests.bench.notifications import measure_notifications
 from tests.bench.paced import measure_paced
 from tests.bench.reads import measure_reads
 from tests.bench.state import measure_state
+from tests.bench.unlock import measure_unlock
 
 SECONDS, ONE_NODE_SECONDS, LOGGED = 60, 20, 40_000
 RUNS = 3
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "one-node": lambda calibration, _: measure_one_node(calibration, ONE_NODE_SECONDS),
     "horizon": lambda calibration, given: measure_horizon(calibration, given.logged),
     "notifications": lambda calibration, _: measure_notifications(calibration),
+    "unlock": lambda calibration, _: measure_unlock(calibration),
     "reads": lambda calibration, _: measure_reads(calibration),
     "archive": lambda calibration, _: measure_archive(calibration),
     "footprint": lambda _, __: measure_footprint(),

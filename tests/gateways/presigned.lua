@@ -1,5 +1,5 @@
 -- For wrk: sends the requests of a file, one a line, each once: path, and for signed ones three
--- headers, with tabs between them. Prints what came of it as one JSON line.
+-- headers, and for a POST its JSON, with tabs between them. Prints what came of it as one JSON line.
 
 local requests, turn = {}, 0
 
@@ -13,7 +13,8 @@ function init(args)
       headers["Signature-Input"] = fields[3]
       headers["Signature"] = fields[4]
     end
-    requests[#requests + 1] = wrk.format("GET", fields[1], headers)
+    if fields[5] then headers["Content-Type"] = "application/json" end
+    requests[#requests + 1] = wrk.format(fields[5] and "POST" or "GET", fields[1], headers, fields[5])
   end
 end
 

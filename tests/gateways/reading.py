@@ -166,10 +166,15 @@ def _run_wrk(reader: Reader, load: Load, seconds: int, most: int) -> dict[str, f
             file.write(_sign(reader, path) if load.is_signed else path)
             file.write("\n")
         file.flush()
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT)]
-        done = subprocess.run(
-            [*command, reader.url, "--", file.name], capture_output=True, text=True, check=True
-        )
+        return run_wrk(reader.url, Path(file.name), seconds)
+
+
+def run_wrk(url: str, requests: Path, seconds: int) -> dict[str, float]:
+    """What `presigned.lua` tells. Raises RuntimeError if any request was not answered with 2xx."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT)]
+    done = subprocess.run(
+        [*command, url, "--", str(requests)], capture_output=True, text=True, check=True
+    )
     told: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     if told["failed"] or not told["requests"]:
         raise RuntimeError(f"requests failed: {done.stdout}")

@@ -2,37 +2,50 @@
 Horizon gateway. Mail is read where it waits for the Notificator, with the server's own keys.
 """
 
+import asyncio
+import base64
 import contextlib
 import json
+import os
 import secrets
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import psycopg
+from msgspec.structs import replace
 from nacl.signing import SigningKey
 
+from gateways.client.errors import ProblemError
 from gateways.client.keys import get_public_key
 from gateways.client.keyserver import KeyServerClient
 from gateways.client.request_signing import RequestSigner
 from gateways.client.transactions import make_create_account
 from gateways.client.wallets import Credentials, OpenWallet, Signup
+from gateways.http.store import Store
 from gateways.keyserver.main import make_app
+from gateways.keyserver.rewrapping import rewrap
 from gateways.keyserver.settings import KeyServerLimits, KeyServerSettings
 from gateways.sealing.file import FileKeks, make_content
 from gateways.sealing.settings import KekSettings
 from infra.local.migrations import apply_all
 from infra.local.ports import choose_port
+from infra.local.toml import encode_toml
 from schemas.generated.common import AccountID, SignerData
-from schemas.settings import DatabaseSettings, Secret
+from schemas.settings import CRASH_VARIABLE, DatabaseSettings, Secret, dump_settings
 from schemas.strkey import decode_account_id
 from streams.ledger.values import OWNER_SIGNER_ROLE, SIGNATURE_THRESHOLD
-from tests.gateways.support import MANY, Gateway, serve
+from tests.gateways.support import MANY, Gateway, serve, wait_until
 from tests.support.servers import Servers
 
+TOKEND = Path(sys.executable).with_name("tokend")
 MIGRATIONS = (Path("gateways/http/migrations"), Path("gateways/keyserver/migrations"))
 LIMITS = KeyServerLimits(reads=MANY, entries=MANY, mails=MANY)
 
@@ -144,6 +157,35 @@ class KeyServers:
         with self.make_client() as client:
             return client.derive(given.email, given.secret).auth
 
+    def unlock_envelope(self, given: Credentials, code: str) -> bytes:
+        """As it is sent."""
+        body = {"email": given.email, "second_factor": code}
+        answered = self.ask("/v1/unlock", body, self.get_auth(given))
+        return base64.b64decode(answered.json()["data"]["attributes"]["envelope"])
+
+    def rewrap(self) -> None:
+        """What each instance does once a minute."""
+
+        async def work() -> None:
+            store = Store(self.store_url)
+            await store.start()
+            try:
+                await rewrap(store, self.keks)
+            finally:
+                await store.stop()
+
+        asyncio.run(work())
+
+    @contextlib.contextmanager
+    def run_process(self, crash: str = "") -> Iterator["Process"]:
+        """One more instance, in a process of its own, which may be told where to die."""
+        process = Process(self, choose_port(self.ports), crash)
+        process.start()
+        try:
+            yield process
+        finally:
+            process.stop()
+
     def get_now_ms(self) -> int:
         """Of the ledger."""
         return self.gateway.world.network.ledger.header.close_time_ms
@@ -157,6 +199,55 @@ class KeyServers:
     def forget_tries(self) -> None:
         """As a day later."""
         self.connection.execute("delete from gateway.tries")
+
+
+class Process:
+    """An instance as `tokend run` runs it."""
+
+    def __init__(self, keyservers: KeyServers, port: int, crash: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = keyservers.folder / f"{port}.log"
+        self._crash = crash
+        self._config = keyservers.folder / f"{port}.toml"
+        settings = replace(keyservers.get_settings(), port=port, public_url=self.url)
+        self._config.touch(mode=0o600)
+        self._config.write_text(encode_toml(msgspec.json.decode(dump_settings(settings))))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        environ = {**os.environ, **({CRASH_VARIABLE: self._crash} if self._crash else {})}
+        command = [str(TOKEND), "run", "keyserver", "--config", str(self._config)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, env=environ, stderr=log)
+        wait_until(self.is_ready)
+
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def is_ready(self) -> bool:
+        with contextlib.suppress(httpx2.TransportError):
+            return httpx2.get(f"{self.url}/ready").status_code == 200
+        return False
+
+    def wait_until_dead(self) -> None:
+        assert self._process is not None
+        assert self._process.wait(20) == -signal.SIGKILL
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(20)
+
+
+def get_refusal(act: Callable[[], object]) -> str:
+    """The kind of the problem that it met; empty if it was done."""
+    try:
+        act()
+    except ProblemError as error:
+        return error.kind
+    return ""
 
 
 def get_kind(response: httpx2.Response) -> str:
