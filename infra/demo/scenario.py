@@ -25,6 +25,7 @@ from infra.demo import roles
 from infra.demo.addresses import pay_by_address
 from infra.demo.border import ASSET as FRANCS
 from infra.demo.border import Withdrawal
+from infra.demo.deposits import pay_in
 from infra.demo.messages import tell_story
 from infra.demo.people import Person
 from infra.demo.steps import SETTLE_S, DemoFailed, Steps, make_progress
@@ -76,6 +77,7 @@ class Scenario:
             self._issue_much()
             self._pay_with_fees()
             self._withdraw()
+            pay_in(self.target, self.alice, self.steps)
             self._restart_victim()
             self._compare_nodes()
             self._replay()
@@ -83,10 +85,8 @@ class Scenario:
             self._end()
 
     def _submit(self, person: Person, *bodies: Any) -> dict[str, Any]:
-        result: dict[str, Any] = self.client.submit_until_final(
-            self._sign(person, *bodies), SETTLE_S
-        )
-        return result
+        envelope = self._sign(person, *bodies)
+        return dict(self.client.submit_until_final(envelope, SETTLE_S))
 
     def _sign(self, person: Person, *bodies: Any) -> bytes:
         transaction = make.build_transaction(

@@ -19,6 +19,7 @@ from infra.demo.messages import Messages
 from infra.local.errors import LocalError
 from infra.local.health import get_status
 from infra.local.launch import RunningDeployment
+from infra.local.place import Place
 from processors.horizon import replay
 from processors.horizon.config import HorizonSettings
 from processors.horizon.display import show_progress
@@ -37,7 +38,10 @@ class Replayed:
 
 
 class Target(ABC):
-    """A running network of four core nodes, at least one of which has a Horizon pair."""
+    """A running network of four core nodes, at least one of which has a Horizon pair. `place`: of
+    the deployment, where its test chains can be reached."""
+
+    place: Place | None = None
 
     def __init__(self, endpoints: Mapping[str, Any]) -> None:
         self.endpoints = endpoints
@@ -101,6 +105,7 @@ class LocalTarget(Target):
         file = running.place.folder.endpoints_file
         super().__init__(msgspec.json.decode(file.read_bytes()))
         self._running = running
+        self.place = running.place
 
     def get_address(self, core: str) -> str:
         return self._running.place.get_address(f"{core}.http")

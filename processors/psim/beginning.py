@@ -29,7 +29,7 @@ def begin(
     opened = [Archive(each) for each in archives]
     history = History(opened, start, network.genesis_hash)
     try:
-        for archive, name in _find_snapshots(opened):
+        for archive, name in _find_snapshots(opened, _find_newest(history)):
             history.position = start
             try:
                 position = _load(view, history, archive, name)
@@ -44,11 +44,20 @@ def begin(
     return view, start
 
 
-def _find_snapshots(archives: list[Archive]) -> list[tuple[Archive, ManifestName]]:
+def _find_newest(history: History) -> int:
+    """Up to where headers are archived that could prove a snapshot."""
+    try:
+        return history.find_newest()
+    except HistoryUnavailable as error:
+        log.warning("begins_without_archive", reason=str(error))
+        return 0
+
+
+def _find_snapshots(archives: list[Archive], last: int) -> list[tuple[Archive, ManifestName]]:
     found: list[tuple[Archive, ManifestName]] = []
     for archive in archives:
         try:
-            found += [(archive, name) for name in archive.find_snapshots()]
+            found += [(archive, name) for name in archive.find_snapshots(last)]
         except ArchiveUnavailable as error:
             log.warning("archive_unusable", archive=archive.name, reason=str(error))
     return sorted(found, key=lambda each: -each[1].sequence)
@@ -59,6 +68,7 @@ def _load(
 ) -> ChainPosition:
     """All of the state is verified against the header; what services need of it is kept."""
     manifest = archive.open_snapshot(name)
+    list(history.read_on(1))  # the genesis, whose hash is pinned: headers alone begin behind it
     history.follow(name.sequence - 1)
     (verified,) = history.read_on(name.sequence)
     rows = hold(read_snapshot(manifest, archive.read))

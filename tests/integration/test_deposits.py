@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from nacl.signing import SigningKey
 
@@ -208,3 +209,18 @@ def test_what_cannot_be_credited_is_parked_and_assigned(people: People) -> None:
     expected = {"ETH": "1.000000000000000000"}
     assert wait_until(lambda: people.get_balances(frank) == expected)
     assert find() == []
+
+
+def test_an_instance_listens_on_its_private_port_alone(
+    people: People, whole_deployment: WholeDeployment
+) -> None:
+    for name in PSIMS:
+        process = psutil.Process(whole_deployment.running.control.get_state(name).process_id)
+        listening = {
+            f"{each.laddr.ip}:{each.laddr.port}"
+            for one in (process, *process.children(recursive=True))
+            for each in one.net_connections("inet")
+            if each.status == psutil.CONN_LISTEN
+        }
+        assert listening == {people.place.get_address(f"{name}.http")}
+        assert get_status(people.place.get_address(f"{name}.http"), "/status", "wrong") is None
