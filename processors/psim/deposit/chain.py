@@ -165,10 +165,12 @@ class ChainProgress:
         if checkpoint is None:
             return self._set_first()
         intents: dict[Hash, Intent] = {}
+        in_flight = 0  # without those that wait for somebody, which may be many for long
         for key, each in self.open.items():
             if each.decision.intent is not None:
                 intents[key] = each.decision.intent
-                if len(intents) >= 2 * IN_FLIGHT_MAX:
+                in_flight += not each.decision.reason
+                if in_flight >= IN_FLIGHT_MAX or len(intents) >= 2 * IN_FLIGHT_MAX:
                     break
         intents.update(self._advance(checkpoint))
         return intents

@@ -47,6 +47,7 @@ WAIT_CODES = frozenset(
         "NOT_AUTHORIZED",
         "NO_ROLE_PERMISSION",
         "NO_ENTRY",
+        "OPERATION_FEE_NOT_COVERED",
         "REFERENCE_QUOTA_EXCEEDED",
         "ROLLED_BACK",
         "SKIPPED",

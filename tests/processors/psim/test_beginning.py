@@ -1,4 +1,4 @@
-"""An instance begins with a snapshot of an archive, and knows what one knows that saw everything."""
+"""An instance begins with a snapshot, and knows what one knows that saw all ledgers."""
 
 from collections.abc import Callable
 
