@@ -18,10 +18,9 @@ from gateways.api.answers import Meta, respond_all, respond_one, show_time
 from gateways.api.people import (
     EMAIL,
     Person,
-    link,
+    link_stated,
     open_address,
     seal_address,
-    take_statement,
 )
 from gateways.api.problems import (
     ACCOUNT_TAKEN,
@@ -168,7 +167,9 @@ async def accept(call: Call) -> Response:
         raise Problem(FORBIDDEN, "sign by the key that the statement names")
     if not statement.has_second_factor:
         raise Problem(SECOND_FACTOR_NEEDED, "the statement says nothing of a second factor")
-    person = Person(decode_account_id(statement.account), signer, given.locale)
+    found = await api.ledger.get_account(statement.account)
+    signers = () if found is None else tuple(found.signers)
+    person = Person(decode_account_id(statement.account), signer, given.locale, signers)
     address = seal_address(api.keks, EMAIL, email, statement.issued_at_ms)
     hashed = _hash_code(given.code)
     values = (signer, person.account_id, address.address_hash, hashed, signer)
@@ -176,10 +177,11 @@ async def accept(call: Call) -> Response:
         rows = await transaction.execute(ACCEPT, values)
         if not rows:
             raise Problem(INVITATION_INVALID, "no invitation of this address has this code")
-        await take_statement(transaction, address, digest)
-        await link(transaction, person, address, api.settings.quotas.people)
-    found = await api.store.execute(FIND, (rows[0][0], person.account_id))
-    return respond_one(call, _render(api, found[0]))
+        people_max = api.settings.quotas.people
+        if not await link_stated(transaction, person, address, digest, people_max):
+            raise Problem(STATEMENT_STALE, "a newer statement about this e-mail or person is known")
+    (shown,) = await api.store.execute(FIND, (rows[0][0], person.account_id))
+    return respond_one(call, _render(api, shown))
 
 
 async def _read(call: Call, invitation_id: uuid.UUID) -> Resource[InvitationAttributes]:

@@ -1,13 +1,15 @@
 """People and their addresses in the database: sealed, and found by keyed hashes alone."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import psycopg
 
-from gateways.api.problems import ACCOUNT_TAKEN, QUOTA_EXCEEDED, STATEMENT_STALE
+from gateways.api.problems import ACCOUNT_TAKEN, QUOTA_EXCEEDED
 from gateways.http.problems import Problem
 from gateways.http.store import Transaction
 from gateways.sealing.keks import KeyEncryptionKeys
+from schemas.strkey import encode_account_id
 
 EMAIL, PHONE = "email", "phone"
 PERSON = "select person_id from api.people where account_id = %s and signer = %s"
@@ -24,11 +26,16 @@ on conflict (address_hash) do update
 set issued_at_ms = excluded.issued_at_ms, digest = excluded.digest
 where s.issued_at_ms < excluded.issued_at_ms or s.digest = excluded.digest
 returning 1"""
+TAKE_PERSON = """
+insert into api.person_statements as s values (%s, %s, %s)
+on conflict (account_id, signer) do update
+set issued_at_ms = greatest(s.issued_at_ms, excluded.issued_at_ms)
+returning issued_at_ms = %s"""
 HOLDER = (
     "select l.link_id, p.person_id, p.account_id, p.signer from api.links l"
     " join api.people p using (person_id) where l.address_hash = %s for update"
 )
-OWN = "select link_id, stated_at_ms from api.links where person_id = %s and kind = %s for update"
+OWN = "select link_id from api.links where person_id = %s and kind = %s for update"
 LINK = (
     "insert into api.links (person_id, kind, address_hash, sealed, stated_at_ms)"
     " values (%s, %s, %s, %s, %s)"
@@ -37,6 +44,10 @@ REPLACE = (
     "update api.links set address_hash = %s, sealed = %s, stated_at_ms = %s where link_id = %s"
 )
 UNLINK = "delete from api.links where link_id = %s"
+UNLINK_OWN = (
+    "delete from api.links l using api.people p where p.person_id = l.person_id and l.kind = %s"
+    " and p.account_id = %s and p.signer = %s"
+)
 ROTATE = "update api.people set signer = %s where person_id = %s"
 
 
@@ -50,11 +61,12 @@ class Address(NamedTuple):
 
 
 class Person(NamedTuple):
-    """A signer of an account."""
+    """A signer of an account. `signers`: all of the account's that are known, G..."""
 
     account_id: bytes
     signer: bytes
     locale: str = ""
+    signers: Collection[str] = ()
 
 
 def hash_address(keks: KeyEncryptionKeys, kind: str, address: str) -> bytes:
@@ -77,15 +89,6 @@ def _name(kind: str, address_hash: bytes) -> str:
     return f"links/{kind}/{address_hash.hex()}"
 
 
-async def take_statement(transaction: Transaction, address: Address, digest: bytes) -> None:
-    """From now on no older statement about the address is taken. The same one again is. Others
-    about the address wait for the end of the transaction. Raises Problem.
-    """
-    values = (address.address_hash, address.stated_at_ms, digest)
-    if not await transaction.execute(TAKE_STATEMENT, values):
-        raise Problem(STATEMENT_STALE, "a newer statement about this e-mail was taken before")
-
-
 async def make_person(transaction: Transaction, person: Person, people_max: int) -> int:
     """Its number; made if it is not there. Raises Problem."""
     known = await transaction.execute(PERSON, person[:2])
@@ -93,33 +96,63 @@ async def make_person(transaction: Transaction, person: Person, people_max: int)
         ((count,),) = await transaction.execute(COUNT, (person.account_id,))
         if count >= people_max:
             raise Problem(QUOTA_EXCEEDED, f"an account has at most {people_max} people")
-    ((person_id,),) = await transaction.execute(INSERT, person)
+    ((person_id,),) = await transaction.execute(INSERT, person[:3])
     return int(person_id)
 
 
-async def link(transaction: Transaction, person: Person, address: Address, people_max: int) -> None:
-    """The address is the person's from now on, and nobody else's. Whoever had it before loses it,
-    unless it is the same account: then its key has changed. Raises Problem.
+async def unlink_others(transaction: Transaction, person: Person, address: Address) -> bool:
+    """Takes the address from whoever else has it. Whether the person has it now. Where the old key
+    signs for the same account no more, and the new one is nobody's yet, the key has changed and the
+    person is the same.
     """
     holder = await transaction.execute(HOLDER, (address.address_hash,))
-    if holder:
-        ((link_id, person_id, account_id, signer),) = holder
-        if (account_id, signer) == person[:2]:
-            return
-        known = await transaction.execute(PERSON, person[:2])
-        if account_id == person.account_id and not known:
-            await transaction.execute(ROTATE, (person.signer, person_id))
-            return
-        await transaction.execute(UNLINK, (link_id,))
+    if not holder:
+        return False
+    ((link_id, person_id, account_id, signer),) = holder
+    if (account_id, signer) == person[:2]:
+        return True
+    known = await transaction.execute(PERSON, person[:2])
+    is_old = encode_account_id(signer) not in person.signers
+    if account_id == person.account_id and is_old and not known:
+        await transaction.execute(ROTATE, (person.signer, person_id))
+        return True
+    await transaction.execute(UNLINK, (link_id,))
+    return False
+
+
+async def link(transaction: Transaction, person: Person, address: Address, people_max: int) -> None:
+    """The address is the person's from now on, in place of another one of its kind, and nobody
+    else's. Raises Problem.
+    """
+    if await unlink_others(transaction, person, address):
+        return
     person_id = await make_person(transaction, person, people_max)
     own = await transaction.execute(OWN, (person_id, address.kind))
-    values = (address.address_hash, address.sealed, address.stated_at_ms)
-    if not own:
-        await _insert(transaction, person_id, address)
-    elif own[0][1] < address.stated_at_ms:
+    if own:
+        values = (address.address_hash, address.sealed, address.stated_at_ms)
         await transaction.execute(REPLACE, (*values, own[0][0]))
     else:
-        raise Problem(STATEMENT_STALE, "a newer address of this person is known")
+        await _insert(transaction, person_id, address)
+
+
+async def link_stated(
+    transaction: Transaction, person: Person, address: Address, digest: bytes, people_max: int
+) -> bool:
+    """By a statement. False: a newer one about the address or the person is known, whichever came
+    first; what this one says of the other has to be committed all the same. Others about the
+    address wait for the end of the transaction. Raises Problem.
+    """
+    at_ms, whom = address.stated_at_ms, person[:2]
+    taken = await transaction.execute(TAKE_STATEMENT, (address.address_hash, at_ms, digest))
+    ((is_newest,),) = await transaction.execute(TAKE_PERSON, (*whom, at_ms, at_ms))
+    if taken and is_newest:
+        await link(transaction, person, address, people_max)
+        return True
+    if taken:
+        await unlink_others(transaction, person, address)
+    elif is_newest:
+        await transaction.execute(UNLINK_OWN, (address.kind, *whom))
+    return False
 
 
 async def _insert(transaction: Transaction, person_id: int, address: Address) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from starlette.responses import Response
 
-from gateways.api.access import ACCOUNT, get_account, get_signer, guard_owner
+from gateways.api.access import ACCOUNT, SIGNERS, get_account, get_signer, guard_owner
 from gateways.api.people import (
     PHONE,
     Address,
@@ -109,7 +109,8 @@ async def confirm(call: Call) -> Response:
     api: Api = call.service
     given: PhoneConfirmation = await read_body(call)
     hashed = hash_address(api.keks, PHONE, _normalise(given.phone))
-    person = Person(get_account(call), get_signer(call))
+    signers = call.request.scope[SIGNERS]
+    person = Person(get_account(call), get_signer(call), signers=signers)
     await api.strict_counters.reserve(TRIES, f"{person.account_id.hex()}{person.signer.hex()}")
     address = Address(PHONE, hashed, b"", api.now_ms())
     async with api.store.transact() as transaction:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from gateways.api.access import ACCOUNT, get_account, get_signer, guard_anybody
 from gateways.api.answers import Meta, respond_one, show_time
-from gateways.api.people import EMAIL, Person, link, seal_address, take_statement
+from gateways.api.people import EMAIL, Person, link_stated, seal_address
 from gateways.api.problems import (
     ACCOUNT_TAKEN,
     LEDGER_UNAVAILABLE,
@@ -92,15 +92,18 @@ async def post_registration(call: Call) -> Response:
     given: RegistrationRequest = await read_body(call)
     statement, email, digest = read_statement(api, given)
     signer = decode_account_id(statement.signer)
-    person = Person(decode_account_id(statement.account), signer, given.locale)
     address = seal_address(api.keks, EMAIL, email, statement.issued_at_ms)
     found = await api.ledger.get_account(statement.account)
+    signers = () if found is None else tuple(found.signers)
+    person = Person(decode_account_id(statement.account), signer, given.locale, signers)
     if found is not None and statement.signer not in found.signers:
         raise Problem(ACCOUNT_TAKEN, "the account has no such signer")
     async with api.store.transact() as transaction:
-        await take_statement(transaction, address, digest)
         await _open(transaction, person, is_there=found is not None)
-        await link(transaction, person, address, api.settings.quotas.people)
+        people_max = api.settings.quotas.people
+        is_linked = await link_stated(transaction, person, address, digest, people_max)
+    if not is_linked:  # that the address is nobody else's is committed all the same
+        raise Problem(STATEMENT_STALE, "a newer statement about this e-mail or person is known")
     if found is None:
         await api.registrar.settle(person.account_id, WAIT_SECONDS)
     resource = await _read(api, person.account_id, signer)

@@ -56,6 +56,15 @@ CREATE TABLE api.statements (
     digest       bytea NOT NULL
 );
 
+-- The time of the newest statement about a person: an older one gives it no address any more, even
+-- if the address of the newest is somebody else's by now.
+CREATE TABLE api.person_statements (
+    account_id   bytea NOT NULL,
+    signer       bytea NOT NULL,
+    issued_at_ms bigint NOT NULL,
+    PRIMARY KEY (account_id, signer)
+);
+
 -- Phone numbers that wait for the code that was sent to them: one a person.
 CREATE TABLE api.phone_codes (
     person_id    bigint PRIMARY KEY REFERENCES api.people ON DELETE CASCADE,

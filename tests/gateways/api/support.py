@@ -117,6 +117,7 @@ class Apis:
     keks: KeyEncryptionKeys
     private_urls: list[str]
     sandbox: Sandbox
+    documents: BucketSettings
     http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=40))
 
     def send(
@@ -248,7 +249,8 @@ def run_apis(
             made = make_settings(gateway, port, private.removeprefix("http://"), **shared)
             urls.append(stack.enter_context(serve(make_app(made), port, made.limits)))
         sandbox = notificator.sandbox
-        apis = Apis(gateway, miner, urls, database_url, open_keks(kek), private_urls, sandbox)
+        keks = open_keks(kek)
+        apis = Apis(gateway, miner, urls, database_url, keks, private_urls, sandbox, documents)
         stack.enter_context(apis.http)
         for url in urls:
             wait_until(lambda at=url: apis.http.get(f"{at}/ready").status_code == 200)
