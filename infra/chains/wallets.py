@@ -20,8 +20,9 @@ from schemas.generated.operations import ManageKeyset
 
 BITCOIN_ACCOUNT = (48, 1, 0, 2)  # BIP-48: test coins, first account, P2WSH
 HARDENED = 0x80000000
-FORWARDERS, AT_ONCE = 60, 20
-"""How many are deployed for the test chain's first keyset."""
+FORWARDERS = 20
+"""How many are deployed at the beginning; services deploy more."""
+GAS_WEI = 10**19
 FINAL = 3
 THRESHOLD = 2
 
@@ -45,8 +46,11 @@ async def make_bitcoin_keyset(chain: BitcoinTestChain, cosigners: list[Cosigner]
     return _make(bitcoin.CHAIN_ID, cosigners, "", height)
 
 
-async def make_ethereum_keyset(chain: EthereumTestChain, cosigners: list[Cosigner]) -> ManageKeyset:
-    """Deploys two Safes, a factory of forwarders to them, and the first forwarders."""
+async def make_ethereum_keyset(
+    chain: EthereumTestChain, cosigners: list[Cosigner], gas_keys: list[bytes]
+) -> ManageKeyset:
+    """Deploys two Safes, a factory of forwarders to them, and the first forwarders. `gas_keys` get
+    coins to deploy more with."""
     owners = [
         "0x" + each.key.address.hex() for each in cosigners if isinstance(each.key, EthereumKey)
     ]
@@ -64,9 +68,10 @@ async def make_ethereum_keyset(chain: EthereumTestChain, cosigners: list[Cosigne
         made.binds_from,
         KeysetState.CURRENT,
     )
-    for first in range(0, FORWARDERS, AT_ONCE):
-        salts = [compute_salt(keyset, index) for index in range(first, first + AT_ONCE)]
-        await chain.create_forwarders(factory, salts)
+    salts = [compute_salt(keyset, index) for index in range(FORWARDERS)]
+    await chain.create_forwarders(factory, salts)
+    for key in gas_keys:
+        await chain.pay(str(Account.from_key(key).address), GAS_WEI)
     await chain.mine(FINAL)
     return made
 

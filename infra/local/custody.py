@@ -39,6 +39,7 @@ from infra.local.psim import (
     get_address,
     get_chain_seed,
     get_cosigner,
+    get_gas_file,
 )
 from infra.local.rows import Report
 from processors.psim.chains.rpc import RpcRefusal
@@ -99,7 +100,8 @@ async def _arrange_chains(custody: "Custody", place: Place) -> None:
     if ethereum.CHAIN_ID not in known:
         async with open_ethereum(place) as other:
             token = await other.deploy_token("A dollar of the test chain", "TUSD", 6)
-            keyset = await make_ethereum_keyset(other, make_cosigners(make_ethereum_key))
+            gas_keys = [bytes.fromhex(get_gas_file(place, n).read_text()) for n in PSIMS]
+            keyset = await make_ethereum_keyset(other, make_cosigners(make_ethereum_key), gas_keys)
         custody.add_chain(
             keyset, ("ETH", 18, "", ETHEREUM_MINIMUM), ("TUSD", 6, token, TOKEN_MINIMUM)
         )

@@ -41,6 +41,8 @@ def prepare(place: Place) -> None:
         get_seed_file(place, name)
     for name in (*PSIMS, RECOVERY):
         get_chain_seed(place, name)
+    for name in PSIMS:
+        get_gas_file(place, name)
     get_token_file(place)
 
 
@@ -59,8 +61,13 @@ def get_chain_seed(place: Place, name: str) -> bytes:
     return bytes.fromhex(file.read_text().strip())
 
 
-def get_chains(place: Place) -> list[Mapping[str, Any]]:
-    """The test chains, as services reach them."""
+def get_gas_file(place: Place, name: str) -> Path:
+    """The key whose coins pay for what an instance deploys on Ethereum."""
+    return place.get_secret_file(f"{name}.gas", lambda: random(32).hex())
+
+
+def get_chains(place: Place, name: str) -> list[Mapping[str, Any]]:
+    """The test chains, as an instance reaches them."""
     return [
         {
             "id": bitcoin.CHAIN_ID,
@@ -69,7 +76,11 @@ def get_chains(place: Place) -> list[Mapping[str, Any]]:
             "password_file": str(place.get_secret_file(f"{BITCOIN}.rpc")),
             "confirmations": BITCOIN_CONFIRMATIONS,
         },
-        {"id": ethereum.CHAIN_ID, "url": place.get_url(ETHEREUM)},
+        {
+            "id": ethereum.CHAIN_ID,
+            "url": place.get_url(ETHEREUM),
+            "deployer_key_file": str(get_gas_file(place, name)),
+        },
     ]
 
 
@@ -112,7 +123,7 @@ def make_row(
             "seed_file": str(get_seed_file(place, name)),
             "source": get_address(place, SOURCE),
             "suspense": get_address(place, SUSPENSE),
-            "chains": get_chains(place),
+            "chains": get_chains(place, name),
             "poll_s": POLL_S,
             "http": {
                 "listen": place.get_address(f"{name}.http"),

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from eth_utils import keccak, to_checksum_address
 
+from processors.psim.chains.deployer import ForwarderDeployer
 from processors.psim.chains.forwarders import derive_address
 from processors.psim.chains.rpc import JsonRpc, RpcRefusal
 from processors.psim.chains.source import (
@@ -53,7 +54,13 @@ class EthereumSource:
     """A `ChainSource`. `confirmations`: how many blocks make one final, itself counted; None: those
     that the chain itself calls finalized."""
 
-    def __init__(self, chain_id: str, rpc: JsonRpc, confirmations: int | None) -> None:
+    def __init__(
+        self,
+        chain_id: str,
+        rpc: JsonRpc,
+        confirmations: int | None,
+        deployer_key: bytes | None = None,
+    ) -> None:
         """Raises `ValueError` for an id that is none of Ethereum's kind."""
         namespace, _, number = chain_id.partition(":")
         if namespace != NAMESPACE or not number.isdecimal():
@@ -62,6 +69,9 @@ class EthereumSource:
         self._rpc = rpc
         self._confirmations = confirmations
         self._is_checked = False
+        self._deployer = None
+        if deployer_key is not None:
+            self._deployer = ForwarderDeployer(rpc, self._number, deployer_key)
 
     async def get_tip_height(self) -> int:
         return int(await self._ask("eth_blockNumber", answer=Hex), 16)
@@ -136,7 +146,14 @@ class EthereumSource:
         """Whether the forwarder stands in a final block: before, coins would arrive unseen."""
         final = hex(await self.get_final_height())
         code = await self._ask("eth_getCode", derive_address(keyset, index), final, answer=Hex)
-        return len(code) > len("0x")
+        if len(code) > len("0x"):
+            return True
+        if self._deployer is not None:
+            try:
+                await self._deployer.create(keyset, index)
+            except RpcRefusal as refusal:
+                raise ChainUnavailable(f"a forwarder cannot be made: {refusal}") from None
+        return False
 
     def derive_address(self, keyset: Keyset, index: int) -> str:
         return derive_address(keyset, index)

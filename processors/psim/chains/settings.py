@@ -19,6 +19,7 @@ class ChainSettings(Settings, frozen=True):
     """`id`: by CAIP-2. `url`: of the endpoint's JSON-RPC, whose path may hold a provider's key.
     `confirmations`: how many blocks make one final, itself counted; without it six on Bitcoin, and
     on Ethereum what the chain calls finalized. All services of a network agree on it.
+    `deployer_key`: in hexadecimal, of an account on Ethereum whose coins pay for forwarders.
     """
 
     id: str
@@ -26,6 +27,7 @@ class ChainSettings(Settings, frozen=True):
     user: str | None = None
     password: Secret | None = None
     confirmations: Count | None = None
+    deployer_key: Secret | None = None
 
 
 def make_rpc(settings: ChainSettings) -> JsonRpc:
@@ -37,7 +39,9 @@ def make_source(settings: ChainSettings, rpc: JsonRpc) -> ChainSource:
     """Raises `ConfigError`."""
     try:
         if settings.id.startswith(f"{NAMESPACE}:"):
-            return EthereumSource(settings.id, rpc, settings.confirmations)
+            key = settings.deployer_key
+            raw = None if key is None else bytes.fromhex(key.reveal())
+            return EthereumSource(settings.id, rpc, settings.confirmations, raw)
         confirmations = settings.confirmations or BITCOIN_CONFIRMATIONS
         return BitcoinSource(Network(settings.id), rpc, confirmations)
     except ValueError as error:

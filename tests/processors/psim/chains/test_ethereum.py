@@ -18,6 +18,7 @@ from infra.chains.purses import open_ethereum
 from infra.local.folders import PROJECT
 from infra.local.launch import RunningDeployment
 from processors.psim.chains import contracts as contract_files
+from processors.psim.chains.deployer import ForwarderDeployer
 from processors.psim.chains.ethereum import EthereumSource
 from processors.psim.chains.forwarders import Forwarders, compute_salt, encode_derivation
 from processors.psim.chains.settings import ChainSettings, make_rpc, make_source
@@ -278,3 +279,29 @@ def test_an_endpoint_of_another_chain_is_not_believed(chains: RunningDeployment)
 
     with pytest.raises(ChainContradiction):
         asyncio.run(ask())
+
+
+def test_a_source_makes_forwarders_that_are_lacking(
+    chains: RunningDeployment, contracts: Contracts
+) -> None:
+    key = bytes([7]) * 32
+    settings = ChainSettings(
+        id=ethereum.CHAIN_ID,
+        url=Secret(chains.place.get_url(ETHEREUM)),
+        deployer_key=Secret(key.hex()),
+    )
+
+    async def run() -> None:
+        async with open_ethereum(chains.place) as chain, make_rpc(settings) as rpc:
+            source = make_source(settings, rpc)
+            await chain.pay(ForwarderDeployer(rpc, 31337, key).address, 10**18)
+            assert not await source.prepare_address(contracts.keyset, 40)
+            await chain.mine(3)
+            assert all([await source.prepare_address(contracts.keyset, i) for i in range(40, 50)])
+            await chain.pay(source.derive_address(contracts.keyset, 49), 5)
+            block = await source.get_block(await source.get_tip_height())
+            address = source.derive_address(contracts.keyset, 49)
+            (found,) = await source.get_payments(block, {address}, set())
+            assert found.amount == 5
+
+    asyncio.run(run())
