@@ -43,6 +43,8 @@ from schemas.generated.entries import ChainCheckpoint
 log = structlog.get_logger()
 BLOCKS_AT_ONCE = 50
 """Read before the ledger is looked at again."""
+BLOCKS_ABREAST = 10
+"""Asked for at the same time, and worked off in their order."""
 PENDING_BLOCKS_MAX = 100
 SHOWN_MAX = 100
 AWAY_ALARM_S = 60.0
@@ -289,19 +291,24 @@ class ChainWatch:
         last = min(readable, progress.cursor.height + BLOCKS_AT_ONCE)
         addresses = frozenset(view.addresses.get(self.chain_id, ()))
         meanings = self._find_meanings(view)
-        for height in range(progress.cursor.height + 1, last + 1):
+        for first in range(progress.cursor.height + 1, last + 1, BLOCKS_ABREAST):
             if progress.is_full():
                 return False
-            block = await self._source.get_block(height)
-            if not progress.follows(block):
-                return False  # the next look finds out where it went another way
-            payments = await self._source.get_payments(block, addresses, tuple(meanings))
-            measured = await self._measure(block, payments)
-            progress.fold_block(block, measured, view, meanings)
-            if payments:
-                self._wake()
-        self._wake()
+            heights = range(first, min(first + BLOCKS_ABREAST, last + 1))
+            fetched = [self._fetch(each, addresses, tuple(meanings)) for each in heights]
+            for block, payments in await asyncio.gather(*fetched):
+                if not progress.follows(block):
+                    return False  # the next look finds out where it went another way
+                measured = await self._measure(block, payments)
+                progress.fold_block(block, measured, view, meanings)
+            self._wake()
         return last < readable
+
+    async def _fetch(
+        self, height: int, addresses: frozenset[str], tokens: tuple[str, ...]
+    ) -> tuple[Block, list[ChainPayment]]:
+        block = await self._source.get_block(height)
+        return block, await self._source.get_payments(block, addresses, tokens)
 
     def _find_readable(self, view: LedgerView) -> int:
         """Up to where blocks may be read: who paid in knew an address that the ledger had given out
