@@ -1,6 +1,5 @@
 """Verbs for the test chains of a deployment: blocks, payments, reorganisations."""
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -99,6 +98,8 @@ async def _open(
 
 def _run(work: Coroutine[None, None, None]) -> None:
     """Ends in one line where the chain or the user is wrong."""
+    import asyncio
+
     from processors.psim.chains.rpc import RpcRefusal
     from processors.psim.chains.source import ChainContradiction, ChainUnavailable
 

@@ -191,11 +191,13 @@ async def _start_services(
         settings = encode_toml(service.get_settings(place))
         write_private(place.get_settings_file(service.name), settings.encode())
     place.save()
-    for tier in dict.fromkeys(service.tier for service in services):
-        if tier in table.arrange:
-            await asyncio.to_thread(table.arrange[tier], place, report)
-        members = [service for service in services if service.tier == tier]
-        await asyncio.to_thread(Control(place).start_tier, tier)
+    for tiers in table.get_waves(services):
+        for tier in tiers:
+            if tier in table.arrange:
+                await asyncio.to_thread(table.arrange[tier], place, report)
+        for tier in tiers:
+            await asyncio.to_thread(Control(place).start_tier, tier)
+        members = [service for service in services if service.tier in tiers]
         await _together(*(_wait_for_service(place, service, report) for service in members))
 
 

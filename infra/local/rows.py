@@ -198,7 +198,8 @@ def _describe_nothing(_: Place) -> Mapping[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Table:
     """All of it. `tiers` start in this order, each when the one before is ready, and stop in the
-    opposite order; those of servers come first. A profile is a choice of tiers. `prepare` runs
+    opposite order; those of servers come first. `starts_with`: tiers of services that start with
+    an earlier one instead. A profile is a choice of tiers. `prepare` runs
     before settings files are written (keys, a genesis file). `arrange`: by tier, what its services
     need of the network, called when those of the tiers before are ready. `describe`
     adds to endpoints.json. `get_kept_files`: files of the configuration that cannot be made again,
@@ -207,6 +208,7 @@ class Table:
 
     tiers: tuple[str, ...]
     profiles: Mapping[str, tuple[str, ...]]
+    starts_with: Mapping[str, str] = field(default_factory=dict)
     servers: tuple[Server, ...] = ()
     programs: Mapping[str, Program] = field(default_factory=dict)
     services: tuple[Service, ...] = ()
@@ -227,6 +229,13 @@ class Table:
         tiers = self.profiles[profile]
         rows = [s for s in self.services if s.tier in tiers]
         return tuple(sorted(rows, key=lambda s: self.tiers.index(s.tier)))
+
+    def get_waves(self, services: Sequence[Service]) -> list[list[str]]:
+        """The tiers of `services`, those together that start together."""
+        waves: dict[str, list[str]] = {}
+        for tier in sorted({each.tier for each in services}, key=self.tiers.index):
+            waves.setdefault(self.starts_with.get(tier, tier), []).append(tier)
+        return list(waves.values())
 
     def get_servers(self, profile: str) -> tuple[Server, ...]:
         """The servers of a profile, in the order in which they start."""

@@ -12,24 +12,26 @@ from infra.local.seaweedfs import SeaweedServer
 SERVICES = network.get_services()
 PAIRS = (network.HORIZON, network.GATEWAYS)
 PAIRS_APART = (network.HORIZON_APART, network.GATEWAYS_APART)
-IDENTITY = (*PAIRS_APART, api.IDENTITY)
+HISTORY = (SERVERS, MAIL, network.CORE, *PAIRS, network.NOTIFICATIONS)
 # The Notificators ask whether PSIM is well: it starts before them.
-PEOPLE = (
-    *(SERVERS, MAIL, keychain.VAULT),
-    *(network.CORE, *PAIRS, network.NOTIFICATIONS, *IDENTITY),
-)
 MONEY = (SERVERS, MAIL, CHAINS, network.CORE, *PAIRS, psim.PSIM, network.NOTIFICATIONS)
 EVERYTHING = (
-    *(SERVERS, MAIL, keychain.VAULT, CHAINS),
-    *(network.CORE, *PAIRS, psim.PSIM, network.NOTIFICATIONS, *IDENTITY),
+    *(SERVERS, MAIL, keychain.VAULT, CHAINS, network.CORE, network.HORIZON, network.HORIZON_APART),
+    *(network.GATEWAYS, network.GATEWAYS_APART, psim.PSIM, network.NOTIFICATIONS, api.IDENTITY),
 )
 
 TABLE = Table(
     tiers=EVERYTHING,
+    starts_with={
+        network.HORIZON_APART: network.HORIZON,
+        network.GATEWAYS_APART: network.GATEWAYS,
+        api.IDENTITY: network.NOTIFICATIONS,
+    },
     profiles={
         "servers": (SERVERS,),
         "core": (SERVERS, network.CORE),
-        "identity": PEOPLE,
+        "horizon": HISTORY,
+        "identity": (*HISTORY, keychain.VAULT, *PAIRS_APART, api.IDENTITY),
         "psim": MONEY,
         "all": EVERYTHING,
     },

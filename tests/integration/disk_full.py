@@ -148,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fill the servers' disks and free them again.")
     parser.add_argument("rounds", type=int)
     rounds = parser.parse_args().rounds
-    with start_whole_deployment() as whole_deployment:
+    with start_whole_deployment("horizon") as whole_deployment:
         load = whole_deployment.workload
         make_economy(load, NAMES, Follower.open(load.kafka, "core1"))
         folders = {server: move_to_small_disk(whole_deployment, server) for server in DISK_MIB}

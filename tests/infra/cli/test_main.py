@@ -64,7 +64,7 @@ def test_help_loads_nothing_heavy() -> None:
     ("arguments", "code", "expected"),
     [
         (["upp"], output.WRONG_USAGE, "no such command 'upp'. Did you mean 'up'?"),
-        (["up", "--profile", "x"], output.WRONG_USAGE, "choose among servers, core, all"),
+        (["up", "--profile", "x"], output.WRONG_USAGE, "choose among servers, core,"),
         (["run", "core"], output.WRONG_USAGE, "missing option '--config'"),
         (["config"], output.WRONG_USAGE, "missing command"),
         (["status", "--data", "/nonexistent"], output.NOT_RUNNING, "there is no data folder"),
