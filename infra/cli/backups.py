@@ -33,14 +33,20 @@ def backup(
 def restore(
     source: Annotated[Path, typer.Option("--from", help="The folder of the backup.")],
     keys: KeysOption,
+    keks: Annotated[
+        Path | None, typer.Option(help="Your own copy of the old DATA/keks: key-encryption keys.")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a deployment out of a backup; `tokend up` then starts it."""
+    """Make a deployment out of a backup; `tokend up` then starts it.
+
+    Without --keks what people's wallets and addresses are wrapped with is lost.
+    """
     from infra.local.backup import restore as restore_deployment
     from infra.local.table import TABLE
 
-    found = restore_deployment(get_root(data), TABLE, source, keys, report)
+    found = restore_deployment(get_root(data), TABLE, source, keys, report, keks)
     _print(found, as_json=as_json)
 
 

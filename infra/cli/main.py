@@ -18,6 +18,7 @@ from infra.cli import (
     demo,
     deployments,
     deposits,
+    keks,
     keychain,
     notifications,
     output,
@@ -81,6 +82,7 @@ app.add_typer(quorum.app, name="quorum")
 app.add_typer(user.app)
 app.add_typer(transfer.app, name="transfer")
 app.add_typer(wallet.app)
+app.add_typer(keks.app, name="keks")
 app.add_typer(wallet_devices.second_factor, name="2fa")
 app.add_typer(wallet_devices.devices, name="devices")
 app.command()(deposits.address)

@@ -2,9 +2,9 @@
 
 What each server holds follows from the rows: every database, bucket and topic is in a backup, also
 those of later services. Secrets are not: they are copied to a folder of their own, so that whoever
-has one of the two can neither act nor read. What depends on something is saved before it (topics
-and archives before views, views before nodes), so that what is restored never lies ahead of the
-nodes.
+has one of the two can neither act nor read. Key-encryption keys are in neither: who makes backups
+must not be able to open them. What depends on something is saved before it (topics and archives
+before views, views before nodes), so that what is restored never lies ahead of the nodes.
 """
 
 import asyncio
@@ -52,15 +52,19 @@ def back_up(place: Place, table: Table, folder: Path, keys: Path, report: Report
     return {
         "folder": str(folder),
         "keys": str(keys),
+        "not_in_it": str(place.folder.keks),
         "files": len(files),
         "bytes": size,
         "seconds": round(time.monotonic() - began, 1),
     }
 
 
-def restore(root: Path, table: Table, folder: Path, keys: Path, report: Report) -> dict[str, Any]:
+def restore(
+    root: Path, table: Table, folder: Path, keys: Path, report: Report, keks: Path | None = None
+) -> dict[str, Any]:
     """Makes a deployment on the new data folder `root` out of a backup; it does not run afterwards.
-    Raises LocalError, also if a file is missing or is not what it was.
+    `keks`: a copy of the old folder of key-encryption keys, which are in no backup. Raises
+    LocalError, also if a file is missing or is not what it was.
     """
     manifest = _read_manifest(folder)
     _verify(folder, manifest["files"])
@@ -72,6 +76,8 @@ def restore(root: Path, table: Table, folder: Path, keys: Path, report: Report) 
     data.make(is_shared=get_server_account() is not None)
     for secret in sorted(keys.iterdir()):
         write_private(data.secrets / secret.name, secret.read_bytes())
+    for file in () if keks is None else sorted(keks.iterdir()):
+        write_private(data.keks / file.name, file.read_bytes())
     for file in sorted((folder / CONFIG).iterdir()):
         shutil.copy2(file, data.config / file.name)
     began = time.monotonic()

@@ -1,0 +1,44 @@
+"""Verbs about key-encryption keys: what a deployment has, and a new version of it."""
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.deployments import DataOption, get_root
+from infra.cli.output import JsonOption, print_json, print_text
+from infra.local.errors import Fault, LocalError
+
+app = typer.Typer(help="Key-encryption keys of services, which no backup holds.")
+
+
+@app.command("list")
+def show(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Whose keys there are, and where: copy them to where no backup lies."""
+    from infra.local.folders import DataFolder
+
+    files = sorted(DataFolder(get_root(data)).keks.glob("*.json"))
+    if as_json:
+        print_json({file.stem: str(file) for file in files})
+        return
+    for file in files:
+        print_text(f"{file.stem:<12} {file}")
+
+
+@app.command("rotate")
+def rotate(
+    name: Annotated[str, typer.Argument(help="As `tokend keks list` shows it.")],
+    data: DataOption = None,
+) -> None:
+    """Add a version. Within a minute services wrap again by it what older ones have wrapped."""
+    from gateways.sealing.file import add_version
+    from gateways.sealing.keks import KekError
+    from infra.local.folders import DataFolder, write_private
+
+    file = DataFolder(get_root(data)).keks / f"{name}.json"
+    try:
+        write_private(file, add_version(file.read_bytes()))
+    except FileNotFoundError:
+        raise LocalError(f"there are no keys {name!r}", fault=Fault.UNKNOWN_NAME) from None
+    except KekError as error:
+        raise LocalError(f"{file}: {error}") from None
+    print_text(f"{file}: copy it again to where no backup lies")

@@ -1,0 +1,71 @@
+"""The verbs of wallets, as people type them, against running KeyServers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+
+from tests.gateways.keyserver.support import KeyServers
+
+TOKEND = Path(sys.executable).with_name("tokend")
+EMAIL = "verbs@example.org"
+
+
+class Person:
+    """Somebody with a folder of his own."""
+
+    def __init__(self, folder: Path, keyservers: KeyServers) -> None:
+        self.folder = folder
+        self._environ = {
+            **os.environ,
+            "TOKEND_SESSION": str(folder / "session.json"),
+            "TOKEND_KEYSERVER_URL": keyservers.urls[0],
+        }
+        (folder / "secret").write_text("correct horse battery\n")
+
+    def run(self, *arguments: str) -> Any:
+        done = subprocess.run(
+            [TOKEND, *arguments, "--json"], env=self._environ, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+    def refuse(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [TOKEND, *arguments], env=self._environ, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        return done.stderr
+
+
+@pytest.fixture
+def person(tmp_path: Path, keyservers: KeyServers) -> Person:
+    return Person(tmp_path, keyservers)
+
+
+def test_a_wallet_from_sign_up_to_log_out(person: Person, keyservers: KeyServers) -> None:
+    secret = ("--secret-file", str(person.folder / "secret"))
+    recovery = person.folder / "recovery"
+    begun = person.run("signup", "--email", EMAIL, *secret, "--recovery-out", str(recovery))
+    assert recovery.stat().st_mode & 0o777 == 0o600
+    assert "code-wrong" in person.refuse("signup", "--code", "00000000")
+    confirmed = person.run("signup", "--code", keyservers.read_code(EMAIL))
+    assert confirmed["account"] == begun["account"]
+    assert (person.folder / "session.json").stat().st_mode & 0o777 == 0o600
+    logged_in = person.run("login", "--email", EMAIL, *secret, "--name", "laptop")
+    (device,) = person.run("devices", "list")
+    assert (device["id"], device["name"]) == (logged_in["device"], "laptop")
+    shown = person.run("2fa", "enrol", *secret, "--svg", str(person.folder / "qr.svg"))
+    code = pyotp.TOTP(shown["secret"]).now()
+    codes = person.run("2fa", "on", *secret, "--code", code)["recovery_codes"]
+    assert "second-factor-required" in person.refuse("login", "--email", EMAIL, *secret)
+    person.run("2fa", "off", *secret, "--second-factor", codes[0])
+    assert person.run("devices", "history")[-1]["event"] == "CREATED"
+    assert person.run("keys", "show")["address"] == begun["account"]
+    person.run("logout")
+    assert "tokend login" in person.refuse("devices", "list")
