@@ -27,7 +27,6 @@ class Right(StrEnum):
     READ_BLOBS = "read-blobs"
     MANAGE_TYPES = "manage-types"
     MANAGE_TERMS = "manage-terms"
-    INVITE = "invite"
 
 
 class Relation(StrEnum):
