@@ -76,9 +76,13 @@ class KeyChain(GatewayService):
             self.problem = await asyncio.to_thread(find_shared, self.settings)
             if self.problem is None:
                 await self._check_keys()
-        except (KekError, NotKnown) as error:
+        except KekError as error:
             self.problem = str(error)
             raise
+        except NotKnown as error:
+            if self.problem is not None:  # what was found apart stays so while nobody answers
+                self.problem = str(error)
+                raise
         except Problem as problem:
             if self.problem is not None:
                 self.problem = problem.detail

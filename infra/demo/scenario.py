@@ -27,6 +27,7 @@ from infra.demo.border import ASSET as FRANCS
 from infra.demo.border import Withdrawal
 from infra.demo.deposits import pay_in
 from infra.demo.messages import tell_story
+from infra.demo.papers import keep_papers
 from infra.demo.people import Person
 from infra.demo.steps import SETTLE_S, DemoFailed, Steps, make_progress
 from infra.demo.target import Target
@@ -74,6 +75,7 @@ class Scenario:
             self._tell_bob()
             open_wallet(self.target, self.alice, self.steps)
             pay_by_address(self.target, self.steps, self.alice, self.bob, self._pay_to)
+            keep_papers(self.target, self.client, self.steps, self.master, self.alice, self._submit)
             self._issue_much()
             self._pay_with_fees()
             self._withdraw()

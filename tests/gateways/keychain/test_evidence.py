@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace as replace_struct
 
 from gateways.client.keys import get_address
-from gateways.keychain.apart import find_shared
-from gateways.keychain.settings import ApartSettings
+from gateways.keychain.apart import NotKnown, find_shared
+from gateways.keychain.settings import ApartSettings, HorizonSettings
+from infra.local.ports import choose_port
 from schemas.codec import encode
 from schemas.generated.consensus import QuorumSet, QuorumSetUpgrade, Upgrade
 from tests.gateways.keychain.support import READER, KeyChains, run_keychains, tick
@@ -102,3 +103,11 @@ def test_what_api_uses_is_refused(keychains: KeyChains) -> None:
     assert "store" in str(find_shared(replace_struct(keychains.settings, apart_from=same_server)))
     same_node = ApartSettings(nodes=(get_address(get_key("validator 0")),))
     assert "horizon" in str(find_shared(replace_struct(keychains.settings, apart_from=same_node)))
+
+
+def test_one_horizon_that_answers_is_enough(keychains: KeyChains) -> None:
+    away = HorizonSettings(url=f"http://127.0.0.1:{choose_port([])}")
+    (there,) = keychains.settings.horizon
+    assert find_shared(replace_struct(keychains.settings, horizon=(away, there))) is None
+    with pytest.raises(NotKnown):
+        find_shared(replace_struct(keychains.settings, horizon=(away,)))
