@@ -75,7 +75,7 @@ class Scenario:
             self._tell_bob()
             open_wallet(self.target, self.alice, self.steps)
             pay_by_address(self.target, self.steps, self.alice, self.bob, self._pay_to)
-            keep_papers(self.target, self.client, self.steps, self.master, self.alice, self._submit)
+            keep_papers(self.target, self.client, self.steps, self.alice, self._submit)
             self._issue_much()
             self._pay_with_fees()
             self._withdraw()
