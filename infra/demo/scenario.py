@@ -134,9 +134,7 @@ class Scenario:
     def _verify_alice(self) -> None:
         self.steps.tell("Alice asks for the general role; the master reviews her request")
         self._submit(self.alice, roles.make_role_request(self.client, self.alice.key))
-        self.steps.wait(
-            lambda: self._has_pending_request(self.alice), "her request is in the views"
-        )
+        self.steps.wait(lambda: self._has_pending_request(self.alice), "her request is there")
         self._submit(self.master, roles.make_approval(self.client, self.alice.address))
         general = str(roles.get_role(self.client, "general"))
         self.steps.wait(lambda: self._get_role_of_alice() == general, "Alice has the role")
