@@ -19,10 +19,12 @@ from schemas.generated.entries import Asset, ReviewableRequest, SignerKey
 from schemas.generated.keys import ASSET, REVIEWABLE_REQUEST, SIGNER
 from schemas.generated.ledger import (
     BalanceMovement,
+    CheckpointChange,
     EffectKind,
     HaltChange,
     LedgerEntry,
     LedgerKey,
+    NetworkFeeOwed,
     ParticipantEffect,
     RequestChange,
     RequestEvent,
@@ -60,13 +62,15 @@ class Event(NamedTuple):
 
 
 class LedgerEvents(NamedTuple):
-    """`assets`: the decimals of assets that the ledger defined. `halts`: changes of halts."""
+    """`assets`: the decimals of assets that the ledger defined. `halts`: changes of halts.
+    `alarms`: what else operators must know, as (what it is about, what is wrong)."""
 
     sequence: int
     close_time_ms: int
     events: list[Event]
     assets: dict[str, int]
     halts: list[HaltChange]
+    alarms: list[tuple[str, str]]
 
 
 MOVEMENTS: Mapping[EffectKind, str] = {
@@ -98,7 +102,7 @@ def format_amount(amount: int, decimals: int) -> str:
 
 def list_events(sequence: int, close_time_ms: int, body: bytes) -> LedgerEvents:
     """All events of a ledger whose body a certified header holds. Raises `Malformed`."""
-    ledger = LedgerEvents(sequence, close_time_ms, [], {}, [])
+    ledger = LedgerEvents(sequence, close_time_ms, [], {}, [], [])
     for effects, changes in _cut_body(body):
         for effect in effects:
             _apply_rules(ledger, effect)
@@ -131,6 +135,11 @@ def _apply_rules(ledger: LedgerEvents, effect: ParticipantEffect) -> None:
         _add(ledger, "signer_changed", account_id, data)
     elif isinstance(detail, HaltChange) and detail not in ledger.halts:
         ledger.halts.append(detail)
+    elif isinstance(detail, NetworkFeeOwed):
+        problem = f"transfer {detail.transfer_id} owes network fees: fill the float"
+        ledger.alarms.append((detail.asset, problem))
+    elif isinstance(detail, CheckpointChange) and detail.is_halted:
+        ledger.alarms.append((detail.chain_id, f"halted at block {detail.height}"))
 
 
 def _describe_request(detail: RequestChange) -> dict[str, Any]:

@@ -176,7 +176,7 @@ class FeedWriter:
         self._wake()
 
     def _find_messages(self, ledgers: list[LedgerEvents]) -> list[NewMessage]:
-        """For accounts that asked, of what is not too old; halts go to the operators."""
+        """For accounts that asked, of what is not too old; halts and alarms go to the operators."""
         accounts = list({e.account_id for each in ledgers for e in each.events})
         found = self._connection.execute(CHOICES, (accounts,)).fetchall() if accounts else []
         choices = {(bytes(account_id), type_) for account_id, type_ in found}
@@ -196,6 +196,7 @@ class FeedWriter:
                 if (event.account_id, event.type) in choices
             ]
             messages += self._find_halts(ledger)
+            messages += self._find_alarms(ledger)
         return [each for each in messages if not is_old(each)]
 
     def _find_halts(self, ledger: LedgerEvents) -> list[NewMessage]:
@@ -215,6 +216,20 @@ class FeedWriter:
                 ledger.close_time_ms,
             )
             for index, halt in enumerate(ledger.halts)
+        ]
+
+    def _find_alarms(self, ledger: LedgerEvents) -> list[NewMessage]:
+        network = self._network.network_id.hex()[:16]
+        return [
+            NewMessage(
+                "alarm",
+                f"alarm-{network}-{ledger.sequence}-{index}",
+                OPERATORS,
+                None,
+                {"name": name, "problem": problem, "is_over": False},
+                ledger.close_time_ms,
+            )
+            for index, (name, problem) in enumerate(ledger.alarms)
         ]
 
 

@@ -11,15 +11,18 @@ from processors.notificator.events import (
     list_events,
 )
 from schemas.codec import Malformed, decode
-from schemas.generated.common import SignerData
+from schemas.generated.common import U64, Hash, SignerData
 from schemas.generated.ledger import LedgerHeader
 from schemas.generated.operations import (
+    CheckpointChain,
     CreateSigner,
     ManageSigner,
     RemoveSigner,
+    StepBackCheckpoint,
     UpdateSigner,
 )
 from streams.ledger.values import OWNER_SIGNER_ROLE
+from tests.support import border
 from tests.support.network import Network, get_account, get_public_key, make_economy, pay
 
 
@@ -73,6 +76,21 @@ def test_signers_added_and_removed_are_told(network: Network) -> None:
     network.apply("alice", ManageSigner(RemoveSigner(get_public_key("new"))))
     ((type_, data),) = get_last(network, "alice")
     assert (type_, data["change"]) == ("signer_changed", "removed")
+
+
+def test_debts_of_network_fees_and_halted_chains_alarm_operators(network: Network) -> None:
+    border.confirm_first(network)
+    network.apply("master", border.settle(fee=7))
+    ((name, problem),) = read_all(network)[-1].alarms
+    assert name == border.ETH
+    assert "transfer 1" in problem
+    network.apply("master", border.advance(9))
+    assert read_all(network)[-1].alarms == []
+    back = StepBackCheckpoint(U64(7), Hash(bytes([7]) * 32), border.EVIDENCE)
+    network.apply("master", CheckpointChain(border.CHAIN, back))
+    ((name, problem),) = read_all(network)[-1].alarms
+    assert name == border.CHAIN
+    assert "7" in problem
 
 
 def test_every_instance_derives_the_same_token(network: Network) -> None:
