@@ -150,7 +150,7 @@ class BitcoinSource:
     async def _get_transactions(self, block_hash: Hash) -> list[_Transaction]:
         name = encode_hash(block_hash)
         try:
-            found = await self._rpc.call("getblock", name, DECODED, answer=_Block)
+            found = await self._rpc.call("getblock", name, DECODED, answer=_Block, is_large=True)
         except RpcRefusal as refusal:
             raise ChainUnavailable(f"block {name}: {refusal}") from None
         if found.hash != name:

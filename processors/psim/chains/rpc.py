@@ -1,5 +1,6 @@
 """JSON-RPC 2.0 over HTTP: how a chain's endpoint is asked. Its answers are bounded and typed."""
 
+import asyncio
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -11,6 +12,7 @@ from processors.psim.chains.source import ChainContradiction, ChainUnavailable
 Answer = TypeVar("Answer")
 BYTES_MAX = 64 * 1024 * 1024  # the largest blocks of Bitcoin, decoded by the node, have a third
 TIMEOUT_S = 20.0
+BATCH_MAX = 20
 BUSY = frozenset({401, 403, 408, 429, 502, 503, 504})
 
 
@@ -28,8 +30,21 @@ class _Fault(msgspec.Struct):
 
 
 class _Envelope(msgspec.Struct):
+    id: int | None = None
     result: msgspec.Raw = msgspec.Raw(b"null")
     error: _Fault | None = None
+
+
+class _Waiting(msgspec.Struct):
+    """A call that goes out with all others of the same moment."""
+
+    id: int
+    method: str
+    params: tuple[Any, ...]
+    answer: asyncio.Future[_Envelope]
+
+    def get_body(self) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": self.id, "method": self.method, "params": self.params}
 
 
 class JsonRpc:
@@ -40,6 +55,8 @@ class JsonRpc:
         self._url = url
         self._client = httpx2.AsyncClient(auth=auth, trust_env=False, timeout=TIMEOUT_S)
         self._count = 0
+        self._waiting: list[_Waiting] = []
+        self._sending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -56,24 +73,73 @@ class JsonRpc:
         await self._client.aclose()
 
     @overload
-    async def call(self, method: str, *params: Any, answer: type[Answer]) -> Answer: ...
+    async def call(
+        self, method: str, *params: Any, answer: type[Answer], is_large: bool = False
+    ) -> Answer: ...
 
     @overload
-    async def call(self, method: str, *params: Any, answer: Any) -> Any: ...
+    async def call(self, method: str, *params: Any, answer: Any, is_large: bool = False) -> Any: ...
 
-    async def call(self, method: str, *params: Any, answer: Any) -> Any:
-        """Raises `ChainUnavailable`, `ChainContradiction` (not what the method answers) and
+    async def call(self, method: str, *params: Any, answer: Any, is_large: bool = False) -> Any:
+        """Calls that are made at the same moment go out together, but for those whose answers are
+        large. Raises `ChainUnavailable`, `ChainContradiction` (not what the method answers) and
         `RpcRefusal`."""
         self._count += 1
-        body = {"jsonrpc": "2.0", "id": self._count, "method": method, "params": params}
-        content = await self._post(method, msgspec.json.encode(body))
+        future: asyncio.Future[_Envelope] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(self._count, method, params, future)
+        if is_large:
+            self._send([waiting])
+        else:
+            if not self._waiting:
+                asyncio.get_running_loop().call_soon(self._flush)
+            self._waiting.append(waiting)
+        envelope = await future
+        if envelope.error is not None:
+            raise RpcRefusal(method, envelope.error.code, envelope.error.message[:200])
         try:
-            envelope = msgspec.json.decode(content, type=_Envelope)
-            if envelope.error is not None:
-                raise RpcRefusal(method, envelope.error.code, envelope.error.message[:200])
             return msgspec.json.decode(envelope.result, type=answer)
         except msgspec.DecodeError as error:
             raise ChainContradiction(f"{method}: an answer of another form: {error}") from None
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for first in range(0, len(waiting), BATCH_MAX):
+            self._send(waiting[first : first + BATCH_MAX])
+
+    def _send(self, calls: list[_Waiting]) -> None:
+        task = asyncio.create_task(self._settle(calls))
+        self._sending.add(task)  # the loop itself does not hold it
+        task.add_done_callback(self._sending.discard)
+
+    async def _settle(self, calls: list[_Waiting]) -> None:
+        """Gives every call its answer, or all of them the same error."""
+        try:
+            envelopes = await self._exchange(calls)
+        except (ChainUnavailable, ChainContradiction) as error:
+            for each in calls:
+                if not each.answer.done():
+                    each.answer.set_exception(error)
+            return
+        for each in calls:
+            if not each.answer.done():  # who asked may have given up
+                each.answer.set_result(envelopes[each.id])
+
+    async def _exchange(self, calls: list[_Waiting]) -> dict[int, _Envelope]:
+        """By id. Raises `ChainUnavailable`, `ChainContradiction`."""
+        what = calls[0].method
+        is_one = len(calls) == 1
+        body = calls[0].get_body() if is_one else [each.get_body() for each in calls]
+        content = await self._post(what, msgspec.json.encode(body))
+        try:
+            if is_one:
+                return {calls[0].id: msgspec.json.decode(content, type=_Envelope)}
+            found = msgspec.json.decode(content, type=list[_Envelope])
+        except msgspec.DecodeError as error:
+            raise ChainContradiction(f"{what}: an answer of another form: {error}") from None
+        envelopes = {each.id: each for each in found if each.id is not None}
+        if any(each.id not in envelopes for each in calls):
+            raise ChainContradiction(f"{what}: an answer is missing")
+        return envelopes
 
     async def _post(self, method: str, body: bytes) -> bytes:
         headers = {"content-type": "application/json"}
