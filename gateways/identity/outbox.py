@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 import msgspec
@@ -28,6 +28,15 @@ from streams.broker import BrokerWatch, end_producer, make_client_settings
 PAUSE_SECONDS = 0.2
 BATCH = 200
 DELIVERY_SECONDS = 10.0
+
+
+class Letter(NamedTuple):
+    """A row to be: the values of `Outbox.insert`."""
+
+    type: str
+    token: str
+    locale: str
+    content: bytes
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -84,15 +93,15 @@ class Outbox:
         *,
         sealed: Mapping[str, Any] | None = None,
         token: str | None = None,
-    ) -> tuple[str, str, str, bytes]:
-        """The values of `insert`. `contact`: {"email": ...} or {"phone": ...}. `sealed`: more data
+    ) -> Letter:
+        """`contact`: {"email": ...} or {"phone": ...}. `sealed`: more data
         that nobody may read on the way, as a code. `token`: unique for its type; the same one twice
         is one message.
         """
         name = token or secrets.token_hex(16)
         plain = _Content(dict(contact), dict(data or {}), dict(sealed or {}))
         content = self._keks.wrap(msgspec.json.encode(plain), f"outbox/{type_}/{name}")
-        return type_, name, locale, content
+        return Letter(type_, name, locale, content)
 
     async def publish(self) -> None:
         """What waits. Raises Problem or KafkaException while somebody is away."""

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from gateways.keyserver.outbox import Letter, Outbox
+from gateways.identity.outbox import Letter, Outbox
 from schemas.values import format_time
 
 CODE_MINUTES = 15
@@ -16,17 +16,19 @@ INSERT = (
 def write_code(outbox: Outbox, email: str, locale: str, code: str) -> Letter:
     """Confirms an address."""
     data = {"minutes": CODE_MINUTES}
-    return outbox.write("email_code", email, locale, data, sealed={"code": code})
+    return outbox.write("email_code", {"email": email}, locale, data, sealed={"code": code})
 
 
 def write_lane(outbox: Outbox, email: str, locale: str, code: str) -> Letter:
     """A way in for the owner alone."""
-    return outbox.write("unlock_code", email, locale, {"hours": 24}, sealed={"code": code})
+    return outbox.write(
+        "unlock_code", {"email": email}, locale, {"hours": 24}, sealed={"code": code}
+    )
 
 
 def write_device(outbox: Outbox, email: str, locale: str, name: str) -> Letter:
     data = {"time": _get_time()}
-    return outbox.write("new_device", email, locale, data, sealed={"device": name})
+    return outbox.write("new_device", {"email": email}, locale, data, sealed={"device": name})
 
 
 def write_notice(
@@ -34,7 +36,7 @@ def write_notice(
 ) -> Letter:
     """`event`: a word that the template knows."""
     data: dict[str, Any] = {"event": event, "time": _get_time()}
-    return outbox.write("security_notice", email, locale, data, token=token)
+    return outbox.write("security_notice", {"email": email}, locale, data, token=token)
 
 
 def get_day() -> int:

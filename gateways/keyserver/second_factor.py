@@ -13,13 +13,13 @@ from gateways.http.bodies import read_body
 from gateways.http.jsonapi import Document
 from gateways.http.problems import Problem
 from gateways.http.routes import Call, Route
+from gateways.identity.outbox import Letter
 from gateways.keyserver import factors, messages
 from gateways.keyserver.answers import JSON, Meta, answer
 from gateways.keyserver.entry import ENTRY_PROBLEMS, Entered, EntryBody, enter, guard_signed
 from gateways.keyserver.factors import TotpCode
 from gateways.keyserver.limits import SECOND_FACTORS
 from gateways.keyserver.names import get_code_lookup, name_totp
-from gateways.keyserver.outbox import Letter
 from gateways.keyserver.problems import ENROLMENT_MISSING, SECOND_FACTOR_WRONG
 from gateways.keyserver.service import KeyServer
 from gateways.keyserver.settings import ENTRIES

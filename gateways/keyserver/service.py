@@ -13,10 +13,10 @@ from gateways.http.metrics import Metrics
 from gateways.http.problems import Problem
 from gateways.http.routes import Route
 from gateways.http.service import GatewayService, Health
+from gateways.identity.outbox import PAUSE_SECONDS as OUTBOX_SECONDS
+from gateways.identity.outbox import Destination, Outbox
 from gateways.keyserver.ledger import LedgerView
 from gateways.keyserver.names import name_verifier
-from gateways.keyserver.outbox import PAUSE_SECONDS as OUTBOX_SECONDS
-from gateways.keyserver.outbox import Outbox
 from gateways.keyserver.rewrapping import rewrap
 from gateways.keyserver.settings import KeyServerSettings
 from gateways.sealing.keks import KekError, Unopenable
@@ -24,6 +24,7 @@ from gateways.sealing.settings import open_keks
 from schemas.generated.common import PublicKey
 from streams.ledger.genesis import decode_genesis, open_genesis
 
+SCHEMA = "keyserver"
 KEY_CHECK = "check"
 CHECK_SECONDS = 60.0
 PRUNE_SECONDS = 300.0
@@ -59,7 +60,9 @@ class KeyServer(GatewayService):
         self.statement_key = SigningKey(bytes.fromhex(settings.statement_key.reveal()))
         self.http = httpx2.AsyncClient(timeout=5.0, trust_env=False)
         self.ledger = LedgerView(settings.horizons, self.http)
-        self.outbox = Outbox(settings, self.store, self.keks, self.http)
+        topic, notificators = settings.notifications_topic, settings.notificators
+        destination = Destination(settings.kafka, topic, notificators)
+        self.outbox = Outbox(SCHEMA, self.store, self.keks, self.http, destination)
         self.nobody = uuid4()
         """The entry of addresses without a wallet: its verifier is as much work as any other."""
         self.nobodys_verifier = self.keks.wrap(random(32), name_verifier(self.nobody))

@@ -108,7 +108,7 @@ class KeyServers:
         found = []
         for type_, token, content in rows:
             opened = json.loads(self.keks.unwrap(content, f"outbox/{type_}/{token}"))
-            if opened["email"] == email:
+            if opened["contact"]["email"] == email:
                 found.append({"type": type_, **opened["data"], **opened["sealed"]})
         return found
 
