@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
 from gateways.client.request_signing import RequestSigner
 from gateways.horizon.routes import ROUTES
 from gateways.http.routes import Route
+from schemas.generated import keys
 from schemas.generated.operations import ManageKeyValue, PutKeyValue, U32Value
 from schemas.strkey import encode_account_id, encode_balance_id
 from tests.gateways.horizon.border_history import add_border_history
@@ -41,6 +42,7 @@ from tests.support.network import create_asset, get_account, get_key, pay
 EXAMPLES = 25
 CURSOR_OF = "/v3/movements"
 COMMANDS = "/v3/commands/{operation}"
+ACCESS_PROOFS = "/v3/access-proofs"
 FEES_DUE = "/v3/accounts/{id}/calculated-fees"
 DUE = {"asset": "EUR", "amount": "1.5", "fee_type": "payment", "subtype": "1"}
 ROLES = tuple(itertools.product(("account", "signer"), ("roles", "rules")))
@@ -139,6 +141,8 @@ def use_known(case: Any, known: dict[str, list[str]], draw: Any, path: str) -> N
         case.query = dict(DUE)
     if path == COMMANDS:
         case.body = {"source_account": known["id of accounts"][0], "body": {"request_id": "1"}}
+    elif path == ACCESS_PROOFS:
+        case.body = {"keys": [keys.DEFAULT_SIGNER_RULES.hex()]}
     elif isinstance(case.body, dict) and draw(st.booleans()):
         case.body["data"]["attributes"]["envelope"] = known["envelope"][0]
 
