@@ -17,7 +17,8 @@ from tests.support.servers import make_folder
 
 pytestmark = pytest.mark.servers
 
-SERVICES = TABLE.get_services("all")
+SERVER = "postgres"
+SERVICES = tuple(each for each in TABLE.get_services("all") if each.database == SERVER)
 ROLES = tuple(dict.fromkeys(service.database_name for service in SERVICES))
 READERS = {service.name: read for service in SERVICES for read in service.reads}
 DATABASES = (*ROLES, "postgres", "template1")
@@ -39,7 +40,7 @@ def place() -> Iterator[Place]:
     root = make_folder()
     running = asyncio.run(launch.start_deployment(root, TABLE, "servers", ignore))
     try:
-        for server in TABLE.servers:
+        for server in TABLE.get_servers("servers"):
             server.provide(running.place, TABLE, SERVICES, ignore)
         for owner in set(READERS.values()):
             make_views(running.place, owner)

@@ -27,6 +27,7 @@ def clone() -> Iterator[Path]:
     (clone / "infra").mkdir()
     shutil.copytree(PROJECT / "infra/local", clone / "infra/local")
     shutil.copytree(PROJECT / "infra/kafka", clone / "infra/kafka")
+    shutil.copytree(PROJECT / "infra/chains", clone / "infra/chains")
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(PROJECT / name, clone)
     (clone / "bin").mkdir()
@@ -132,7 +133,7 @@ def test_make_is_silent_when_nothing_is_due(clone: Path) -> None:
     (clone / ".venv/bin").mkdir(parents=True)
     (clone / ".venv/bin/pip").write_text(f"#!{clone}/.venv/bin/python\n")
     (clone / ".cache/kafka").mkdir(parents=True)
-    for stamp in (".venv/setup.stamp", ".cache/kafka/setup.stamp"):
+    for stamp in (".venv/setup.stamp", ".cache/kafka/setup.stamp", ".cache/chains.stamp"):
         (clone / stamp).touch()
     done = make(clone, "setup")
     assert (done.stdout, done.stderr) == ("", "")

@@ -21,9 +21,11 @@ def test_every_server_s_disk_and_that_of_the_logs_is_watched(tmp_path: Path) -> 
     folder = DataFolder(tmp_path / "deployment")
     folder.make(is_shared=False)
     place = Place(folder)
-    (folder.root / "postgres").mkdir()
+    own = {folder.root / each for each in ("postgres", "keychain-postgres", "s3", "btcd", "anvil")}
+    for each in own:
+        each.mkdir()
     disks = get_disks(place, TABLE.servers)
-    written = {folder.kafka, folder.root / "postgres", folder.root / "s3", folder.logs}
+    written = {folder.kafka, folder.logs, *own}
     assert {disk.folder for disk in disks} == written
     assert all(disk.free_bytes for disk in disks)
 
