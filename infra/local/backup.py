@@ -8,6 +8,7 @@ before views, views before nodes), so that what is restored never lies ahead of 
 """
 
 import asyncio
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -21,7 +22,7 @@ from infra.local.accounts import get_server_account
 from infra.local.errors import Fault, LocalError
 from infra.local.folders import DataFolder, write_private
 from infra.local.place import Place
-from infra.local.rows import SERVERS, Report, Table
+from infra.local.rows import SERVERS, Report, Server, Table
 
 FORMAT = 1
 MANIFEST = "backup.json"
@@ -39,7 +40,8 @@ def back_up(place: Place, table: Table, folder: Path, keys: Path, report: Report
     (folder / CONFIG).mkdir(mode=0o700)
     for file in table.get_kept_files(place):
         shutil.copy2(file, folder / CONFIG / file.name)
-    for server in sorted(table.servers, key=lambda each: each.backup_order):
+    servers = _get_servers(table, place.state.profile)
+    for server in sorted(servers, key=lambda each: each.backup_order):
         home = folder / server.name
         home.mkdir(mode=0o700)
         server.back_up(place, table, home, report)
@@ -81,15 +83,23 @@ def restore(
     for file in sorted((folder / CONFIG).iterdir()):
         shutil.copy2(file, data.config / file.name)
     began = time.monotonic()
-    running = asyncio.run(launch.start_deployment(root, table, SERVERS, report))
+    servers = _get_servers(table, manifest["profile"])
+    tiers = tuple(dict.fromkeys(each.tier for each in servers))
+    alone = dataclasses.replace(table, profiles={SERVERS: tiers})
+    running = asyncio.run(launch.start_deployment(root, alone, SERVERS, report))
     try:
-        for server in table.servers:
+        for server in servers:
             server.restore(running.place, table, folder / server.name, report)
         running.place.state.profile = manifest["profile"]
         running.place.save()
     finally:
         running.stop(report)
     return {"data_folder": str(root), "seconds": round(time.monotonic() - began, 1)}
+
+
+def _get_servers(table: Table, profile: str) -> list[Server]:
+    """Those of the profile that save anything."""
+    return [each for each in table.get_servers(profile) if type(each).back_up is not Server.back_up]
 
 
 def _require_apart(folder: Path, keys: Path) -> None:

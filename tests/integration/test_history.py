@@ -231,7 +231,8 @@ def test_a_deployment_comes_back_from_a_backup(deployment: WholeDeployment) -> N
         secrets = Canaries.read(place.folder.secrets)
         assert all(not secrets.find(file.read_bytes()) for file in to.rglob("*") if file.is_file())
         shutil.rmtree(place.folder.root)
-        run_tokend("restore", "--from", str(to), "--keys", str(keys), "--data", str(root))
+        told = run_tokend("restore", "--from", str(to), "--keys", str(keys), "--data", str(root))
+        assert "error" not in told, told
         restored = start(root)
         try:
             assert restored.wait_until_level() >= max(before.values())
