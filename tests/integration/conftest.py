@@ -14,8 +14,8 @@ LOG_LINES = 60
 
 @pytest.fixture(scope="session")
 def whole_deployment() -> Iterator[WholeDeployment]:
-    """Four nodes, two Horizon pairs, PSIM on test chains, an issuer and fifty payers."""
-    with start_whole_deployment("psim") as running:
+    """All systems, an issuer and fifty payers."""
+    with start_whole_deployment() as running:
         load = running.workload
         make_economy(load, NAMES, Follower.open(load.kafka, "core1"))
         yield running
