@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import msgspec
+import wallycore as wally
 
 from processors.psim.chains.bitcoin_addresses import Network, encode_hash
 from processors.psim.chains.rpc import JsonRpc, RpcRefusal
-from processors.psim.chains.wally import wally
 
 CHAIN_ID = "bip122:683e86bd5c6d110d91b94b97137ba6bf"  # btcd's simnet
 HEIGHT_MIN = 450

@@ -1,12 +1,12 @@
 """The network's own wallets on the test chains: keys, contracts, addresses to be given out."""
 
+import wallycore as wally
 from eth_account import Account
 
 from infra.chains import bitcoin, ethereum
 from infra.chains.bitcoin import BitcoinTestChain
 from infra.chains.ethereum import EthereumTestChain
 from processors.psim.chains.forwarders import Forwarders, compute_salt, encode_derivation
-from processors.psim.chains.wally import wally
 from schemas.generated.common import (
     U64,
     Cosigner,

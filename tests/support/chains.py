@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 import pytest
+import wallycore as wally
 from eth_account import Account
 
 from infra.chains.nodes import BITCOIN, ETHEREUM
 from infra.local import launch, processes
 from infra.local.chains import CHAINS, BitcoinServer, EthereumServer
 from infra.local.rows import Table
-from processors.psim.chains.wally import wally
 from schemas.generated.common import (
     U64,
     AccountID,

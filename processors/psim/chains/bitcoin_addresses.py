@@ -1,6 +1,7 @@
 """Bitcoin's addresses: of a keyset by BIP-48 and descriptors, and as scripts. Pure."""
 
-from processors.psim.chains.wally import wally
+import wallycore as wally
+
 from schemas.generated.common import ExtendedPublicKey, Hash
 from schemas.generated.entries import Keyset
 

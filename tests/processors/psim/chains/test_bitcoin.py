@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import wallycore as wally
 
 from infra.chains import bitcoin
 from infra.chains.bitcoin import CHAIN_ID, BitcoinTestChain
@@ -20,7 +21,6 @@ from processors.psim.chains.bitcoin_addresses import Network, decode_hash
 from processors.psim.chains.rpc import JsonRpc
 from processors.psim.chains.settings import ChainSettings, make_rpc, make_source
 from processors.psim.chains.source import COIN, ChainUnavailable
-from processors.psim.chains.wally import wally
 from schemas.settings import Secret
 from tests.support.chains import make_extended_key, make_keyset
 

@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 import pytest
+import wallycore as wally
 
 from infra.chains.bitcoin import CHAIN_ID
 from processors.psim.chains.bitcoin_addresses import (
@@ -15,7 +16,6 @@ from processors.psim.chains.bitcoin_addresses import (
     encode_hash,
     make_descriptor,
 )
-from processors.psim.chains.wally import wally
 from tests.support.chains import make_ethereum_key, make_extended_key, make_keyset
 
 KEYSET = make_keyset(CHAIN_ID, [make_extended_key(name) for name in ("a", "b", "c")])
