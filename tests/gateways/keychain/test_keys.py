@@ -1,14 +1,22 @@
 """Keys go to their owner and to entitled administrators, and to nobody else."""
 
+import asyncio
 import base64
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from nacl.public import PrivateKey
 
 from gateways.client.keys import get_address
+from gateways.http.store import Store
 from gateways.keychain.audit import START, Head, Row, verify_chain
+from gateways.keychain.service import KeyChain
+from gateways.sealing.file import add_version
+from gateways.sealing.keks import get_version
+from gateways.sealing.rewrapping import rewrap
+from gateways.sealing.settings import open_keks
 from schemas.generated.common import AccessRule, Action, AnyResource, SignerResource
 from tests.gateways.keychain.support import BULK, KEYS_MAX, KeyChains, allow, forbid, tick
 from tests.support.network import get_key
@@ -204,3 +212,24 @@ def test_no_private_key_is_readable_in_the_database(keychains: KeyChains) -> Non
         dump = str(keychains.query(f"select t::text from keychain.{table} t"))  # noqa: S608
         assert private.hex() not in dump
         assert base64.b64encode(private).decode() not in dump
+
+
+def test_keys_follow_a_new_version_of_the_key_encryption_keys(keychains: KeyChains) -> None:
+    made = keychains.create("alice", "wrapped-again")
+    before = keychains.release(made["id"], "alice")
+    file = Path(str(keychains.settings.kek.path))
+    file.write_bytes(add_version(file.read_bytes()))
+    keks = open_keks(keychains.settings.kek)
+
+    async def work() -> int:
+        store = Store(keychains.database_url)
+        await store.start()
+        try:
+            return await rewrap(store, keks, KeyChain.schema, KeyChain.wrapped)
+        finally:
+            await store.stop()
+
+    assert asyncio.run(work()) >= 1
+    rows = keychains.query("select wrapped from keychain.keys")
+    assert {get_version(wrapped) for (wrapped,) in rows} == {keks.newest}
+    assert keychains.release(made["id"], "alice", at=1) == before

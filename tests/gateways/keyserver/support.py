@@ -30,10 +30,11 @@ from gateways.client.request_signing import RequestSigner
 from gateways.client.transactions import make_create_account
 from gateways.client.wallets import Credentials, OpenWallet, Signup
 from gateways.http.store import Store
+from gateways.keyserver.columns import COLUMNS
 from gateways.keyserver.main import make_app
-from gateways.keyserver.rewrapping import rewrap
 from gateways.keyserver.settings import KeyServerLimits, KeyServerSettings
 from gateways.sealing.file import FileKeks, make_content
+from gateways.sealing.rewrapping import rewrap
 from gateways.sealing.settings import KekSettings
 from infra.local.migrations import apply_all
 from infra.local.ports import choose_port
@@ -170,7 +171,7 @@ class KeyServers:
             store = Store(self.store_url)
             await store.start()
             try:
-                await rewrap(store, self.keks)
+                await rewrap(store, self.keks, "keyserver", COLUMNS)
             finally:
                 await store.stop()
 
