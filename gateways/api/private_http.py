@@ -1,14 +1,11 @@
 """The private port: where the Notificator asks for people's addresses. Bearer token."""
 
 import asyncio
-import contextlib
-import hmac
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +18,7 @@ from gateways.http.problems import Problem
 from gateways.http.store import Store
 from gateways.sealing.keks import KeyEncryptionKeys
 from schemas.strkey import StrkeyError, decode_account_id, encode_account_id
+from streams.private_port import PrivateServer, has_token, make_server
 
 BODY_BYTES_MAX = 4 * 1024
 NOTIFICATOR = "notificator"
@@ -45,14 +43,6 @@ class Contact(msgspec.Struct, frozen=True):
     locale: str = ""
 
 
-class _Server(uvicorn.Server):
-    """Signals are the process' own affair."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class PrivateHttp:
     """Answers from the database; the ledger says who still signs for an account."""
 
@@ -63,7 +53,7 @@ class PrivateHttp:
         self._store = store
         self._ledger = ledger
         self._keks = keks
-        self._server: _Server | None = None
+        self._server: PrivateServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self.app = Starlette(
             routes=[Route("/v1/contacts", self._find_contact, methods=["POST"])],
@@ -74,15 +64,7 @@ class PrivateHttp:
         """Raises OSError if the port is taken."""
         host, _, port = listen.rpartition(":")
         taken = socket.create_server((host, int(port)))
-        config = uvicorn.Config(
-            self.app,
-            log_level="warning",
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-        )
-        self._server = _Server(config)
+        self._server = make_server(self.app, listen)
         self._serving = asyncio.create_task(self._server.serve([taken]))
 
     async def stop(self) -> None:
@@ -91,8 +73,7 @@ class PrivateHttp:
             await self._serving
 
     async def _find_contact(self, request: Request) -> Response:
-        given = request.headers.get("authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+        if not has_token(request, self._token):
             return _respond({"error": "the bearer token is missing or wrong"}, 401)
         try:
             asked = msgspec.json.decode(await _read(request), type=ContactRequest)

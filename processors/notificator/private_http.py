@@ -3,14 +3,11 @@
 Everything but /health and the public key of the week needs the bearer token.
 """
 
-import hmac
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import psycopg
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +23,7 @@ from processors.notificator.desk import (
 )
 from processors.notificator.epochs import Epochs
 from processors.notificator.metrics import MEDIA_TYPE, Metrics
+from streams import private_port
 
 BODY_BYTES_MAX = 64 * 1024
 Handler = Callable[[Request], Awaitable[Any]]
@@ -48,14 +46,6 @@ class FromLedger(msgspec.Struct, forbid_unknown_fields=True):
     """Where to go on; None: where it was."""
 
     from_ledger: int | None = None
-
-
-class _Server(uvicorn.Server):
-    """Signals are the process' own affair."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class PrivateHttp:
@@ -106,19 +96,8 @@ class PrivateHttp:
             ]
         )
 
-    def make_server(self, listen: str) -> uvicorn.Server:
-        host, _, port = listen.rpartition(":")
-        config = uvicorn.Config(
-            self.app,
-            host=host,
-            port=int(port),
-            log_level="warning",
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-        )
-        return _Server(config)
+    def make_server(self, listen: str) -> private_port.PrivateServer:
+        return private_port.make_server(self.app, listen)
 
     def _guard(self, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Any:
@@ -128,8 +107,7 @@ class PrivateHttp:
         return guarded
 
     def _require_token(self, request: Request) -> None:
-        given = request.headers.get("authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+        if not private_port.has_token(request, self._token):
             raise Wrong("the bearer token is missing or wrong", 401)
 
     async def _get_health(self, _: Request) -> Response:

@@ -3,27 +3,18 @@
 Everything but /health and /ready needs the bearer token.
 """
 
-import hmac
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from processors.psim.metrics import MEDIA_TYPE, Metrics
-
-
-class _Server(uvicorn.Server):
-    """Signals are the process' own affair."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+from streams import private_port
+from streams.private_port import has_token
 
 
 def make_server(
@@ -32,7 +23,7 @@ def make_server(
     get_status: Callable[[], Mapping[str, Any]],
     list_deposits: Callable[[], list[dict[str, Any]]],
     metrics: Metrics,
-) -> uvicorn.Server:
+) -> private_port.PrivateServer:
     """`get_status`: an object whose `problems` decide /health."""
 
     async def get_health(_: Request) -> Response:
@@ -46,8 +37,7 @@ def make_server(
 
     def guard(answer: Callable[[], Response]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
-            given = request.headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            if not has_token(request, token):
                 return _respond({"error": "the bearer token is missing or wrong"}, 401)
             return answer()
 
@@ -65,22 +55,7 @@ def make_server(
             ),
         ]
     )
-    return _make_server(app, listen)
-
-
-def _make_server(app: Starlette, listen: str) -> uvicorn.Server:
-    host, _, port = listen.rpartition(":")
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=int(port),
-        log_level="warning",
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=2,
-    )
-    return _Server(config)
+    return private_port.make_server(app, listen)
 
 
 def _respond(content: Any, status: int = 200) -> Response:

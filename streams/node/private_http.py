@@ -4,7 +4,6 @@ Everything but /health needs the bearer token.
 """
 
 import base64
-import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
@@ -23,6 +22,7 @@ from streams.herder.simulator import Simulator
 from streams.ledger.admission import ENVELOPE_BYTES_MAX, RejectionReason
 from streams.node.ballot_box import BallotBox, Refused, VoteRequest
 from streams.node.metrics import MEDIA_TYPE, Metrics
+from streams.private_port import has_token
 
 log = structlog.get_logger()
 
@@ -91,15 +91,11 @@ class PrivateHttp:
         """Of what needs the token."""
 
         async def guarded(request: Request) -> Response:
-            if not self._is_allowed(request):
+            if not has_token(request, self._token):
                 return PlainTextResponse("the bearer token is missing or wrong", 401)
             return await handler(request)
 
         return Route(path, guarded, methods=[method])
-
-    def _is_allowed(self, request: Request) -> bool:
-        given = request.headers.get("authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode())
 
     async def _get_health(self, _: Request) -> Response:
         """Nothing secret: who asks may be anybody on the node's network. What waits for the archive
