@@ -7,9 +7,9 @@ says history.sql; the order of columns here is the order there. It knows no data
 from collections.abc import Callable
 from typing import NamedTuple
 
-from processors.horizon.body import AppliedSlices, Change, cut_body
 from processors.horizon.requests import RequestRow, add_entries, fold_request
 from processors.horizon.transfers import TransferEventRow, fold_event
+from processors.ledger_feed.body import AppliedSlices, Change, cut_body
 from schemas.assembly import get_type_name
 from schemas.binary import read_bytes, read_count, read_string
 from schemas.codec import encode

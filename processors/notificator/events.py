@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from processors.ledger_feed.bodies import skip_upgrades
+from processors.ledger_feed.body import skip_upgrades
 from schemas.binary import Malformed, read_array_end, read_bytes, read_count
 from schemas.codec import decode
 from schemas.generated.bounds import (

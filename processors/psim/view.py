@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from processors.horizon.body import AppliedSlices, cut_body
+from processors.ledger_feed.body import AppliedSlices, cut_body
 from schemas.codec import decode
 from schemas.contract import ReferenceKind
 from schemas.generated import keys

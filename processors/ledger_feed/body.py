@@ -1,6 +1,6 @@
-"""A ledger's body, cut into the slices that views keep.
+"""A ledger's body, cut into the slices that readers keep.
 
-Horizon stores most of a body as the bytes it came in, so decoding all of it only to encode it
+They store most of a body as the bytes it came in, so decoding all of it only to encode it
 again would be wasted: here each part's end is found (`schemas.generated.skips`) and its bytes are
 taken. The counterpart of streams/ledger/body.py, held against `decode(LedgerBody, ...)` by a test.
 Pure; it relies on bodies whose hash a certified header holds, and raises `Malformed` for what is no
@@ -10,11 +10,12 @@ body at all.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from processors.ledger_feed.bodies import skip_upgrades
 from schemas.binary import Malformed, read_array_end, read_bytes, read_count
 from schemas.generated.bounds import (
     APPLIED_TRANSACTION_ENVELOPE_LENGTH_MAX,
     LEDGER_BODY_TRANSACTIONS_ITEMS_MAX,
+    LEDGER_BODY_UPGRADES_ITEMS_MAX,
+    LEDGER_BODY_UPGRADES_LENGTH_MAX,
     TRANSACTION_RESULT_OPERATIONS_ITEMS_MAX,
 )
 from schemas.generated.ledger import ParticipantEffect, read_ParticipantEffect
@@ -57,6 +58,15 @@ def cut_body(data: bytes) -> BodySlices:
     if at != len(data):
         raise Malformed("LedgerBody: it does not end where its bytes end")
     return BodySlices(transactions, changes)
+
+
+def skip_upgrades(data: bytes, at: int) -> int:
+    """The end of a body's upgrades: readers need what they changed, not what was voted. Raises
+    `Malformed`."""
+    count, at = read_count(data, at, LEDGER_BODY_UPGRADES_ITEMS_MAX)
+    for _ in range(count):
+        _, at = read_bytes(data, at, LEDGER_BODY_UPGRADES_LENGTH_MAX)
+    return read_array_end(data, at) if count else at
 
 
 def _read_array(

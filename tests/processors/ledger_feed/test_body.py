@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.horizon.body import cut_body
+from processors.ledger_feed.body import cut_body
 from schemas.codec import Malformed, decode, encode
 from schemas.generated.ledger import EntryChange, LedgerBody
 from tests.processors.economies import make_varied_network
