@@ -4,21 +4,17 @@ The API creates the account on the ledger; then the account's own key adds the r
 signer. A client that died between the two does it at its next log-in.
 """
 
-import base64
 import time
-from typing import Any
 
-import httpx2
-
+from gateways.client.api import ApiClient
 from gateways.client.errors import HorizonUnavailable, ProblemError
 from gateways.client.horizon import HorizonClient
-from gateways.client.proxies import environment_errors, is_outside
 from gateways.client.rotations import make_recovery_signer
 from gateways.client.wallet_keys import Content
 from gateways.client.wallets import Statement
 from schemas.generated.common import Hash
 
-TIMEOUT_SECONDS, PAUSE_SECONDS = 30.0, 0.5
+PAUSE_SECONDS = 0.5
 CREATED, REFUSED = "CREATED", "REFUSED"
 
 
@@ -26,18 +22,10 @@ def register(
     api_url: str, email: str, statement: Statement, locale: str = "", seconds: float = 120.0
 ) -> None:
     """Until a ledger has the account. Raises ProblemError, HorizonUnavailable."""
-    body = {
-        "statement": base64.b64encode(statement.body).decode(),
-        "signature": base64.b64encode(statement.signature).decode(),
-        "email": email,
-        "locale": locale,
-    }
     deadline = time.monotonic() + seconds
-    with environment_errors():
-        http = httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=is_outside(api_url))
-    with http:
+    with ApiClient(api_url) as api:
         while True:
-            attributes = _post(http, f"{api_url.rstrip('/')}/v1/registrations", body)
+            attributes = api.register(statement.body, statement.signature, email, locale)
             if attributes["state"] == CREATED:
                 return
             if attributes["state"] == REFUSED or time.monotonic() > deadline:
@@ -74,18 +62,3 @@ def get_signers(client: HorizonClient, account: str) -> list[str]:
         for each in included
         if each["type"] == "signers"
     ]
-
-
-def _post(http: httpx2.Client, url: str, body: dict[str, Any]) -> dict[str, Any]:
-    try:
-        response = http.post(url, json=body)
-        document = response.json()
-    except (httpx2.HTTPError, ValueError) as error:
-        text = f"{url} does not answer ({type(error).__name__}): is the API running?"
-        raise HorizonUnavailable(text) from None
-    if response.status_code >= 500 or response.status_code == 429:
-        raise HorizonUnavailable(f"try again: {ProblemError(document)}")
-    if response.status_code >= 300:
-        raise ProblemError(document)
-    attributes: dict[str, Any] = document["data"]["attributes"]
-    return attributes
