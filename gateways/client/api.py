@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx2
 
+from gateways.client.answers import Json, get_attributes, make_unavailable, read_document
 from gateways.client.errors import ClientError, HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey
 from gateways.client.proxies import environment_errors, is_outside
@@ -19,7 +20,7 @@ from gateways.client.statements import encode_registration
 
 TIMEOUT_SECONDS = 40.0  # a registration is answered when a ledger has it, for up to 15
 PAGE_MAX = "200"
-Json = dict[str, Any]
+KIND = "an API gateway"
 
 
 class ApiClient:
@@ -44,7 +45,7 @@ class ApiClient:
         the same again until it is. Raises ClientError.
         """
         content = encode_registration(statement, signature, email, locale)
-        return _get_attributes(self._send("POST", "/v1/registrations", content))
+        return get_attributes(self._send("POST", "/v1/registrations", content))
 
     def list_links(self, account: str) -> list[Json]:
         """The addresses of the account's people, as resources."""
@@ -53,7 +54,7 @@ class ApiClient:
     def allow_finding(self, account: str, link: str, is_found: bool) -> Json:
         """Whether others who know the address find the account by it."""
         path = f"/v1/accounts/{account}/links/{link}"
-        return _get_attributes(self._send("PATCH", path, {"is_found": is_found}))
+        return get_attributes(self._send("PATCH", path, {"is_found": is_found}))
 
     def remove_link(self, account: str, link: str) -> None:
         self._send("DELETE", f"/v1/accounts/{account}/links/{link}")
@@ -79,7 +80,7 @@ class ApiClient:
 
     def put_blob_type(self, name: str, content: Json) -> Json:
         """For administrators. `content`: visibility, bytes_max, and schema or content_types."""
-        return _get_attributes(self._send("PUT", f"/v1/blob-types/{name}", content))
+        return get_attributes(self._send("PUT", f"/v1/blob-types/{name}", content))
 
     def list_blobs(self, account: str) -> list[Json]:
         """All of them, as resources."""
@@ -113,7 +114,7 @@ class ApiClient:
                 attributes["url"], content=content, headers=attributes["headers"]
             )
         except httpx2.HTTPError as error:
-            raise _make_unavailable(attributes["url"], error) from None
+            raise make_unavailable(attributes["url"], error, "API") from None
         if answer.status_code != 200:
             raise ClientError(f"the object store refuses the content: {answer.status_code}")
         return _get_one(self._send("POST", f"{path}/{upload['id']}/commit"))
@@ -121,13 +122,13 @@ class ApiClient:
     def get_blob(self, account: str, blob: str) -> bytes:
         """The content."""
         path = f"/v1/accounts/{account}/blobs/{blob}"
-        url = _get_attributes(self._send("GET", path))["download_url"]
+        url = get_attributes(self._send("GET", path))["download_url"]
         if url is None:
             return (self._request("GET", f"{path}/content")).content
         try:
             answer = self._http.get(url)
         except httpx2.HTTPError as error:
-            raise _make_unavailable(url, error) from None
+            raise make_unavailable(url, error, "API") from None
         if answer.status_code != 200:
             raise ClientError(f"the object store refuses: {answer.status_code}")
         return answer.content
@@ -145,12 +146,12 @@ class ApiClient:
 
     def accept_terms(self, account: str, version: str) -> Json:
         path = f"/v1/accounts/{account}/terms"
-        return _get_attributes(self._send("POST", path, {"version": version}))
+        return get_attributes(self._send("POST", path, {"version": version}))
 
     def choose_notifications(self, account: str, types: list[str]) -> Json:
         """Of which events of the ledger the account is told."""
         path = f"/v1/accounts/{account}/notifications"
-        return _get_attributes(self._send("PUT", path, {"types": types}))
+        return get_attributes(self._send("PUT", path, {"types": types}))
 
     def invite(self, account: str, email: str, role_id: str, locale: str = "") -> Json:
         """The invitation, as a resource."""
@@ -163,11 +164,11 @@ class ApiClient:
     def accept_invitation(self, code: str, statement: bytes, signature: bytes, email: str) -> Json:
         """`statement`: of the KeyServer, which says that the second factor is on."""
         content = {**encode_registration(statement, signature, email), "code": code}
-        return _get_attributes(self._send("POST", "/v1/invitations/accept", content))
+        return get_attributes(self._send("POST", "/v1/invitations/accept", content))
 
     def export(self, account: str) -> Json:
         """Everything that is known of the person, and who saw it."""
-        return _get_attributes(self._send("GET", f"/v1/accounts/{account}/export"))
+        return get_attributes(self._send("GET", f"/v1/accounts/{account}/export"))
 
     def list_users(self) -> list[Json]:
         """For administrators: the newest 200."""
@@ -181,7 +182,7 @@ class ApiClient:
         parameters: Mapping[str, str] | None = None,
     ) -> Json:
         response = self._request(method, path, content, parameters)
-        return _read(response) if response.content else {}
+        return read_document(response, KIND) if response.content else {}
 
     def _request(
         self,
@@ -204,26 +205,12 @@ class ApiClient:
         try:
             response = self._http.send(request, auth=self._auth)
         except httpx2.HTTPError as error:
-            raise _make_unavailable(self._url, error) from None
+            raise make_unavailable(self._url, error, "API") from None
         if response.status_code in (429, 502, 503, 504):
-            raise HorizonUnavailable(f"try again: {ProblemError(_read(response))}")
+            raise HorizonUnavailable(f"try again: {ProblemError(read_document(response, KIND))}")
         if response.status_code >= 300:
-            raise ProblemError(_read(response))
+            raise ProblemError(read_document(response, KIND))
         return response
-
-
-def _make_unavailable(url: str, error: httpx2.HTTPError) -> HorizonUnavailable:
-    return HorizonUnavailable(f"{url} does not answer ({type(error).__name__}): is API running?")
-
-
-def _read(response: httpx2.Response) -> Json:
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise HorizonUnavailable(f"{response.url} answers no JSON: is it an API gateway?")
-    return document
 
 
 def _get_one(document: Json) -> Json:
@@ -234,8 +221,3 @@ def _get_one(document: Json) -> Json:
 def _get_all(document: Json) -> list[Json]:
     resources: list[Json] = document["data"]
     return resources
-
-
-def _get_attributes(document: Json) -> Json:
-    attributes: Json = document["data"]["attributes"]
-    return attributes

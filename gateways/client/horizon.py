@@ -8,10 +8,11 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from time import sleep
-from typing import Any, Self
+from typing import Self
 
 import httpx2
 
+from gateways.client.answers import Json, get_attributes, make_unavailable, read_document
 from gateways.client.backoff import compute_pause
 from gateways.client.errors import HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey
@@ -24,7 +25,7 @@ SEND_PAUSE_MAX = 4.0
 STREAM_PAUSE_MAX = 30.0
 ASKED_PAUSE_MAX = 300.0  # a gateway that asks for longer pauses is not obeyed
 PAGE_MAX = "200"
-Json = dict[str, Any]
+KIND = "a Horizon gateway"
 
 
 class HorizonClient:
@@ -56,7 +57,7 @@ class HorizonClient:
 
     def get_info(self) -> Json:
         """Attributes of /v3/info: the network, and how far these views are."""
-        return _get_attributes(self.get("/v3/info"))
+        return get_attributes(self.get("/v3/info"))
 
     def get_network_time_ms(self) -> int:
         """The last close time, with which time bounds are compared."""
@@ -72,14 +73,14 @@ class HorizonClient:
         return [each for each in self.walk("/v3/balances", filters)]
 
     def get_balance(self, balance: str) -> Json:
-        return _get_attributes(self.get(f"/v3/balances/{balance}"))
+        return get_attributes(self.get(f"/v3/balances/{balance}"))
 
     def get_asset(self, code: str) -> Json:
-        return _get_attributes(self.get(f"/v3/assets/{code}"))
+        return get_attributes(self.get(f"/v3/assets/{code}"))
 
     def get_proof(self, balance: str) -> Json:
         """Attributes of the proof, for `verify_balance_proof`."""
-        return _get_attributes(self.get(f"/v3/balances/{balance}/proof"))
+        return get_attributes(self.get(f"/v3/balances/{balance}/proof"))
 
     def get_statement(
         self, balance: str, from_ledger: int | None = None, to_ledger: int | None = None
@@ -98,13 +99,13 @@ class HorizonClient:
                     kind = line["kind"]
                     yield line
         except httpx2.HTTPError as error:
-            raise _make_unavailable(self._url, error) from None
+            raise make_unavailable(self._url, error, "the gateway") from None
         if kind != "closing":
             raise HorizonUnavailable("the statement was cut off: ask for it again")
 
     def get_transaction(self, transaction_hash: str) -> Json:
         """Attributes. Raises ProblemError `not-found` while nothing is known of it."""
-        return _get_attributes(self.get(f"/v3/transactions/{transaction_hash}"))
+        return get_attributes(self.get(f"/v3/transactions/{transaction_hash}"))
 
     def walk(self, path: str, parameters: Mapping[str, str] | None = None) -> Iterator[Json]:
         """Every resource of a collection, page after page, until there is no next one."""
@@ -123,7 +124,7 @@ class HorizonClient:
         `wait`: "ingest" (durable) or "result". After HorizonUnavailable send the same envelope
         again, here or elsewhere: it is applied only once.
         """
-        return _get_attributes(self._send(*_get_submission(envelope, wait)))
+        return get_attributes(self._send(*_get_submission(envelope, wait)))
 
     def simulate(self, envelope: bytes) -> Json:
         """Attributes of what the transaction would do now, signed or not. Nothing is submitted.
@@ -133,7 +134,7 @@ class HorizonClient:
         """
         headers = {"Content-Type": "application/avro"}
         path = "/v3/transactions/simulate"
-        return _get_attributes(self._send("POST", path, None, envelope, headers))
+        return get_attributes(self._send("POST", path, None, envelope, headers))
 
     def submit_until_final(self, envelope: bytes, seconds: float = 120.0) -> Json:
         """Attributes once a ledger has it, however many requests that takes.
@@ -142,14 +143,14 @@ class HorizonClient:
         """
         deadline = time.monotonic() + seconds
         document = self._send_until(deadline, *_get_submission(envelope, "result"))
-        while _get_attributes(document)["status"] == "pending":
+        while get_attributes(document)["status"] == "pending":
             if time.monotonic() > deadline:
                 raise HorizonUnavailable("it is still pending: ask for its status again later")
             sleep(RETRY_SECONDS)
             document = self._send_until(deadline, "GET", document["links"]["self"])
-        if _get_attributes(document)["status"] != "success":
+        if get_attributes(document)["status"] != "success":
             return self.submit(envelope)  # the first result again, as the problem that it is
-        return _get_attributes(document)
+        return get_attributes(document)
 
     def stream(
         self, path: str, parameters: Mapping[str, str] | None = None, after: str | None = None
@@ -220,15 +221,9 @@ class HorizonClient:
                 method, address, params=parameters, content=content, headers=headers
             )
         except httpx2.HTTPError as error:
-            raise _make_unavailable(self._url, error) from None
+            raise make_unavailable(self._url, error, "the gateway") from None
         _raise_problem(response)
-        return _read(response)
-
-
-def _make_unavailable(url: str, error: httpx2.HTTPError) -> HorizonUnavailable:
-    return HorizonUnavailable(
-        f"{url} does not answer ({type(error).__name__}): is the gateway running?"
-    )
+        return read_document(response, KIND)
 
 
 def _read_retry(event: httpx2.ServerSentEvent, known: float) -> float:
@@ -247,24 +242,9 @@ def _raise_problem(response: httpx2.Response) -> None:
     if response.status_code < 300:
         return
     response.read()
-    problem = _read(response)
+    problem = read_document(response, KIND)
     if response.status_code in (429, 502, 503, 504):
         retry = response.headers.get("retry-after", "")
         seconds = float(retry) if retry.isdecimal() and len(retry) < 6 else 0.0
         raise HorizonUnavailable(f"try again: {ProblemError(problem)}", seconds)
     raise ProblemError(problem)
-
-
-def _read(response: httpx2.Response) -> Json:
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise HorizonUnavailable(f"{response.url} answers no JSON: is it a Horizon gateway?")
-    return document
-
-
-def _get_attributes(document: Json) -> Json:
-    attributes: Json = document["data"]["attributes"]
-    return attributes

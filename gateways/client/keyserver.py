@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import httpx2
 
+from gateways.client.answers import Json, get_attributes, make_unavailable, read_document
 from gateways.client.devices import prove_device
 from gateways.client.errors import HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey, generate_key, get_address
@@ -42,7 +43,6 @@ from gateways.client.wallets import (
 TIMEOUT_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
 FIRST_VERSION = 1
-Json = dict[str, Any]
 
 
 class KeyServerClient:
@@ -61,11 +61,11 @@ class KeyServerClient:
 
     def get_info(self) -> Json:
         """Attributes of /v1/info: the network, and the key of statements."""
-        return _get_attributes(self._send("GET", "/v1/info"))
+        return get_attributes(self._send("GET", "/v1/info"))
 
     def get_derivations(self, email: str) -> tuple[bytes, list[Derivation]]:
         """Salt and live derivations, newest first. Raises WeakDerivation."""
-        found = _get_attributes(self._send("POST", "/v1/kdf", {"email": email}))
+        found = get_attributes(self._send("POST", "/v1/kdf", {"email": email}))
         return base64.b64decode(found["salt"]), [read_derivation(each) for each in found["kdfs"]]
 
     def derive(self, email: str, secret: str) -> SecretKeys:
@@ -100,9 +100,7 @@ class KeyServerClient:
         """By the mailed code and the wallet's key."""
         body = {"id": signup.id, "code": code}
         key = signup.content.key
-        return _read_statement(
-            _get_attributes(self._send("POST", "/v1/signups/confirm", body, key))
-        )
+        return _read_statement(get_attributes(self._send("POST", "/v1/signups/confirm", body, key)))
 
     def unlock(
         self, given: Credentials, *, register: str | None = None, remember: bool = False
@@ -114,7 +112,7 @@ class KeyServerClient:
         if register is not None:
             more["register"] = {"name": register}
         keys, document = self._enter("/v1/unlock", given, lambda _: more)
-        found = _get_attributes(document)
+        found = get_attributes(document)
         envelope = base64.b64decode(found["envelope"])
         return OpenWallet(
             content=open_envelope(keys, envelope, found["account"], found["version"]),
@@ -133,13 +131,13 @@ class KeyServerClient:
     def begin_second_factor(self, given: Credentials) -> Json:
         """Attributes: the secret, as text, URI and QR code (SVG)."""
         _, document = self._enter("/v1/second-factor/enrolments", given)
-        return _get_attributes(document)
+        return get_attributes(document)
 
     def turn_on_second_factor(self, given: Credentials, code: str) -> list[str]:
         """Recovery codes, shown this once. `code`: of the secret that was shown."""
         path = "/v1/second-factor/on"
         _, document = self._enter(path, given, lambda _: {"code": code})
-        codes: list[str] = _get_attributes(document)["recovery_codes"]
+        codes: list[str] = get_attributes(document)["recovery_codes"]
         return codes
 
     def turn_off_second_factor(self, given: Credentials) -> None:
@@ -197,7 +195,7 @@ class KeyServerClient:
         keys = self.derive(email, secret)
         body = {"id": id_, "code": code}
         document = self._send("POST", "/v1/email-changes/confirm", body, keys.auth)
-        return _read_statement(_get_attributes(document))
+        return _read_statement(get_attributes(document))
 
     def get_devices(self, device: SigningKey) -> list[Json]:
         """Resources. `device`: the key of a known one."""
@@ -272,20 +270,14 @@ class KeyServerClient:
                 auth=None if key is None else RequestSigner(key),
             )
         except httpx2.HTTPError as error:
-            text = f"{self._url} does not answer ({type(error).__name__}): is it running?"
-            raise HorizonUnavailable(text) from None
+            raise make_unavailable(self._url, error, "it") from None
         return _read(response)
 
 
 def _read(response: httpx2.Response) -> Json:
     if response.status_code == 204:
         return {}
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise HorizonUnavailable(f"{response.url} answers no JSON: is it a KeyServer?")
+    document = read_document(response, "a KeyServer")
     if response.status_code < 300:
         return document
     if response.status_code in (502, 503, 504):
@@ -308,8 +300,3 @@ def _describe_next(keys: SecretKeys, content: Content, version: int) -> Json:
 
 def _read_statement(found: Json) -> Statement:
     return Statement(base64.b64decode(found["body"]), base64.b64decode(found["signature"]))
-
-
-def _get_attributes(document: Json) -> Json:
-    attributes: Json = document["data"]["attributes"]
-    return attributes

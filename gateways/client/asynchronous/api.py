@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import httpx2
 
+from gateways.client.answers import Json, get_attributes, make_unavailable, read_document
 from gateways.client.errors import ClientError, HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey
 from gateways.client.proxies import environment_errors, is_outside
@@ -18,7 +19,7 @@ from gateways.client.statements import encode_registration
 
 TIMEOUT_SECONDS = 40.0  # a registration is answered when a ledger has it, for up to 15
 PAGE_MAX = "200"
-Json = dict[str, Any]
+KIND = "an API gateway"
 
 
 class AsyncApiClient:
@@ -47,7 +48,7 @@ class AsyncApiClient:
         the same again until it is. Raises ClientError.
         """
         content = encode_registration(statement, signature, email, locale)
-        return _get_attributes(await self._send("POST", "/v1/registrations", content))
+        return get_attributes(await self._send("POST", "/v1/registrations", content))
 
     async def list_links(self, account: str) -> list[Json]:
         """The addresses of the account's people, as resources."""
@@ -56,7 +57,7 @@ class AsyncApiClient:
     async def allow_finding(self, account: str, link: str, is_found: bool) -> Json:
         """Whether others who know the address find the account by it."""
         path = f"/v1/accounts/{account}/links/{link}"
-        return _get_attributes(await self._send("PATCH", path, {"is_found": is_found}))
+        return get_attributes(await self._send("PATCH", path, {"is_found": is_found}))
 
     async def remove_link(self, account: str, link: str) -> None:
         await self._send("DELETE", f"/v1/accounts/{account}/links/{link}")
@@ -82,7 +83,7 @@ class AsyncApiClient:
 
     async def put_blob_type(self, name: str, content: Json) -> Json:
         """For administrators. `content`: visibility, bytes_max, and schema or content_types."""
-        return _get_attributes(await self._send("PUT", f"/v1/blob-types/{name}", content))
+        return get_attributes(await self._send("PUT", f"/v1/blob-types/{name}", content))
 
     async def list_blobs(self, account: str) -> list[Json]:
         """All of them, as resources."""
@@ -118,7 +119,7 @@ class AsyncApiClient:
                 attributes["url"], content=content, headers=attributes["headers"]
             )
         except httpx2.HTTPError as error:
-            raise _make_unavailable(attributes["url"], error) from None
+            raise make_unavailable(attributes["url"], error, "API") from None
         if answer.status_code != 200:
             raise ClientError(f"the object store refuses the content: {answer.status_code}")
         return _get_one(await self._send("POST", f"{path}/{upload['id']}/commit"))
@@ -126,13 +127,13 @@ class AsyncApiClient:
     async def get_blob(self, account: str, blob: str) -> bytes:
         """The content."""
         path = f"/v1/accounts/{account}/blobs/{blob}"
-        url = _get_attributes(await self._send("GET", path))["download_url"]
+        url = get_attributes(await self._send("GET", path))["download_url"]
         if url is None:
             return (await self._request("GET", f"{path}/content")).content
         try:
             answer = await self._http.get(url)
         except httpx2.HTTPError as error:
-            raise _make_unavailable(url, error) from None
+            raise make_unavailable(url, error, "API") from None
         if answer.status_code != 200:
             raise ClientError(f"the object store refuses: {answer.status_code}")
         return answer.content
@@ -150,12 +151,12 @@ class AsyncApiClient:
 
     async def accept_terms(self, account: str, version: str) -> Json:
         path = f"/v1/accounts/{account}/terms"
-        return _get_attributes(await self._send("POST", path, {"version": version}))
+        return get_attributes(await self._send("POST", path, {"version": version}))
 
     async def choose_notifications(self, account: str, types: list[str]) -> Json:
         """Of which events of the ledger the account is told."""
         path = f"/v1/accounts/{account}/notifications"
-        return _get_attributes(await self._send("PUT", path, {"types": types}))
+        return get_attributes(await self._send("PUT", path, {"types": types}))
 
     async def invite(self, account: str, email: str, role_id: str, locale: str = "") -> Json:
         """The invitation, as a resource."""
@@ -170,11 +171,11 @@ class AsyncApiClient:
     ) -> Json:
         """`statement`: of the KeyServer, which says that the second factor is on."""
         content = {**encode_registration(statement, signature, email), "code": code}
-        return _get_attributes(await self._send("POST", "/v1/invitations/accept", content))
+        return get_attributes(await self._send("POST", "/v1/invitations/accept", content))
 
     async def export(self, account: str) -> Json:
         """Everything that is known of the person, and who saw it."""
-        return _get_attributes(await self._send("GET", f"/v1/accounts/{account}/export"))
+        return get_attributes(await self._send("GET", f"/v1/accounts/{account}/export"))
 
     async def list_users(self) -> list[Json]:
         """For administrators: the newest 200."""
@@ -188,7 +189,7 @@ class AsyncApiClient:
         parameters: Mapping[str, str] | None = None,
     ) -> Json:
         response = await self._request(method, path, content, parameters)
-        return _read(response) if response.content else {}
+        return read_document(response, KIND) if response.content else {}
 
     async def _request(
         self,
@@ -211,26 +212,12 @@ class AsyncApiClient:
         try:
             response = await self._http.send(request, auth=self._auth)
         except httpx2.HTTPError as error:
-            raise _make_unavailable(self._url, error) from None
+            raise make_unavailable(self._url, error, "API") from None
         if response.status_code in (429, 502, 503, 504):
-            raise HorizonUnavailable(f"try again: {ProblemError(_read(response))}")
+            raise HorizonUnavailable(f"try again: {ProblemError(read_document(response, KIND))}")
         if response.status_code >= 300:
-            raise ProblemError(_read(response))
+            raise ProblemError(read_document(response, KIND))
         return response
-
-
-def _make_unavailable(url: str, error: httpx2.HTTPError) -> HorizonUnavailable:
-    return HorizonUnavailable(f"{url} does not answer ({type(error).__name__}): is API running?")
-
-
-def _read(response: httpx2.Response) -> Json:
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise HorizonUnavailable(f"{response.url} answers no JSON: is it an API gateway?")
-    return document
 
 
 def _get_one(document: Json) -> Json:
@@ -241,8 +228,3 @@ def _get_one(document: Json) -> Json:
 def _get_all(document: Json) -> list[Json]:
     resources: list[Json] = document["data"]
     return resources
-
-
-def _get_attributes(document: Json) -> Json:
-    attributes: Json = document["data"]["attributes"]
-    return attributes

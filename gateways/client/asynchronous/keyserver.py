@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import httpx2
 
+from gateways.client.answers import Json, get_attributes, make_unavailable, read_document
 from gateways.client.devices import prove_device
 from gateways.client.errors import HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey, generate_key, get_address
@@ -41,7 +42,6 @@ from gateways.client.wallets import (
 TIMEOUT_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
 FIRST_VERSION = 1
-Json = dict[str, Any]
 
 
 class AsyncKeyServerClient:
@@ -62,11 +62,11 @@ class AsyncKeyServerClient:
 
     async def get_info(self) -> Json:
         """Attributes of /v1/info: the network, and the key of statements."""
-        return _get_attributes(await self._send("GET", "/v1/info"))
+        return get_attributes(await self._send("GET", "/v1/info"))
 
     async def get_derivations(self, email: str) -> tuple[bytes, list[Derivation]]:
         """Salt and live derivations, newest first. Raises WeakDerivation."""
-        found = _get_attributes(await self._send("POST", "/v1/kdf", {"email": email}))
+        found = get_attributes(await self._send("POST", "/v1/kdf", {"email": email}))
         return base64.b64decode(found["salt"]), [read_derivation(each) for each in found["kdfs"]]
 
     async def derive(self, email: str, secret: str) -> SecretKeys:
@@ -102,7 +102,7 @@ class AsyncKeyServerClient:
         body = {"id": signup.id, "code": code}
         key = signup.content.key
         return _read_statement(
-            _get_attributes(await self._send("POST", "/v1/signups/confirm", body, key))
+            get_attributes(await self._send("POST", "/v1/signups/confirm", body, key))
         )
 
     async def unlock(
@@ -115,7 +115,7 @@ class AsyncKeyServerClient:
         if register is not None:
             more["register"] = {"name": register}
         keys, document = await self._enter("/v1/unlock", given, lambda _: more)
-        found = _get_attributes(document)
+        found = get_attributes(document)
         envelope = base64.b64decode(found["envelope"])
         return OpenWallet(
             content=open_envelope(keys, envelope, found["account"], found["version"]),
@@ -134,13 +134,13 @@ class AsyncKeyServerClient:
     async def begin_second_factor(self, given: Credentials) -> Json:
         """Attributes: the secret, as text, URI and QR code (SVG)."""
         _, document = await self._enter("/v1/second-factor/enrolments", given)
-        return _get_attributes(document)
+        return get_attributes(document)
 
     async def turn_on_second_factor(self, given: Credentials, code: str) -> list[str]:
         """Recovery codes, shown this once. `code`: of the secret that was shown."""
         path = "/v1/second-factor/on"
         _, document = await self._enter(path, given, lambda _: {"code": code})
-        codes: list[str] = _get_attributes(document)["recovery_codes"]
+        codes: list[str] = get_attributes(document)["recovery_codes"]
         return codes
 
     async def turn_off_second_factor(self, given: Credentials) -> None:
@@ -198,7 +198,7 @@ class AsyncKeyServerClient:
         keys = await self.derive(email, secret)
         body = {"id": id_, "code": code}
         document = await self._send("POST", "/v1/email-changes/confirm", body, keys.auth)
-        return _read_statement(_get_attributes(document))
+        return _read_statement(get_attributes(document))
 
     async def get_devices(self, device: SigningKey) -> list[Json]:
         """Resources. `device`: the key of a known one."""
@@ -273,20 +273,14 @@ class AsyncKeyServerClient:
                 auth=None if key is None else RequestSigner(key),
             )
         except httpx2.HTTPError as error:
-            text = f"{self._url} does not answer ({type(error).__name__}): is it running?"
-            raise HorizonUnavailable(text) from None
+            raise make_unavailable(self._url, error, "it") from None
         return _read(response)
 
 
 def _read(response: httpx2.Response) -> Json:
     if response.status_code == 204:
         return {}
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise HorizonUnavailable(f"{response.url} answers no JSON: is it a KeyServer?")
+    document = read_document(response, "a KeyServer")
     if response.status_code < 300:
         return document
     if response.status_code in (502, 503, 504):
@@ -309,8 +303,3 @@ def _describe_next(keys: SecretKeys, content: Content, version: int) -> Json:
 
 def _read_statement(found: Json) -> Statement:
     return Statement(base64.b64decode(found["body"]), base64.b64decode(found["signature"]))
-
-
-def _get_attributes(document: Json) -> Json:
-    attributes: Json = document["data"]["attributes"]
-    return attributes
