@@ -28,6 +28,7 @@ from gateways.http.store import Transaction
 from gateways.http.system import JSON
 from gateways.keychain import audit
 from gateways.keychain.entitlement import Right, Standing, get_first_keys, judge, require
+from gateways.keychain.evidence import Evidence
 from gateways.keychain.problems import (
     KEY_EXISTS,
     LEDGER_UNPROVED,
@@ -151,15 +152,14 @@ async def create_key(call: Call) -> Response:
 async def list_keys(call: Call) -> Response:
     """The public halves of an account's keys that the signer may open."""
     keychain: KeyChain = call.service
-    rows = await keychain.store.execute(LIST, (call.path["account"],))
-    found = []
-    allowed: dict[str, bool] = {}
-    for row in rows:
-        class_ = row[2]
-        if class_ not in allowed:
-            allowed[class_] = await _may(call, call.path["account"], class_, Right.OPEN)
-        if allowed[class_]:
-            found.append(_render(row))
+    owner = call.path["account"]
+    rows = await keychain.store.execute(LIST, (owner,))
+    found: list[KeyAnswer] = []
+    if rows:
+        evidence = await _prove(call, owner)
+        classes = {row[2] for row in rows}
+        allowed = {each for each in classes if _judge(call, evidence, owner, each, Right.OPEN)}
+        found = [_render(row) for row in rows if row[2] in allowed]
     return respond(KeyList(found), media_type=JSON)
 
 
@@ -218,29 +218,31 @@ async def _find(call: Call) -> tuple[AccountID, str]:
     return AccountID(rows[0][1]), rows[0][2]
 
 
-async def _may(call: Call, owner: AccountID, class_: str, right: Right) -> bool:
-    try:
-        await _require(call, owner, class_, right)
-    except Problem as problem:
-        if problem.kind is not NOT_FOUND:
-            raise
-        return False
-    return True
-
-
 async def _require(call: Call, owner: AccountID, class_: str, right: Right) -> tuple[Standing, int]:
     """Why the signer may, and the ledger that says so. Others learn nothing, not even whether there
     is a key. Raises Problem."""
-    keychain: KeyChain = call.service
-    keychain.require_apart()
-    signer = _get_signer(call)
-    wanted = get_first_keys((owner, keychain.operator), signer)
-    evidence = await keychain.evidence.prove(wanted)
-    requirement, time_ms = require(class_, right), evidence.header.close_time_ms
-    standing = judge(evidence.state, requirement, signer, owner, keychain.operator, time_ms)
+    evidence = await _prove(call, owner)
+    standing = _judge(call, evidence, owner, class_, right)
     if standing is None:
         raise Problem(NOT_FOUND, "there is no such key, or it was erased")
     return standing, evidence.header.sequence
+
+
+async def _prove(call: Call, owner: AccountID) -> Evidence:
+    """All that decides about the signer's rights to what is the owner's. Raises Problem."""
+    keychain: KeyChain = call.service
+    keychain.require_apart()
+    wanted = get_first_keys((owner, keychain.operator), _get_signer(call))
+    return await keychain.evidence.prove(wanted)
+
+
+def _judge(
+    call: Call, evidence: Evidence, owner: AccountID, class_: str, right: Right
+) -> Standing | None:
+    keychain: KeyChain = call.service
+    signer, time_ms = _get_signer(call), evidence.header.close_time_ms
+    requirement = require(class_, right)
+    return judge(evidence.state, requirement, signer, owner, keychain.operator, time_ms)
 
 
 async def _require_few(transaction: Transaction, call: Call) -> None:
