@@ -79,7 +79,7 @@ def describe(place: Place) -> list[str]:
 def describe_private(place: Place) -> Mapping[str, Any]:
     """For the Notificator: who knows people's addresses."""
     return {
-        "urls": [f"http://{place.get_address(f'{name}.private')}" for name in INSTANCES],
+        "urls": [place.get_private_url(f"{name}.private") for name in INSTANCES],
         "token_file": str(get_token_file(place)),
     }
 
@@ -104,13 +104,7 @@ def _get_settings(
         "public_url": place.get_url(f"{name}.http"),
         "store": {"url": place.get_database_url(DATABASE)},
         "cors": {"origins": ["*"]},  # requests are signed: there is nothing that a cookie would add
-        "horizon": [
-            {
-                "url": f"http://{place.get_address(f'gateway{pair}.http')}",
-                "public_url": place.get_url(f"gateway{pair}.http"),
-            }
-            for pair in pairs
-        ],
+        "horizon": [place.get_gateway_settings(f"gateway{pair}") for pair in pairs],
         "registrar_seed_file": str(_get_registrar_file(place)),
         "statement_keys": [bytes(get_statement_key(place).verify_key).hex()],
         "kek": {"name": DATABASE, "path": str(place.get_kek_file(DATABASE))},
@@ -123,7 +117,7 @@ def _get_settings(
             "token_file": str(get_token_file(place)),
         },
         "notificators": {
-            "urls": [f"http://{place.get_address(f'{each}.http')}" for each in notificators],
+            "urls": [place.get_private_url(f"{each}.http") for each in notificators],
             "token_file": str(notifications.get_token_file(place)),
         },
     }

@@ -75,11 +75,6 @@ def _get_settings(
         "kafka": place.get_kafka_settings(name),
         "kek": {"name": KEYSERVER, "path": str(place.get_kek_file(KEYSERVER))},
         "statement_key_file": str(api.get_statement_key_file(place)),
-        "notificators": [_get_private_url(place, each) for each in notificators],
-        "horizons": [_get_private_url(place, each) for each in gateways],
+        "notificators": [place.get_private_url(f"{each}.http") for each in notificators],
+        "horizons": [place.get_private_url(f"{each}.http") for each in gateways],
     }
-
-
-def _get_private_url(place: Place, name: str) -> str:
-    """As services reach it, which is not always as users do."""
-    return f"http://{place.get_address(f'{name}.http')}"

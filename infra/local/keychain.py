@@ -82,13 +82,7 @@ def _get_settings(place: Place, name: str, pairs: tuple[str, ...]) -> Mapping[st
         "public_url": place.get_url(f"{name}.http"),
         "store": {"url": place.get_database_url(KEYCHAIN, server=SERVER)},
         "cors": {"origins": ["*"]},  # requests are signed: there is nothing that a cookie would add
-        "horizon": [
-            {
-                "url": f"http://{place.get_address(f'gateway{pair}.http')}",
-                "public_url": place.get_url(f"gateway{pair}.http"),
-            }
-            for pair in pairs
-        ],
+        "horizon": [place.get_gateway_settings(f"gateway{pair}") for pair in pairs],
         "reader_seed_file": str(_get_reader_file(place)),
         "kek": {"name": KEYCHAIN, "path": str(place.get_kek_file(KEYCHAIN))},
     }

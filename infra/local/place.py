@@ -50,6 +50,15 @@ class Place:
     def get_url(self, name: str) -> str:
         return f"http://{self.get_address(name)}"
 
+    def get_private_url(self, name: str) -> str:
+        """As services reach it, which is not always as users do."""
+        return f"http://{self.get_address(name)}"
+
+    def get_gateway_settings(self, name: str) -> Mapping[str, str]:
+        """A gateway as services ask it, with the address that their requests are signed for."""
+        address = f"{name}.http"
+        return {"url": self.get_private_url(address), "public_url": self.get_url(address)}
+
     def get_kafka_settings(self, user: str) -> Mapping[str, str]:
         """How `user` logs in to Kafka, as `schemas.settings.KafkaSettings` reads it."""
         return {
