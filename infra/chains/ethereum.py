@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 from eth_abi import encode
-from eth_utils import keccak, to_checksum_address
+from eth_utils import to_checksum_address
 
 from infra.chains.nodes import CONTRACTS
+from processors.psim.chains.calls import encode_call
 from processors.psim.chains.forwarders import get_creation_code
 from processors.psim.chains.rpc import JsonRpc
 
@@ -127,12 +128,6 @@ class EthereumTestChain:
 
     async def _get_account(self, index: int) -> str:
         return (await self._rpc.call("eth_accounts", answer=list[str]))[index]
-
-
-def encode_call(signature: str, *values: Any) -> bytes:
-    """What a function of a contract is called with."""
-    types = signature.partition("(")[2].removesuffix(")")
-    return bytes(keccak(text=signature)[:4] + encode(types.split(","), list(values)))
 
 
 @lru_cache

@@ -16,6 +16,8 @@ from infra.local.rows import Container, Report, Server, Service, Table
 CHAINS = "chains"
 KEEPER = "infra.chains.keeper"
 BITCOIN_PORT, ETHEREUM_PORT = 18556, 8545
+BITCOIN_INSIDE = "127.0.0.1:18557"
+"""Where btcd listens in its container: its keeper relays."""
 INSIDE = "/run/secrets"
 IMAGE = {"image": "${TOKEND_IMAGE:-local/tokend}", "user": "${SERVICE_USER}:0"}
 # A block is final as soon as two more are there; without old states nothing could be asked of it.
@@ -33,7 +35,7 @@ class BitcoinServer(Server):
             **IMAGE,
             "entrypoint": [
                 *("/opt/tokend/.venv/bin/python", "-m", KEEPER, f"{INSIDE}/btcd.conf"),
-                *(f"http://127.0.0.1:{BITCOIN_PORT}", "/var/lib/btcd"),
+                *(f"http://{BITCOIN_INSIDE}", "/var/lib/btcd", f"0.0.0.0:{BITCOIN_PORT}"),
             ],
         },
         secrets=INSIDE,
@@ -77,8 +79,7 @@ class BitcoinServer(Server):
         return {"url": place.get_url(self.name), "user": RPC_USER, "password_file": password}
 
     def get_container_files(self, place: Place) -> Mapping[str, bytes]:
-        address = f"0.0.0.0:{BITCOIN_PORT}"
-        return {"btcd.conf": _encode_settings(place, Path("/var/lib/btcd"), address)}
+        return {"btcd.conf": _encode_settings(place, Path("/var/lib/btcd"), BITCOIN_INSIDE)}
 
 
 class EthereumServer(Server):

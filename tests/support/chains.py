@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 import pytest
-import wallycore as wally
-from eth_account import Account
 
+from infra.chains import wallets
 from infra.chains.nodes import BITCOIN, ETHEREUM
 from infra.local import launch, processes
 from infra.local.chains import CHAINS, BitcoinServer, EthereumServer
@@ -18,16 +17,12 @@ from schemas.generated.common import (
     U64,
     AccountID,
     Cosigner,
-    EthereumAddressBytes,
     EthereumKey,
     ExtendedPublicKey,
     WalletKind,
 )
 from schemas.generated.entries import Keyset, KeysetState
 from tests.support.servers import make_folder
-
-BITCOIN_ACCOUNT = (48, 1, 0, 2)  # BIP-48: test coins, first account, P2WSH
-HARDENED = 0x80000000
 
 
 @contextlib.contextmanager
@@ -56,17 +51,12 @@ def chains() -> Iterator[launch.RunningDeployment]:
 
 
 def make_extended_key(name: str) -> ExtendedPublicKey:
-    """By BIP-48, as a cosigner of a test would give it."""
-    version = wally.BIP32_VER_TEST_PRIVATE
-    master = wally.bip32_key_from_seed(sha256(name.encode()).digest(), version, 0)
-    path = [number | HARDENED for number in BITCOIN_ACCOUNT]
-    key = wally.bip32_key_from_parent_path(master, path, wally.BIP32_FLAG_KEY_PRIVATE)
-    return ExtendedPublicKey(wally.bip32_key_to_base58(key, wally.BIP32_FLAG_KEY_PUBLIC))
+    """As a cosigner of a test would give it."""
+    return wallets.make_extended_key(sha256(name.encode()).digest())
 
 
 def make_ethereum_key(name: str) -> EthereumKey:
-    address = Account.from_key(sha256(name.encode()).digest()).address
-    return EthereumKey(EthereumAddressBytes(bytes.fromhex(address[2:])))
+    return wallets.make_ethereum_key(sha256(name.encode()).digest())
 
 
 def make_keyset(

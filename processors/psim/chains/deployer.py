@@ -6,15 +6,13 @@ coins that it pays with; every instance has one. What exists already stays as it
 
 import time
 
-from eth_abi import encode
 from eth_account import Account
-from eth_utils import keccak
 
+from processors.psim.chains.calls import encode_call
 from processors.psim.chains.forwarders import compute_salt, decode_derivation
 from processors.psim.chains.rpc import JsonRpc
 from schemas.generated.entries import Keyset
 
-CREATE = keccak(text="create(bytes32[])")[:4]
 AT_ONCE = 10
 AGAIN_S = 60.0
 """For so long a transaction may wait to be mined before the same is sent once more."""
@@ -40,7 +38,7 @@ class ForwarderDeployer:
             if now - self._sent.get((keyset.version, first), -AGAIN_S) < AGAIN_S:
                 return
         salts = [compute_salt(keyset, each) for each in range(index, index + AT_ONCE)]
-        data = CREATE + encode(["bytes32[]"], [salts])
+        data = encode_call("create(bytes32[])", salts)
         await self._send(decode_derivation(keyset).factory, "0x" + data.hex())
         self._sent[keyset.version, index] = now
 

