@@ -16,9 +16,10 @@ def get_seed(place: Place) -> bytes:
 
 
 @asynccontextmanager
-async def open_bitcoin(place: Place) -> AsyncIterator[BitcoinTestChain]:
+async def open_bitcoin(place: Place, url: str | None = None) -> AsyncIterator[BitcoinTestChain]:
+    """`url`: of the node, where it is not reached as users do."""
     password = place.get_secret(f"{BITCOIN}.rpc")
-    async with JsonRpc(place.get_url(BITCOIN), RPC_USER, password) as rpc:
+    async with JsonRpc(url or place.get_url(BITCOIN), RPC_USER, password) as rpc:
         yield BitcoinTestChain(rpc, get_seed(place))
 
 

@@ -40,6 +40,7 @@ class BitcoinServer(Server):
         },
         secrets=INSIDE,
         data="/var/lib/btcd",
+        published_port=BITCOIN_PORT,
     )
 
     @property
@@ -66,7 +67,7 @@ class BitcoinServer(Server):
         from infra.chains.purses import open_bitcoin
 
         async def begin() -> None:
-            async with open_bitcoin(place) as chain:
+            async with open_bitcoin(place, place.get_private_url(self.name)) as chain:
                 await chain.begin()
 
         asyncio.run(begin())
@@ -100,6 +101,7 @@ class EthereumServer(Server):
         },
         secrets=INSIDE,
         data="/var/lib/anvil",
+        published_port=ETHEREUM_PORT,
     )
 
     @property

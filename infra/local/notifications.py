@@ -78,9 +78,9 @@ def get_settings(
         "webhooks": {"allowed": [] if demo is None else [demo]},
         "operators": {"email": OPERATORS},
         "alarms": {
-            "nodes": {core: f"{place.get_url(f'{core}.http')}/health" for core in cores},
+            "nodes": {core: f"{place.get_private_url(f'{core}.http')}/health" for core in cores},
             "services": {
-                name: f"{place.get_url(f'{name}.http')}/health"
+                name: f"{place.get_private_url(f'{name}.http')}/health"
                 for name in (*(f"gateway{pair}" for pair in pairs), *PSIMS)
             },
             "folders": place.get_watched_folders(),

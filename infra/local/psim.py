@@ -71,14 +71,14 @@ def get_chains(place: Place, name: str) -> list[Mapping[str, Any]]:
     return [
         {
             "id": bitcoin.CHAIN_ID,
-            "url": place.get_url(BITCOIN),
+            "url": place.get_private_url(BITCOIN),
             "user": RPC_USER,
             "password_file": str(place.get_secret_file(f"{BITCOIN}.rpc")),
             "confirmations": BITCOIN_CONFIRMATIONS,
         },
         {
             "id": ethereum.CHAIN_ID,
-            "url": place.get_url(ETHEREUM),
+            "url": place.get_private_url(ETHEREUM),
             "deployer_key_file": str(get_gas_file(place, name)),
         },
     ]
