@@ -50,6 +50,8 @@ FRAMED = (
     "ledger.LedgerRecord",
     "events.Evidence",
     "events.EvidenceSignature",
+    "events.SignedReserveReport",
+    "events.ReserveLiabilities",
     "events.NotificationRequest",
     "events.NotificationReceipt",
     "events.Rejection",
@@ -57,6 +59,7 @@ FRAMED = (
 # Types that users of other languages read or write; each gets a self-contained schema file.
 OUTERMOST = (
     *FRAMED,
+    "events.ReserveReport",
     "transactions.Transaction",
     "transactions.TransactionResult",
     "consensus.QuorumSet",

@@ -155,6 +155,30 @@ TOPICS = (
         batch_bytes_max=1024 * 1024,
         segment_ms=HOUR_MS,
     ),
+    # What each instance found the network to owe and to hold; Horizon shows what enough of them
+    # agree on. Every hour at least, so a month of it is little.
+    Topic(
+        name="psim.reserves",
+        writers=(Role.PSIM,),
+        readers=(Role.PSIM, Role.HORIZON_PROCESSOR, Role.USERS),
+        key="asset, text",
+        value="events.SignedReserveReport, framed",
+        partitions=1,
+        retention_ms=30 * DAY_MS,
+        has_personal_data=False,
+        segment_ms=DAY_MS,
+    ),
+    Topic(
+        name="psim.liabilities",
+        writers=(Role.PSIM,),
+        readers=(Role.HORIZON_PROCESSOR,),
+        key="asset, text",
+        value="events.ReserveLiabilities, framed",
+        partitions=1,
+        retention_ms=DAY_MS,
+        has_personal_data=False,
+        segment_ms=HOUR_MS,
+    ),
     Topic(
         name="psim.notifications",
         writers=(Role.PSIM,),
@@ -179,6 +203,7 @@ KEYSERVER_NOTIFICATIONS = "keyserver.notifications"
 RECEIPTS_TOPIC = "notifications.receipts"
 EVIDENCE_TOPIC, SIGNATURES_TOPIC = "psim.evidence", "psim.signatures"
 PSIM_NOTIFICATIONS = "psim.notifications"
+RESERVES_TOPIC, LIABILITIES_TOPIC = "psim.reserves", "psim.liabilities"
 
 
 class Resource(StrEnum):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from processors.ledger_feed.body import AppliedSlices, cut_body
+from processors.psim.books import Books
 from schemas.codec import decode
 from schemas.contract import ReferenceKind
 from schemas.generated import keys
@@ -79,6 +80,7 @@ class LedgerView:
         self.state = LedgerState({})
         self.sequence = 0
         self.close_time_ms = 0
+        self.books = Books(source)
         self.addresses: dict[str, set[str]] = {}
         self.pending: dict[int, ReviewableRequest] = {}
         self.assets: dict[str, Asset] = {}
@@ -151,6 +153,7 @@ class LedgerView:
 
     def _put(self, key: KeyBytes, after: bytes | None) -> None:
         branch = key[0]
+        self.books.put(key, after)
         if branch not in BRANCHES:
             return
         is_personal = branch in (keys.ACCOUNT[0], keys.SIGNER[0])

@@ -13,6 +13,8 @@ FINGERPRINTS: dict[type, bytes] = {
     ledger.LedgerRecord: bytes.fromhex("a6eceb24c6a60c60"),
     events.Evidence: bytes.fromhex("a13b52f354e4f911"),
     events.EvidenceSignature: bytes.fromhex("9cea5673309cb453"),
+    events.SignedReserveReport: bytes.fromhex("2853cfb9c6684ad4"),
+    events.ReserveLiabilities: bytes.fromhex("f36d6eb980c26d9e"),
     events.NotificationRequest: bytes.fromhex("750ec7a5746fcac4"),
     events.NotificationReceipt: bytes.fromhex("0553a8fc09cd856e"),
     events.Rejection: bytes.fromhex("02ce852b3ac381f7"),

@@ -12,10 +12,14 @@ from typing import Any, NewType, TypeAlias
 from schemas.binary import *
 from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccountID as AccountID
+from schemas.generated.common import Amount as Amount
 from schemas.generated.common import Hash as Hash
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
+from schemas.generated.common import WalletKind as WalletKind
+from schemas.generated.common import read_WalletKind as read_WalletKind
+from schemas.generated.common import write_WalletKind as write_WalletKind
 
 
 class Evidence(Record, frozen=True):
@@ -482,6 +486,327 @@ def write_Rejection(value: Rejection, out: bytearray) -> None:
     write_unsigned(value.rejected_at_ms, out, 8)
 
 
+class ReserveItemKind(Enum):
+    """Why holdings and what is issued differ by an amount."""
+
+    PARKED = 0
+    """Paid in and waiting for an administrator: a pending request for an issuance."""
+    UNCREDITED = 1
+    """Paid in and not credited yet."""
+    DUST = 2
+    """Paid in, and less than is credited."""
+    OLD_DUST = 3
+    """Paid in long ago, and less than is credited now. Perhaps it was credited when less was: it
+    explains a surplus, and makes nothing missing.
+    """
+    PAID = 4
+    """Paid out, and the requests are not fulfilled yet."""
+    DEBT = 5
+    """A network fee that the operator's float did not cover."""
+
+
+ALL_ReserveItemKind = tuple(ReserveItemKind)
+
+
+def read_ReserveItemKind(data: Any, at: int) -> tuple[ReserveItemKind, int]:
+    index = data[at]
+    if index & 1 or index > 10:
+        read_bounded(data, at, 0, 5)  # raises
+    return ALL_ReserveItemKind[index >> 1], at + 1
+
+
+def write_ReserveItemKind(value: ReserveItemKind, out: bytearray) -> None:
+    if type(value) is not ReserveItemKind:
+        raise Unencodable(f"{value!r} is not a ReserveItemKind")
+    out.append(2 * value.value)
+
+
+class ReserveItem(Record, frozen=True):
+    """One difference between holdings and what is issued."""
+
+    kind: ReserveItemKind
+    """Why it is one."""
+    name: str
+    """Of which request (a number), transfer (a number) or payment (TRANSACTION:ORDINAL)."""
+    amount: Amount
+    """How much."""
+
+
+def read_ReserveItem(data: Any, at: int) -> tuple[ReserveItem, int]:
+    f_kind, at = read_ReserveItemKind(data, at)
+    length = data[at]
+    if length & 0x81:
+        f_name, at = read_string(data, at, 100)
+    else:
+        end = at + 1 + (length >> 1)
+        f_name = data[at + 1 : end].decode()
+        at = end
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    return ReserveItem(f_kind, f_name, f_amount), at
+
+
+def write_ReserveItem(value: ReserveItem, out: bytearray) -> None:
+    write_ReserveItemKind(value.kind, out)
+    write_string(value.name, out, 100)
+    write_unsigned(value.amount, out, 16)
+
+
+class ReserveHolding(Record, frozen=True):
+    """What one wallet holds."""
+
+    wallet: WalletKind
+    """The wallet."""
+    addresses: U64
+    """How many addresses it has."""
+    amount: Amount
+    """What they hold."""
+
+
+def read_ReserveHolding(data: Any, at: int) -> tuple[ReserveHolding, int]:
+    f_wallet, at = read_WalletKind(data, at)
+    f_addresses = from_bytes(data[at : at + 8])
+    at += 8
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    return ReserveHolding(f_wallet, f_addresses, f_amount), at
+
+
+def write_ReserveHolding(value: ReserveHolding, out: bytearray) -> None:
+    write_WalletKind(value.wallet, out)
+    write_unsigned(value.addresses, out, 8)
+    write_unsigned(value.amount, out, 16)
+
+
+class ReserveRest(Record, frozen=True):
+    """Items of one kind that are too many to be listed."""
+
+    kind: ReserveItemKind
+    """Their kind."""
+    count: U64
+    """How many."""
+    amount: Amount
+    """Their sum."""
+    digest: Hash
+    """SHA-256 of their bytes, one after the other."""
+
+
+def read_ReserveRest(data: Any, at: int) -> tuple[ReserveRest, int]:
+    f_kind, at = read_ReserveItemKind(data, at)
+    f_count = from_bytes(data[at : at + 8])
+    at += 8
+    f_amount = from_bytes(data[at : at + 16])
+    at += 16
+    f_digest = data[at : at + 32]
+    at += 32
+    return ReserveRest(f_kind, f_count, f_amount, f_digest), at
+
+
+def write_ReserveRest(value: ReserveRest, out: bytearray) -> None:
+    write_ReserveItemKind(value.kind, out)
+    write_unsigned(value.count, out, 8)
+    write_unsigned(value.amount, out, 16)
+    if type(value.digest) is not bytes or len(value.digest) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.digest
+
+
+class ReserveReport(Record, frozen=True):
+    """What the network owes in an asset after a ledger, and what it holds outside after a block
+    that is final: holdings + paid + debts = issued + parked + uncredited + dust, but for what
+    is missing or more.
+    """
+
+    network_id: Hash
+    """The network."""
+    asset: str
+    """The asset's code."""
+    chain_id: str
+    """The chain that it stands for coins or tokens of."""
+    sequence: U64
+    """The ledger after which it is owed."""
+    closed_at_ms: U64
+    """When that ledger was closed."""
+    height: U64
+    """The block after which it is held."""
+    block_hash: Hash
+    """That block's hash."""
+    issued: Amount
+    """The sum of all balances."""
+    balances: U64
+    """How many balances of the asset there are."""
+    liabilities: Hash
+    """Root of the Merkle sum tree of the balances (PROTOCOL.md)."""
+    holdings: tuple[ReserveHolding, ...]
+    """By wallet, in their order."""
+    items: tuple[ReserveItem, ...]
+    """The differences that are known, by kind and name."""
+    rests: tuple[ReserveRest, ...]
+    """Those that are not listed, by kind."""
+    missing: Amount
+    """How much less is held than is owed: a shortfall, unless 0."""
+    surplus: Amount
+    """How much more is held than is explained."""
+
+
+def read_ReserveReport(data: Any, at: int) -> tuple[ReserveReport, int]:
+    f_network_id = data[at : at + 32]
+    at += 32
+    f_asset, at = read_string(data, at, 16)
+    f_chain_id, at = read_string(data, at, 48)
+    f_sequence = from_bytes(data[at : at + 8])
+    at += 8
+    f_closed_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_height = from_bytes(data[at : at + 8])
+    at += 8
+    f_block_hash = data[at : at + 32]
+    at += 32
+    f_issued = from_bytes(data[at : at + 16])
+    at += 16
+    f_balances = from_bytes(data[at : at + 8])
+    at += 8
+    f_liabilities = data[at : at + 32]
+    at += 32
+    count, at = read_count(data, at, 3)
+    f_holdings_list = []
+    if count:
+        for _ in range(count):  # f_holdings
+            f_holdings_item, at = read_ReserveHolding(data, at)
+            f_holdings_list.append(f_holdings_item)
+        at = read_array_end(data, at)
+    f_holdings = tuple(f_holdings_list)
+    count, at = read_count(data, at, 500)
+    f_items_list = []
+    if count:
+        for _ in range(count):  # f_items
+            f_items_item, at = read_ReserveItem(data, at)
+            f_items_list.append(f_items_item)
+        at = read_array_end(data, at)
+    f_items = tuple(f_items_list)
+    count, at = read_count(data, at, 6)
+    f_rests_list = []
+    if count:
+        for _ in range(count):  # f_rests
+            f_rests_item, at = read_ReserveRest(data, at)
+            f_rests_list.append(f_rests_item)
+        at = read_array_end(data, at)
+    f_rests = tuple(f_rests_list)
+    f_missing = from_bytes(data[at : at + 16])
+    at += 16
+    f_surplus = from_bytes(data[at : at + 16])
+    at += 16
+    return ReserveReport(f_network_id, f_asset, f_chain_id, f_sequence, f_closed_at_ms, f_height, f_block_hash, f_issued, f_balances, f_liabilities, f_holdings, f_items, f_rests, f_missing, f_surplus), at
+
+
+def write_ReserveReport(value: ReserveReport, out: bytearray) -> None:
+    if type(value.network_id) is not bytes or len(value.network_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.network_id
+    write_string(value.asset, out, 16)
+    write_string(value.chain_id, out, 48)
+    write_unsigned(value.sequence, out, 8)
+    write_unsigned(value.closed_at_ms, out, 8)
+    write_unsigned(value.height, out, 8)
+    if type(value.block_hash) is not bytes or len(value.block_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.block_hash
+    write_unsigned(value.issued, out, 16)
+    write_unsigned(value.balances, out, 8)
+    if type(value.liabilities) is not bytes or len(value.liabilities) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.liabilities
+    write_count(len(value.holdings), out, 3)
+    if value.holdings:
+        for f_holdings_item in value.holdings:
+            write_ReserveHolding(f_holdings_item, out)
+        out.append(0)
+    write_count(len(value.items), out, 500)
+    if value.items:
+        for f_items_item in value.items:
+            write_ReserveItem(f_items_item, out)
+        out.append(0)
+    write_count(len(value.rests), out, 6)
+    if value.rests:
+        for f_rests_item in value.rests:
+            write_ReserveRest(f_rests_item, out)
+        out.append(0)
+    write_unsigned(value.missing, out, 16)
+    write_unsigned(value.surplus, out, 16)
+
+
+class SignedReserveReport(Record, frozen=True):
+    """A report that an instance has derived itself."""
+
+    report: bytes
+    """The bytes of a ReserveReport."""
+    signer: PublicKey
+    """The key of the instance: a signer of the account that issues the asset."""
+    signature: Signature
+    """Of SHA-256("tokend-reserves" || SHA-256(report))."""
+
+
+def read_SignedReserveReport(data: Any, at: int) -> tuple[SignedReserveReport, int]:
+    length = data[at]
+    if length & 0x81:
+        f_report, at = read_bytes(data, at, 131072)
+    else:
+        end = at + 1 + (length >> 1)
+        f_report = data[at + 1 : end]
+        at = end
+    f_signer = data[at : at + 32]
+    at += 32
+    f_signature = data[at : at + 64]
+    at += 64
+    return SignedReserveReport(f_report, f_signer, f_signature), at
+
+
+def write_SignedReserveReport(value: SignedReserveReport, out: bytearray) -> None:
+    write_bytes(value.report, out, 131072)
+    if type(value.signer) is not bytes or len(value.signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.signer
+    if type(value.signature) is not bytes or len(value.signature) != 64:
+        raise Unencodable("expected 64 bytes")
+    out += value.signature
+
+
+class ReserveLiabilities(Record, frozen=True):
+    """The leaves of a report's tree of balances, or a part of them."""
+
+    asset: str
+    """The asset's code."""
+    sequence: U64
+    """The report's ledger."""
+    first: U64
+    """The number of the first leaf in it, from 0."""
+    leaves: bytes
+    """For each leaf the balance's id and the amount, 16 bytes."""
+
+
+def read_ReserveLiabilities(data: Any, at: int) -> tuple[ReserveLiabilities, int]:
+    f_asset, at = read_string(data, at, 16)
+    f_sequence = from_bytes(data[at : at + 8])
+    at += 8
+    f_first = from_bytes(data[at : at + 8])
+    at += 8
+    length = data[at]
+    if length & 0x81:
+        f_leaves, at = read_bytes(data, at, 960000)
+    else:
+        end = at + 1 + (length >> 1)
+        f_leaves = data[at + 1 : end]
+        at = end
+    return ReserveLiabilities(f_asset, f_sequence, f_first, f_leaves), at
+
+
+def write_ReserveLiabilities(value: ReserveLiabilities, out: bytearray) -> None:
+    write_string(value.asset, out, 16)
+    write_unsigned(value.sequence, out, 8)
+    write_unsigned(value.first, out, 8)
+    write_bytes(value.leaves, out, 960000)
+
+
 READERS_0: tuple[Callable[[Any, int], tuple[AccountRecipient | SealedRecipient | OperatorsRecipient, int]], ...] = (
     read_AccountRecipient,
     read_SealedRecipient,
@@ -506,6 +831,13 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     NotificationReceipt: read_NotificationReceipt,
     RejectionCode: read_RejectionCode,
     Rejection: read_Rejection,
+    ReserveItemKind: read_ReserveItemKind,
+    ReserveItem: read_ReserveItem,
+    ReserveHolding: read_ReserveHolding,
+    ReserveRest: read_ReserveRest,
+    ReserveReport: read_ReserveReport,
+    SignedReserveReport: read_SignedReserveReport,
+    ReserveLiabilities: read_ReserveLiabilities,
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
@@ -520,4 +852,11 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     NotificationReceipt: write_NotificationReceipt,
     RejectionCode: write_RejectionCode,
     Rejection: write_Rejection,
+    ReserveItemKind: write_ReserveItemKind,
+    ReserveItem: write_ReserveItem,
+    ReserveHolding: write_ReserveHolding,
+    ReserveRest: write_ReserveRest,
+    ReserveReport: write_ReserveReport,
+    SignedReserveReport: write_SignedReserveReport,
+    ReserveLiabilities: write_ReserveLiabilities,
 }

@@ -6,14 +6,14 @@ it true. An endpoint that is away, lags or contradicts itself is waited for.
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
+from processors.psim.chains.reading import KnownFinal, measure
 from processors.psim.chains.source import (
-    COIN,
     Block,
     ChainContradiction,
     ChainPayment,
@@ -71,8 +71,7 @@ class ChainWatch:
         self._clock = clock
         self.progress = ChainProgress(chain_id, suspense)
         self.tip = self.final = -1
-        self._learned: deque[tuple[float, int]] = deque()  # when a height was first seen as final
-        self._known_final = -1
+        self._known_final = KnownFinal()
         self._refill: Intent | None = None
         self._pending: OrderedDict[Hash, list[ChainPayment]] = OrderedDict()
         self._pending_blocks: list[Block] = []
@@ -201,8 +200,7 @@ class ChainWatch:
         learned_ms = self._clock() * 1000
         self.final = await self._source.get_final_height()
         self.tip = await self._source.get_tip_height()
-        if not self._learned or self._learned[-1][1] != self.final:
-            self._learned.append((learned_ms, self.final))
+        self._known_final.note(learned_ms, self.final)
         view = self._get_view()
         checkpoint = view.get_checkpoint(self.chain_id)
         if checkpoint is not None and checkpoint.evidence is not None:
@@ -287,7 +285,7 @@ class ChainWatch:
         progress = self.progress
         if progress.cursor is None or progress.replaced is not None:
             return False
-        readable = min(self._find_readable(view), self.final)
+        readable = min(self._known_final.get(view.close_time_ms), self.final)
         last = min(readable, progress.cursor.height + BLOCKS_AT_ONCE)
         addresses = frozenset(view.addresses.get(self.chain_id, ()))
         meanings = self._find_meanings(view)
@@ -299,7 +297,7 @@ class ChainWatch:
             for block, payments in await asyncio.gather(*fetched):
                 if not progress.follows(block):
                     return False  # the next look finds out where it went another way
-                measured = await self._measure(block, payments)
+                measured = await measure(self._source, block, payments)
                 progress.fold_block(block, measured, view, meanings)
             self._wake()
         return last < readable
@@ -309,46 +307,6 @@ class ChainWatch:
     ) -> tuple[Block, list[ChainPayment]]:
         block = await self._source.get_block(height)
         return block, await self._source.get_payments(block, addresses, tokens)
-
-    def _find_readable(self, view: LedgerView) -> int:
-        """Up to where blocks may be read: who paid in knew an address that the ledger had given out
-        before, so the ledger must be known at least up to when the block was seen as final."""
-        while self._learned and self._learned[0][0] <= view.close_time_ms:
-            self._known_final = self._learned.popleft()[1]
-        return self._known_final
-
-    async def _measure(
-        self, block: Block, payments: list[ChainPayment]
-    ) -> list[tuple[ChainPayment, int]]:
-        """What surely arrived of each. Coins are what they say. Of a token, what the address holds
-        must have grown by it: some keep a part of every transfer, or say what is not true."""
-        grown: dict[tuple[str, str], int] = {}
-        before: Block | None = None
-        measured = []
-        for payment in payments:
-            if payment.token == COIN:
-                measured.append((payment, payment.amount))
-                continue
-            place = (payment.address, payment.token)
-            if place not in grown:
-                if before is None:
-                    before = await self._source.get_block(block.height - 1)
-                stated = sum(p.amount for p in payments if (p.address, p.token) == place)
-                grown[place] = await self._measure_growth(place, before, block, stated)
-            amount = max(min(payment.amount, grown[place]), 0)
-            grown[place] -= amount
-            measured.append((payment, amount))
-        return measured
-
-    async def _measure_growth(
-        self, place: tuple[str, str], before: Block, block: Block, stated: int
-    ) -> int:
-        address, token = place
-        held = await self._source.get_holding(address, token, before)
-        grown = await self._source.get_holding(address, token, block) - held
-        if grown < stated:
-            grown += await self._source.get_sent(address, token, block)
-        return grown
 
     async def _look_at_pending(self, view: LedgerView) -> None:
         """What is in blocks that are not final yet: shown, and nothing else."""

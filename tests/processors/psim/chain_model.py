@@ -25,12 +25,13 @@ def derive(keyset: Keyset, index: int) -> str:
 @dataclass
 class ModelBlock:
     """With what arrived in it; `kept`: of each amount, in per cent (of tokens that keep a part).
-    `sent`: what left addresses in it."""
+    `sent`: what left addresses in it, by a transfer or without one."""
 
     block: Block
     payments: list[ChainPayment]
     kept: int = 0
     sent: dict[tuple[str, str], int] = field(default_factory=dict)
+    transfer: int | None = None
 
 
 @dataclass
@@ -50,14 +51,18 @@ class ChainModel:
         return len(self.blocks) - 1
 
     def mine(
-        self, *payments: ChainPayment, kept: int = 0, sent: dict[tuple[str, str], int] | None = None
+        self,
+        *payments: ChainPayment,
+        kept: int = 0,
+        sent: dict[tuple[str, str], int] | None = None,
+        transfer: int | None = None,
     ) -> Block:
         self.mined += 1
         height = len(self.blocks)
         previous = self.blocks[-1].block.block_hash if self.blocks else Hash(bytes(32))
         block_hash = Hash(sha256(previous + self.mined.to_bytes(8, "big")).digest())
         block = Block(height, block_hash, previous, self.start_ms + height * BLOCK_MS)
-        self.blocks.append(ModelBlock(block, list(payments), kept, sent or {}))
+        self.blocks.append(ModelBlock(block, list(payments), kept, sent or {}, transfer))
         return block
 
     def drop(self, count: int) -> list[ChainPayment]:

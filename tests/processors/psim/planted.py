@@ -57,7 +57,7 @@ def believe_what_tokens_say(patch: Patch) -> None:
     async def measure(_: Any, __: Block, payments: list[ChainPayment]) -> Any:
         return [(payment, payment.amount) for payment in payments]
 
-    patch.setattr(watch.ChainWatch, "_measure", measure)
+    patch.setattr(watch, "measure", measure)
 
 
 def read_the_first_payment_of_a_block_only(patch: Patch) -> None:

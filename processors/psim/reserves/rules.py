@@ -1,0 +1,210 @@
+"""What a report says, from what a ledger says and what was seen of a chain. Pure.
+
+Holdings after block B + paid, not fulfilled + debts = issued after ledger L + parked + uncredited +
+dust. Every term is a list of named items: what they do not explain is missing, or is a surplus.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import groupby
+from typing import NamedTuple
+
+from processors.psim.chains.source import Block
+from processors.psim.deposit.rules import Meaning
+from processors.psim.view import LedgerView
+from schemas.codec import encode
+from schemas.contract import ReferenceKind
+from schemas.generated.common import U64, Amount, Hash, WalletKind
+from schemas.generated.events import (
+    ReserveHolding,
+    ReserveItem,
+    ReserveItemKind,
+    ReserveReport,
+    ReserveRest,
+)
+from schemas.generated.requests import IssuanceRequest
+from streams.ledger.references import DAY_MS, compute_first_day
+from streams.ledger.sum_tree import SumTree
+
+CYCLE_MS = 30_000
+"""Reports are of the first ledger that closes in each cycle."""
+LISTED_MAX = 500
+
+
+class LedgerFacts(NamedTuple):
+    """Of one asset after one ledger. `parked`, `debts`: amounts by the number of the request or
+    transfer. `transfers`: those without an outcome. `first_day`: of the references that are
+    remembered. `checkpoint`: up to where all deposits are worked off."""
+
+    network_id: Hash
+    asset: str
+    chain_id: str
+    token: str
+    minimum: int
+    sequence: int
+    closed_at_ms: int
+    issued: int
+    tree: SumTree
+    leaves: bytes
+    parked: Mapping[int, int]
+    debts: Mapping[int, int]
+    transfers: Collection[int]
+    first_day: int
+    checkpoint: int
+
+
+class Received(NamedTuple):
+    """A payment to an address of the network's own. `reference`: what its credit uses."""
+
+    name: str
+    reference: str
+    token: str
+    amount: int
+    height: int
+    day: int
+
+
+class ChainFacts(NamedTuple):
+    """Up to one block. `received`: payments that may not be credited. `holdings`: by wallet, how
+    many addresses it has and what they hold of the token. `paid`: by transfer."""
+
+    block: Block
+    holdings: Mapping[WalletKind, tuple[int, int]]
+    received: Sequence[Received]
+    paid: Mapping[int, int]
+
+
+def find_facts(view: LedgerView, chain_id: str, token: str, meaning: Meaning) -> LedgerFacts:
+    """After the view's newest ledger."""
+    asset, books = meaning.asset.code, view.books
+    today = view.close_time_ms // DAY_MS
+    leaves = books.list_leaves(asset)
+    checkpoint = view.get_checkpoint(chain_id)
+    return LedgerFacts(
+        network_id=view.network_id,
+        asset=asset,
+        chain_id=chain_id,
+        token=token,
+        minimum=meaning.minimum,
+        sequence=view.sequence,
+        closed_at_ms=view.close_time_ms,
+        issued=books.issued.get(asset, 0),
+        tree=SumTree.make(leaves),
+        leaves=leaves,
+        parked={
+            number: int(request.body.amount)
+            for number, request in view.pending.items()
+            if isinstance(request.body, IssuanceRequest) and request.body.asset == asset
+        },
+        debts={
+            number: int(each.amount) for number, each in books.debts.items() if each.asset == asset
+        },
+        transfers=frozenset(
+            number for number, each in books.transfers.items() if each.asset == asset
+        ),
+        first_day=compute_first_day(view.get_settings(), ReferenceKind.ISSUANCE, today),
+        checkpoint=-1 if checkpoint is None else int(checkpoint.height),
+    )
+
+
+def is_credited(view: LedgerView, reference: str, sequence: int) -> bool:
+    """Whether a payment was credited or parked up to a ledger that this view has folded."""
+    if not view.is_used(reference):
+        return False
+    credit = view.credits.get(reference)
+    return credit is None or credit.sequence <= sequence
+
+
+def make_report(facts: LedgerFacts, chain: ChainFacts) -> ReserveReport:
+    """Everybody who knows the same makes the same bytes."""
+    items = sorted(
+        _find_items(facts, chain), key=lambda each: (each.kind.value, len(each.name), each.name)
+    )
+    sums = dict.fromkeys(ReserveItemKind, 0)
+    for each in items:
+        sums[each.kind] += each.amount
+    kind = ReserveItemKind
+    held = sum(amount for _, amount in chain.holdings.values()) + sums[kind.PAID] + sums[kind.DEBT]
+    owed = facts.issued + sums[kind.PARKED] + sums[kind.UNCREDITED] + sums[kind.DUST]
+    listed, rests = _list(items)
+    return ReserveReport(
+        network_id=facts.network_id,
+        asset=facts.asset,
+        chain_id=facts.chain_id,
+        sequence=U64(facts.sequence),
+        closed_at_ms=U64(facts.closed_at_ms),
+        height=U64(chain.block.height),
+        block_hash=chain.block.block_hash,
+        issued=Amount(facts.issued),
+        balances=U64(facts.tree.leaf_count),
+        liabilities=Hash(facts.tree.root.hash),
+        holdings=tuple(
+            ReserveHolding(wallet, U64(addresses), Amount(amount))
+            for wallet, (addresses, amount) in sorted(
+                chain.holdings.items(), key=lambda each: each[0].value
+            )
+        ),
+        items=listed,
+        rests=rests,
+        missing=Amount(max(owed - held, 0)),
+        surplus=Amount(max(held - owed - sums[kind.OLD_DUST], 0)),
+    )
+
+
+def is_same(one: ReserveReport, other: ReserveReport) -> bool:
+    """Whether nothing has changed but the time and the block."""
+    return _get_essence(one) == _get_essence(other)
+
+
+def _get_essence(report: ReserveReport) -> tuple[object, ...]:
+    return (
+        report.asset,
+        report.issued,
+        report.liabilities,
+        report.holdings,
+        report.items,
+        report.rests,
+    )
+
+
+def _find_items(facts: LedgerFacts, chain: ChainFacts) -> Iterator[ReserveItem]:
+    kind = ReserveItemKind
+    for number, amount in facts.parked.items():
+        yield ReserveItem(kind.PARKED, str(number), Amount(amount))
+    for number, amount in facts.debts.items():
+        yield ReserveItem(kind.DEBT, str(number), Amount(amount))
+    for each in chain.received:
+        if each.token == facts.token and each.amount:
+            found = judge(facts, each)
+            if found is not None:
+                yield ReserveItem(found, each.name, Amount(each.amount))
+    for number, amount in chain.paid.items():
+        if number in facts.transfers and amount:
+            yield ReserveItem(kind.PAID, str(number), Amount(amount))
+
+
+def judge(facts: LedgerFacts, payment: Received) -> ReserveItemKind | None:
+    """Of what is not known to be credited. Which references were used is remembered for some days
+    alone. What is older, and worked off, was credited if it was not too little; where the least
+    deposit was raised since, nobody knows."""
+    is_remembered = payment.day >= facts.first_day
+    if payment.amount < max(facts.minimum, 1):
+        return ReserveItemKind.DUST if is_remembered else ReserveItemKind.OLD_DUST
+    if is_remembered or payment.height > facts.checkpoint:
+        return ReserveItemKind.UNCREDITED
+    return None
+
+
+def _list(items: list[ReserveItem]) -> tuple[tuple[ReserveItem, ...], tuple[ReserveRest, ...]]:
+    rests = []
+    for kind, group in groupby(items[LISTED_MAX:], key=lambda each: each.kind):
+        some = tuple(group)
+        digest = sha256(b"".join(encode(each) for each in some)).digest()
+        total = Amount(sum(each.amount for each in some))
+        rests.append(ReserveRest(kind, U64(len(some)), total, Hash(digest)))
+    return tuple(items[:LISTED_MAX]), tuple(rests)
+
+
+def compute_payload(report: bytes) -> Hash:
+    """What an instance signs of a report."""
+    return Hash(sha256(b"tokend-reserves" + sha256(report).digest()).digest())
