@@ -52,6 +52,7 @@ FRAMED = (
     "events.EvidenceSignature",
     "events.SignedReserveReport",
     "events.ReserveLiabilities",
+    "events.SignedRateQuote",
     "events.NotificationRequest",
     "events.NotificationReceipt",
     "events.Rejection",
@@ -60,6 +61,7 @@ FRAMED = (
 OUTERMOST = (
     *FRAMED,
     "events.ReserveReport",
+    "events.RateQuote",
     "transactions.Transaction",
     "transactions.TransactionResult",
     "consensus.QuorumSet",

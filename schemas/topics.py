@@ -179,6 +179,20 @@ TOPICS = (
         has_personal_data=False,
         segment_ms=HOUR_MS,
     ),
+    # What each instance takes for a price, and which providers it believed: kept for who asks how a
+    # price came about.
+    Topic(
+        name="rates.quotes",
+        writers=(Role.PSIM,),
+        readers=(Role.PSIM, Role.OPERATOR),
+        key="BASE:QUOTE, text",
+        value="events.SignedRateQuote, framed",
+        partitions=1,
+        retention_ms=7 * DAY_MS,
+        has_personal_data=False,
+        batch_bytes_max=1024 * 1024,
+        segment_ms=DAY_MS,
+    ),
     Topic(
         name="psim.notifications",
         writers=(Role.PSIM,),
@@ -204,6 +218,7 @@ RECEIPTS_TOPIC = "notifications.receipts"
 EVIDENCE_TOPIC, SIGNATURES_TOPIC = "psim.evidence", "psim.signatures"
 PSIM_NOTIFICATIONS = "psim.notifications"
 RESERVES_TOPIC, LIABILITIES_TOPIC = "psim.reserves", "psim.liabilities"
+QUOTES_TOPIC = "rates.quotes"
 
 
 class Resource(StrEnum):

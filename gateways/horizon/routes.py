@@ -15,6 +15,7 @@ from gateways.horizon import (
     movements,
     operations,
     proofs,
+    rates,
     requests,
     simulation,
     statements,
@@ -46,6 +47,7 @@ ROUTES: tuple[Route, ...] = (
     *key_values.ROUTES,
     *requests.ROUTES,
     *transfers.ROUTES,
+    *rates.ROUTES,
     *entries.ROUTES,
     *make_system_routes(ViewHealth),
 )

@@ -25,6 +25,7 @@ from infra.cli import (
     people,
     platform,
     quorum,
+    rates,
     replay,
     services,
     streams,
@@ -88,6 +89,8 @@ app.add_typer(wallet_devices.devices, name="devices")
 app.command()(deposits.address)
 app.add_typer(deposits.app, name="deposits")
 app.add_typer(chain.app, name="chain")
+app.add_typer(rates.app, name="rates")
+app.add_typer(rates.sandbox, name="sandbox")
 app.add_typer(keychain.app, name="keychain")
 app.add_typer(containers.app, name="containers")
 app.add_typer(notifications.notify, name="notify")

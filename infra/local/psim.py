@@ -15,6 +15,7 @@ from infra.chains import bitcoin, ethereum
 from infra.chains.nodes import BITCOIN, ETHEREUM, RPC_USER
 from infra.local.place import Place
 from infra.local.rows import Program, Service
+from infra.local.sandbox import get_rates_settings
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
 from schemas.topics import Role
 
@@ -123,7 +124,9 @@ def make_row(
             "seed_file": str(get_seed_file(place, name)),
             "source": get_address(place, SOURCE),
             "suspense": get_address(place, SUSPENSE),
+            "services": ["deposit", "rates"],
             "chains": get_chains(place, name),
+            "rates": get_rates_settings(place),
             "poll_s": POLL_S,
             "http": {
                 "listen": place.get_address(f"{name}.http"),

@@ -7,6 +7,7 @@ from infra.local.kafka import KafkaServer
 from infra.local.mail import MAIL, MailServer
 from infra.local.postgres import PostgresServer
 from infra.local.rows import SERVERS, Table
+from infra.local.sandbox import SANDBOX, SandboxServer
 from infra.local.seaweedfs import SeaweedServer
 
 SERVICES = network.get_services()
@@ -43,6 +44,7 @@ TABLE = Table(
         MailServer(MAIL),
         BitcoinServer(BITCOIN, CHAINS),
         EthereumServer(ETHEREUM, CHAINS),
+        SandboxServer(SANDBOX),
     ),
     programs=network.PROGRAMS,
     services=SERVICES,

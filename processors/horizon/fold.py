@@ -7,6 +7,7 @@ says history.sql; the order of columns here is the order there. It knows no data
 from collections.abc import Callable
 from typing import NamedTuple
 
+from processors.horizon.rates import RateRow, fold_rate
 from processors.horizon.requests import RequestRow, add_entries, fold_request
 from processors.horizon.transfers import TransferEventRow, fold_event
 from processors.ledger_feed.body import AppliedSlices, Change, cut_body
@@ -24,7 +25,7 @@ from schemas.generated.bounds import (
 from schemas.generated.common import read_Reference
 from schemas.generated.entries import read_Balance
 from schemas.generated.keys import BALANCE
-from schemas.generated.ledger import BalanceMovement, RequestChange, TransferChange
+from schemas.generated.ledger import BalanceMovement, PriceChange, RequestChange, TransferChange
 from schemas.generated.transactions import TransactionCode
 from streams.ledger.chain import VerifiedLedger
 from streams.ledger.fees import NOTHING
@@ -82,6 +83,7 @@ class LedgerRows(NamedTuple):
     references: list[ReferenceRow]
     requests: dict[int, RequestRow]
     transfer_events: list[TransferEventRow]
+    rates: list[RateRow]
     changes: dict[bytes, bytes | None]
 
 
@@ -95,7 +97,7 @@ def fold_ledger(verified: VerifiedLedger) -> LedgerRows:
     """All rows of one ledger. Raises `Malformed` if its body is not one."""
     header = verified.header
     body = cut_body(verified.record.body)
-    rows = LedgerRows(header.sequence, (), [], [], [], [], [], {}, [], {})
+    rows = LedgerRows(header.sequence, (), [], [], [], [], [], {}, [], [], {})
     for index, applied in enumerate(body.transactions, start=1):
         _fold_transaction(rows, applied, index, header.close_time_ms)
         _fold_changes(rows, applied.changes)
@@ -201,6 +203,10 @@ def _fold_effects(
             operation_id = transaction_id | effect.operation_index + 1
             first = rows.sequence << LEDGER_SHIFT
             fold_event(rows.transfer_events, first, movement, operation_id, close_time_ms)
+        elif isinstance(movement, PriceChange):
+            operation_id = transaction_id | effect.operation_index + 1
+            first, setter = rows.sequence << LEDGER_SHIFT, effect.account_id
+            fold_rate(rows.rates, first, setter, movement, operation_id, close_time_ms)
         if not isinstance(movement, BalanceMovement):
             continue
         fee = movement.fee or NOTHING

@@ -156,6 +156,21 @@ CREATE TABLE horizon.transfer_events (
 );
 CREATE INDEX transfer_events_transfer ON horizon.transfer_events (transfer_id, id);
 
+-- Prices of asset pairs, each as it was set (rates.py).
+CREATE TABLE horizon.rates (
+    id            bigint PRIMARY KEY,  -- ledger sequence << 32 | 1-based place among the ledger's
+    base          text COLLATE "C" NOT NULL,
+    quote         text COLLATE "C" NOT NULL,
+    numerator     numeric(39) NOT NULL,  -- of smallest units
+    denominator   numeric(39) NOT NULL,
+    round         numeric(20) NOT NULL,
+    account_id    bytea  NOT NULL,       -- who set it
+    operation_id  bigint NOT NULL,
+    close_time_ms bigint NOT NULL
+);
+CREATE INDEX rates_pair ON horizon.rates (base, quote, id);
+CREATE INDEX rates_pair_time ON horizon.rates (base, quote, close_time_ms);
+
 -- What nodes refused at their doors within the last hour; provisional: other nodes may have taken them.
 CREATE TABLE horizon.rejections (
     envelope_hash    bytea  NOT NULL,

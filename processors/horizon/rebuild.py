@@ -48,6 +48,7 @@ COMPARED = (
     "requests",
     "transfers",
     "transfer_events",
+    "rates",
     *HISTORY_TABLES,
 )
 ID_COLUMNS = {

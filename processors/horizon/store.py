@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.types.string import BytesBinaryDumper
 
 from processors.horizon.fold import LedgerRows, Row
+from processors.horizon.rates import write_rates
 from processors.horizon.references import ReferenceStore
 from processors.horizon.requests import merge_requests, write_requests
 from processors.horizon.schema import (
@@ -184,6 +185,8 @@ class LedgerStore:
             transfers = merge_transfers((rows.sequence, rows.changes) for rows in batch.ledgers)
             events = [each for rows in batch.ledgers for each in rows.transfer_events]
             write_transfers(self.connection, self.schema, transfers, events)
+            rates = [each for rows in batch.ledgers for each in rows.rates]
+            write_rates(self.connection, self.schema, rates)
             for changes in compute_state_changes(_merge_changes(batch.ledgers)):
                 self._write_state(changes)
             if is_live:

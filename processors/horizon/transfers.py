@@ -101,13 +101,13 @@ def write_transfers(
     closed = [each for each in rows if each.entry is None]
     with connection.cursor() as cursor:
         if made:
-            cursor.executemany(_insert(schema, "transfers", TransferRow) + UPDATES, made)
+            cursor.executemany(insert_into(schema, "transfers", TransferRow) + UPDATES, made)
         if closed:
             query = sql.SQL("UPDATE {} SET state = %s, changed_in = %s WHERE transfer_id = %s")
             values = [(each.state, each.changed_in, each.transfer_id) for each in closed]
             cursor.executemany(query.format(sql.Identifier(schema, "transfers")), values)
         if events:
-            cursor.executemany(_insert(schema, "transfer_events", TransferEventRow), events)
+            cursor.executemany(insert_into(schema, "transfer_events", TransferEventRow), events)
 
 
 UPDATES = sql.SQL(" ON CONFLICT (transfer_id) DO UPDATE SET ") + sql.SQL(", ").join(
@@ -115,7 +115,8 @@ UPDATES = sql.SQL(" ON CONFLICT (transfer_id) DO UPDATE SET ") + sql.SQL(", ").j
 )
 
 
-def _insert(schema: str, table: str, row: type[TransferRow | TransferEventRow]) -> sql.Composed:
+def insert_into(schema: str, table: str, row: type[NamedTuple]) -> sql.Composed:
+    """The statement for rows of a table, whose columns are the tuple's."""
     names = row._fields
     return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         sql.Identifier(schema, table),

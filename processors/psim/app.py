@@ -6,7 +6,8 @@ they say is produced. Nothing is stored: a restart begins anew, which is harmles
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import structlog
 
@@ -22,23 +23,26 @@ from processors.psim.chains.settings import make_rpc, make_source
 from processors.psim.deposit.service import DepositService
 from processors.psim.deposit.watch import ChainWatch
 from processors.psim.instance import Instance
+from processors.psim.intents import Service
 from processors.psim.metrics import Metrics
 from processors.psim.private_http import make_server
+from processors.psim.rates.service import RatesService
 from processors.psim.settings import PsimSettings
 from processors.psim.signing.keys import read_key
 from processors.psim.signing.publisher import Publisher
 from processors.psim.view import LedgerView
 from schemas.codec import Malformed, unframe
 from schemas.generated.common import AccountID
-from schemas.generated.events import Evidence, EvidenceSignature
+from schemas.generated.events import Evidence, EvidenceSignature, SignedRateQuote
 from schemas.settings import ConfigError
 from schemas.strkey import StrkeyError, decode_account_id
-from schemas.topics import EVIDENCE_TOPIC, SIGNATURES_TOPIC
+from schemas.topics import EVIDENCE_TOPIC, QUOTES_TOPIC, SIGNATURES_TOPIC
 from streams.ledger.chain import ChainPosition, VerifiedLedger
 from streams.ledger.windows import WINDOW_MS
 
 log = structlog.get_logger()
 STALL_S = 30.0
+Told = TypeVar("Told", Evidence, EvidenceSignature, SignedRateQuote)
 
 
 def main(settings: PsimSettings) -> None:
@@ -69,14 +73,22 @@ class Psim:
             begin, self._network, self._source, settings.archives
         )
         self._instance = Instance(settings.name, view, self._key, self._publisher, self._metrics)
-        for service in self._make_services(view):
+        services = self._make_services(view)
+        for service in services:
             self._instance.host(service)
         ledgers = await asyncio.to_thread(self._make_ledger_stream, position)
         since_ms = int(time.time() * 1000) - WINDOW_MS
         streams = [
             ledgers,
-            await self._make_side_stream(EVIDENCE_TOPIC, Evidence, since_ms),
-            await self._make_side_stream(SIGNATURES_TOPIC, EvidenceSignature, since_ms),
+            await self._make_side_stream(EVIDENCE_TOPIC, Evidence, since_ms, self._instance.take),
+            await self._make_side_stream(
+                SIGNATURES_TOPIC, EvidenceSignature, since_ms, self._instance.take
+            ),
+        ]
+        streams += [
+            await self._make_side_stream(QUOTES_TOPIC, SignedRateQuote, since_ms, each.take)
+            for each in services
+            if isinstance(each, RatesService)
         ]
         server = make_server(
             settings.http.listen,
@@ -103,7 +115,14 @@ class Psim:
             status["problems"].insert(0, f"no ledger came for {silent_s:.0f} s")
         return status
 
-    def _make_services(self, view: LedgerView) -> list[DepositService]:
+    def _make_services(self, view: LedgerView) -> list[Service]:
+        makers: Mapping[str, Callable[[LedgerView], Service]] = {
+            "deposit": self._make_deposit,
+            "rates": self._make_rates,
+        }
+        return [makers[name](view) for name in self._settings.services]
+
+    def _make_deposit(self, view: LedgerView) -> DepositService:
         watches = [
             ChainWatch(
                 each.id,
@@ -115,7 +134,13 @@ class Psim:
             )
             for each in self._settings.chains
         ]
-        return [DepositService(watches) for name in self._settings.services if name == "deposit"]
+        return DepositService(watches)
+
+    def _make_rates(self, view: LedgerView) -> RatesService:
+        if self._settings.rates is None:
+            raise ConfigError("rates: the service rates needs this table")
+        tell, wake = self._publisher.tell_quote, self._instance.wake
+        return RatesService(self._settings.rates, self._key, lambda: view, tell, wake)
 
     def _make_ledger_stream(self, position: ChainPosition) -> Stream:
         settings, first = self._settings, position.sequence
@@ -148,10 +173,10 @@ class Psim:
         self._folded_at = time.monotonic()
 
     async def _make_side_stream(
-        self, topic: str, kind: type[Evidence | EvidenceSignature], since_ms: int
+        self, topic: str, kind: type[Told], since_ms: int, take: Callable[[Told], None]
     ) -> Stream:
         offset = await asyncio.to_thread(self._locate, topic, since_ms)
-        loop, take = self._instance.loop, self._instance.take
+        loop = self._instance.loop
 
         def write(messages: list[Message]) -> None:
             nonlocal offset

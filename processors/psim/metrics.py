@@ -39,6 +39,24 @@ class Metrics:
             ("service",),
             registry=self.registry,
         )
+        self.rounds = Gauge(
+            "tokend_psim_rate_round",
+            "The last round in which a pair's price was set",
+            ("pair",),
+            registry=self.registry,
+        )
+        self.quoted = Gauge(
+            "tokend_psim_rate_quoted_seconds",
+            "When a pair's price was true, in seconds since 1970",
+            ("pair",),
+            registry=self.registry,
+        )
+        self.held = Gauge(
+            "tokend_psim_rate_held",
+            "Whether a pair's newest price is held: too few agree, or it jumps",
+            ("pair",),
+            registry=self.registry,
+        )
         self.sequence = Gauge(
             "tokend_psim_sequence", "The last ledger that was folded", registry=self.registry
         )
@@ -47,8 +65,15 @@ class Metrics:
         self.sequence.set(status["sequence"])
         for name, service in status["services"].items():
             self.disagreements.labels(name).set(len(service["disagreements"]))
-            for chain in service["chains"]:
+            for rate in service.get("rates", ()):
+                self._set_rate(rate)
+            for chain in service.get("chains", ()):
                 for gauge, each in self.gauges.items():
                     value = chain[gauge]
                     each.labels(name, chain["chain"]).set(-1 if value is None else value)
         return generate_latest(self.registry)
+
+    def _set_rate(self, rate: Mapping[str, Any]) -> None:
+        self.rounds.labels(rate["pair"]).set(rate["round"] or 0)
+        self.quoted.labels(rate["pair"]).set((rate["quoted_at_ms"] or 0) / 1000)
+        self.held.labels(rate["pair"]).set(bool(rate["problem"]))

@@ -6,6 +6,7 @@ import msgspec
 
 from processors.ledger_feed.settings import FeedSettings
 from processors.psim.chains.settings import ChainSettings
+from processors.psim.rates.settings import RatesSettings
 from schemas.settings import Secret, Settings
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -21,13 +22,15 @@ class HttpSettings(Settings, frozen=True):
 class PsimSettings(FeedSettings, frozen=True, kw_only=True):
     """`seed`: of the key that this instance signs with, a signer of the account `source` that all
     instances share. `suspense`: the account that parked deposits are issued to. `chains`: each by
-    an endpoint of this instance's own. `poll_s`: between looks at a chain.
+    an endpoint of this instance's own. `poll_s`: between looks at a chain. `rates`: without it no
+    prices are set.
     """
 
     http: HttpSettings
     seed: Secret
     source: str
     suspense: str
-    services: tuple[Literal["deposit"], ...] = ("deposit",)
+    services: tuple[Literal["deposit", "rates"], ...] = ("deposit",)
     chains: tuple[ChainSettings, ...] = ()
     poll_s: Seconds = 2.0
+    rates: RatesSettings | None = None

@@ -24,8 +24,8 @@ from schemas.generated.entries import (
     Signer,
 )
 from schemas.generated.keys import KeyBytes
-from schemas.generated.operations import CreateIssuanceRequest
-from schemas.generated.requests import IssuanceRequest
+from schemas.generated.operations import CreateIssuanceRequest, ManageAssetPair
+from schemas.generated.requests import GovernedChangeRequest, IssuanceRequest
 from schemas.generated.transactions import (
     OperationResult,
     Transaction,
@@ -44,6 +44,7 @@ BRANCHES = frozenset(
         keys.SIGNER,
         keys.KEY_VALUE,
         keys.ASSET,
+        keys.ASSET_PAIR,
         keys.REVIEWABLE_REQUEST,
         keys.EXTERNAL_POOL,
         keys.EXTERNAL_ADDRESS,
@@ -72,7 +73,8 @@ class LedgerView:
     """As of one ledger. `addresses`: of each system, all that its pools ever had. `parked`: pending
     requests of the shared account, by number. `refusals`: the code by which an issuance was refused
     last, by its reference's text. `applied`: hashes of the newest ledger's transactions of the
-    shared account."""
+    shared account. `price_changes`: pairs, as BASE:QUOTE, by the pending request of the shared
+    account that people shall decide about."""
 
     def __init__(self, network_id: Hash, source: AccountID) -> None:
         self.network_id = network_id
@@ -83,6 +85,7 @@ class LedgerView:
         self.books = Books(source)
         self.addresses: dict[str, set[str]] = {}
         self.pending: dict[int, ReviewableRequest] = {}
+        self.price_changes: dict[int, str] = {}
         self.assets: dict[str, Asset] = {}
         self.refusals: OrderedDict[str, str] = OrderedDict()
         self.credits: OrderedDict[str, Credit] = OrderedDict()
@@ -172,6 +175,7 @@ class LedgerView:
         if branch == keys.REVIEWABLE_REQUEST[0]:
             request_id = int.from_bytes(key[1:], "big")
             entry = None if after is None else self.state.get(key)
+            self._index_price_change(request_id, entry)
             if isinstance(entry, ReviewableRequest) and self._is_own(entry):
                 self.pending[request_id] = entry
             else:
@@ -187,6 +191,14 @@ class LedgerView:
             entry = self.state.get(key)
             if isinstance(entry, Asset):
                 self.assets[entry.code] = entry
+
+    def _index_price_change(self, request_id: int, entry: object) -> None:
+        self.price_changes.pop(request_id, None)
+        if not isinstance(entry, ReviewableRequest) or entry.requestor != self.source:
+            return
+        change = entry.body.change if isinstance(entry.body, GovernedChangeRequest) else None
+        if isinstance(change, ManageAssetPair):
+            self.price_changes[request_id] = f"{change.base}:{change.quote}"
 
     def _is_own(self, request: ReviewableRequest) -> bool:
         return request.requestor == self.source and isinstance(request.body, IssuanceRequest)

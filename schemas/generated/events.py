@@ -14,11 +14,14 @@ from schemas.binary import Malformed, Unencodable
 from schemas.generated.common import AccountID as AccountID
 from schemas.generated.common import Amount as Amount
 from schemas.generated.common import Hash as Hash
+from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Signature as Signature
 from schemas.generated.common import U64 as U64
 from schemas.generated.common import WalletKind as WalletKind
+from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_WalletKind as read_WalletKind
+from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_WalletKind as write_WalletKind
 
 
@@ -361,6 +364,163 @@ def write_NotificationReceipt(value: NotificationReceipt, out: bytearray) -> Non
     write_string(value.provider, out, 32)
     write_string(value.reason, out, 64)
     write_unsigned(value.at_ms, out, 8)
+
+
+class ProviderStand(Enum):
+    """How a provider's price stood when an instance looked at all of them."""
+
+    AGREES = 0
+    """Within the band around the middle of the fresh prices."""
+    OUTSIDE = 1
+    """Fresh, but outside of the band."""
+    STALE = 2
+    """Its time is too old, or has not advanced."""
+    SILENT = 3
+    """It has told no price that could be read."""
+
+
+ALL_ProviderStand = tuple(ProviderStand)
+
+
+def read_ProviderStand(data: Any, at: int) -> tuple[ProviderStand, int]:
+    index = data[at]
+    if index & 1 or index > 6:
+        read_bounded(data, at, 0, 3)  # raises
+    return ALL_ProviderStand[index >> 1], at + 1
+
+
+def write_ProviderStand(value: ProviderStand, out: bytearray) -> None:
+    if type(value) is not ProviderStand:
+        raise Unencodable(f"{value!r} is not a ProviderStand")
+    out.append(2 * value.value)
+
+
+class ProviderQuote(Record, frozen=True):
+    """What one provider told."""
+
+    provider: str
+    """Its name."""
+    stand: ProviderStand
+    """How it stood."""
+    price: None | Price
+    """Its last price, inverted where it quotes the other way round."""
+
+
+def read_ProviderQuote(data: Any, at: int) -> tuple[ProviderQuote, int]:
+    f_provider, at = read_string(data, at, 32)
+    f_stand, at = read_ProviderStand(data, at)
+    f_price: None | Price = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_price, at = read_Price(data, at)
+    return ProviderQuote(f_provider, f_stand, f_price), at
+
+
+def write_ProviderQuote(value: ProviderQuote, out: bytearray) -> None:
+    write_string(value.provider, out, 32)
+    write_ProviderStand(value.stand, out)
+    if value.price is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_Price(value.price, out)
+
+
+class RateQuote(Record, frozen=True):
+    """The price that an instance takes for true in a slot, and how it came to it."""
+
+    base: str
+    """The code of the asset that is priced."""
+    quote: str
+    """The code of the asset that the price is in."""
+    quoted_at_ms: U64
+    """When: the beginning of one of the slots that all instances divide time into, in milliseconds
+    since 1970.
+    """
+    price: None | Price
+    """The lower median of those that agree; absent: too few agree."""
+    providers: tuple[ProviderQuote, ...]
+    """Each, by name."""
+
+
+def read_RateQuote(data: Any, at: int) -> tuple[RateQuote, int]:
+    f_base, at = read_string(data, at, 16)
+    f_quote, at = read_string(data, at, 16)
+    f_quoted_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    f_price: None | Price = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_price, at = read_Price(data, at)
+    count, at = read_count(data, at, 32)
+    f_providers_list = []
+    if count:
+        for _ in range(count):  # f_providers
+            f_providers_item, at = read_ProviderQuote(data, at)
+            f_providers_list.append(f_providers_item)
+        at = read_array_end(data, at)
+    f_providers = tuple(f_providers_list)
+    return RateQuote(f_base, f_quote, f_quoted_at_ms, f_price, f_providers), at
+
+
+def write_RateQuote(value: RateQuote, out: bytearray) -> None:
+    write_string(value.base, out, 16)
+    write_string(value.quote, out, 16)
+    write_unsigned(value.quoted_at_ms, out, 8)
+    if value.price is None:
+        out.append(0)
+    else:
+        out.append(2)
+        write_Price(value.price, out)
+    write_count(len(value.providers), out, 32)
+    if value.providers:
+        for f_providers_item in value.providers:
+            write_ProviderQuote(f_providers_item, out)
+        out.append(0)
+
+
+class SignedRateQuote(Record, frozen=True):
+    """A quote, signed by the instance: SHA-256 of "tokend-rate-quote", the network id and the
+    quote's bytes.
+    """
+
+    rate_quote: bytes
+    """The bytes of a RateQuote."""
+    signer: PublicKey
+    """The key of the instance."""
+    signature: Signature
+    """Its signature."""
+
+
+def read_SignedRateQuote(data: Any, at: int) -> tuple[SignedRateQuote, int]:
+    length = data[at]
+    if length & 0x81:
+        f_rate_quote, at = read_bytes(data, at, 8192)
+    else:
+        end = at + 1 + (length >> 1)
+        f_rate_quote = data[at + 1 : end]
+        at = end
+    f_signer = data[at : at + 32]
+    at += 32
+    f_signature = data[at : at + 64]
+    at += 64
+    return SignedRateQuote(f_rate_quote, f_signer, f_signature), at
+
+
+def write_SignedRateQuote(value: SignedRateQuote, out: bytearray) -> None:
+    write_bytes(value.rate_quote, out, 8192)
+    if type(value.signer) is not bytes or len(value.signer) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.signer
+    if type(value.signature) is not bytes or len(value.signature) != 64:
+        raise Unencodable("expected 64 bytes")
+    out += value.signature
 
 
 class RejectionCode(Enum):
@@ -829,6 +989,10 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     NotificationRequest: read_NotificationRequest,
     NotificationState: read_NotificationState,
     NotificationReceipt: read_NotificationReceipt,
+    ProviderStand: read_ProviderStand,
+    ProviderQuote: read_ProviderQuote,
+    RateQuote: read_RateQuote,
+    SignedRateQuote: read_SignedRateQuote,
     RejectionCode: read_RejectionCode,
     Rejection: read_Rejection,
     ReserveItemKind: read_ReserveItemKind,
@@ -850,6 +1014,10 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     NotificationRequest: write_NotificationRequest,
     NotificationState: write_NotificationState,
     NotificationReceipt: write_NotificationReceipt,
+    ProviderStand: write_ProviderStand,
+    ProviderQuote: write_ProviderQuote,
+    RateQuote: write_RateQuote,
+    SignedRateQuote: write_SignedRateQuote,
     RejectionCode: write_RejectionCode,
     Rejection: write_Rejection,
     ReserveItemKind: write_ReserveItemKind,

@@ -15,10 +15,16 @@ from processors.psim.signing.rules import Output, Submit
 from schemas.codec import FRAME_MARKER, frame
 from schemas.generated import FINGERPRINTS
 from schemas.generated.common import AccountID
-from schemas.generated.events import NotificationRequest, OperatorsRecipient
+from schemas.generated.events import NotificationRequest, OperatorsRecipient, SignedRateQuote
 from schemas.generated.transactions import TransactionEnvelope
 from schemas.settings import KafkaSettings
-from schemas.topics import EVIDENCE_TOPIC, INGEST_TOPIC, PSIM_NOTIFICATIONS, SIGNATURES_TOPIC
+from schemas.topics import (
+    EVIDENCE_TOPIC,
+    INGEST_TOPIC,
+    PSIM_NOTIFICATIONS,
+    QUOTES_TOPIC,
+    SIGNATURES_TOPIC,
+)
 from streams.broker import BrokerWatch, end_producer, make_client_settings
 
 log = structlog.get_logger()
@@ -44,6 +50,10 @@ class Publisher:
             if each.evidence is not None:
                 self._produce(EVIDENCE_TOPIC, frame(each.evidence), key)
             self._produce(SIGNATURES_TOPIC, frame(each.signature), key)
+
+    def tell_quote(self, pair: str, quote: SignedRateQuote) -> None:
+        self._produce(QUOTES_TOPIC, frame(quote), pair.encode())
+        self.poll()
 
     def alarm(self, name: str, problem: str, caused_at_ms: int) -> None:
         """The same alarm of the same hour is one message, whoever of the instances tells it."""

@@ -14,6 +14,7 @@ DEFINITIONS = {
     5: "288e0adb6f834132",
     6: "6bb7428ea5d16451",
     7: "6b8b67e62ee1b8cd",
+    8: "de5ff3627573c1cd",
 }
 
 

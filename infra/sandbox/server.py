@@ -1,0 +1,74 @@
+"""The sandbox as a process: `python -m infra.sandbox.server HOST:PORT FOLDER TOKEN_FILE`.
+
+One port. Below /control the bearer token is wanted: there the sandbox is told how to misbehave.
+"""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from infra.sandbox.prices import Prices
+from streams.private_port import has_token, make_server
+
+
+class RatesOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """What the providers of prices shall do. `prices` by symbol, `modes` by provider."""
+
+    prices: dict[str, str] = {}
+    modes: dict[str, str] = {}
+
+
+def make_app(folder: Path, token: str) -> Starlette:
+    """`folder` exists, and is the sandbox's own."""
+    prices = Prices(folder)
+
+    async def control_rates(request: Request) -> Response:
+        if not has_token(request, token):
+            return Response(b"", 401)
+        try:
+            order = msgspec.json.decode(await request.body(), type=RatesOrder)
+            for symbol, price in order.prices.items():
+                prices.set_price(symbol, price)
+            for provider, mode in order.modes.items():
+                prices.set_mode(provider, mode)
+        except ValueError as error:  # what cannot be decoded is one, too
+            return _respond({"error": str(error)}, 400)
+        return _respond(msgspec.to_builtins(prices.state))
+
+    async def get_readiness(_: Request) -> Response:
+        return _respond({"ready": True})
+
+    return Starlette(
+        routes=[
+            Route("/ready", get_readiness),
+            Route("/control/rates", control_rates, methods=["POST"]),
+            *prices.make_routes(),
+        ]
+    )
+
+
+def _respond(content: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+async def _run(listen: str, folder: Path, token: str) -> None:
+    server = make_server(make_app(folder, token), listen)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    await server.serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]).read_text().strip()))

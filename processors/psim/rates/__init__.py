@@ -1,0 +1,1 @@
+"""RateSync: what assets are worth, agreed on by providers, then by instances."""
