@@ -30,6 +30,7 @@ class Role(StrEnum):
     API = "API"
     KEYSERVER = "KeyServer"
     PSIM = "PSIM: services for chains and banks"
+    KYC = "KYC: cases and their checker"
     OPERATOR = "operator's verbs"
     USERS = "users: clients, members, auditors"
 
@@ -95,7 +96,10 @@ TOPICS = (
         name="<node>.ledgers",
         writers=(Role.OWN_CORE,),
         # A node reads its own to know where to go on.
-        readers=(Role.OWN_CORE, Role.HORIZON_PROCESSOR, Role.NOTIFICATOR, Role.PSIM, Role.USERS),
+        readers=(
+            *(Role.OWN_CORE, Role.HORIZON_PROCESSOR, Role.NOTIFICATOR, Role.PSIM, Role.KYC),
+            Role.USERS,
+        ),
         key="sequence, u64",
         value="ledger.LedgerRecord, framed",
         partitions=1,
@@ -205,6 +209,18 @@ TOPICS = (
         batch_bytes_max=1024 * 1024,
         segment_ms=DAY_MS,
     ),
+    # Kept for ever: cases are rebuilt from it. It has ids and codes only.
+    Topic(
+        name="kyc.events",
+        writers=(Role.API, Role.KYC),
+        readers=(Role.KYC,),
+        key="account, 32 bytes",
+        value="events.KycEvent, framed",
+        partitions=1,
+        retention_ms=FOR_EVER_MS,
+        has_personal_data=False,
+        batch_bytes_max=1024 * 1024,
+    ),
 )
 
 SHARED_GROUPS: Mapping[Role, str] = {Role.NOTIFICATOR: "notificator."}
@@ -219,6 +235,7 @@ EVIDENCE_TOPIC, SIGNATURES_TOPIC = "psim.evidence", "psim.signatures"
 PSIM_NOTIFICATIONS = "psim.notifications"
 RESERVES_TOPIC, LIABILITIES_TOPIC = "psim.reserves", "psim.liabilities"
 QUOTES_TOPIC = "rates.quotes"
+KYC_EVENTS = "kyc.events"
 
 
 class Resource(StrEnum):

@@ -27,6 +27,10 @@ class Right(StrEnum):
     READ_BLOBS = "read-blobs"
     MANAGE_TYPES = "manage-types"
     MANAGE_TERMS = "manage-terms"
+    MANAGE_FORMS = "manage-forms"
+    READ_DOCUMENTS = "read-documents"
+    ERASE = "erase"
+    HOLD = "hold"
 
 
 class Relation(StrEnum):

@@ -14,6 +14,7 @@ from gateways.http.jsonapi import Document, Links, Listing, Resource
 from gateways.http.keyset import Collection
 from gateways.http.paging import make_links, read_page
 from gateways.http.routes import Call
+from gateways.http.store import Store
 from schemas.values import format_time
 
 Row = Sequence[Any]
@@ -41,15 +42,15 @@ def respond_all(call: Call, resources: Sequence[Resource[Any]]) -> Response:
 
 
 async def read_rows(
-    call: Call, collection: Collection, filters: Mapping[str, Any]
+    call: Call, collection: Collection, filters: Mapping[str, Any], store: Store | None = None
 ) -> tuple[list[Row], Links]:
     """A page of `collection`, whose key is the first column. `filters`: those that the handler
-    sets, besides the sender's. Raises Problem.
+    sets, besides the sender's. `store`: unless it is API's own. Raises Problem.
     """
     api: Api = call.service
     page = read_page(call, collection.position)
     query = collection.build_query(dataclasses.replace(page, filters={**page.filters, **filters}))
-    rows = await api.store.execute(query.sql, query.get_values())
+    rows = await (store or api.store).execute(query.sql, query.get_values())
     return page.arrange(rows), make_links(call, page, rows, lambda row: str(row[0]))
 
 

@@ -180,7 +180,7 @@ async def respond_blob(call: Call, blob_id: bytes, status: int = 200) -> Respons
     if not rows:
         raise Problem(NOT_FOUND, "the account has no such blob")
     key = rows[0][8]
-    url = None if key is None else api.documents.presign_get(key)
+    url = None if key is None else api.objects.presign_get(key)
     account = encode_account_id(account_id)
     path = f"/v1/accounts/{account}/blobs/{blob_id.hex()}"
     return respond_one(call, _render(rows[0], account_id, url), status, path)

@@ -1,6 +1,8 @@
-"""Deletes objects that were announced and never committed, or that no blob keeps any more."""
+"""Deletes objects that were announced and never committed, or that nothing keeps any more."""
 
-from gateways.api.documents import Documents
+from typing import Any
+
+from gateways.api.objects import Objects
 from gateways.api.usage import give_back
 from gateways.http.store import Store
 
@@ -12,20 +14,56 @@ LEFT = (
 )
 SPARE_SECONDS = 60.0  # a commit that began in time may still copy
 FORGET = "delete from api.uploads where upload_id = %s and not is_kept returning has_room"
+COMMIT_SECONDS = 3_600.0  # how long a commit may take to copy and check
+OVER = (
+    "select document_id, account_id, bytes, multipart_id, upload_key, tried_keys from api.documents"
+    " where expires_at < clock_timestamp() - make_interval(secs => %s)"
+    " order by expires_at limit 100"
+)
+FORGET_DOCUMENT = "delete from api.documents where document_id = %s returning 1"
+SPARE = (
+    "select document_id, object_key, upload_key, tried_keys from api.documents"
+    " where cardinality(tried_keys) > 1 and object_key is not null"
+    " and created_at < clock_timestamp() - make_interval(secs => %s) limit 100"
+)
+TIDIED = "update api.documents set tried_keys = %s where document_id = %s"
 
 
 class Collector:
     """`collect` runs in the background of every instance; doing it twice is harmless."""
 
-    def __init__(self, store: Store, documents: Documents) -> None:
+    def __init__(self, store: Store, objects: Objects) -> None:
         self._store = store
-        self._documents = documents
+        self._objects = objects
 
     async def collect(self) -> None:
         """Raises Problem."""
         rows = await self._store.execute(LEFT, (SPARE_SECONDS,))
         for upload_id, account_id, length, *object_keys in rows:
-            await self._documents.delete(*object_keys)
+            await self._objects.delete(*object_keys)
             async with self._store.transact() as transaction:
                 if (True,) in await transaction.execute(FORGET, (upload_id,)):
                     await give_back(transaction, account_id, length)
+        for row in await self._store.execute(OVER, (SPARE_SECONDS,)):
+            await self._drop(*row)
+        for document_id, object_key, upload_key, tried in await self._store.execute(
+            SPARE, (COMMIT_SECONDS,)
+        ):
+            await self._objects.delete(upload_key, *(each for each in tried if each != object_key))
+            await self._store.execute(TIDIED, ([object_key], document_id))
+
+    async def _drop(
+        self,
+        document_id: Any,
+        account_id: bytes,
+        length: int,
+        multipart_id: str | None,
+        upload_key: str,
+        tried: list[str],
+    ) -> None:
+        if multipart_id is not None:
+            await self._objects.drop_parts(upload_key, multipart_id)
+        await self._objects.delete(upload_key, *tried)
+        async with self._store.transact() as transaction:
+            if await transaction.execute(FORGET_DOCUMENT, (document_id,)):
+                await give_back(transaction, account_id, length)

@@ -92,3 +92,33 @@ INVITATION_INVALID = ProblemType(
     "The invitation is unknown, used, withdrawn or over",
     "Ask whoever invited you for a new one.",
 )
+FORM_INVALID = ProblemType(
+    "form-invalid",
+    400,
+    "The form cannot be published",
+    "See the detail: a JSON Schema of an object, and the documents that it needs.",
+)
+SUBMISSION_INVALID = ProblemType(
+    "submission-invalid",
+    400,
+    "The submission is not what its form wants",
+    "See the detail, and the form at /v1/forms.",
+)
+SUBMISSION_EXISTS = ProblemType(
+    "submission-exists",
+    409,
+    "There is a submission with this commitment",
+    "Make a new salt for every submission.",
+)
+DOCUMENT_IN_USE = ProblemType(
+    "document-in-use",
+    409,
+    "The document belongs to a submission",
+    "It is deleted with the submission, by an erasure.",
+)
+CASES_UNAVAILABLE = ProblemType(
+    "cases-unavailable",
+    503,
+    "The projection of cases is not there",
+    "Sign and send the request again after Retry-After seconds, or ask another instance.",
+)

@@ -10,14 +10,20 @@ from nacl.signing import SigningKey
 
 from gateways.api.collector import PAUSE_SECONDS as COLLECTOR_SECONDS
 from gateways.api.collector import Collector
-from gateways.api.documents import Documents
+from gateways.api.columns import COLUMNS
+from gateways.api.eraser import PAUSE_SECONDS as ERASER_SECONDS
+from gateways.api.eraser import Eraser
+from gateways.api.kyc_events import PAUSE_SECONDS as EVENTS_SECONDS
+from gateways.api.kyc_events import EventPublisher
 from gateways.api.ledger import LedgerReader
+from gateways.api.objects import Objects
 from gateways.api.private_http import PrivateHttp
 from gateways.api.registrar import PAUSE_SECONDS as REGISTRAR_SECONDS
 from gateways.api.registrar import Registrar
 from gateways.api.settings import ApiGatewaySettings
 from gateways.http.metrics import Metrics
 from gateways.http.routes import Route
+from gateways.http.store import Store
 from gateways.identity.outbox import PAUSE_SECONDS as OUTBOX_SECONDS
 from gateways.identity.outbox import Destination, Outbox
 from gateways.sealing.service import SealedService
@@ -27,6 +33,7 @@ from streams.ledger.genesis import decode_genesis
 from streams.ledger.hashes import compute_network_id
 
 NAME = "api"
+CASE_CONNECTIONS = 2
 CHECK_SECONDS, PRUNE_SECONDS = 60.0, 300.0
 PRUNE = (
     "delete from api.phone_codes where expires_at < now()",
@@ -43,6 +50,7 @@ class Api(SealedService):
         "and numbers of the ledger are strings, times are UTC. Addresses travel in bodies alone."
     )
     schema = NAME
+    wrapped = COLUMNS
     signers = "by a signer of the account in the path, or one whose roles make it an administrator"
 
     def __init__(self, settings: ApiGatewaySettings, routes: Sequence[Route]) -> None:
@@ -56,17 +64,25 @@ class Api(SealedService):
         self.ledger = LedgerReader(settings.horizon, key)
         operator = decode_account_id(self.operator_account)
         self.registrar = Registrar(self.store, self.ledger, key, self.network_id, operator)
-        self.documents = Documents(settings.documents, settings.documents_url)
+        self.objects = Objects(settings.documents, settings.documents_url)
         self.http = httpx2.AsyncClient(timeout=5.0, trust_env=False)
         urls = settings.notificators.urls
         destination = Destination(settings.kafka, settings.notifications_topic, urls)
         self.outbox = Outbox(NAME, self.store, self.keks, self.http, destination)
+        cases = settings.cases
+        self.cases = None if cases is None else Store(cases.url.reveal(), CASE_CONNECTIONS)
+        self.kyc_events = EventPublisher(self.store, settings.kafka, settings.kyc_topic)
+        self.background.add("publish-kyc-events", self.kyc_events.publish, EVENTS_SECONDS)
+        self.eraser = Eraser(
+            self.store, self.objects, self.http, key, settings.erasure, settings.notificators
+        )
+        self.background.add("erase", self.eraser.work, ERASER_SECONDS)
         token = settings.private.token.reveal()
         self._private = PrivateHttp(token, self.store, self.ledger, self.keks)
         self.background.add("check-keys", self.check_keys, CHECK_SECONDS)
         self.background.add("register", self.registrar.work, REGISTRAR_SECONDS)
         self.background.add("publish-messages", self.outbox.publish, OUTBOX_SECONDS)
-        self.collector = Collector(self.store, self.documents)
+        self.collector = Collector(self.store, self.objects)
         self.background.add("collect-uploads", self.collector.collect, COLLECTOR_SECONDS)
         self.background.add("prune-people", self.prune, PRUNE_SECONDS)
 
@@ -75,16 +91,21 @@ class Api(SealedService):
 
     async def start(self) -> None:
         await self.ledger.start()
+        if self.cases is not None:
+            await self.cases.start()
         await self._private.start(self.settings.private.listen)
         await super().start()
 
     async def stop(self) -> None:
         await self._private.stop()
         await super().stop()
+        if self.cases is not None:
+            await self.cases.stop()
         await self.http.aclose()
         await self.ledger.stop()
         await asyncio.to_thread(self.outbox.close)
-        self.documents.close()
+        await asyncio.to_thread(self.kyc_events.close)
+        self.objects.close()
 
     async def prune(self) -> None:
         """Deletes what is over. Raises Problem."""

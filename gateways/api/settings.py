@@ -8,14 +8,14 @@ from gateways.http.rate_limits import RateClass
 from gateways.http.routes import READS
 from gateways.http.settings import Count, GatewaySettings, LimitSettings, Rate
 from gateways.sealing.settings import KekSettings
-from schemas.settings import BucketSettings, KafkaSettings, Secret, Settings
+from schemas.settings import BucketSettings, DatabaseSettings, KafkaSettings, Secret, Settings
 
 REGISTRATIONS, WRITES = "registrations", "writes"
 Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class HorizonSettings(Settings, frozen=True):
-    """A Horizon gateway. `public_url`: for which requests are signed, if `url` is another way."""
+    """A gateway. `public_url`: for which requests are signed, if `url` is another way."""
 
     url: str
     public_url: str | None = None
@@ -33,6 +33,13 @@ class NotificatorSettings(Settings, frozen=True):
 
     urls: tuple[str, ...]
     token: Secret
+
+
+class ErasureSettings(Settings, frozen=True):
+    """Who else erases what is known of an account, when the registrar's key asks."""
+
+    keychains: tuple[HorizonSettings, ...] = ()
+    keyservers: tuple[HorizonSettings, ...] = ()
 
 
 class ApiLimits(LimitSettings, frozen=True):
@@ -64,7 +71,8 @@ class ApiGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
     asked. `genesis_file`: the network's. `registrar_seed`: of the signer of the master account that
     creates accounts. `statement_keys`: the KeyServer's, G...; the newest and those it had before.
     `kek`: seals addresses.
-    `documents`: the bucket; `documents_url`: where users reach its server, if elsewhere.
+    `documents`: the bucket; `documents_url`: where users reach its server, if elsewhere. `cases`:
+    the database of the projection of KYC cases, which is only read.
     """
 
     name: str
@@ -79,5 +87,8 @@ class ApiGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
     notificators: NotificatorSettings
     documents_url: str | None = None
     notifications_topic: str = "api.notifications"
+    kyc_topic: str = "kyc.events"
+    cases: DatabaseSettings | None = None
+    erasure: ErasureSettings = ErasureSettings()
     limits: ApiLimits = ApiLimits()
     quotas: QuotaSettings = QuotaSettings()

@@ -15,7 +15,7 @@ from gateways.api.access import ACCOUNT, get_account, get_signer, guard_owner
 from gateways.api.answers import Meta, respond_one
 from gateways.api.blob_types import NAME_PATTERN, find_type
 from gateways.api.blobs import INSERT, BlobAttributes, compute_blob_id, respond_blob
-from gateways.api.documents import ADDRESS_SECONDS
+from gateways.api.objects import ADDRESS_SECONDS
 from gateways.api.problems import (
     CONTENT_INVALID,
     DOCUMENTS_UNAVAILABLE,
@@ -98,11 +98,11 @@ async def announce(call: Call) -> Response:
     async with api.store.transact() as transaction:
         await take(transaction, account_id, given.bytes, api.settings.quotas)
         await transaction.execute(ANNOUNCE, values)
-    url = api.documents.presign_put(upload_key, given.bytes, given.content_type, digest)
+    url = api.objects.presign_put(upload_key, given.bytes, given.content_type, digest)
     attributes = UploadAttributes(
         url,
         "PUT",
-        api.documents.get_headers(given.content_type, digest),
+        api.objects.get_headers(given.content_type, digest),
         format_time(api.now_ms() + ADDRESS_SECONDS * 1_000),
     )
     return respond_one(call, Resource("uploads", str(upload_id), attributes), 201)
@@ -119,10 +119,10 @@ async def commit(call: Call) -> Response:
     blob_id = compute_blob_id(account_id, type_, digest)
     if is_kept:
         return await respond_blob(call, blob_id, 201)
-    if not await api.documents.copy(upload_key, object_key):
+    if not await api.objects.copy(upload_key, object_key):
         raise Problem(UPLOAD_INCOMPLETE, "nothing was uploaded")
-    if await api.documents.compute_digest(object_key, length) != digest:
-        await api.documents.delete(object_key)
+    if await api.objects.compute_digest(object_key, length) != digest:
+        await api.objects.delete(object_key)
         raise Problem(UPLOAD_INCOMPLETE, "the uploaded bytes are not those announced")
     head = (blob_id, account_id, signer, type_, content_type, length, digest)
     async with api.store.transact() as transaction:
@@ -131,7 +131,7 @@ async def commit(call: Call) -> Response:
             raise Problem(NOT_FOUND, "the upload is over")
         if not is_new:  # the same content is there: this copy goes, with its room
             await transaction.execute(DROP, (upload_id,))
-    await api.documents.delete(upload_key)
+    await api.objects.delete(upload_key)
     return await respond_blob(call, blob_id, 201)
 
 

@@ -24,14 +24,19 @@ KIND = "an API gateway"
 
 
 class ApiClient:
-    """Uses the API gateway at `url`, its public address. A context manager."""
+    """Uses the API gateway at `url`; `public_url`: its public address, if that is another one. A
+    context manager."""
 
     def __init__(
-        self, url: str, key: SigningKey | None = None, http: httpx2.Client | None = None
+        self,
+        url: str,
+        key: SigningKey | None = None,
+        http: httpx2.Client | None = None,
+        public_url: str | None = None,
     ) -> None:
         with environment_errors():
             self._http = http or httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=is_outside(url))
-        self._auth = httpx2.Auth() if key is None else RequestSigner(key)
+        self._auth = httpx2.Auth() if key is None else RequestSigner(key, public_url=public_url)
         self._url = url.rstrip("/")
 
     def __enter__(self) -> Self:

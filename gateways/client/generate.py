@@ -12,14 +12,16 @@ from pathlib import Path
 import unasync
 
 FOLDER = Path(__file__).parent
-NAMES = ("api", "horizon", "keychain", "keyserver")
+NAMES = ("api", "horizon", "keychain", "keyserver", "kyc")
 REPLACEMENTS = {
     "AsyncApiClient": "ApiClient",
     "AsyncKeyServerClient": "KeyServerClient",
     "AsyncKeyChainClient": "KeyChainClient",
     "AsyncHorizonClient": "HorizonClient",
+    "AsyncKycClient": "KycClient",
     "AsyncClient": "Client",
     "aclose": "close",
+    "aiter_bytes": "iter_bytes",
     "aiter_lines": "iter_lines",
     "aread": "read",
     "asyncio": "time",
@@ -37,7 +39,8 @@ def make_synchronous(name: str) -> str:
         file.write_text(source)
         rule = unasync.Rule(f"{before}/", f"{after}/", REPLACEMENTS)
         unasync.unasync_files([str(file)], [rule])
-        text = (after / f"{name}.py").read_text().replace("asynchronous", "synchronous")
+        text = (after / f"{name}.py").read_text().replace("client.asynchronous.", "client.")
+        text = text.replace("asynchronous", "synchronous")
     ruff = [str(Path(sys.executable).with_name("ruff"))]
     shown = ["--stdin-filename", str(get_target(name))]
     for command in (

@@ -16,10 +16,13 @@ Json = dict[str, Any]
 
 
 class KeyChainClient:
-    """Uses the KeyChain at `url`, its public address, signing by `key`. A context manager."""
+    """Uses the KeyChain at `url`, signing by `key`; `public_url`: its public address, if that is
+    another one. A context manager."""
 
-    def __init__(self, url: str, key: SigningKey | None = None) -> None:
-        auth = None if key is None else RequestSigner(key)
+    def __init__(
+        self, url: str, key: SigningKey | None = None, public_url: str | None = None
+    ) -> None:
+        auth = None if key is None else RequestSigner(key, public_url=public_url)
         with environment_errors():
             self._http = httpx2.Client(
                 base_url=url.rstrip("/"),

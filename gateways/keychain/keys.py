@@ -4,6 +4,7 @@ A key is an X25519 pair. Everybody who encrypts gets the public half; the privat
 as a sealed box to the one-time key that the signed request names, after its row in the audit log.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -54,6 +55,7 @@ COUNT = "select count(*) from keychain.keys where owner = %s"
 FIND = f"select {COLUMNS} from keychain.keys where key_id = %s"  # noqa: S608
 LIST = f"select {COLUMNS} from keychain.keys where owner = %s order by created_at, key_id"  # noqa: S608
 OPEN = "select wrapped from keychain.keys where key_id = %s for share"
+ERASE_OF = "delete from keychain.keys where owner = %s and class = %s returning key_id"
 ERASE = "delete from keychain.keys where key_id = %s returning 1"
 RECENT = (
     "select count(*) from keychain.audit where actor = %s and at > now() - interval '1 hour'"
@@ -63,7 +65,8 @@ ALLOWED = (
     "select coalesce(sum(releases), 0) from keychain.approvals"
     " where administrator = %s and expires_at > now()"
 )
-Name = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9._-]{0,63}\Z")]
+CLASS_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
+Name = Annotated[str, msgspec.Meta(pattern=rf"\A{CLASS_PATTERN}\Z")]
 Subject = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z")]
 Key32 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
@@ -74,8 +77,16 @@ def _parse_id(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
+def _parse_class(text: str) -> str:
+    if not re.fullmatch(CLASS_PATTERN, text):
+        raise ValueError("expected small letters, digits and ._-, at most 64")
+    return text
+
+
+CLASS_NAME = ParameterType(_parse_class, {"type": "string", "pattern": f"^{CLASS_PATTERN}$"})
 KEY_ID = ParameterType(_parse_id, {"type": "string", "pattern": "^[0-9a-f]{32}$"})
 ID = Parameter("id", KEY_ID, "A key's id.")
+CLASS = Parameter("class", CLASS_NAME, "A class of keys.")
 ACCOUNT = Parameter("account", ACCOUNT_ID, "An account, G...")
 
 
@@ -245,12 +256,28 @@ def _judge(
     return judge(evidence.state, requirement, signer, owner, keychain.operator, time_ms)
 
 
+async def erase_keys(call: Call) -> Response:
+    """All of an account's keys of a class, whether there are any or not."""
+    keychain: KeyChain = call.service
+    owner, class_ = call.path["account"], call.path["class"]
+    standing, ledger = await _require(call, owner, class_, Right.ERASE)
+    async with keychain.store.transact() as transaction:
+        await transaction.execute(audit.LOCK)
+        for (key_id,) in await transaction.execute(ERASE_OF, (owner, class_)):
+            action = f"erase-{standing}"
+            await _append(transaction, call, action, owner, key_id, class_, ledger=ledger)
+    return Response(status_code=204)
+
+
 async def _require_few(transaction: Transaction, call: Call) -> None:
     """In the lock of the audit log, so that no two releases are counted as one. Raises Problem."""
     keychain: KeyChain = call.service
     ((count,),) = await transaction.execute(RECENT, (call.signer,))
     ((more,),) = await transaction.execute(ALLOWED, (call.signer,))
-    if count >= keychain.settings.bulk + more:
+    settings = keychain.settings
+    is_machine = encode_account_id(_get_signer(call)) in settings.machines
+    bulk = settings.machine_bulk if is_machine else settings.bulk
+    if count >= bulk + more:
         raise Problem(SECOND_PERSON_NEEDED, f"{count} keys within an hour")
 
 
@@ -315,6 +342,19 @@ ROUTES = (
         media_type=JSON,
         path_parameters=(ACCOUNT,),
         problems=_PROBLEMS,
+        tag="keys",
+        cache_control=UNCACHED,
+    ),
+    Route(
+        "/v1/accounts/{account}/classes/{class}",
+        "DELETE",
+        erase_keys,
+        "Erase all of an account's keys of a class: nothing of it can ever be read again.",
+        guard_anybody,
+        rate_class=KEYS,
+        path_parameters=(ACCOUNT, CLASS),
+        statuses=(204,),
+        problems=(BAD_REQUEST, *_PROBLEMS),
         tag="keys",
         cache_control=UNCACHED,
     ),

@@ -40,7 +40,8 @@ class ApartSettings(Settings, frozen=True):
 class KeyChainSettings(GatewaySettings, frozen=True, kw_only=True):
     """`reader_seed`: the key by which it asks its Horizon, that is among its `proof_readers`.
     `keys_max`: of one account. `bulk`: how many keys an administrator gets in an hour by himself;
-    a second person can allow `bulk` more at a time.
+    a second person can allow `bulk` more at a time. `machines`: signers (G...) that look at what
+    people hand in, and get `machine_bulk` keys in an hour.
     """
 
     genesis_file: str
@@ -51,3 +52,5 @@ class KeyChainSettings(GatewaySettings, frozen=True, kw_only=True):
     limits: KeyChainLimits = KeyChainLimits()
     keys_max: Count = 2_000
     bulk: Count = 30
+    machines: tuple[str, ...] = ()
+    machine_bulk: Count = 1_000

@@ -7,6 +7,7 @@ from gateways.keyserver import (
     changes,
     devices,
     email_changes,
+    erasures,
     info,
     page,
     second_factor,
@@ -24,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *devices.ROUTES,
     *changes.ROUTES,
     *email_changes.ROUTES,
+    *erasures.ROUTES,
     *page.ROUTES,
     *make_system_routes(Health),
 )

@@ -30,7 +30,7 @@ class KeyServerLimits(LimitSettings, frozen=True):
 class KeyServerSettings(GatewaySettings, frozen=True, kw_only=True):
     """`genesis_file`: the network's. `statement_key`: signs registration statements, hex.
     `notificators`: of whom the key is asked to which messages are sealed; `horizons`: gateways that
-    know what the ledger says. All are URLs.
+    know what the ledger says. All are URLs. `erasers`: keys (G...) that may erase wallets.
     """
 
     genesis_file: str
@@ -39,5 +39,6 @@ class KeyServerSettings(GatewaySettings, frozen=True, kw_only=True):
     kafka: KafkaSettings
     notificators: tuple[str, ...]
     horizons: tuple[str, ...]
+    erasers: tuple[str, ...] = ()
     notifications_topic: str = KEYSERVER_NOTIFICATIONS
     limits: KeyServerLimits = KeyServerLimits()

@@ -42,6 +42,15 @@ def add_version(content: bytes) -> bytes:
     return json.dumps({"lookup": lookup.hex(), "versions": shown}).encode() + b"\n"
 
 
+def drop_old_versions(content: bytes) -> bytes:
+    """The file with the newest version alone: what others have wrapped is gone for good, also in
+    backups. Raises KekError."""
+    lookup, versions = _parse(content)
+    newest = max(versions)
+    shown = {str(newest): versions[newest].hex()}
+    return json.dumps({"lookup": lookup.hex(), "versions": shown}).encode() + b"\n"
+
+
 class FileKeks(KeyEncryptionKeys):
     """Raises KekError if the file cannot be used, or others may read it."""
 

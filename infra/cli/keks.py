@@ -1,5 +1,6 @@
 """Verbs about key-encryption keys: what a deployment has, and a new version of it."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -7,6 +8,8 @@ import typer
 from infra.cli.deployments import DataOption, get_root
 from infra.cli.output import JsonOption, print_json, print_text
 from infra.local.errors import Fault, LocalError
+
+WRAPPED_S = 600  # by then services have wrapped again by a new version
 
 app = typer.Typer(help="Key-encryption keys of services, which no backup holds.")
 
@@ -42,3 +45,30 @@ def rotate(
     except KekError as error:
         raise LocalError(f"{file}: {error}") from None
     print_text(f"{file}: copy it again to where no backup lies")
+
+
+@app.command("retire")
+def retire(
+    name: Annotated[str, typer.Argument(help="As `tokend keks list` shows it.")],
+    data: DataOption = None,
+    is_now: Annotated[
+        bool, typer.Option("--now", help="Even if services may not have wrapped all again yet.")
+    ] = False,
+) -> None:
+    """Destroy all versions but the newest: what backups hold under them can never be read again.
+    Copies of the file elsewhere must be replaced as well."""
+    from gateways.sealing.file import drop_old_versions
+    from gateways.sealing.keks import KekError
+    from infra.local.folders import DataFolder, write_private
+
+    file = DataFolder(get_root(data)).keks / f"{name}.json"
+    try:
+        age_s = time.time() - file.stat().st_mtime
+        if age_s < WRAPPED_S and not is_now:
+            raise LocalError(f"the newest version is {age_s:.0f} s old: wait for {WRAPPED_S} s")
+        write_private(file, drop_old_versions(file.read_bytes()))
+    except FileNotFoundError:
+        raise LocalError(f"there are no keys {name!r}", fault=Fault.UNKNOWN_NAME) from None
+    except KekError as error:
+        raise LocalError(f"{file}: {error}") from None
+    print_text(f"{file}: replace every copy of it by this one")

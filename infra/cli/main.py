@@ -20,6 +20,7 @@ from infra.cli import (
     deposits,
     keks,
     keychain,
+    kyc,
     notifications,
     output,
     people,
@@ -92,6 +93,7 @@ app.add_typer(chain.app, name="chain")
 app.add_typer(rates.app, name="rates")
 app.add_typer(rates.sandbox, name="sandbox")
 app.add_typer(keychain.app, name="keychain")
+app.add_typer(kyc.app, name="kyc")
 app.add_typer(containers.app, name="containers")
 app.add_typer(notifications.notify, name="notify")
 app.add_typer(notifications.subscriptions, name="subscriptions")

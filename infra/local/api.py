@@ -18,6 +18,9 @@ from schemas.topics import API_NOTIFICATIONS, Role
 
 IDENTITY = "identity"
 DATABASE, DOCUMENTS = "api", "documents"
+KEYCHAINS, KEYSERVERS = ("keychain1", "keychain2"), ("keyserver1", "keyserver2")
+CASES = "kyc"
+"""The database of the projection of KYC cases."""
 BUCKET = get_bucket(DATABASE, DOCUMENTS)
 INSTANCES = {"api1": ("1", "2"), "api2": ("2", "1")}  # each asks another Horizon pair first
 
@@ -44,8 +47,7 @@ def arrange(place: Place, report: Report) -> None:
     """Lets the registrar create accounts on the network that runs."""
     url = place.get_url("gateway1.http")
     master = _read_key(place.get_secret_file("master.seed"))
-    registrar = bytes(_read_key(_get_registrar_file(place)).verify_key)
-    arrange_registrar(url, master, encode_account_id(registrar), report)
+    arrange_registrar(url, master, get_registrar(place), report)
 
 
 def get_services(
@@ -62,6 +64,7 @@ def get_services(
             },
             database="postgres",
             shared_database=DATABASE,
+            reads=(CASES,),
             uses={"s3": (DOCUMENTS,)},
             health_path="/ready",
             status_path="/health",
@@ -69,6 +72,11 @@ def get_services(
         )
 
     return tuple(make_row(name, pairs) for name, pairs in INSTANCES.items())
+
+
+def get_registrar(place: Place) -> str:
+    """The key (G...) that creates accounts, and asks other services to erase."""
+    return encode_account_id(bytes(_read_key(_get_registrar_file(place)).verify_key))
 
 
 def describe(place: Place) -> list[str]:
@@ -103,6 +111,7 @@ def _get_settings(
         "port": place.get_port(f"{name}.http"),
         "public_url": place.get_url(f"{name}.http"),
         "store": {"url": place.get_database_url(DATABASE)},
+        "cases": {"url": place.get_database_url(CASES, DATABASE)},
         "cors": {"origins": ["*"]},  # requests are signed: there is nothing that a cookie would add
         "horizon": [place.get_gateway_settings(f"gateway{pair}") for pair in pairs],
         "registrar_seed_file": str(_get_registrar_file(place)),
@@ -112,6 +121,10 @@ def _get_settings(
         **({} if published is None else {"documents_url": f"http://{published}"}),
         "kafka": place.get_kafka_settings(name),
         "notifications_topic": API_NOTIFICATIONS,
+        "erasure": {
+            "keychains": [place.get_gateway_settings(each) for each in KEYCHAINS],
+            "keyservers": [place.get_gateway_settings(each) for each in KEYSERVERS],
+        },
         "private": {
             "listen": place.get_address(f"{name}.private"),
             "token_file": str(get_token_file(place)),

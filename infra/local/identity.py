@@ -76,5 +76,6 @@ def _get_settings(
         "kek": {"name": KEYSERVER, "path": str(place.get_kek_file(KEYSERVER))},
         "statement_key_file": str(api.get_statement_key_file(place)),
         "notificators": [place.get_private_url(f"{each}.http") for each in notificators],
+        "erasers": [api.get_registrar(place)],
         "horizons": [place.get_private_url(f"{each}.http") for each in gateways],
     }

@@ -51,9 +51,11 @@ def get_reader(place: Place) -> str:
 
 
 def get_services(
-    get_genesis_file: Callable[[Place], Path], get_nodes: Callable[[Place], Sequence[str]]
+    get_genesis_file: Callable[[Place], Path],
+    get_nodes: Callable[[Place], Sequence[str]],
+    get_machine: Callable[[Place], str],
 ) -> tuple[Service, ...]:
-    """`get_nodes`: the keys (G...) of the core nodes behind API."""
+    """`get_nodes`: the keys (G...) of the core nodes behind API; `get_machine`: the checker's."""
 
     def make_row(name: str, pairs: tuple[str, ...]) -> Service:
         return Service(
@@ -63,6 +65,7 @@ def get_services(
             get_settings=lambda place: {
                 **_get_settings(place, name, pairs),
                 "genesis_file": str(get_genesis_file(place)),
+                "machines": [get_machine(place)],
                 "apart_from": {"nodes": list(get_nodes(place)), **_get_system(place)},
             },
             database=SERVER,

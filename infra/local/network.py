@@ -5,14 +5,14 @@ Knows addresses (`Place`) and the services' settings; starts nothing.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from nacl.signing import SigningKey
 from nacl.utils import random
 
-from infra.local import api, identity, keychain, notifications, psim
+from infra.local import api, identity, keychain, kyc, notifications, psim
 from infra.local.folders import PROJECT
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
@@ -67,6 +67,7 @@ PROGRAMS = {
     identity.KEYSERVER: identity.PROGRAM,
     keychain.KEYCHAIN: keychain.PROGRAM,
     "psim": psim.PROGRAM,
+    kyc.KYC: kyc.PROGRAM,
 }
 
 
@@ -81,6 +82,7 @@ def prepare(place: Place) -> None:
     identity.prepare(place)
     keychain.prepare(place)
     psim.prepare(place)
+    kyc.prepare(place)
     genesis = get_genesis_file(place)
     if not genesis.exists():
         partial = genesis.with_suffix(".new")
@@ -118,6 +120,7 @@ def describe(place: Place) -> Mapping[str, Any]:
         "api": api.describe(place),
         "keyserver": identity.describe(place),
         "psim": psim.describe(place),
+        "kyc": kyc.describe(place),
     }
 
 
@@ -146,8 +149,9 @@ def get_services() -> tuple[Service, ...]:
     notificators = tuple(NOTIFICATORS)
     gateways = tuple(f"gateway{pair}" for pair in PAIRS)
     rows += identity.get_services(notificators, gateways, get_genesis_file)
-    rows += keychain.get_services(get_genesis_file, get_nodes_of_pairs)
-    return (*rows, *api.get_services(notificators, get_genesis_file))
+    rows += keychain.get_services(get_genesis_file, get_nodes_of_pairs, kyc.get_checker)
+    rows += api.get_services(notificators, get_genesis_file)
+    return (*rows, _get_kyc_row())
 
 
 def get_nodes_of_pairs(place: Place) -> list[str]:
@@ -286,13 +290,22 @@ def _get_notificator_row(name: str, core: str) -> Service:
 
 
 def _get_psim_row(name: str, core: str) -> Service:
-    feed = {
+    return psim.make_row(name, _get_feed(name, core), {"s3": tuple(map(get_history_bucket, CORES))})
+
+
+def _get_kyc_row() -> Service:
+    feed = _get_feed(kyc.KYC, CORES[0])
+    return kyc.get_service(feed, {"s3": tuple(map(get_history_bucket, CORES))})
+
+
+def _get_feed(name: str, core: str) -> Mapping[str, Callable[[Place], Any]]:
+    """Which ledger a service follows."""
+    return {
         "genesis_file": lambda place: str(get_genesis_file(place)),
         "ledgers_topic": lambda _: get_ledgers_topic(core),
         "peer_topics": lambda _: [get_ledgers_topic(other) for other in CORES if other != core],
         "archives": lambda place: get_archives(place, name),
     }
-    return psim.make_row(name, feed, {"s3": tuple(map(get_history_bucket, CORES))})
 
 
 def _make_genesis(place: Place) -> Mapping[str, Any]:

@@ -27,6 +27,8 @@ from streams.ledger.values import SIGNATURE_THRESHOLD
 ROLE_KEY = "account_role:unverified"
 PLATFORM = "people.toml"
 REGISTRAR = "registrar"
+FORM_CLASS, DOCUMENT_CLASS = "kyc-form", "kyc-document"
+"""What forms of the operator name, if the deployment's services are to check and to erase them."""
 IDENTITY = 1_001  # of the registrar: its weight is its own
 
 
@@ -40,8 +42,8 @@ def arrange_registrar(url: str, master: SigningKey, registrar: str, report: Repo
                 report("made the role of people who have shown nothing yet")
             rules = read_platform(_write_rules(str(_read_role(client))))
             apply_platform(client, master, rules)
-            if not _is_signer(client, get_address(master), registrar):
-                _add_signer(client, master, registrar)
+            if not is_signer(client, get_address(master), registrar):
+                add_signer(client, master, registrar, REGISTRAR, IDENTITY)
                 report("the registrar may create accounts")
     except ClientError as error:
         raise LocalError(f"cannot prepare the network for API: {error}") from None
@@ -58,8 +60,17 @@ action = "CREATE"
 resource = {{ type = "account_resource" }}
 action = "READ"
 
+# Who registers people erases them too, when they ask.
+[signer_rules.erase-kyc-forms]
+resource = {{ type = "custom_resource", resource = "keychain:{FORM_CLASS}", action = "erase" }}
+action = "CUSTOM"
+
+[signer_rules.erase-kyc-documents]
+resource = {{ type = "custom_resource", resource = "keychain:{DOCUMENT_CLASS}", action = "erase" }}
+action = "CUSTOM"
+
 [signer_roles.{REGISTRAR}]
-rules = ["register-people", "read-accounts"]
+rules = ["register-people", "read-accounts", "erase-kyc-forms", "erase-kyc-documents"]
 """
 
 
@@ -73,15 +84,19 @@ def _read_role(client: HorizonClient) -> int | None:
     return int(document["data"]["attributes"]["value"])
 
 
-def _is_signer(client: HorizonClient, account: str, key: str) -> bool:
+def is_signer(client: HorizonClient, account: str, key: str) -> bool:
+    """Whether `key` (G...) signs for `account`."""
     included: list[Any] = client.get_account(account)["included"]
     return any(each["id"] == f"{account}-{key}" for each in included)
 
 
-def _add_signer(client: HorizonClient, master: SigningKey, key: str) -> None:
-    role_id = read_live(client).signers.get_role_id(REGISTRAR)
+def add_signer(
+    client: HorizonClient, master: SigningKey, key: str, role: str, identity: int
+) -> None:
+    """`key` (G...) signs for the master account from now on, alone, as the signer role allows."""
+    role_id = read_live(client).signers.get_role_id(role)
     data = SignerData(
-        PublicKey(decode_account_id(key)), int(str(role_id)), SIGNATURE_THRESHOLD, IDENTITY, b""
+        PublicKey(decode_account_id(key)), int(str(role_id)), SIGNATURE_THRESHOLD, identity, b""
     )
     transaction = make.build_transaction(
         Hash(bytes.fromhex(client.get_info()["network_id"])),

@@ -43,6 +43,11 @@ WITH again AS (
     WHERE message_id IN (SELECT id FROM again) AND (outcome IS NULL OR outcome = 'unknown')
 )
 SELECT count(*) AS count FROM again"""
+FORGET = (
+    "DELETE FROM notificator.messages WHERE account_id = %s",
+    "DELETE FROM notificator.choices WHERE account_id = %s",
+    "DELETE FROM notificator.subscriptions WHERE owner = %s",
+)
 SUBSCRIPTION = """
 SELECT id, owner, url, filters, cursor, state, failing_since, failures, reason, created_at
 FROM notificator.subscriptions"""
@@ -274,6 +279,13 @@ class Desk:
         if not count:
             raise Wrong("there is no such subscription", 404)
         return await self.show_subscription(id_)
+
+    async def forget(self, account: str) -> dict[str, Any]:
+        """Everything of an account: its messages, what it chose, where it wanted webhooks."""
+        account_id = decode_account(account)
+        for statement in FORGET:
+            await self._store.count(statement, (account_id,))
+        return {"forgotten": account}
 
     async def unsubscribe(self, id_: str) -> dict[str, Any]:
         sql = "DELETE FROM notificator.subscriptions WHERE id = %s"

@@ -76,6 +76,7 @@ class PrivateHttp:
             ("GET", "/v1/providers", lambda _: desk.list_providers()),
             ("GET", "/v1/accounts/{account}/choices", self._show_choices),
             ("PUT", "/v1/accounts/{account}/choices", self._choose),
+            ("DELETE", "/v1/accounts/{account}", self._forget),
             ("POST", "/v1/suppressions", self._suppress),
             ("DELETE", "/v1/suppressions", self._suppress),
             ("GET", "/v1/subscriptions", self._list_subscriptions),
@@ -161,6 +162,9 @@ class PrivateHttp:
     async def _choose(self, request: Request) -> Any:
         choices = await _read(request, Choices)
         return await self._desk.choose(request.path_params["account"], choices.types)
+
+    async def _forget(self, request: Request) -> Any:
+        return await self._desk.forget(request.path_params["account"])
 
     async def _suppress(self, request: Request) -> Any:
         given = await _read(request, Address)

@@ -117,6 +117,107 @@ def write_EvidenceSignature(value: EvidenceSignature, out: bytearray) -> None:
     out += value.signature
 
 
+class KycEventKind(Enum):
+    """What happened to data about a person, outside the ledger."""
+
+    SUBMITTED = 0
+    """A form and documents were handed in, under this commitment."""
+    CHECKED = 1
+    """The checker has looked at them; the codes say what it found, none: nothing."""
+    SCAN_AWAITED = 2
+    """A document must be scanned and no scanner answers: the case waits."""
+    EXPIRING = 3
+    """They end soon; the code says in how many days."""
+    EXPIRED = 4
+    """They have ended."""
+    ERASURE_ASKED = 5
+    """The account's data is to be erased."""
+    HELD = 6
+    """The law holds the account's data: what is to be erased waits."""
+    RELEASED = 7
+    """The hold is over."""
+    ERASED = 8
+    """The account's data is gone. Only ids and codes are left."""
+
+
+ALL_KycEventKind = tuple(KycEventKind)
+
+
+def read_KycEventKind(data: Any, at: int) -> tuple[KycEventKind, int]:
+    index = data[at]
+    if index & 1 or index > 16:
+        read_bounded(data, at, 0, 8)  # raises
+    return ALL_KycEventKind[index >> 1], at + 1
+
+
+def write_KycEventKind(value: KycEventKind, out: bytearray) -> None:
+    if type(value) is not KycEventKind:
+        raise Unencodable(f"{value!r} is not a KycEventKind")
+    out.append(2 * value.value)
+
+
+class KycEvent(Record, frozen=True):
+    """One event. Ids and codes only: nothing in it tells of a person."""
+
+    event_id: Hash
+    """Random, or derived from what it tells of. The same one twice is one event."""
+    kind: KycEventKind
+    """What happened."""
+    account_id: AccountID
+    """Whose data it is."""
+    commitment: None | Hash
+    """Of the submission; absent: all of the account's."""
+    codes: str
+    """What was found: codes, separated by spaces."""
+    at_ms: U64
+    """When, by the clock of who tells it."""
+
+
+def read_KycEvent(data: Any, at: int) -> tuple[KycEvent, int]:
+    f_event_id = data[at : at + 32]
+    at += 32
+    f_kind, at = read_KycEventKind(data, at)
+    f_account_id = data[at : at + 32]
+    at += 32
+    f_commitment: None | Hash = None
+    branch = data[at]
+    if branch & 1 or branch > 2:
+        read_bounded(data, at, 0, 1)  # raises
+    at += 1
+    if branch:
+        f_commitment = data[at : at + 32]
+        at += 32
+    length = data[at]
+    if length & 0x81:
+        f_codes, at = read_string(data, at, 1024)
+    else:
+        end = at + 1 + (length >> 1)
+        f_codes = data[at + 1 : end].decode()
+        at = end
+    f_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return KycEvent(f_event_id, f_kind, f_account_id, f_commitment, f_codes, f_at_ms), at
+
+
+def write_KycEvent(value: KycEvent, out: bytearray) -> None:
+    if type(value.event_id) is not bytes or len(value.event_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.event_id
+    write_KycEventKind(value.kind, out)
+    if type(value.account_id) is not bytes or len(value.account_id) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_id
+    if value.commitment is None:
+        out.append(0)
+    else:
+        out.append(2)
+        if type(value.commitment) is not bytes or len(value.commitment) != 32:
+            raise Unencodable("expected 32 bytes")
+        out += value.commitment
+    write_string(value.codes, out, 1024)
+    write_unsigned(value.at_ms, out, 8)
+
+
 class Sealed(Record, frozen=True):
     """Bytes that only the Notificator can read, and after 14 days nobody: a libsodium sealed box
     to its key of a week.
@@ -982,6 +1083,8 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     Evidence: read_Evidence,
     EvidenceSignature: read_EvidenceSignature,
+    KycEventKind: read_KycEventKind,
+    KycEvent: read_KycEvent,
     Sealed: read_Sealed,
     AccountRecipient: read_AccountRecipient,
     SealedRecipient: read_SealedRecipient,
@@ -1007,6 +1110,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     Evidence: write_Evidence,
     EvidenceSignature: write_EvidenceSignature,
+    KycEventKind: write_KycEventKind,
+    KycEvent: write_KycEvent,
     Sealed: write_Sealed,
     AccountRecipient: write_AccountRecipient,
     SealedRecipient: write_SealedRecipient,

@@ -306,6 +306,7 @@ BYTES_MAX: dict[type, int] = {
     ledger.StateProof: 31749,
     events.Evidence: 65644,
     events.EvidenceSignature: 168,
+    events.KycEvent: 1132,
     events.Sealed: 8198,
     events.AccountRecipient: 32,
     events.SealedRecipient: 8198,

@@ -146,7 +146,9 @@ def forbid(resource: str, action: str | None) -> AccessRule:
 
 
 @contextlib.contextmanager
-def run_keychains(gateway: Gateway, folder: Path, count: int = 2) -> Iterator[KeyChains]:
+def run_keychains(
+    gateway: Gateway, folder: Path, count: int = 2, **changes: Any
+) -> Iterator[KeyChains]:
     database_url = gateway.servers.create_database("keychain")
     apply_all(database_url, PROGRAM.migrations)
     kek_file = folder / f"kek-{secrets.token_hex(4)}.json"
@@ -156,19 +158,21 @@ def run_keychains(gateway: Gateway, folder: Path, count: int = 2) -> Iterator[Ke
         urls, ports = [], [choose_port([])]
         for _ in range(count):
             ports.append(choose_port(ports))
-            made = KeyChainSettings(
-                port=ports[-1],
-                public_url=f"http://127.0.0.1:{ports[-1]}",
-                store=DatabaseSettings(url=Secret(database_url)),
-                genesis_file=str(gateway.world.genesis_file),
-                horizon=(HorizonSettings(url=gateway.url),),
-                reader_seed=Secret(get_seed(READER)),
-                kek=KekSettings(name="keychain", path=kek_file),
-                apart_from=ApartSettings(nodes=(get_address(get_key("a node of API")),)),
-                limits=KeyChainLimits(reads=MANY, keys=MANY),
-                bulk=BULK,
-                keys_max=KEYS_MAX,
-            )
+            fields: dict[str, Any] = {
+                "port": ports[-1],
+                "public_url": f"http://127.0.0.1:{ports[-1]}",
+                "store": DatabaseSettings(url=Secret(database_url)),
+                "genesis_file": str(gateway.world.genesis_file),
+                "horizon": (HorizonSettings(url=gateway.url),),
+                "reader_seed": Secret(get_seed(READER)),
+                "kek": KekSettings(name="keychain", path=kek_file),
+                "apart_from": ApartSettings(nodes=(get_address(get_key("a node of API")),)),
+                "limits": KeyChainLimits(reads=MANY, keys=MANY),
+                "bulk": BULK,
+                "keys_max": KEYS_MAX,
+                **changes,
+            }
+            made = KeyChainSettings(**fields)
             urls.append(stack.enter_context(serve(make_app(made), ports[-1], made.limits)))
         running = KeyChains(gateway, urls, database_url, made)
         stack.enter_context(running.http)
