@@ -135,6 +135,8 @@ def _inspect_pdf(content: bytes) -> list[str]:
                 return [Reason.DOCUMENT_UNREADABLE]
             if any(_is_active(each) for each in pdf.objects):
                 return [Reason.ACTIVE_CONTENT]
+            if any(_count_pixels(each) > PIXELS_MAX for each in pdf.objects):
+                return [Reason.DOCUMENT_TOO_LARGE]
     except pikepdf.PasswordError:
         return [Reason.DOCUMENT_ENCRYPTED]
     except MemoryError:
@@ -142,6 +144,15 @@ def _inspect_pdf(content: bytes) -> list[str]:
     except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError, OSError):
         return [Reason.DOCUMENT_UNREADABLE]
     return _render(content)
+
+
+def _count_pixels(value: Any) -> int:
+    """Of a picture in a PDF."""
+    import pikepdf
+
+    if not isinstance(value, pikepdf.Stream) or value.get("/Subtype") != "/Image":
+        return 0
+    return int(value.get("/Width", 0)) * int(value.get("/Height", 0))
 
 
 def _is_active(value: Any) -> bool:
