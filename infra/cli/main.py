@@ -28,6 +28,7 @@ from infra.cli import (
     quorum,
     rates,
     replay,
+    reserves,
     services,
     streams,
     transfer,
@@ -88,6 +89,7 @@ app.add_typer(keks.app, name="keks")
 app.add_typer(wallet_devices.second_factor, name="2fa")
 app.add_typer(wallet_devices.devices, name="devices")
 app.command()(deposits.address)
+app.command()(reserves.reserves)
 app.add_typer(deposits.app, name="deposits")
 app.add_typer(chain.app, name="chain")
 app.add_typer(rates.app, name="rates")

@@ -14,7 +14,7 @@ from infra.local.errors import LocalError
 from infra.local.folders import DataFolder
 from infra.local.rows import Report, Table
 
-READY_S = 120.0
+READY_S = 300.0
 
 
 def administer(root: Path, table: Table, report: Report) -> None:

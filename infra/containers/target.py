@@ -15,7 +15,7 @@ from infra.local.folders import DataFolder
 from infra.local.health import is_healthy
 from infra.local.processes import wait_until
 
-READY_S = 240.0
+READY_S = 600.0
 COMPOSE_FILE = Path(__file__).with_name("compose.yaml")
 
 

@@ -21,6 +21,8 @@ from infra.local.seaweedfs import get_bucket
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
 from schemas.topics import (
     INGEST_TOPIC,
+    LIABILITIES_TOPIC,
+    RESERVES_TOPIC,
     TOPIC_SETTINGS,
     Role,
     get_ledgers_topic,
@@ -239,6 +241,7 @@ def get_processor_settings(place: Place, pair: str, core: str) -> Mapping[str, A
         "peer_topics": [get_ledgers_topic(other) for other in CORES if other != core],
         "archives": get_archives(place, f"horizon{pair}"),
         "rejections_topics": [get_rejections_topic(other) for other in CORES],
+        "reserves_topics": [RESERVES_TOPIC, LIABILITIES_TOPIC],
     }
 
 

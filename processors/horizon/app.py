@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import structlog
 
-from processors.horizon import rejections, replay
+from processors.horizon import rejections, replay, reserves
 from processors.horizon.config import HorizonSettings
 from processors.horizon.rebuild import ReplayProgress
 from processors.horizon.schema import LIVE, create_schema, get_version
@@ -31,6 +31,7 @@ def main(settings: HorizonSettings) -> None:
         return [
             _make_ledger_stream(stack, settings, network),
             *(_make_rejection_stream(stack, settings, t) for t in settings.rejections_topics),
+            *([_make_reserve_stream(stack, settings)] if settings.reserves_topics else []),
         ]
 
     run_processor(settings, make_streams)
@@ -84,3 +85,8 @@ def _make_ledger_stream(stack: ExitStack, settings: HorizonSettings, network: Ne
 def _make_rejection_stream(stack: ExitStack, settings: HorizonSettings, topic: str) -> Stream:
     connection = stack.enter_context(open_connection(settings.database.url.reveal()))
     return Stream([topic], rejections.get_writer(connection, topic))
+
+
+def _make_reserve_stream(stack: ExitStack, settings: HorizonSettings) -> Stream:
+    connection = stack.enter_context(open_connection(settings.database.url.reveal()))
+    return Stream(settings.reserves_topics, reserves.get_writer(connection))

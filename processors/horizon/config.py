@@ -5,7 +5,9 @@ from schemas.settings import DatabaseSettings
 
 
 class HorizonSettings(FeedSettings, frozen=True, kw_only=True):
-    """`rejections_topics`: of the nodes whose rejections are shown."""
+    """`rejections_topics`: of the nodes whose rejections are shown. `reserves_topics`: of reports
+    on reserves and of the balances in them."""
 
     database: DatabaseSettings
     rejections_topics: tuple[str, ...] = ()
+    reserves_topics: tuple[str, ...] = ()

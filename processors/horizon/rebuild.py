@@ -11,6 +11,7 @@ from psycopg import sql
 
 from processors.horizon.indexes import defer_indexes
 from processors.horizon.rejections import copy_rejections
+from processors.horizon.reserves import copy_reserves
 from processors.horizon.schema import (
     LEDGER_SHIFT,
     LIVE,
@@ -223,6 +224,7 @@ def swap(connection: Connection, schema: str, *, is_outdated: bool) -> str:
         live = None if is_outdated else read_progress(connection)
         if not is_outdated:
             copy_rejections(connection, schema)
+            copy_reserves(connection, schema)
         for name in ("replay", "deferred_indexes"):
             connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(schema, name)))
         if live is not None:

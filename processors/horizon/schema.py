@@ -16,7 +16,7 @@ from processors.ledger_feed.flat import get_definition
 from schemas.versions import HORIZON_VIEWS
 
 LIVE = "horizon"
-HISTORY = Path(__file__).with_name("history.sql")
+HISTORY, RESERVES = (Path(__file__).with_name(f"{n}.sql") for n in ("history", "reserves"))
 PARTITIONED = ("transactions", "operations", "participants", "movements")
 LEDGERS_PER_PARTITION = 1 << 18
 LEDGER_SHIFT = 32
@@ -53,10 +53,13 @@ def check_schema(connection: Connection, schema: str = LIVE) -> None:
 
 def get_views_definition(schema: str = LIVE) -> str:
     """The SQL that makes the views."""
-    history = re.sub(rf"\b{LIVE}\b", schema, HISTORY.read_text(encoding="utf-8"))
+    history, reserves = (
+        re.sub(rf"\b{LIVE}\b", schema, file.read_text(encoding="utf-8"))
+        for file in (HISTORY, RESERVES)
+    )
     tables = "".join(get_definition(table, schema) for table in STATE_TABLES)
     version = f"INSERT INTO {schema}.version VALUES (true, {HORIZON_VIEWS});\n"  # noqa: S608
-    return history + tables + version
+    return history + tables + reserves + version
 
 
 def create_schema(connection: Connection, schema: str) -> None:

@@ -13,11 +13,12 @@ from typing import NamedTuple
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from processors.psim.reserves.rules import LedgerFacts, compute_payload, is_same
+from processors.psim.reserves.rules import LedgerFacts, is_same
 from schemas.codec import Malformed, decode
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.entries import Signer
 from schemas.generated.events import ReserveReport, SignedReserveReport
+from streams.ledger.reserves import compute_reserve_payload
 from streams.ledger.values import SIGNATURE_THRESHOLD, compute_weight
 
 STEP_IN_MS = 6_000
@@ -81,7 +82,7 @@ class Agreement:
         if told.signer not in signers:
             return
         try:
-            VerifyKey(told.signer).verify(compute_payload(told.report), told.signature)
+            VerifyKey(told.signer).verify(compute_reserve_payload(told.report), told.signature)
             report = decode(ReserveReport, told.report)
         except (BadSignatureError, Malformed, ValueError):
             return

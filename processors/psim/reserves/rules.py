@@ -203,8 +203,3 @@ def _list(items: list[ReserveItem]) -> tuple[tuple[ReserveItem, ...], tuple[Rese
         total = Amount(sum(each.amount for each in some))
         rests.append(ReserveRest(kind, U64(len(some)), total, Hash(digest)))
     return tuple(items[:LISTED_MAX]), tuple(rests)
-
-
-def compute_payload(report: bytes) -> Hash:
-    """What an instance signs of a report."""
-    return Hash(sha256(b"tokend-reserves" + sha256(report).digest()).digest())

@@ -34,7 +34,6 @@ from processors.psim.reserves.rules import (
     ChainFacts,
     LedgerFacts,
     Received,
-    compute_payload,
     find_facts,
     is_credited,
     judge,
@@ -47,6 +46,7 @@ from schemas.generated.common import Hash, WalletKind
 from schemas.generated.events import ReserveReport, SignedReserveReport
 from schemas.generated.operations import ManageAssetHalt
 from streams.ledger.references import DAY_MS
+from streams.ledger.reserves import compute_reserve_payload
 
 log = structlog.get_logger()
 BLOCKS_AT_ONCE, PAID_KEPT = 50, 5_000
@@ -272,7 +272,7 @@ class ReserveWatch:
 
     def _sign(self, agreement: Agreement, report: ReserveReport, facts: LedgerFacts | None) -> None:
         content = encode(report)
-        signature = self._key.sign(compute_payload(content))
+        signature = self._key.sign(compute_reserve_payload(content))
         told = SignedReserveReport(content, self._key.public_key, signature)
         agreement.take(told, self._get_view().get_signers())
         self._tell(told, facts)

@@ -15,6 +15,7 @@ DEFINITIONS = {
     6: "6bb7428ea5d16451",
     7: "6b8b67e62ee1b8cd",
     8: "de5ff3627573c1cd",
+    9: "65ccc14a3fe952dd",
 }
 
 
