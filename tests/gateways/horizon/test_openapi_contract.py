@@ -33,6 +33,7 @@ from schemas.generated import keys
 from schemas.generated.operations import ManageKeyValue, PutKeyValue, U32Value
 from schemas.strkey import encode_account_id, encode_balance_id
 from tests.gateways.horizon.border_history import add_border_history
+from tests.gateways.horizon.reserve_history import add_reserves
 from tests.gateways.horizon.test_submission import make_envelope
 from tests.gateways.support import Gateway
 from tests.streams.ledger.operations.test_manage_asset_pair import create_pair
@@ -78,6 +79,7 @@ def schema(gateway: Gateway) -> BaseSchema:
     world.apply("master", ManageKeyValue("payment_tasks:*", PutKeyValue(U32Value(0))))
     world.apply("issuer", create_asset("USD"))
     world.apply("master", create_pair(network))
+    add_reserves(world)
     loaded = schemathesis.openapi.from_url(f"{gateway.url}/openapi.json")
     loaded.config.generation.with_security_parameters = False  # signatures are ours to make
     rejection = loaded.config.checks.negative_data_rejection
