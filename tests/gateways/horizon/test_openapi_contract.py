@@ -106,6 +106,8 @@ def known(gateway: Gateway, schema: BaseSchema) -> dict[str, list[str]]:
         "filter[chain]": [CHAIN],
         "filter[transfer]": ["1"],
         "id of asset-pairs": ["USD:EUR"],
+        "pair": ["USD:EUR"],
+        "filter[pair]": ["USD:EUR"],
         **{f"id of {layer}-{what}": ["1"] for layer, what in ROLES},
         "operation": ["cancel_change_role_request"],
         "filter[requestor]": [encode_account_id(get_account("issuer"))],
