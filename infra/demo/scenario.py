@@ -23,9 +23,9 @@ from gateways.client.keys import generate_key, get_account_id, get_public_key, r
 from gateways.client.proofs import get_genesis_anchor, verify_balance_proof
 from infra.demo import roles
 from infra.demo.addresses import pay_by_address
+from infra.demo.banking import earn
 from infra.demo.border import ASSET as FRANCS
 from infra.demo.border import Withdrawal
-from infra.demo.deposits import pay_in
 from infra.demo.messages import tell_story
 from infra.demo.papers import keep_papers
 from infra.demo.people import Person
@@ -79,7 +79,7 @@ class Scenario:
             self._issue_much()
             self._pay_with_fees()
             self._withdraw()
-            pay_in(self.target, self.alice, self.steps)
+            earn(self.target, self.alice, self.master, self.steps)
             self._restart_victim()
             self._compare_nodes()
             self._replay()

@@ -42,6 +42,7 @@ from infra.local.psim import (
     get_gas_file,
 )
 from infra.local.rows import Report
+from infra.local.sandbox import BANK, BANK_ASSET, GATEWAY
 from processors.psim.chains.rpc import RpcRefusal
 from processors.psim.chains.source import ChainUnavailable
 from schemas.generated.common import (
@@ -73,6 +74,7 @@ def arrange(place: Place, report: Report) -> None:
             custody = Custody(client, master, lambda name: get_address(place, name), report)
             custody.arrange()
             asyncio.run(_arrange_chains(custody, place))
+            custody.add_bank()
     except (ClientError, ChainUnavailable, RpcRefusal, ValueError) as error:
         raise LocalError(f"cannot prepare the network for PSIM: {error}") from None
 
@@ -157,6 +159,23 @@ class Custody:
                 self._submit(SOURCE, asset)
         self._submit(MASTER, CreateGovernedChangeRequest(keyset, None))
         self._report(f"made the deposit wallet of {keyset.chain_id}")
+
+    def add_bank(self) -> None:
+        """The asset of what comes in by the sandbox's bank. Raises ClientError."""
+        if BANK_ASSET in {each["id"] for each in self._client.walk("/v3/assets")}:
+            return
+        details = {"deposit": {"chain": BANK, "minimum": "1"}, "payout": {"chain": GATEWAY}}
+        policies = AssetPolicy.TRANSFERABLE | AssetPolicy.WITHDRAWABLE
+        asset = make.make_create_asset(
+            BANK_ASSET,
+            2,
+            ISSUANCE_MAX,
+            get_public_key(self._master),
+            policies=policies,
+            details=json.dumps(details).encode(),
+        )
+        self._submit(SOURCE, asset)
+        self._report(f"made the asset of {BANK}")
 
     def _make_account(self, name: str, live: Live) -> CreateAccount:
         account_id = decode_account_id(self._get_address(name))

@@ -15,7 +15,7 @@ from infra.chains import bitcoin, ethereum
 from infra.chains.nodes import BITCOIN, ETHEREUM, RPC_USER
 from infra.local.place import Place
 from infra.local.rows import Program, Service
-from infra.local.sandbox import get_rates_settings
+from infra.local.sandbox import get_banks_settings, get_rates_settings
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
 from schemas.topics import Role
 
@@ -126,6 +126,7 @@ def make_row(
             "suspense": get_address(place, SUSPENSE),
             "services": ["deposit", "rates"],
             "chains": get_chains(place, name),
+            "banks": get_banks_settings(place),
             "rates": get_rates_settings(place),
             "poll_s": POLL_S,
             "http": {

@@ -13,11 +13,13 @@ from infra.local.chains import CHAINS
 from infra.local.errors import LocalError
 from infra.local.place import Place
 from infra.local.rows import Container, Report, Server, Service, Table
+from infra.sandbox.bank import ACCOUNT, CURRENCY
 
 SANDBOX, PORT, COMMAND = "sandbox", 8300, "infra.sandbox.server"
 INSIDE, DATA, TOKEN_FILE = "/run/secrets", "/var/lib/sandbox", "token"
 PAIR, SYMBOL = "BTC:TUSD", "BTC/USD"
 SLOT_S = 5
+BANK, GATEWAY, BANK_ASSET, BANK_POLL_S = "bank:sandbox", "bank:gateway", "TEUR", 2.0
 PROVIDERS = {
     "poloniex": "BTC_USDT",
     "coinmarketcap": SYMBOL,
@@ -98,6 +100,28 @@ def get_rates_settings(place: Place) -> Mapping[str, Any]:
         "fresh_s": 20.0,
         "refresh_s": 60.0,
     }
+
+
+def get_banks_settings(place: Place) -> list[Mapping[str, Any]]:
+    """A bank that writes statements, and a payment gateway."""
+    url = place.get_private_url(SANDBOX)
+    return [
+        {
+            "id": BANK,
+            "account": ACCOUNT,
+            "currency": CURRENCY,
+            "url": f"{url}/bank/statements",
+            "poll_s": BANK_POLL_S,
+        },
+        {
+            "id": GATEWAY,
+            "kind": "gateway",
+            "currency": CURRENCY,
+            "url": f"{url}/gateway",
+            "key_file": str(place.get_secret_file(f"{SANDBOX}.{TOKEN_FILE}")),
+            "poll_s": BANK_POLL_S,
+        },
+    ]
 
 
 def control(place: Place, path: str, order: Mapping[str, Any]) -> Any:

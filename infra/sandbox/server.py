@@ -6,8 +6,9 @@ One port. Below /control the bearer token is wanted: there the sandbox is told h
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -15,8 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from infra.sandbox.bank import Bank, BankOrder
+from infra.sandbox.gateway import GatewayBook, GatewayDo
 from infra.sandbox.prices import Prices
 from streams.private_port import has_token, make_server
+
+Order = TypeVar("Order")
 
 
 class RatesOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,20 +33,25 @@ class RatesOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 def make_app(folder: Path, token: str) -> Starlette:
     """`folder` exists, and is the sandbox's own."""
-    prices = Prices(folder)
+    prices, bank, gateway = Prices(folder), Bank(folder), GatewayBook(folder, token)
 
-    async def control_rates(request: Request) -> Response:
-        if not has_token(request, token):
-            return Response(b"", 401)
-        try:
-            order = msgspec.json.decode(await request.body(), type=RatesOrder)
-            for symbol, price in order.prices.items():
-                prices.set_price(symbol, price)
-            for provider, mode in order.modes.items():
-                prices.set_mode(provider, mode)
-        except ValueError as error:  # what cannot be decoded is one, too
-            return _respond({"error": str(error)}, 400)
-        return _respond(msgspec.to_builtins(prices.state))
+    def set_rates(order: RatesOrder) -> Any:
+        for symbol, price in order.prices.items():
+            prices.set_price(symbol, price)
+        for provider, mode in order.modes.items():
+            prices.set_mode(provider, mode)
+        return msgspec.to_builtins(prices.state)
+
+    def make_control(kind: type[Order], do: Callable[[Order], Any]) -> Any:
+        async def control(request: Request) -> Response:
+            if not has_token(request, token):
+                return Response(b"", 401)
+            try:
+                return _respond(do(msgspec.json.decode(await request.body(), type=kind)))
+            except (ValueError, ArithmeticError) as error:  # what cannot be decoded is one, too
+                return _respond({"error": str(error)}, 400)
+
+        return control
 
     async def get_readiness(_: Request) -> Response:
         return _respond({"ready": True})
@@ -49,8 +59,12 @@ def make_app(folder: Path, token: str) -> Starlette:
     return Starlette(
         routes=[
             Route("/ready", get_readiness),
-            Route("/control/rates", control_rates, methods=["POST"]),
+            Route("/control/rates", make_control(RatesOrder, set_rates), methods=["POST"]),
+            Route("/control/bank", make_control(BankOrder, bank.book), methods=["POST"]),
+            Route("/control/gateway", make_control(GatewayDo, gateway.do), methods=["POST"]),
             *prices.make_routes(),
+            *bank.make_routes(),
+            *gateway.make_routes(),
         ]
     )
 

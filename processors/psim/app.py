@@ -6,7 +6,7 @@ they say is produced. Nothing is stored: a restart begins anew, which is harmles
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -18,6 +18,7 @@ from processors.ledger_feed.process import begin as begin_process
 from processors.ledger_feed.process import exit_by_code
 from processors.ledger_feed.stream import Stream, run_to_end, run_until_signal, serve_streams
 from processors.ledger_feed.topic import Message, open_topic
+from processors.psim.banks.settings import make_source as make_bank_source
 from processors.psim.beginning import begin
 from processors.psim.chains.settings import make_rpc, make_source
 from processors.psim.deposit.service import DepositService
@@ -134,7 +135,20 @@ class Psim:
             )
             for each in self._settings.chains
         ]
-        return DepositService(watches)
+        return DepositService([*watches, *self._make_bank_watches(view)])
+
+    def _make_bank_watches(self, view: LedgerView) -> Iterator[ChainWatch]:
+        for each in self._settings.banks:
+            source = make_bank_source(each)
+            yield ChainWatch(
+                each.id,
+                source,
+                self._suspense,
+                lambda: view,
+                self._instance.wake,
+                poll_s=each.poll_s,
+                find_problems=source.find_problems,
+            )
 
     def _make_rates(self, view: LedgerView) -> RatesService:
         if self._settings.rates is None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from processors.ledger_feed.settings import FeedSettings
+from processors.psim.banks.settings import BankSettings
 from processors.psim.chains.settings import ChainSettings
 from processors.psim.rates.settings import RatesSettings
 from schemas.settings import Secret, Settings
@@ -22,8 +23,8 @@ class HttpSettings(Settings, frozen=True):
 class PsimSettings(FeedSettings, frozen=True, kw_only=True):
     """`seed`: of the key that this instance signs with, a signer of the account `source` that all
     instances share. `suspense`: the account that parked deposits are issued to. `chains`: each by
-    an endpoint of this instance's own. `poll_s`: between looks at a chain. `rates`: without it no
-    prices are set.
+    an endpoint of this instance's own. `poll_s`: between looks at a chain. `banks`: banks and
+    payment gateways. `rates`: without it no prices are set.
     """
 
     http: HttpSettings
@@ -32,5 +33,6 @@ class PsimSettings(FeedSettings, frozen=True, kw_only=True):
     suspense: str
     services: tuple[Literal["deposit", "rates"], ...] = ("deposit",)
     chains: tuple[ChainSettings, ...] = ()
+    banks: tuple[BankSettings, ...] = ()
     poll_s: Seconds = 2.0
     rates: RatesSettings | None = None

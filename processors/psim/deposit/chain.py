@@ -22,13 +22,15 @@ from processors.psim.view import LedgerView
 from schemas.generated.common import U64, AccountID, Hash, WalletKind
 from schemas.generated.entries import ChainCheckpoint
 from schemas.generated.operations import AdvanceCheckpoint, CheckpointChain, StepBackCheckpoint
+from streams.ledger.border.chains import is_bank
 
 OPEN_MAX = 20_000
 """No more blocks are read while so many deposits are open."""
 IN_FLIGHT_MAX = 1_000
 """So many are offered to the network at a time, in the order of the chain."""
 EVERY = 8
-"""Checkpoints are at heights that this divides, so that instances name the same ones."""
+"""Checkpoints are at heights that this divides, so that instances name the same ones; a bank's
+are at each statement."""
 BEHIND_MAX = 64
 """How many such heights an instance offers to sign when a peer asks."""
 STEP_BACK = 1_000
@@ -58,6 +60,7 @@ class ChainProgress:
     def __init__(self, chain_id: str, suspense: AccountID) -> None:
         self.chain_id = chain_id
         self._suspense = suspense
+        self._every = 1 if is_bank(chain_id) else EVERY
         self.reset()
 
     def reset(self) -> None:
@@ -178,12 +181,13 @@ class ChainProgress:
     def _advance(self, checkpoint: ChainCheckpoint) -> dict[Hash, Intent]:
         """The newest height is offered, those before it are signed when a peer asks."""
         done = self.get_done_height()
-        newest = done - done % EVERY
-        heights = range(max(checkpoint.height + 1, newest - BEHIND_MAX * EVERY), newest + 1)
+        every = self._every
+        newest = done - done % every
+        heights = range(max(checkpoint.height + 1, newest - BEHIND_MAX * every), newest + 1)
         intents = {}
         for height in heights:
             block_hash = self._hashes.get(height)
-            if height % EVERY == 0 and block_hash is not None:
+            if height % every == 0 and block_hash is not None:
                 intent = self._make_advance(height, block_hash, is_offered=height == newest)
                 intents[intent.key] = intent
         return intents
@@ -216,7 +220,9 @@ class ChainProgress:
 
 def compute_first_height(view: LedgerView, chain_id: str) -> int | None:
     """The block before the first that is read: what the first keyset of the deposit wallet binds
-    from. None: there is no such wallet yet."""
+    from. None: there is no such wallet yet. A bank has none and begins with its first statement."""
+    if is_bank(chain_id):
+        return 0
     keyset = view.state.get_keyset(chain_id, WalletKind.DEPOSIT, 1)
     return None if keyset is None else max(int(keyset.binds_from) - 1, 0)
 

@@ -5,13 +5,14 @@ from typing import NamedTuple
 from processors.psim.intents import Intent, compute_evidence_key
 from processors.psim.view import LedgerView
 from schemas.generated.common import U64, WalletKind
-from schemas.generated.entries import Keyset
+from schemas.generated.entries import Keyset, KeysetState
 from schemas.generated.operations import (
     CreatePoolEntry,
     ManageExternalSystemAccountIdPoolEntry,
     U32Value,
 )
 from streams.ledger.border.addresses import find_pool
+from streams.ledger.border.chains import is_bank
 from streams.ledger.border.keysets import get_current_keyset
 from streams.ledger.key_values import get_number
 
@@ -34,7 +35,10 @@ class Wanted(NamedTuple):
 
 def find_wanted(view: LedgerView, chain_id: str) -> Wanted | None:
     """What the pool of the deposit wallet's keyset lacks, if it is low."""
-    keyset = get_current_keyset(view.state, chain_id, WalletKind.DEPOSIT)
+    if is_bank(chain_id):
+        keyset: Keyset | None = make_bank_keyset(chain_id)
+    else:
+        keyset = get_current_keyset(view.state, chain_id, WalletKind.DEPOSIT)
     if keyset is None:
         return None
     pool = find_pool(view.state, chain_id, keyset.version)
@@ -42,6 +46,21 @@ def find_wanted(view: LedgerView, chain_id: str) -> Wanted | None:
     if pool.free >= (LOW_WATER_DEFAULT if low is None else low):
         return None
     return Wanted(keyset, int(pool.created))
+
+
+def make_bank_keyset(chain_id: str) -> Keyset:
+    """A bank's references come from nobody's keys: an empty keyset of version 0 stands for one."""
+    return Keyset(
+        chain_id=chain_id,
+        wallet=WalletKind.DEPOSIT,
+        version=0,
+        threshold=0,
+        cosigners=(),
+        derivation="",
+        account="",
+        binds_from=U64(0),
+        state=KeysetState.CURRENT,
+    )
 
 
 def make_refill(chain_id: str, wanted: Wanted, addresses: tuple[str, ...]) -> Intent:

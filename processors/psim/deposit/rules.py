@@ -17,6 +17,8 @@ from schemas.generated.common import AccountID, Amount, Hash, Reference
 from schemas.generated.entries import Asset
 from schemas.generated.operations import CreateIssuanceRequest, IssuanceToAccount
 from schemas.tasks import Task
+from streams.ledger.border.addresses import REST_MS
+from streams.ledger.border.chains import is_bank
 from streams.ledger.references import DAY_MS, is_in_window
 from streams.ledger.values import AMOUNT_MAX
 
@@ -200,9 +202,19 @@ def decide(
 
 
 def find_owner(view: LedgerView, deposit: Deposit) -> AccountID | None:
-    """The one account that the address was ever bound to."""
-    first = view.state.get_external_binding(deposit.chain_id, deposit.payment.address, 1)
-    return None if first is None else first.account_id
+    """The one account that the address was ever bound to. A bank's reference passes on after a
+    rest, within which payments are still of who had it last on the day of the booking."""
+    chain_id, address = deposit.chain_id, deposit.payment.address
+    first = view.state.get_external_binding(chain_id, address, 1)
+    if first is None or not is_bank(chain_id):
+        return None if first is None else first.account_id
+    owner, number = None, 1
+    while (each := view.state.get_external_binding(chain_id, address, number)) is not None:
+        is_over = each.until_ms is not None and each.until_ms + REST_MS <= deposit.block.time_ms
+        if each.from_ms < deposit.block.time_ms + DAY_MS:
+            owner = None if is_over else each.account_id
+        number += 1
+    return owner
 
 
 def _find_park_reason(

@@ -51,7 +51,8 @@ AWAY_ALARM_S = 60.0
 
 
 class ChainWatch:
-    """`get_view`: the ledger as it is known now. `wake`: there is something new."""
+    """`find_problems`: what else is wrong, by what reads the chain. `get_view`: the ledger as it is
+    known now. `wake`: there is something new."""
 
     def __init__(
         self,
@@ -62,9 +63,11 @@ class ChainWatch:
         wake: Callable[[], None],
         clock: Callable[[], float] = time.time,
         poll_s: float = 2.0,
+        find_problems: Callable[[], list[str]] = list,
     ) -> None:
         self.chain_id = chain_id
         self._poll_s = poll_s
+        self._find_more = find_problems
         self._source = source
         self._get_view = get_view
         self._wake = wake
@@ -157,7 +160,7 @@ class ChainWatch:
         }
 
     def _find_problems(self, checkpoint: ChainCheckpoint | None) -> list[str]:
-        found = [f"{self.chain_id}: {each}" for each in self._mistakes]
+        found = [f"{self.chain_id}: {each}" for each in self._mistakes] + self._find_more()
         if checkpoint is not None and checkpoint.evidence is not None:
             found.append(f"{self.chain_id}: halted, because a final block was replaced")
         elif self.progress.replaced is not None:

@@ -1,0 +1,117 @@
+"""The demo's bank and rates: euros come in by a bank's statement; three instances set a price that
+five providers agree on, one of which lies, and a limit converts by it."""
+
+from typing import Any
+
+from gateways.client import transactions as make
+from gateways.client.deposits import take_address
+from gateways.client.horizon import HorizonClient
+from gateways.client.rates import make_first_price
+from infra.demo.deposits import pay_in
+from infra.demo.people import Person
+from infra.demo.steps import DemoFailed, Steps
+from infra.demo.target import Target
+from infra.local import sandbox
+from infra.local.place import Place
+from infra.local.psim import SOURCE, get_address
+from schemas.generated.common import Hash, Limit, LimitKind, PeriodAmounts
+from schemas.generated.operations import ManageLimits, PutLimit, RemoveLimit
+from schemas.strkey import decode_account_id
+
+PRICE, NEW_PRICE = "60000", "61000"
+
+
+def earn(target: Target, person: Person, master: Person, steps: Steps) -> None:
+    """From chains and from a bank. Raises DemoFailed."""
+    pay_in(target, person, steps)
+    bank(target, person, master, steps)
+
+
+def bank(target: Target, person: Person, master: Person, steps: Steps) -> None:
+    """Where the demo can reach the sandbox. Raises DemoFailed."""
+    if target.place is None:
+        return
+    steps.tell("Alice's euros come in by a bank's statement; a price is agreed on by providers")
+    with HorizonClient(target.gateways[0], person.key) as client:
+        _pay_in(target.place, client, person, steps)
+    with HorizonClient(target.gateways[0], master.key) as client:
+        _publish(target.place, client, master, steps)
+        _limit(client, person, master, steps)
+
+
+def _pay_in(place: Place, client: HorizonClient, person: Person, steps: Steps) -> None:
+    steps.wait(lambda: _can_take(client), "there is a payment reference")
+    reference = take_address(client, person.key, sandbox.BANK)["address"]
+    steps.say(f"her payment reference {reference}")
+    bookings = [{"amount": "250.00", "text": f"from Alice {reference}", "bank_reference": "A1"}]
+    sandbox.control(place, "/control/bank", {"bookings": bookings})
+    sandbox.control(place, "/control/bank", {"bookings": bookings, "is_repeated": True})
+
+    def has_arrived() -> bool:
+        query = {"filter[account]": person.address, "filter[asset]": sandbox.BANK_ASSET}
+        rows = client.walk("/v3/balances", query)
+        return any(each["attributes"]["available"] == "250.00" for each in rows)
+
+    steps.wait(has_arrived, "the statement is credited")
+    steps.say("the statement was delivered twice; 250.00 TEUR are credited once")
+
+
+def _can_take(client: HorizonClient) -> bool:
+    pools = [each["attributes"]["entry"] for each in client.walk("/v3/external-pools")]
+    return any(each["system"] == sandbox.BANK and int(each["free"]) > 0 for each in pools)
+
+
+def _publish(place: Place, client: HorizonClient, master: Person, steps: Steps) -> None:
+    base, _, quote = sandbox.PAIR.partition(":")
+    first = make_first_price(client, base, quote, PRICE, 3_600_000, "10")
+    _submit(client, master, first)
+    steps.say(f"the operator sets the first price: 1 {base} is {PRICE} {quote}")
+    sandbox.control(place, "/control/rates", {"modes": {"kraken": "thousandfold"}})
+    sandbox.control(place, "/control/rates", {"prices": {sandbox.SYMBOL: NEW_PRICE}})
+
+    def is_published() -> bool:
+        query = {"filter[pair]": sandbox.PAIR, "page[limit]": "1", "order": "desc"}
+        rows = client.get("/v3/rates", query)["data"]
+        return bool(rows) and rows[0]["attributes"]["price"] == NEW_PRICE
+
+    steps.wait(is_published, "the new price is published")
+    newest = client.get("/v3/rates", {"filter[pair]": sandbox.PAIR, "order": "desc"})["data"][0]
+    if newest["attributes"]["account"] != get_address(place, SOURCE):
+        raise DemoFailed("somebody else has set the price")
+    steps.say(f"four of five providers agree on {NEW_PRICE}; one tells a thousand times as much")
+    sandbox.control(place, "/control/rates", {"modes": {"kraken": "well"}})
+
+
+def _limit(client: HorizonClient, person: Person, master: Person, steps: Steps) -> None:
+    """On what Alice sends of any asset, in dollars; it is taken away again."""
+    base, _, quote = sandbox.PAIR.partition(":")
+    amounts = PeriodAmounts(*[make.to_units("20", 6)] * 4)
+    limit = Limit(LimitKind.PAYMENT_OUT, quote, is_convert_needed=True, amounts=amounts)
+    account_id = decode_account_id(person.address)
+    _submit(client, master, ManageLimits(account_id, None, PutLimit(limit)))
+    query = {"filter[account]": person.address, "filter[asset]": base}
+    balance = next(client.walk("/v3/balances", query))["id"]
+    found = {}
+    for amount in ("0.00030000", "0.00040000"):
+        body = make.make_payment(balance, master.address, make.to_units(amount, 8))
+        told = client.simulate(_sign(client, person, body))
+        found[amount] = told["operations"][0]["code"]
+    removal = RemoveLimit(LimitKind.PAYMENT_OUT, quote, is_convert_needed=True)
+    _submit(client, master, ManageLimits(account_id, None, removal))
+    if found["0.00040000"] != "LIMITS_EXCEEDED" or found["0.00030000"] == "LIMITS_EXCEEDED":
+        raise DemoFailed(f"a limit of 20 {quote} a day: {found}")
+    steps.say(f"a limit of 20 {quote} a day refuses 0.0004 {base} and lets 0.0003 pass")
+
+
+def _submit(client: HorizonClient, person: Person, *bodies: Any) -> None:
+    client.submit_until_final(_sign(client, person, *bodies))
+
+
+def _sign(client: HorizonClient, person: Person, *bodies: Any) -> bytes:
+    transaction = make.build_transaction(
+        Hash(bytes.fromhex(client.get_info()["network_id"])),
+        decode_account_id(person.address),
+        bodies,
+        client.get_network_time_ms(),
+    )
+    return make.sign_transaction(transaction, person.key)

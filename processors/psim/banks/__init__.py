@@ -1,0 +1,1 @@
+"""Banks: statements in, payment files out, by ISO 20022."""

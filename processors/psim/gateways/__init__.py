@@ -1,0 +1,1 @@
+"""Payment gateways: deposits by their events, payouts by an idempotency key."""
