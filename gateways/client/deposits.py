@@ -92,7 +92,7 @@ def make_return(client: HorizonClient, request: int, address: str) -> Decision:
         decode_balance_id(parked.balance),
         amount,
         None,
-        _read_destination(str(parked.details.get("chain", "")), address),
+        read_destination(str(parked.details.get("chain", "")), address),
         reference,
         b"",
     )
@@ -159,7 +159,7 @@ def _get_digits(client: HorizonClient, asset: str) -> int:
     return int(attributes["trailing_digits"])
 
 
-def _read_destination(chain: str, address: str) -> BitcoinAddress | EthereumAddress | BankAccount:
+def read_destination(chain: str, address: str) -> BitcoinAddress | EthereumAddress | BankAccount:
     """Raises ClientError."""
     if chain.startswith("bip122:"):
         return BitcoinAddress(address)

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import msgspec
 
 from gateways.client.errors import ClientError
-from gateways.client.keys import SigningKey, get_public_key
 from processors.psim.chains.adapter import AdapterError
+from processors.psim.chains.signers import ChainSigner, SignDigest
 from processors.psim.chains.table import get_adapter
-from schemas.generated.common import AccountID, Cosigner, Hash, LedgerKeyOfCosigner
+from schemas.generated.common import AccountID, Cosigner, Hash
 from schemas.generated.entries import ExternalTransfer, Keyset
 from schemas.generated.operations import AddTransferSignature
 from schemas.readable import Scales, Unreadable, read_value, show_account
@@ -134,16 +134,16 @@ def describe_transfer(file: TransferFile) -> list[str]:
     return [*lines, *(f"  {line}" for line in with_adapter)]
 
 
-def sign_transfer(file: TransferFile, key: SigningKey) -> TransferFile:
-    """With the signature of the cosigner who has this key. Raises ClientError."""
+def sign_transfer(file: TransferFile, signer: ChainSigner) -> TransferFile:
+    """With the signature of the cosigner whose key it holds. Raises ClientError."""
     transfer, keyset = _read_entries(file)
-    cosigner = _find_cosigner(keyset, key)
+    cosigner, sign = _find_cosigner(keyset, signer)
     payload, network_id = get_payload(file), Hash(bytes.fromhex(file.network_id))
-    signed = _call_adapter(
-        lambda: get_adapter(transfer.chain_id).get_signed_bytes(network_id, payload)
+    signature = _call_adapter(
+        lambda: get_adapter(transfer.chain_id).sign(network_id, payload, cosigner.key, sign)
     )
     made = TransferSignature(
-        show_account(cosigner.account_id), base64.b64encode(key.sign(signed).signature).decode()
+        show_account(cosigner.account_id), base64.b64encode(signature).decode()
     )
     others = [each for each in file.signatures if each.account_id != made.account_id]
     return msgspec.structs.replace(file, signatures=[*others, made])
@@ -184,12 +184,12 @@ def _read_entries(file: TransferFile) -> tuple[ExternalTransfer, Keyset]:
     return transfer, keyset
 
 
-def _find_cosigner(keyset: Keyset, key: SigningKey) -> Cosigner:
-    own = LedgerKeyOfCosigner(get_public_key(key))
-    found = next((each for each in keyset.cosigners if each.key == own), None)
-    if found is None:
-        raise ClientError("the seed is of no cosigner of this transfer")
-    return found
+def _find_cosigner(keyset: Keyset, signer: ChainSigner) -> tuple[Cosigner, SignDigest]:
+    for each in keyset.cosigners:
+        sign = signer.open(each.key)
+        if sign is not None:
+            return each, sign
+    raise ClientError("the seed is of no cosigner of this transfer")
 
 
 def _read_signature(each: TransferSignature, keyset: Keyset) -> tuple[bytes, Cosigner]:

@@ -82,6 +82,16 @@ class BitcoinTestChain:
         change = total - sum(amount for _, amount in outputs) - fee
         return await self._send(chosen, [*outputs, (self._script, change)])
 
+    async def get_received(self, address: str) -> int:
+        """Satoshis that blocks paid to an address, spent or not."""
+        script, total = self._network.decode_address(address), 0
+        for seen in await self._find_transactions(address):
+            found = wally.tx_from_hex(seen.hex, wally.WALLY_TX_FLAG_USE_WITNESS)
+            for index in range(wally.tx_get_num_outputs(found) if seen.confirmations else 0):
+                if bytes(wally.tx_get_output_script(found, index)) == script:
+                    total += wally.tx_get_output_satoshi(found, index)
+        return total
+
     async def reorganise(self, depth: int, *, is_dropping: bool) -> list[str]:
         """Replaces the newest blocks by one more than there were; the new ones' ids. Dropping,
         what the purse paid in them never happens."""
@@ -118,7 +128,7 @@ class BitcoinTestChain:
         """What the purse can spend, the largest first."""
         coins: dict[tuple[bytes, int], _Coin] = {}
         spent = set()
-        for seen in await self._find_transactions():
+        for seen in await self._find_transactions(self._address):
             found = wally.tx_from_hex(seen.hex, wally.WALLY_TX_FLAG_USE_WITNESS)
             inputs = range(wally.tx_get_num_inputs(found))
             sources = [
@@ -136,12 +146,12 @@ class BitcoinTestChain:
         left = [coin for place, coin in coins.items() if place not in spent]
         return sorted(left, key=lambda each: -each.satoshis)
 
-    async def _find_transactions(self) -> list[_Seen]:
+    async def _find_transactions(self, address: str) -> list[_Seen]:
         found: list[_Seen] = []
         while True:
             try:
                 page = await self._rpc.call(
-                    "searchrawtransactions", self._address, 1, len(found), PAGE, answer=list[_Seen]
+                    "searchrawtransactions", address, 1, len(found), PAGE, answer=list[_Seen]
                 )
             except RpcRefusal as refusal:
                 if refusal.code != NO_TRANSACTIONS:

@@ -40,6 +40,9 @@ class EthereumTestChain:
         """Coins from the purse; the transaction's id. It is mined."""
         return (await self.send(await self.get_purse(), address, wei=wei)).transactionHash
 
+    async def get_balance(self, address: str) -> int:
+        return int(await self._rpc.call("eth_getBalance", address, "latest", answer=str), 16)
+
     async def pay_token(self, token: str, address: str, amount: int) -> str:
         """Makes so much of a test token and transfers it; the transaction's id."""
         purse = await self.get_purse()
@@ -81,6 +84,10 @@ class EthereumTestChain:
             await self.send(sender, factory, call)
             made.append(str(to_checksum_address("0x" + answer[-40:])))
         return made
+
+    async def deploy_multi_send(self) -> str:
+        """By which a Safe makes several calls in one transaction."""
+        return await self.deploy(_get_contract("MultiSend"))
 
     async def create_forwarders(self, factory: str, salts: Sequence[bytes]) -> None:
         call = encode_call("create(bytes32[])", list(salts))

@@ -36,6 +36,7 @@ from infra.cli import (
     votes,
     wallet,
     wallet_devices,
+    withdrawals,
 )
 from infra.local.environment import forget_postgres
 from infra.local.errors import AlreadyRunning, Fault, LocalError, NotRunning
@@ -90,6 +91,8 @@ app.add_typer(wallet_devices.second_factor, name="2fa")
 app.add_typer(wallet_devices.devices, name="devices")
 app.command()(deposits.address)
 app.command()(reserves.reserves)
+app.command()(withdrawals.withdraw)
+app.command()(withdrawals.withdrawals)
 app.add_typer(deposits.app, name="deposits")
 app.add_typer(chain.app, name="chain")
 app.add_typer(rates.app, name="rates")

@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,10 @@ from infra.cli.output import JsonOption, print_json, print_text
 from infra.cli.user import EndpointsOption, SeedOption, UrlOption
 from infra.local.errors import LocalError
 
+if TYPE_CHECKING:
+    from processors.psim.chains.signers import SeedSigner
+
+SEED_BYTES = 32
 app = typer.Typer(help="External transfers: read them, sign them offline, bring signatures back.")
 
 NumberArgument = Annotated[int, typer.Argument(min=1, help="The transfer's number.")]
@@ -66,6 +70,10 @@ def sign(
     file: FileArgument,
     out: OutOption,
     seed_file: SeedOption = None,
+    wallet_seed: Annotated[
+        Path | None,
+        typer.Option(help="A file with the 64 hexadecimal digits of your keys to the wallets."),
+    ] = None,
     is_agreed: Annotated[bool, typer.Option("--yes", help="Sign without asking.")] = False,
 ) -> None:
     """Show what the file's transfer does and sign it, offline. Compare the payload's hash with
@@ -83,7 +91,7 @@ def sign(
             print_text(line)
         if not is_agreed and not typer.confirm("Sign this?"):
             raise LocalError("nothing was signed")
-        signed = sign_transfer(given, user_io.read_key(seed_file))
+        signed = sign_transfer(given, _read_signer(seed_file, wallet_seed))
     _write(out, write_transfer_file(signed))
     print_text(f"{out}: {len(signed.signatures)} signatures")
 
@@ -117,6 +125,21 @@ def import_signatures(
             )
             result = client.submit_until_final(sign_transaction(transaction, key))
             user_io.show_result(result, as_json=as_json)
+
+
+def _read_signer(seed_file: Path | None, wallet_seed: Path | None) -> "SeedSigner":
+    """Keys to wallets on chains have a seed of their own; a bank's files take an ordinary one."""
+    from processors.psim.chains.signers import SeedSigner
+
+    if wallet_seed is None:
+        return SeedSigner(bytes(user_io.read_key(seed_file)))
+    try:
+        seed = bytes.fromhex(user_io.read_file(wallet_seed).decode().strip())
+    except ValueError:
+        seed = b""
+    if len(seed) != SEED_BYTES:
+        raise LocalError(f"{wallet_seed}: a seed of wallets has 64 hexadecimal digits")
+    return SeedSigner(seed)
 
 
 def _write(path: Path, content: bytes) -> None:

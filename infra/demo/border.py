@@ -12,6 +12,7 @@ from gateways.client.keys import generate_key, get_account_id, get_public_key
 from gateways.client.transfers import export_transfer, make_signature_operations, sign_transfer
 from infra.demo.people import Person
 from infra.demo.steps import DemoFailed, Steps
+from processors.psim.chains.signers import SeedSigner
 from schemas.generated.common import (
     U64,
     BankAccount,
@@ -141,23 +142,28 @@ class Withdrawal:
 
     def _sign(self, services: list[Person]) -> None:
         for each in services:
-            file = sign_transfer(export_transfer(self.client, 1), each.key)
+            file = sign_transfer(
+                export_transfer(self.client, self._get_number()), SeedSigner(bytes(each.key))
+            )
             ((_, body),) = make_signature_operations(file)
             self.submit(each, body)
             self.steps.say(f"signed by {each.name}")
 
     def _settle(self, submitter: Person) -> None:
-        one = U64(1)
-        self.submit(self.master, ConfirmExternalTransfer(one, 1, (0, 1)))
-        self.submit(submitter, SubmitExternalTransfer(one, 1))
+        number = U64(self._get_number())
+        self.submit(self.master, ConfirmExternalTransfer(number, 1, (0, 1)))
+        self.submit(submitter, SubmitExternalTransfer(number, 1))
         evidence = Hash(hashlib.sha256(b"the bank's statement").digest())
         paid = SettledOutcome(TransferOutcome.PAID, evidence)
-        self.submit(self.master, SettleExternalTransfer(one, paid, None))
+        self.submit(self.master, SettleExternalTransfer(number, paid, None))
         self.wait(lambda: self._get_state() == "SETTLED", "the transfer is settled")
         left = self.client.get_balance(self.balance)["available"]
         if left != "75.00":
             raise DemoFailed(f"Bob has {left} {ASSET} after the withdrawal, not 75.00")
         self.steps.say(f"uploaded once, settled: Bob has {left} {ASSET}")
+
+    def _get_number(self) -> int:
+        return int(next(self.client.walk("/v3/transfers", {"filter[chain]": BANK}))["id"])
 
     def _get_state(self) -> str | None:
         found = list(self.client.walk("/v3/transfers", {"filter[chain]": BANK}))

@@ -17,8 +17,8 @@ from infra.local.health import get_status
 from infra.local.place import Place
 from infra.local.psim import BITCOIN_CONFIRMATIONS
 
-SATOSHIS, WEI = 50_000, 10**18
-EXPECTED = {"BTC": "0.00050000", "ETH": "1.000000000000000000"}
+SATOSHIS, WEI = 5_000_000, 10**18
+EXPECTED = {"BTC": "0.05000000", "ETH": "1.000000000000000000"}
 
 
 def pay_in(target: Target, person: Person, steps: Steps) -> None:

@@ -23,7 +23,6 @@ from gateways.client.keys import generate_key, get_account_id, get_public_key, r
 from gateways.client.proofs import get_genesis_anchor, verify_balance_proof
 from infra.demo import roles
 from infra.demo.addresses import pay_by_address
-from infra.demo.banking import earn
 from infra.demo.border import ASSET as FRANCS
 from infra.demo.border import Withdrawal
 from infra.demo.messages import tell_story
@@ -32,6 +31,7 @@ from infra.demo.people import Person
 from infra.demo.steps import SETTLE_S, DemoFailed, Steps, make_progress
 from infra.demo.target import Target
 from infra.demo.wallets import open_wallet
+from infra.demo.withdrawals import move_money
 from schemas.generated.common import Fee, Hash, Reference, SignerData
 from schemas.generated.operations import CreateSigner, ManageSigner, Payment, PaymentFeeData
 from schemas.strkey import decode_balance_id, encode_balance_id
@@ -79,7 +79,7 @@ class Scenario:
             self._issue_much()
             self._pay_with_fees()
             self._withdraw()
-            earn(self.target, self.alice, self.master, self.steps)
+            move_money(self.target, (self.alice, self.bob, self.master), self.steps)
             self._restart_victim()
             self._compare_nodes()
             self._replay()

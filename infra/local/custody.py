@@ -8,9 +8,9 @@ key is the owner of what is not an instance's: it assigns what was parked.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from nacl.signing import SigningKey
 
@@ -23,15 +23,11 @@ from gateways.client.platform.file import read_platform
 from gateways.client.platform.live import Live, read_live
 from infra.chains import bitcoin, ethereum
 from infra.chains.purses import open_bitcoin, open_ethereum
-from infra.chains.wallets import (
-    make_bitcoin_keyset,
-    make_ethereum_key,
-    make_ethereum_keyset,
-    make_extended_key,
-)
+from infra.chains.wallets import Holder, make_bitcoin_keysets, make_ethereum_keysets
 from infra.local.errors import LocalError
 from infra.local.place import Place
 from infra.local.psim import (
+    COLD,
     PSIMS,
     RECOVERY,
     SOURCE,
@@ -45,25 +41,53 @@ from infra.local.rows import Report
 from infra.local.sandbox import BANK, BANK_ASSET, GATEWAY
 from processors.psim.chains.rpc import RpcRefusal
 from processors.psim.chains.source import ChainUnavailable
+from processors.psim.transfers.ledger import CEILING, TARGET
 from schemas.generated.common import (
-    Cosigner,
-    EthereumKey,
-    ExtendedPublicKey,
+    Amount,
     Hash,
     PublicKey,
     SignerData,
+    TransferCaps,
+    TransferPurpose,
+    WalletKind,
 )
-from schemas.generated.operations import CreateAccount, CreateGovernedChangeRequest, ManageKeyset
+from schemas.generated.operations import (
+    CreateAccount,
+    CreateGovernedChangeRequest,
+    ManageAsset,
+    ManageKeyset,
+    ManageKeyValue,
+    ManageTransferPolicy,
+    PutKeyValue,
+    PutTransferPolicy,
+    U128Value,
+)
 from schemas.strkey import decode_account_id, decode_seed
 from streams.ledger.values import GENERAL_ROLE, SIGNATURE_THRESHOLD, AssetPolicy
 
 PLATFORM, ROLE, SIGNER_ROLE = "custody.toml", "custody", "psim"
 MASTER = "master"
 ISSUANCE_MAX = "100000000"
-BITCOIN_MINIMUM, ETHEREUM_MINIMUM, TOKEN_MINIMUM = 1_000, 10**12, 1_000
-"""What is less is not worth sweeping: it is not credited."""
+CAPS = (100, 1_000, 10**9)
+"""Of one transfer, within a day and in all, in whole coins of test chains."""
 WEIGHT = SIGNATURE_THRESHOLD // 2
 """Of each instance: two of three reach the threshold."""
+
+
+class CustodyAsset(NamedTuple):
+    """An asset of a chain. `minimum`: less is not worth sweeping and not credited; `target`: what
+    the hot wallet is filled up to. Both in its smallest unit."""
+
+    code: str
+    digits: int
+    minimum: int
+    target: int
+    token: str = ""
+
+
+BITCOIN_ASSET = CustodyAsset("BTC", 8, 1_000, 3_000_000)
+ETHEREUM_ASSET = CustodyAsset("ETH", 18, 10**12, 6 * 10**17)
+TOKEN_ASSET = CustodyAsset("TUSD", 6, 1_000, 1_000 * 10**6)
 
 
 def arrange(place: Place, report: Report) -> None:
@@ -82,31 +106,29 @@ def arrange(place: Place, report: Report) -> None:
 async def _arrange_chains(custody: "Custody", place: Place) -> None:
     """Wallets and assets. What a chain was made for is found on the ledger again."""
     known = custody.find_wallets()
-    holders = [(get_cosigner(name), name) for name in PSIMS] + [(RECOVERY, RECOVERY)]
 
-    def make_cosigners(make_key: Callable[[bytes], ExtendedPublicKey | EthereumKey]) -> Any:
+    def find_holders(wallet: WalletKind) -> list[Holder]:
+        online = [] if wallet is WalletKind.COLD else [(get_cosigner(n), n) for n in PSIMS]
+        offline = COLD if wallet is WalletKind.COLD else (RECOVERY,)
         return [
-            Cosigner(
+            Holder(
                 decode_account_id(get_address(place, account)),
-                make_key(get_chain_seed(place, name)),
-                slot,
-                is_offline=name == RECOVERY,
+                get_chain_seed(place, name),
+                is_offline=name in offline,
             )
-            for slot, (account, name) in enumerate(holders)
+            for account, name in [*online, *((each, each) for each in offline)]
         ]
 
     if bitcoin.CHAIN_ID not in known:
         async with open_bitcoin(place) as chain:
-            keyset = await make_bitcoin_keyset(chain, make_cosigners(make_extended_key))
-        custody.add_chain(keyset, ("BTC", 8, "", BITCOIN_MINIMUM))
+            keysets = await make_bitcoin_keysets(chain, find_holders)
+        custody.add_chain(keysets, BITCOIN_ASSET)
     if ethereum.CHAIN_ID not in known:
         async with open_ethereum(place) as other:
             token = await other.deploy_token("A dollar of the test chain", "TUSD", 6)
             gas_keys = [bytes.fromhex(get_gas_file(place, n).read_text()) for n in PSIMS]
-            keyset = await make_ethereum_keyset(other, make_cosigners(make_ethereum_key), gas_keys)
-        custody.add_chain(
-            keyset, ("ETH", 18, "", ETHEREUM_MINIMUM), ("TUSD", 6, token, TOKEN_MINIMUM)
-        )
+            keysets = await make_ethereum_keysets(other, find_holders, gas_keys)
+        custody.add_chain(keysets, ETHEREUM_ASSET, TOKEN_ASSET._replace(token=token))
 
 
 class Custody:
@@ -132,7 +154,7 @@ class Custody:
             apply_platform(self._client, self._master, read_platform(text))
             live = read_live(self._client)
             self._report("made the roles of PSIM")
-        names = [SOURCE, SUSPENSE, RECOVERY, *map(get_cosigner, PSIMS)]
+        names = [SOURCE, SUSPENSE, RECOVERY, *COLD, *map(get_cosigner, PSIMS)]
         missing = [name for name in names if not self._is_account(self._get_address(name))]
         if missing:
             self._submit(MASTER, *(self._make_account(name, live) for name in missing))
@@ -143,22 +165,28 @@ class Custody:
         entries = (each["attributes"]["entry"] for each in self._client.walk("/v3/keysets"))
         return {each["chain_id"] for each in entries if each["wallet"] == "DEPOSIT"}
 
-    def add_chain(self, keyset: ManageKeyset, *assets: tuple[str, int, str, int]) -> None:
-        """`assets`: code, decimals, token and the least deposit of each. The wallet comes last:
-        where it is, all is. Raises ClientError."""
-        preissuer = get_public_key(self._master)
+    def add_chain(self, keysets: Sequence[ManageKeyset], *assets: CustodyAsset) -> None:
+        """The deposit wallet comes last: where it is, all is. Raises ClientError."""
+        chain_id = keysets[0].chain_id
         known = {each["id"] for each in self._client.walk("/v3/assets")}
-        for code, digits, token, minimum in assets:
-            stated = {"chain": keyset.chain_id, "token": token, "minimum": str(minimum)}
-            details = json.dumps({"deposit": stated}).encode()
-            policies = AssetPolicy.TRANSFERABLE | AssetPolicy.WITHDRAWABLE
-            asset = make.make_create_asset(
-                code, digits, ISSUANCE_MAX, preissuer, policies=policies, details=details
-            )
-            if code not in known:
-                self._submit(SOURCE, asset)
-        self._submit(MASTER, CreateGovernedChangeRequest(keyset, None))
-        self._report(f"made the deposit wallet of {keyset.chain_id}")
+        for each in assets:
+            if each.code not in known:
+                self._submit(SOURCE, self._make_asset(chain_id, each))
+            self._submit(MASTER, *_make_policies(chain_id, each))
+        for keyset in keysets:
+            self._submit(MASTER, CreateGovernedChangeRequest(keyset, None))
+        self._report(f"made the wallets of {chain_id}")
+
+    def _make_asset(self, chain_id: str, asset: CustodyAsset) -> ManageAsset:
+        stated = {"chain": chain_id, "token": asset.token, "minimum": str(asset.minimum)}
+        return make.make_create_asset(
+            asset.code,
+            asset.digits,
+            ISSUANCE_MAX,
+            get_public_key(self._master),
+            policies=AssetPolicy.TRANSFERABLE | AssetPolicy.WITHDRAWABLE,
+            details=json.dumps({"deposit": stated}).encode(),
+        )
 
     def add_bank(self) -> None:
         """The asset of what comes in by the sandbox's bank. Raises ClientError."""
@@ -215,3 +243,14 @@ class Custody:
             self._client.get_network_time_ms(),
         )
         self._client.submit_until_final(make.sign_transaction(transaction, self._master))
+
+
+def _make_policies(chain_id: str, asset: CustodyAsset) -> Iterator[Any]:
+    """What may move, and how much of it lies in the hot wallet."""
+    one = 10**asset.digits
+    caps = TransferCaps(*(Amount(each * one) for each in CAPS))
+    for purpose in (TransferPurpose.WITHDRAW, TransferPurpose.SWEEP, TransferPurpose.REFILL):
+        action = PutTransferPolicy(caps, None)
+        yield ManageTransferPolicy(chain_id, asset.code, purpose, action)
+    for key, value in ((TARGET, asset.target), (CEILING, 2 * asset.target)):
+        yield ManageKeyValue(key + asset.code, PutKeyValue(U128Value(Amount(value))))

@@ -32,15 +32,18 @@ PROGRAM = Program(
 
 
 RECOVERY = "psim.recovery"
-"""Who holds the keys to the wallets that are kept offline."""
+"""Who holds the keys to the hot and the deposit wallets that are kept offline."""
+COLD = ("psim.cold1", "psim.cold2", "psim.cold3")
+"""Who hold the keys to the cold wallets, all of them offline."""
+BATCH_S = 1.0
 BITCOIN_CONFIRMATIONS, POLL_S = 3, 0.5  # of test chains
 
 
 def prepare(place: Place) -> None:
     """Makes keys at the first start."""
-    for name in (SOURCE, SUSPENSE, RECOVERY, *PSIMS, *map(get_cosigner, PSIMS)):
+    for name in (SOURCE, SUSPENSE, RECOVERY, *COLD, *PSIMS, *map(get_cosigner, PSIMS)):
         get_seed_file(place, name)
-    for name in (*PSIMS, RECOVERY):
+    for name in (*PSIMS, RECOVERY, *COLD):
         get_chain_seed(place, name)
     for name in PSIMS:
         get_gas_file(place, name)
@@ -58,8 +61,11 @@ def get_seed_file(place: Place, name: str) -> Path:
 
 def get_chain_seed(place: Place, name: str) -> bytes:
     """What the keys that it holds to the wallets on chains are derived from."""
-    file = place.get_secret_file(f"{name}.chains", lambda: random(32).hex())
-    return bytes.fromhex(file.read_text().strip())
+    return bytes.fromhex(get_chain_seed_file(place, name).read_text().strip())
+
+
+def get_chain_seed_file(place: Place, name: str) -> Path:
+    return place.get_secret_file(f"{name}.chains", lambda: random(32).hex())
 
 
 def get_gas_file(place: Place, name: str) -> Path:
@@ -105,7 +111,17 @@ def describe(place: Place) -> Mapping[str, Any]:
         "suspense": get_address(place, SUSPENSE),
         "signers": {name: get_address(place, name) for name in PSIMS},
         "cosigners": {name: get_address(place, get_cosigner(name)) for name in PSIMS},
+        "offline": {name: _describe_holder(place, name) for name in (RECOVERY, *COLD)},
         "chains": {BITCOIN: bitcoin.CHAIN_ID, ETHEREUM: ethereum.CHAIN_ID},
+    }
+
+
+def _describe_holder(place: Place, name: str) -> Mapping[str, Any]:
+    """Files that belong on machines without a network."""
+    return {
+        "account": get_address(place, name),
+        "seed_file": str(get_seed_file(place, name)),
+        "wallet_seed_file": str(get_chain_seed_file(place, name)),
     }
 
 
@@ -124,11 +140,14 @@ def make_row(
             "seed_file": str(get_seed_file(place, name)),
             "source": get_address(place, SOURCE),
             "suspense": get_address(place, SUSPENSE),
-            "services": ["deposit", "rates"],
+            "services": ["deposit", "withdraw", "funnel", "rates"],
+            "cosigner_seed_file": str(get_seed_file(place, get_cosigner(name))),
+            "wallet_seed_file": str(get_chain_seed_file(place, name)),
             "chains": get_chains(place, name),
             "banks": get_banks_settings(place),
             "rates": get_rates_settings(place),
             "poll_s": POLL_S,
+            "batch_s": BATCH_S,
             "http": {
                 "listen": place.get_address(f"{name}.http"),
                 "token_file": str(get_token_file(place)),

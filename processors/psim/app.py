@@ -21,17 +21,22 @@ from processors.ledger_feed.topic import Message, open_topic
 from processors.psim.banks.settings import make_source as make_bank_source
 from processors.psim.beginning import begin
 from processors.psim.chains.settings import make_rpc, make_source
+from processors.psim.chains.signers import SeedSigner
 from processors.psim.deposit.service import DepositService
 from processors.psim.deposit.watch import ChainWatch
+from processors.psim.funnel.service import FunnelService
 from processors.psim.instance import Instance
 from processors.psim.intents import Service
 from processors.psim.metrics import Metrics
 from processors.psim.private_http import make_server
 from processors.psim.rates.service import RatesService
 from processors.psim.settings import PsimSettings
+from processors.psim.signing.cosigner import Cosigner
 from processors.psim.signing.keys import read_key
 from processors.psim.signing.publisher import Publisher
+from processors.psim.transfers.desks import make_desk
 from processors.psim.view import LedgerView
+from processors.psim.withdraw.service import WithdrawService
 from schemas.codec import Malformed, unframe
 from schemas.generated.common import AccountID
 from schemas.generated.events import Evidence, EvidenceSignature, SignedRateQuote
@@ -119,9 +124,12 @@ class Psim:
     def _make_services(self, view: LedgerView) -> list[Service]:
         makers: Mapping[str, Callable[[LedgerView], Service]] = {
             "deposit": self._make_deposit,
+            "withdraw": lambda _: self._make_transfers(WithdrawService, settings.batch_s),
+            "funnel": lambda _: self._make_transfers(FunnelService, 0),
             "rates": self._make_rates,
         }
-        return [makers[name](view) for name in self._settings.services]
+        settings = self._settings
+        return [makers[name](view) for name in settings.services]
 
     def _make_deposit(self, view: LedgerView) -> DepositService:
         watches = [
@@ -155,6 +163,27 @@ class Psim:
             raise ConfigError("rates: the service rates needs this table")
         tell, wake = self._publisher.tell_quote, self._instance.wake
         return RatesService(self._settings.rates, self._key, lambda: view, tell, wake)
+
+    def _make_transfers(
+        self, kind: type[WithdrawService | FunnelService], batch_s: float
+    ) -> Service:
+        return kind(
+            [make_desk(each, make_rpc(each)) for each in self._settings.chains],
+            self._key.public_key,
+            self._make_cosigner(),
+            self._settings.poll_s,
+            batch_ms=int(batch_s * 1000),
+        )
+
+    def _make_cosigner(self) -> Cosigner | None:
+        seed, wallets = self._settings.cosigner_seed, self._settings.wallet_seed
+        if seed is None or wallets is None:
+            return None
+        try:
+            signer = SeedSigner(bytes.fromhex(wallets.reveal()))
+        except ValueError:
+            raise ConfigError("wallet_seed: 64 hexadecimal digits") from None
+        return Cosigner(read_key(seed.reveal()), signer, self._publisher.submit)
 
     def _make_ledger_stream(self, position: ChainPosition) -> Stream:
         settings, first = self._settings, position.sequence

@@ -73,9 +73,11 @@ class Instance:
 
     def take(self, told: Evidence | EvidenceSignature) -> None:
         """A peer's record; one's own come back too, which changes nothing."""
-        for name, (_, signing) in self._services.items():
+        for name, (service, signing) in self._services.items():
             if isinstance(told, EvidenceSignature) or told.service == name:
                 signing.take(told)
+            if isinstance(told, Evidence) and told.service == name:
+                service.consider(told)
         self.wake()
 
     async def run(self) -> None:
@@ -152,7 +154,7 @@ class Instance:
             "name": self.name,
             "sequence": view.sequence,
             "is_set_up": bool(signers),
-            "problems": problems,
+            "problems": list(dict.fromkeys(problems)),
             "services": services,
         }
 

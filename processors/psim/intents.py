@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from processors.psim.view import LedgerView
 from schemas.generated.builders import OperationBody
 from schemas.generated.common import Hash
+from schemas.generated.events import Evidence
 
 
 class Intent(NamedTuple):
@@ -31,6 +32,10 @@ class Service(Protocol):
     def get_intents(self, view: LedgerView) -> Mapping[Hash, Intent]:
         """All that is to be done, by what it derives from the ledger and its chains as they are
         known now."""
+        ...
+
+    def consider(self, told: Evidence) -> None:
+        """What a peer tells of a fact that it need not have derived itself: a proposal."""
         ...
 
     async def run(self) -> None:

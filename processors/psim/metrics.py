@@ -12,9 +12,11 @@ CHAIN_GAUGES = {
     "read": "The newest block that was read",
     "checkpoint": "The block up to which every deposit is credited or parked",
     "lag": "Final blocks that were not read yet",
-    "open": "Deposits that are neither credited nor parked",
+    "open": "Deposits that are neither credited nor parked; transfers that are not settled",
     "pending": "Payments in blocks that are not final",
     "late": "Deposits that were found after their window had closed",
+    "ready": "Withdrawals that wait for a transfer",
+    "unknown": "Transfers of which nobody knows what came of them",
 }
 
 
@@ -69,6 +71,8 @@ class Metrics:
                 self._set_rate(rate)
             for chain in service.get("chains", ()):
                 for gauge, each in self.gauges.items():
+                    if gauge not in chain:
+                        continue
                     value = chain[gauge]
                     each.labels(name, chain["chain"]).set(-1 if value is None else value)
         return generate_latest(self.registry)

@@ -24,15 +24,21 @@ class PsimSettings(FeedSettings, frozen=True, kw_only=True):
     """`seed`: of the key that this instance signs with, a signer of the account `source` that all
     instances share. `suspense`: the account that parked deposits are issued to. `chains`: each by
     an endpoint of this instance's own. `poll_s`: between looks at a chain. `banks`: banks and
-    payment gateways. `rates`: without it no prices are set.
+    payment gateways. `rates`: without it no prices are set. `cosigner_seed`: of the account from
+    which it signs external transfers, and `wallet_seed`, 32 bytes in hexadecimal, of
+    its keys to the wallets on chains; without them it signs none. `batch_s`: how long a withdrawal
+    waits for others that go with it.
     """
 
     http: HttpSettings
     seed: Secret
     source: str
     suspense: str
-    services: tuple[Literal["deposit", "rates"], ...] = ("deposit",)
+    services: tuple[Literal["deposit", "withdraw", "funnel", "rates"], ...] = ("deposit",)
     chains: tuple[ChainSettings, ...] = ()
     banks: tuple[BankSettings, ...] = ()
     poll_s: Seconds = 2.0
     rates: RatesSettings | None = None
+    cosigner_seed: Secret | None = None
+    wallet_seed: Secret | None = None
+    batch_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0

@@ -17,15 +17,22 @@ from schemas.generated.common import AccountID, Hash, PublicKey
 from schemas.generated.entries import (
     Asset,
     AssetState,
+    Balance,
     ChainCheckpoint,
     ExternalAddress,
+    ExternalTransfer,
     NetworkSettings,
     ReviewableRequest,
     Signer,
 )
 from schemas.generated.keys import KeyBytes
+from schemas.generated.ledger import LedgerEntry
 from schemas.generated.operations import CreateIssuanceRequest, ManageAssetPair
-from schemas.generated.requests import GovernedChangeRequest, IssuanceRequest
+from schemas.generated.requests import (
+    GovernedChangeRequest,
+    IssuanceRequest,
+    WithdrawalRequest,
+)
 from schemas.generated.transactions import (
     OperationResult,
     Transaction,
@@ -52,6 +59,16 @@ BRANCHES = frozenset(
         keys.KEYSET,
         keys.WALLET,
         keys.CHAIN_CHECKPOINT,
+        keys.ASSET_HALT,
+        keys.COMMITTED_REQUEST,
+        keys.EXTERNAL_TRANSFER,
+        keys.TRANSFER_PAYLOAD,
+        keys.TRANSFER_SIGNATURE,
+        keys.USED_RESOURCE,
+        keys.WALLET_NONCE,
+        keys.TRANSFER_POLICY,
+        keys.TRANSFER_FLOW,
+        keys.ALLOWED_DESTINATIONS,
     )
 )
 """Kinds of entries that are kept; of accounts and signers only those of the shared account."""
@@ -69,11 +86,20 @@ class Credit(NamedTuple):
     details: bytes
 
 
+class Withdrawal(NamedTuple):
+    """A request, and the asset of the balance that it is from."""
+
+    request: ReviewableRequest
+    body: WithdrawalRequest
+    asset: str
+
+
 class LedgerView:
     """As of one ledger. `addresses`: of each system, all that its pools ever had. `parked`: pending
-    requests of the shared account, by number. `refusals`: the code by which an issuance was refused
-    last, by its reference's text. `applied`: hashes of the newest ledger's transactions of the
-    shared account. `price_changes`: pairs, as BASE:QUOTE, by the pending request of the shared
+    requests of the shared account, by number. `withdrawals`: all pending ones, with what they are
+    of. `transfers`: the external ones, by number. `refusals`: the code by which an issuance was
+    refused last, by its reference's text. `applied`: hashes of the newest ledger's transactions of
+    the shared account. `price_changes`: pairs, as BASE:QUOTE, by the pending request of the shared
     account that people shall decide about."""
 
     def __init__(self, network_id: Hash, source: AccountID) -> None:
@@ -86,6 +112,8 @@ class LedgerView:
         self.addresses: dict[str, set[str]] = {}
         self.pending: dict[int, ReviewableRequest] = {}
         self.price_changes: dict[int, str] = {}
+        self.withdrawals: dict[int, Withdrawal] = {}
+        self.transfers: dict[int, ExternalTransfer] = {}
         self.assets: dict[str, Asset] = {}
         self.refusals: OrderedDict[str, str] = OrderedDict()
         self.credits: OrderedDict[str, Credit] = OrderedDict()
@@ -103,8 +131,10 @@ class LedgerView:
         references: Iterable[tuple[int, bytes]],
     ) -> None:
         """The whole state after a ledger. `references`: days of issuances with the packed uses."""
-        for key, entry in entries:
-            self._put(KeyBytes(key), entry)
+        rows = tuple(entries)
+        balances = {key: entry for key, entry in rows if key[0] == keys.BALANCE[0]}
+        for key, entry in rows:
+            self._put(KeyBytes(key), entry, balances)
         for day, uses in references:
             for at in range(0, len(uses), 64):
                 if uses[at : at + 32] == self.source:
@@ -117,12 +147,13 @@ class LedgerView:
         applied: list[Hash] = []
         for each in slices.transactions:
             if each.code is TransactionCode.SUCCESS:
+                balances = {k: after for k, after in each.changes if k[0] == keys.BALANCE[0]}
                 for key, after in each.changes:
-                    self._put(KeyBytes(key), after)
+                    self._put(KeyBytes(key), after, balances)
             if bytes(self.source) in each.envelope:
                 applied += self._fold_own(sequence, each)
         for key, after in slices.changes:
-            self._put(KeyBytes(key), after)
+            self._put(KeyBytes(key), after, {})
         self.applied = tuple(applied)
         self.sequence, self.close_time_ms = sequence, close_time_ms
         self._drop_days()
@@ -154,7 +185,10 @@ class LedgerView:
         if transaction.source_account == self.source:
             yield Hash(slices.transaction_hash)
 
-    def _put(self, key: KeyBytes, after: bytes | None) -> None:
+    def _put(
+        self, key: KeyBytes, after: bytes | None, balances: Mapping[bytes, bytes | None]
+    ) -> None:
+        """`balances`: that changed in the same transaction, as one does that is withdrawn from."""
         branch = key[0]
         self.books.put(key, after)
         if branch not in BRANCHES:
@@ -167,7 +201,21 @@ class LedgerView:
             self.state.encoded.pop(key, None)
         else:
             self.state.encoded[key] = after
+        if branch == keys.REVIEWABLE_REQUEST[0]:
+            self._note_withdrawal(key, balances)
         self._index(key, after)
+
+    def _note_withdrawal(self, key: KeyBytes, balances: Mapping[bytes, bytes | None]) -> None:
+        request_id = int.from_bytes(key[1:], "big")
+        request, before = self.state.get(key), self.withdrawals.pop(request_id, None)
+        if not isinstance(request, ReviewableRequest):
+            return
+        if isinstance(request.body, WithdrawalRequest):
+            raw = balances.get(keys.balance_key(request.body.balance_id))
+            asset = "" if before is None else before.asset
+            if raw is not None:
+                asset = _read_asset(raw)
+            self.withdrawals[request_id] = Withdrawal(request, request.body, asset)
 
     def _index(self, key: KeyBytes, after: bytes | None) -> None:
         """Keeps what is looked for otherwise than by its key."""
@@ -180,7 +228,14 @@ class LedgerView:
                 self.pending[request_id] = entry
             else:
                 self.pending.pop(request_id, None)
-                self.state.encoded.pop(key, None)
+                if request_id not in self.withdrawals:
+                    self.state.encoded.pop(key, None)
+        elif branch == keys.EXTERNAL_TRANSFER[0]:
+            transfer = None if after is None else self.state.get(key)
+            if isinstance(transfer, ExternalTransfer):
+                self.transfers[transfer.transfer_id] = transfer
+            else:
+                self.transfers.pop(int.from_bytes(key[1:], "big"), None)
         elif after is None:
             return
         elif branch == keys.EXTERNAL_ADDRESS[0]:
@@ -241,6 +296,11 @@ class LedgerView:
 
     def get_checkpoint(self, chain_id: str) -> ChainCheckpoint | None:
         return self.state.get_chain_checkpoint(chain_id)
+
+
+def _read_asset(raw: bytes) -> str:
+    entry = decode(LedgerEntry, raw).data
+    return entry.asset if isinstance(entry, Balance) else ""
 
 
 def _get_code(outcome: bytes) -> str | None:

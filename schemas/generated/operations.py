@@ -1142,8 +1142,8 @@ class CreateExternalTransferCode(Enum):
     PARENT_HAS_A_CANCEL = 11
     """Another transfer cancels it already."""
     REQUEST_NOT_FOUND = 12
-    """A request is not one for a withdrawal of this asset that the source reviews. It may have
-    ended.
+    """A request is not one for a withdrawal of this asset that the source reviews, or whose asset
+    it owns. It may have ended.
     """
     REQUEST_NOT_READY = 13
     """Of a request other tasks are pending than 64 (decide), 128 (sign) and 256 (settle), or not
@@ -5699,7 +5699,7 @@ class ReviewRequestCode(Enum):
     """The code of a detail is 1 to 32 printable ASCII characters without spaces."""
     NOT_FOUND = 4
     """The source reviews no request of this number. It may have been fulfilled, rejected or
-    cancelled.
+    cancelled. Who owns an asset may only reject withdrawals of it for good.
     """
     SEQUENCE_NUMBER_MISMATCHED = 5
     """The request was edited since; look at it again."""

@@ -8,11 +8,11 @@ from hashlib import sha256
 
 import pytest
 
-from infra.chains import wallets
 from infra.chains.nodes import BITCOIN, ETHEREUM
 from infra.local import launch, processes
 from infra.local.chains import CHAINS, BitcoinServer, EthereumServer
 from infra.local.rows import Table
+from processors.psim.chains import signers
 from schemas.generated.common import (
     U64,
     AccountID,
@@ -52,11 +52,11 @@ def chains() -> Iterator[launch.RunningDeployment]:
 
 def make_extended_key(name: str) -> ExtendedPublicKey:
     """As a cosigner of a test would give it."""
-    return wallets.make_extended_key(sha256(name.encode()).digest())
+    return signers.make_extended_key(sha256(name.encode()).digest(), WalletKind.DEPOSIT)
 
 
 def make_ethereum_key(name: str) -> EthereumKey:
-    return wallets.make_ethereum_key(sha256(name.encode()).digest())
+    return signers.make_ethereum_key(sha256(name.encode()).digest())
 
 
 def make_keyset(

@@ -3,6 +3,7 @@
 One adapter a file beside this one, and its row in `table.py`.
 """
 
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from schemas.generated.common import EthereumKey, ExtendedPublicKey, Hash, LedgerKeyOfCosigner
@@ -36,8 +37,14 @@ class ChainAdapter(Protocol):
         """What the transfer does, in plain words, a line each."""
         ...
 
-    def get_signed_bytes(self, network_id: Hash, payload: bytes) -> bytes:
-        """What a cosigner signs."""
+    def sign(
+        self,
+        network_id: Hash,
+        payload: bytes,
+        key: CosignerKey,
+        sign: Callable[[tuple[int, ...], bytes], bytes],
+    ) -> bytes:
+        """A cosigner's signature; `sign`: by his key, see `signers`."""
         ...
 
     def is_signature(

@@ -9,6 +9,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from processors.psim.chains.adapter import CosignerKey, PayloadUnreadable
+from processors.psim.chains.signers import SignDigest
 from schemas.generated.common import Hash, LedgerKeyOfCosigner
 
 DOMAIN = b"tokend-bank-file"
@@ -20,10 +21,9 @@ class BankAdapter:
     def describe(self, payload: bytes) -> list[str]:
         return _read(payload).splitlines()
 
-    def get_signed_bytes(self, network_id: Hash, payload: bytes) -> bytes:
-        """H("tokend-bank-file" || network id || H(file))."""
-        _read(payload)
-        return sha256(DOMAIN + network_id + sha256(payload).digest()).digest()
+    def sign(self, network_id: Hash, payload: bytes, key: CosignerKey, sign: SignDigest) -> bytes:
+        del key  # it signs by itself, without a path
+        return sign((), compute_digest(network_id, payload))
 
     def is_signature(
         self, network_id: Hash, payload: bytes, signature: bytes, key: CosignerKey
@@ -31,10 +31,16 @@ class BankAdapter:
         if not isinstance(key, LedgerKeyOfCosigner):
             return False
         try:
-            VerifyKey(key.public_key).verify(self.get_signed_bytes(network_id, payload), signature)
+            VerifyKey(key.public_key).verify(compute_digest(network_id, payload), signature)
         except (BadSignatureError, ValueError):
             return False
         return True
+
+
+def compute_digest(network_id: Hash, payload: bytes) -> bytes:
+    """H("tokend-bank-file" || network id || H(file)). Raises `PayloadUnreadable`."""
+    _read(payload)
+    return sha256(DOMAIN + network_id + sha256(payload).digest()).digest()
 
 
 def _read(payload: bytes) -> str:

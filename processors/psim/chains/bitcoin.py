@@ -35,14 +35,14 @@ class _Header(msgspec.Struct):
     previousblockhash: str = "00" * 32  # that of the first block
 
 
-class _Script(msgspec.Struct):
+class Script(msgspec.Struct):
     hex: str
 
 
 class _Output(msgspec.Struct):
     value: Decimal
     n: int
-    scriptPubKey: _Script  # noqa: N815  # Core's word
+    scriptPubKey: Script  # noqa: N815  # Core's word
 
 
 class _Input(msgspec.Struct):
@@ -138,7 +138,7 @@ class BitcoinSource:
             address = self._network.encode_address(bytes.fromhex(script))
             if address in addresses:
                 name = decode_hash(transaction.txid)
-                yield ChainPayment(name, output.n, address, COIN, _count(output.value))
+                yield ChainPayment(name, output.n, address, COIN, count_satoshis(output.value))
 
     async def _get_ancestor(self, block: Block, height: int) -> Hash:
         """By height, when `block` is still there: heights are of the best chain at the moment."""
@@ -184,7 +184,7 @@ def _is_coinbase(transaction: _Transaction) -> bool:
     return any(each.coinbase is not None for each in transaction.vin)
 
 
-def _count(value: Decimal) -> int:
+def count_satoshis(value: Decimal) -> int:
     """Satoshis. No float has touched the value: it is decoded from JSON's own digits."""
     satoshis = value * SATOSHIS
     if satoshis != satoshis.to_integral_value() or satoshis < 0:

@@ -1,5 +1,7 @@
 """Bitcoin's addresses: of a keyset by BIP-48 and descriptors, and as scripts. Pure."""
 
+from functools import lru_cache
+
 import wallycore as wally
 
 from schemas.generated.common import ExtendedPublicKey, Hash
@@ -9,6 +11,8 @@ RECEIVING = 0
 """The branch of a key from which addresses of deposits come; 1 is that of change."""
 CHANGE = 1
 INDEX_MAX = 2**31 - 1
+KEPT = 10_000
+"""Scripts that need not be derived again."""
 
 # By the chain's id of CAIP-2: the beginning of its addresses, and wallycore's network, which says
 # how extended keys are written.
@@ -37,10 +41,7 @@ class Network:
         """The output script of a keyset's address. Raises `ValueError`."""
         if not 0 <= index <= INDEX_MAX:
             raise ValueError(f"index: 0 to {INDEX_MAX}")
-        descriptor = wally.descriptor_parse(
-            make_descriptor(keyset, branch), None, self.wally_network, 0
-        )
-        return bytes(wally.descriptor_to_script(descriptor, 0, 0, 0, 0, index, 0))
+        return _derive(make_descriptor(keyset, branch), self.wally_network, 0, index)
 
     def derive_address(self, keyset: Keyset, index: int, branch: int = RECEIVING) -> str:
         return self.encode_address(self.derive_script(keyset, index, branch))
@@ -57,6 +58,20 @@ class Network:
             return bytes(wally.address_to_scriptpubkey(address, self.wally_network))
         except ValueError:
             raise ValueError(f"{address[:90]!r} is no address of {self.chain_id}") from None
+
+
+def derive_witness_script(
+    network: Network, keyset: Keyset, index: int, branch: int = RECEIVING
+) -> bytes:
+    """What the output script of the address is the hash of. Raises `ValueError`."""
+    return _derive(make_descriptor(keyset, branch), network.wally_network, 1, index)
+
+
+@lru_cache(maxsize=KEPT)
+def _derive(descriptor: str, network: int, depth: int, index: int) -> bytes:
+    """The script at a depth: 0 the output's, 1 what it is the hash of."""
+    parsed = wally.descriptor_parse(descriptor, None, network, 0)
+    return bytes(wally.descriptor_to_script(parsed, depth, 0, 0, 0, index, 0))
 
 
 def make_descriptor(keyset: Keyset, branch: int = RECEIVING) -> str:

@@ -9,4 +9,5 @@ from eth_utils import keccak
 def encode_call(signature: str, *values: Any) -> bytes:
     """`signature`: as `transfer(address,uint256)`."""
     types = signature.partition("(")[2].removesuffix(")")
-    return bytes(keccak(text=signature)[:4] + encode(types.split(","), list(values)))
+    arguments = encode(types.split(","), list(values)) if values else b""
+    return bytes(keccak(text=signature)[:4] + arguments)

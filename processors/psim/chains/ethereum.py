@@ -92,8 +92,8 @@ class EthereumSource:
             raise ChainContradiction(f"height {height}: the endpoint gives another")
         return Block(
             height,
-            _decode_hash(found.hash),
-            _decode_hash(found.parentHash),
+            decode_hash(found.hash),
+            decode_hash(found.parentHash),
             1000 * int(found.timestamp, 16),
         )
 
@@ -129,7 +129,7 @@ class EthereumSource:
         if token == COIN:
             return int(await self._ask("eth_getBalance", address, at, answer=Hex), 16)
         call = {"to": token, "data": "0x" + encode_call("balanceOf(address)", address).hex()}
-        answer = _decode(await self._ask("eth_call", call, at, answer=Hex))
+        answer = decode_hex(await self._ask("eth_call", call, at, answer=Hex))
         if len(answer) < WORD:
             raise ChainContradiction(f"{token}: answers no balance")
         return int.from_bytes(answer[:WORD], "big")
@@ -140,7 +140,7 @@ class EthereumSource:
             raise ValueError("what arrives of the coin is what the forwarder's event says")
         sender = "0x" + address[2:].lower().rjust(2 * WORD, "0")
         logs = await self._get_logs(block, {"topics": [TRANSFER, sender], "address": token})
-        return sum(int.from_bytes(_decode(each.data), "big") for each in logs)
+        return sum(int.from_bytes(decode_hex(each.data), "big") for each in logs)
 
     async def prepare_address(self, keyset: Keyset, index: int) -> bool:
         """Whether the forwarder stands in a final block: before, coins would arrive unseen."""
@@ -180,12 +180,12 @@ class EthereumSource:
 
 
 def _make_payment(log: _Log, first: dict[str, int]) -> ChainPayment:
-    content = _decode(log.data)
+    content = decode_hex(log.data)
     if len(content) != WORD or log.transactionHash not in first:
         raise ChainContradiction(f"transaction {log.transactionHash}: a log of another form")
     is_coin = log.topics[0].lower() == RECEIVED
     return ChainPayment(
-        _decode_hash(log.transactionHash),
+        decode_hash(log.transactionHash),
         int(log.logIndex, 16) - first[log.transactionHash],
         _to_address(log.address) if is_coin else _get_recipient(log),
         COIN if is_coin else _to_address(log.address),
@@ -201,15 +201,15 @@ def _to_address(text: str) -> str:
     return str(to_checksum_address(text))
 
 
-def _decode(text: str) -> bytes:
+def decode_hex(text: str) -> bytes:
     try:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
         raise ChainContradiction("the endpoint's answer is not hexadecimal") from None
 
 
-def _decode_hash(text: str) -> Hash:
-    content = _decode(text)
+def decode_hash(text: str) -> Hash:
+    content = decode_hex(text)
     if len(content) != WORD:
         raise ChainContradiction("the endpoint's answer has a hash of another length")
     return Hash(content)

@@ -19,7 +19,9 @@ class ChainSettings(Settings, frozen=True):
     """`id`: by CAIP-2. `url`: of the endpoint's JSON-RPC, whose path may hold a provider's key.
     `confirmations`: how many blocks make one final, itself counted; without it six on Bitcoin, and
     on Ethereum what the chain calls finalized. All services of a network agree on it.
-    `deployer_key`: in hexadecimal, of an account on Ethereum whose coins pay for forwarders.
+    `deployer_key`: in hexadecimal, of an account on Ethereum whose coins pay for forwarders and for
+    sending transfers. `depth`: how many blocks above its own the outcome of a transfer needs to be
+    final before it is forgotten; without it as many as make a block final.
     """
 
     id: str
@@ -28,6 +30,7 @@ class ChainSettings(Settings, frozen=True):
     password: Secret | None = None
     confirmations: Count | None = None
     deployer_key: Secret | None = None
+    depth: Count | None = None
 
 
 def make_rpc(settings: ChainSettings) -> JsonRpc:

@@ -8,6 +8,7 @@ from processors.psim.deposit.watch import ChainWatch
 from processors.psim.intents import Intent
 from processors.psim.view import LedgerView
 from schemas.generated.common import Hash
+from schemas.generated.events import Evidence
 
 
 class DepositService:
@@ -23,6 +24,9 @@ class DepositService:
         for watch in self.watches:
             intents.update(watch.get_intents(view))
         return intents
+
+    def consider(self, told: Evidence) -> None:
+        """Deposits are derived by everybody: nobody proposes any."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -19,7 +19,7 @@ from processors.psim.signing.rules import choose_signers
 from processors.psim.view import LedgerView
 from schemas.codec import Malformed
 from schemas.generated.common import Hash, PublicKey
-from schemas.generated.events import SignedRateQuote
+from schemas.generated.events import Evidence, SignedRateQuote
 from streams.ledger.values import SIGNATURE_THRESHOLD
 
 LATE_MAX_MS = 3_000
@@ -59,6 +59,9 @@ class RatesService:
 
     def _is_known(self, name: str) -> bool:
         return self._get_view().state.get_asset_pair(*read_pair(name)) is not None
+
+    def consider(self, told: Evidence) -> None:
+        """Prices are derived from quotes by everybody: nobody proposes any."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

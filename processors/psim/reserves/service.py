@@ -9,7 +9,7 @@ from processors.psim.reserves.watch import ReserveWatch
 from processors.psim.view import LedgerView
 from schemas.codec import Malformed, decode
 from schemas.generated.common import Hash
-from schemas.generated.events import ReserveReport, SignedReserveReport
+from schemas.generated.events import Evidence, ReserveReport, SignedReserveReport
 
 
 class ReservesService:
@@ -39,6 +39,9 @@ class ReservesService:
         for watch in self.watches:
             intents.update(watch.get_intents(view))
         return intents
+
+    def consider(self, told: Evidence) -> None:
+        """Reports are derived by everybody: nobody proposes any."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -55,6 +55,10 @@ class Publisher:
         self._produce(QUOTES_TOPIC, frame(quote), pair.encode())
         self.poll()
 
+    def submit(self, account: AccountID, envelope: bytes) -> None:
+        """A transaction of another account than the shared one."""
+        self._produce(INGEST_TOPIC, ENVELOPE_FRAME + envelope, account)
+
     def alarm(self, name: str, problem: str, caused_at_ms: int) -> None:
         """The same alarm of the same hour is one message, whoever of the instances tells it."""
         hour = caused_at_ms // 3_600_000

@@ -51,7 +51,7 @@ from streams.ledger.halts import is_withdrawal_halted
 from streams.ledger.operations.outcome import refused, succeeded
 from streams.ledger.output import compute_change_bytes, compute_result_bytes
 from streams.ledger.requests.body import get_body
-from streams.ledger.requests.withdrawal import get_asset
+from streams.ledger.requests.withdrawal import get_asset, is_owner
 from streams.ledger.state import LedgerDelta, LedgerState
 
 Code = CreateExternalTransferCode
@@ -149,15 +149,16 @@ def compute_output_bytes(op: CreateExternalTransfer, state: LedgerState | None) 
 def _find_requests(
     op: CreateExternalTransfer, source: AccountID, state: LedgerState
 ) -> list[ReviewableRequest]:
-    """Those of its requests that are withdrawals of the asset, which the source reviews."""
+    """Those of its requests that are withdrawals of the asset and that the source reviews, or
+    whose asset it owns."""
     found = (state.get_reviewable_request(each) for each in op.requests)
     return [
         each
         for each in found
         if each is not None
         and isinstance(each.body, WithdrawalRequest)
-        and each.reviewer == source
         and get_asset(each.body, state) == op.asset
+        and (each.reviewer == source or is_owner(state, each, source))
     ]
 
 

@@ -32,6 +32,7 @@ from streams.ledger.requests.table import (
     describe_request,
     get_kind,
 )
+from streams.ledger.requests.withdrawal import is_owner
 from streams.ledger.state import LedgerDelta, LedgerState
 from streams.ledger.values import is_word
 
@@ -79,7 +80,7 @@ def apply(
 ) -> OperationResult:
     """Notes what is done and what else is to be done, executes or rejects (TokenD 2.2)."""
     request = delta.get_reviewable_request(op.request_id)
-    if request is None or request.reviewer != source:
+    if request is None or not _may_review(op, request, source, delta):
         return refused(ReviewRequestCode.NOT_FOUND)
     if op.sequence_number != request.sequence_number:
         return refused(ReviewRequestCode.SEQUENCE_NUMBER_MISMATCHED)
@@ -120,6 +121,14 @@ def compute_output_bytes(op: ReviewRequest, state: LedgerState | None) -> int:
         return OUTPUT_BYTES
     change = compute_request_change_bytes(type(request.body))
     return OUTPUT_BYTES + change + get_kind(request).compute_output_bytes(request.body)
+
+
+def _may_review(
+    op: ReviewRequest, request: ReviewableRequest, source: AccountID, state: LedgerState
+) -> bool:
+    """Who owns an asset may refuse to pay it out; everything else is the reviewer's."""
+    is_refusal = op.action is ReviewAction.PERMANENT_REJECT
+    return request.reviewer == source or (is_refusal and is_owner(state, request, source))
 
 
 def _approve(

@@ -56,6 +56,15 @@ def get_asset(body: WithdrawalRequest, state: LedgerState) -> str | None:
     return get_balance_asset(state, body.balance_id)
 
 
+def is_owner(state: LedgerState, request: ReviewableRequest, account_id: AccountID) -> bool:
+    """Whether the account owns the asset that would leave: it pays it out, or refuses to."""
+    if not isinstance(request.body, WithdrawalRequest):
+        return False
+    code = get_asset(request.body, state)
+    asset = None if code is None else state.get_asset(code)
+    return asset is not None and asset.owner == account_id
+
+
 def compute_system_tasks(
     body: WithdrawalRequest, requestor: AccountID, state: LedgerState, context: TransactionContext
 ) -> int:

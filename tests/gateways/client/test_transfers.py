@@ -22,6 +22,7 @@ from gateways.client.transfers import (
     write_transfer_file,
 )
 from infra.cli.transfer import app
+from processors.psim.chains.signers import SeedSigner
 from schemas.generated.common import IdempotencyResource, Resource, WalletKind
 from schemas.generated.transactions import TransactionCode
 from schemas.readable import Scales, show_value
@@ -80,7 +81,9 @@ def file(network: Network) -> TransferFile:
 
 def test_signatures_made_offline_are_the_cosigners(network: Network, file: TransferFile) -> None:
     for name in border.COSIGNERS[:2]:
-        file = sign_transfer(read_transfer_file(write_transfer_file(file)), get_key(name))
+        file = sign_transfer(
+            read_transfer_file(write_transfer_file(file)), SeedSigner(bytes(get_key(name)))
+        )
     operations = make_signature_operations(read_transfer_file(write_transfer_file(file)))
     assert [account for account, _ in operations] == [
         get_account(name) for name in border.COSIGNERS[:2]
@@ -117,7 +120,7 @@ def test_a_file_that_was_changed_is_refused(file: TransferFile, change: Any) -> 
 
 def test_a_stranger_does_not_sign(file: TransferFile) -> None:
     with pytest.raises(ClientError, match="no cosigner"):
-        sign_transfer(file, get_key("alice"))
+        sign_transfer(file, SeedSigner(bytes(get_key("alice"))))
 
 
 def test_a_signature_of_something_else_is_not_brought_back(file: TransferFile) -> None:
@@ -130,9 +133,11 @@ def test_a_signature_of_something_else_is_not_brought_back(file: TransferFile) -
 
 
 def test_a_chain_without_an_adapter_is_refused_by_name(file: TransferFile) -> None:
-    transfer = {**file.transfer, "chain_id": "bip122:000000000019d6689c085ae165831e93"}
-    with pytest.raises(ClientError, match=r"bip122:.* no adapter"):
-        sign_transfer(replace(file, transfer=transfer), get_key(border.COSIGNERS[0]))
+    transfer = {**file.transfer, "chain_id": "cosmos:cosmoshub-4"}
+    with pytest.raises(ClientError, match=r"cosmos:.* no adapter"):
+        sign_transfer(
+            replace(file, transfer=transfer), SeedSigner(bytes(get_key(border.COSIGNERS[0])))
+        )
 
 
 def test_the_verb_signs_what_it_has_shown(file: TransferFile, tmp_path: Path) -> None:

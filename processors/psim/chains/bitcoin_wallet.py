@@ -1,0 +1,198 @@
+"""What the network's wallets have on Bitcoin, and what became of it: by the RPC of Bitcoin Core, or
+of btcd where that lacks a call. Nothing of it is kept; every look asks again.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from processors.psim.chains.bitcoin import Script, count_satoshis
+from processors.psim.chains.bitcoin_addresses import Network, decode_hash, encode_hash
+from processors.psim.chains.bitcoin_transfers import Coin, Outpoint, Output
+from processors.psim.chains.rpc import JsonRpc, RpcRefusal
+from processors.psim.chains.source import ChainContradiction, ChainUnavailable
+from schemas.generated.common import Hash
+from schemas.generated.entries import Keyset
+
+METHOD_UNKNOWN, NO_TRANSACTIONS = -32601, -5
+PAGE = 1_000
+DECODED = 2
+BLOCKS_TO_WAIT = 6
+"""An estimate is of the fee that gets into one of so many blocks."""
+BYTES_OF_RATE = 1_000
+RATE_DEFAULT = 5
+"""Satoshis for each virtual byte, where the node gives no estimate."""
+
+
+class Spend(msgspec.Struct, frozen=True):
+    """The transaction that has spent an output."""
+
+    transaction_id: Hash
+    outputs: tuple[Output, ...]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Of an address of the network: its keyset, branch and index."""
+
+    keyset: Keyset
+    branch: int
+    index: int
+
+
+class _Input(msgspec.Struct):
+    txid: str = ""
+    vout: int = 0
+
+
+class _Output(msgspec.Struct):
+    value: Decimal
+    n: int
+    scriptPubKey: Script  # noqa: N815  # Core's word
+
+
+class _Transaction(msgspec.Struct):
+    txid: str
+    vin: list[_Input]
+    vout: list[_Output]
+    confirmations: int = 0
+
+
+class _Block(msgspec.Struct):
+    hash: str
+    tx: list[_Transaction] = []
+    rawtx: list[_Transaction] = []
+
+
+class _Unspent(msgspec.Struct):
+    txid: str
+    vout: int
+    amount: Decimal
+    height: int
+    scriptPubKey: str  # noqa: N815
+
+
+class _Scanned(msgspec.Struct):
+    unspents: list[_Unspent]
+
+
+class _Estimate(msgspec.Struct):
+    feerate: Decimal | None = None
+
+
+class BitcoinWallet:
+    """`network`: whose addresses are asked for."""
+
+    def __init__(self, network: Network, rpc: JsonRpc) -> None:
+        self._network = network
+        self._rpc = rpc
+        self._can_scan = True
+
+    async def find_coins(
+        self, places: Mapping[bytes, Place], tip: int, final: int
+    ) -> dict[Outpoint, Coin]:
+        """Outputs to these scripts that are in final blocks and that nothing spends, not even a
+        transaction that waits."""
+        if not places:
+            return {}
+        if self._can_scan:
+            try:
+                return await self._scan(places, final)
+            except RpcRefusal as refusal:
+                if refusal.code != METHOD_UNKNOWN:
+                    raise ChainUnavailable(str(refusal)) from None
+                self._can_scan = False  # btcd, which finds transactions by address
+        return await self._search(places, tip, final)
+
+    async def _scan(self, places: Mapping[bytes, Place], final: int) -> dict[Outpoint, Coin]:
+        wanted = [f"raw({script.hex()})" for script in places]
+        found: _Scanned = await self._rpc.call(
+            "scantxoutset", "start", wanted, answer=_Scanned, is_large=True
+        )
+        coins = {}
+        for each in found.unspents:
+            place = places.get(bytes.fromhex(each.scriptPubKey))
+            if place is not None and each.height <= final:
+                outpoint = Outpoint(decode_hash(each.txid), each.vout)
+                coins[outpoint] = _make_coin(
+                    outpoint, count_satoshis(each.amount), each.height, place
+                )
+        return coins
+
+    async def _search(
+        self, places: Mapping[bytes, Place], tip: int, final: int
+    ) -> dict[Outpoint, Coin]:
+        coins: dict[Outpoint, Coin] = {}
+        spent: set[Outpoint] = set()
+        for script in places:
+            for each in await self._find_transactions(self._network.encode_address(script)):
+                spent |= {Outpoint(decode_hash(i.txid), i.vout) for i in each.vin if i.txid}
+                height = tip - each.confirmations + 1
+                for output in each.vout if each.confirmations and height <= final else ():
+                    if output.scriptPubKey.hex == script.hex():
+                        outpoint = Outpoint(decode_hash(each.txid), output.n)
+                        satoshis = count_satoshis(output.value)
+                        coins[outpoint] = _make_coin(outpoint, satoshis, height, places[script])
+        return {outpoint: coin for outpoint, coin in coins.items() if outpoint not in spent}
+
+    async def _find_transactions(self, address: str) -> list[_Transaction]:
+        found: list[_Transaction] = []
+        while True:
+            try:
+                page = await self._rpc.call(
+                    *("searchrawtransactions", address, 1, len(found), PAGE, 0),
+                    answer=list[_Transaction],
+                )
+            except RpcRefusal as refusal:
+                if refusal.code != NO_TRANSACTIONS:
+                    raise ChainUnavailable(str(refusal)) from None
+                page = []
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    async def get_spends(self, block_hash: Hash) -> dict[Outpoint, Spend]:
+        """All outputs that a block's transactions spend."""
+        name = encode_hash(block_hash)
+        try:
+            found = await self._rpc.call("getblock", name, DECODED, answer=_Block, is_large=True)
+        except RpcRefusal as refusal:
+            raise ChainUnavailable(f"block {name}: {refusal}") from None
+        if found.hash != name:
+            raise ChainContradiction(f"block {name}: the endpoint gives another")
+        spends = {}
+        for each in found.tx or found.rawtx:
+            outputs = tuple(
+                Output(bytes.fromhex(o.scriptPubKey.hex), count_satoshis(o.value))
+                for o in each.vout
+            )
+            spend = Spend(decode_hash(each.txid), outputs)
+            for source in each.vin:
+                if source.txid:
+                    spends[Outpoint(decode_hash(source.txid), source.vout)] = spend
+        return spends
+
+    async def send(self, raw: bytes) -> str:
+        """Empty, or why the node did not take it: it may know it already, so this is for people."""
+        try:
+            await self._rpc.call("sendrawtransaction", raw.hex(), answer=Any)
+        except RpcRefusal as refusal:
+            return str(refusal)
+        return ""
+
+    async def estimate_rate(self) -> int:
+        """Satoshis for each virtual byte."""
+        try:
+            found: _Estimate = await self._rpc.call(
+                "estimatesmartfee", BLOCKS_TO_WAIT, answer=_Estimate
+            )
+        except RpcRefusal:
+            return RATE_DEFAULT
+        if found.feerate is None:
+            return RATE_DEFAULT
+        return max(1, count_satoshis(found.feerate) // BYTES_OF_RATE)
+
+
+def _make_coin(outpoint: Outpoint, satoshis: int, height: int, place: Place) -> Coin:
+    return Coin(outpoint, satoshis, height, place.keyset, place.branch, place.index)

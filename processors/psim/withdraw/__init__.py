@@ -1,0 +1,1 @@
+"""Withdraw: requests for withdrawals are paid outside, once, or given back."""
