@@ -1,0 +1,163 @@
+"""What the network's wallets on a chain hold after a block: one reader for each kind of chain."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from processors.psim.chains.bitcoin_addresses import Network
+from processors.psim.chains.bitcoin_transfers import Outpoint
+from processors.psim.chains.bitcoin_wallet import BitcoinWallet
+from processors.psim.chains.source import COIN, Block, ChainPayment, ChainSource, ChainUnavailable
+from processors.psim.transfers.bitcoin import find_places
+from processors.psim.transfers.desk import Desk
+from processors.psim.transfers.ethereum_rules import find_safes
+from processors.psim.view import LedgerView
+from schemas.generated.common import TransferOutcome, TransferPurpose, WalletKind
+
+Wallets = Mapping[WalletKind, Collection[str]]
+"""Their addresses."""
+SPENT_KEPT = 1_000
+"""Blocks after which a coin that was spent is forgotten: no report is of one so old."""
+
+
+class Paid(NamedTuple):
+    """A transfer that happened in a final block. `amount`: what left all wallets together, with
+    what the chain charged."""
+
+    height: int
+    amount: int
+
+
+class HoldingsReader(Protocol):
+    """Asking raises `ChainUnavailable` and `ChainContradiction`."""
+
+    def reset(self) -> None:
+        """Forgets every block."""
+        ...
+
+    def find_wallets(self, view: LedgerView) -> Wallets:
+        """All that the ledger knows, those of earlier keysets too."""
+        ...
+
+    async def fold(self, block: Block, payments: Sequence[ChainPayment]) -> None:
+        """The next final block, with what arrived in it at addresses of all wallets."""
+        ...
+
+    async def read(
+        self, block: Block, wallets: Wallets, tokens: Collection[str]
+    ) -> Mapping[tuple[WalletKind, str], int]:
+        """By wallet and token, after a block that was folded."""
+        ...
+
+    def find_paid(self, view: LedgerView, height: int) -> Mapping[int, Paid]:
+        """By number, of the transfers that are in the ledger now: what happened up to a block.
+        Raises `ChainUnavailable` where that is not known yet."""
+        ...
+
+
+@dataclass(slots=True)
+class _Coin:
+    address: str
+    satoshis: int
+    height: int
+    spent_at: int | None = None
+
+
+class BitcoinHoldings:
+    """Coins, as blocks make and spend them. `desk`: what follows transfers."""
+
+    def __init__(self, network: Network, wallet: BitcoinWallet, desk: Desk) -> None:
+        self._network = network
+        self._wallet = wallet
+        self._desk = desk
+        self._coins: dict[Outpoint, _Coin] = {}
+
+    def reset(self) -> None:
+        self._coins.clear()
+
+    def find_wallets(self, view: LedgerView) -> Wallets:
+        found: dict[WalletKind, list[str]] = {}
+        for script, place in find_places(view, self._network).items():
+            found.setdefault(place.keyset.wallet, []).append(self._network.encode_address(script))
+        return found
+
+    async def fold(self, block: Block, payments: Sequence[ChainPayment]) -> None:
+        for each in payments:
+            outpoint = Outpoint(each.transaction_id, each.ordinal)
+            self._coins[outpoint] = _Coin(each.address, each.amount, block.height)
+        for outpoint in await self._wallet.get_spends(block.block_hash):
+            coin = self._coins.get(outpoint)
+            if coin is not None:
+                coin.spent_at = block.height
+        if block.height % SPENT_KEPT == 0:
+            self._forget(block.height - SPENT_KEPT)
+
+    def _forget(self, height: int) -> None:
+        self._coins = {
+            outpoint: coin
+            for outpoint, coin in self._coins.items()
+            if coin.spent_at is None or coin.spent_at > height
+        }
+
+    async def read(
+        self, block: Block, wallets: Wallets, tokens: Collection[str]
+    ) -> Mapping[tuple[WalletKind, str], int]:
+        del tokens  # there are none
+        kinds = {address: kind for kind, addresses in wallets.items() for address in addresses}
+        held = {(kind, COIN): 0 for kind in wallets}
+        for coin in self._coins.values():
+            is_there = coin.height <= block.height
+            if is_there and (coin.spent_at is None or coin.spent_at > block.height):
+                held[kinds[coin.address], COIN] += coin.satoshis
+        return held
+
+    def find_paid(self, view: LedgerView, height: int) -> Mapping[int, Paid]:
+        return _find_paid(view, self._desk, height)
+
+
+class EthereumHoldings:
+    """Balances, as the endpoint states them for the block."""
+
+    def __init__(self, source: ChainSource, desk: Desk) -> None:
+        self._source = source
+        self._desk = desk
+
+    def reset(self) -> None:
+        """Nothing is kept."""
+
+    def find_wallets(self, view: LedgerView) -> Wallets:
+        chain_id = self._desk.chain_id
+        safes = {kind: (safe,) for kind, safe in find_safes(view, chain_id).items()}
+        return {WalletKind.DEPOSIT: tuple(view.addresses.get(chain_id, ())), **safes}
+
+    async def fold(self, block: Block, payments: Sequence[ChainPayment]) -> None:
+        """Nothing is kept."""
+
+    async def read(
+        self, block: Block, wallets: Wallets, tokens: Collection[str]
+    ) -> Mapping[tuple[WalletKind, str], int]:
+        held: dict[tuple[WalletKind, str], int] = {}
+        for kind, addresses in wallets.items():
+            for token in tokens:
+                asked = (self._source.get_holding(each, token, block) for each in addresses)
+                held[kind, token] = sum(await asyncio.gather(*asked))
+        return held
+
+    def find_paid(self, view: LedgerView, height: int) -> Mapping[int, Paid]:
+        return _find_paid(view, self._desk, height)
+
+
+def _find_paid(view: LedgerView, desk: Desk, height: int) -> Mapping[int, Paid]:
+    """What pays users leaves the wallets with its fee; what moves between them costs the fee."""
+    if desk.final < height:
+        raise ChainUnavailable("transfers were not looked at so far yet")
+    paid = {}
+    for number, found in desk.found.items():
+        transfer = view.transfers.get(number)
+        if transfer is None or found.height > height:
+            continue
+        leaves = found.outcome is TransferOutcome.PAID
+        is_payment = leaves and transfer.purpose is TransferPurpose.WITHDRAW
+        paid[number] = Paid(found.height, found.fee + (int(transfer.amount) if is_payment else 0))
+    return paid
