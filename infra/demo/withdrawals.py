@@ -15,6 +15,7 @@ from infra.chains.ethereum import CHAIN_ID as ETHEREUM
 from infra.chains.purses import open_bitcoin, open_ethereum
 from infra.demo.banking import earn
 from infra.demo.people import Person
+from infra.demo.reserves import prove_reserves
 from infra.demo.steps import Steps
 from infra.demo.target import Target
 from infra.local.place import Place
@@ -30,6 +31,7 @@ def move_money(target: Target, people: tuple[Person, Person, Person], steps: Ste
     payer, person, master = people
     earn(target, payer, master, steps)
     pay_out(target, payer, person, steps)
+    prove_reserves(target, payer, steps)
 
 
 def pay_out(target: Target, payer: Person, person: Person, steps: Steps) -> None:

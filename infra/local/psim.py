@@ -140,7 +140,7 @@ def make_row(
             "seed_file": str(get_seed_file(place, name)),
             "source": get_address(place, SOURCE),
             "suspense": get_address(place, SUSPENSE),
-            "services": ["deposit", "withdraw", "funnel", "rates"],
+            "services": ["deposit", "withdraw", "funnel", "reserves", "rates"],
             "cosigner_seed_file": str(get_seed_file(place, get_cosigner(name))),
             "wallet_seed_file": str(get_chain_seed_file(place, name)),
             "chains": get_chains(place, name),

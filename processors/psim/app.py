@@ -30,25 +30,34 @@ from processors.psim.intents import Service
 from processors.psim.metrics import Metrics
 from processors.psim.private_http import make_server
 from processors.psim.rates.service import RatesService
+from processors.psim.reserves.holdings import make_holdings
+from processors.psim.reserves.service import ReservesService
+from processors.psim.reserves.watch import ReserveWatch
 from processors.psim.settings import PsimSettings
 from processors.psim.signing.cosigner import Cosigner
 from processors.psim.signing.keys import read_key
 from processors.psim.signing.publisher import Publisher
+from processors.psim.transfers.desk import Desk
 from processors.psim.transfers.desks import make_desk
 from processors.psim.view import LedgerView
 from processors.psim.withdraw.service import WithdrawService
 from schemas.codec import Malformed, unframe
 from schemas.generated.common import AccountID
-from schemas.generated.events import Evidence, EvidenceSignature, SignedRateQuote
+from schemas.generated.events import (
+    Evidence,
+    EvidenceSignature,
+    SignedRateQuote,
+    SignedReserveReport,
+)
 from schemas.settings import ConfigError
 from schemas.strkey import StrkeyError, decode_account_id
-from schemas.topics import EVIDENCE_TOPIC, QUOTES_TOPIC, SIGNATURES_TOPIC
+from schemas.topics import EVIDENCE_TOPIC, QUOTES_TOPIC, RESERVES_TOPIC, SIGNATURES_TOPIC
 from streams.ledger.chain import ChainPosition, VerifiedLedger
 from streams.ledger.windows import WINDOW_MS
 
 log = structlog.get_logger()
 STALL_S = 30.0
-Told = TypeVar("Told", Evidence, EvidenceSignature, SignedRateQuote)
+Told = TypeVar("Told", Evidence, EvidenceSignature, SignedRateQuote, SignedReserveReport)
 
 
 def main(settings: PsimSettings) -> None:
@@ -69,6 +78,7 @@ class Psim:
         self._key = read_key(settings.seed.reveal())
         self._metrics = Metrics()
         self._publisher = Publisher(settings.kafka, self._source)
+        self._desks: dict[str, Desk] = {}
         self._next_offset = 0
         self._folded_at = time.monotonic()
 
@@ -91,11 +101,18 @@ class Psim:
                 SIGNATURES_TOPIC, EvidenceSignature, since_ms, self._instance.take
             ),
         ]
-        streams += [
-            await self._make_side_stream(QUOTES_TOPIC, SignedRateQuote, since_ms, each.take)
-            for each in services
-            if isinstance(each, RatesService)
-        ]
+        for each in services:
+            if isinstance(each, RatesService):
+                stream = self._make_side_stream(QUOTES_TOPIC, SignedRateQuote, since_ms, each.take)
+                streams.append(await stream)
+            elif isinstance(each, ReservesService):
+                self._instance.on_ledger.append(each.note_ledger)
+                take = each.take
+                streams.append(
+                    await self._make_side_stream(
+                        RESERVES_TOPIC, SignedReserveReport, since_ms, take
+                    )
+                )
         server = make_server(
             settings.http.listen,
             settings.http.token.reveal(),
@@ -126,6 +143,7 @@ class Psim:
             "deposit": self._make_deposit,
             "withdraw": lambda _: self._make_transfers(WithdrawService, settings.batch_s),
             "funnel": lambda _: self._make_transfers(FunnelService, 0),
+            "reserves": self._make_reserves,
             "rates": self._make_rates,
         }
         settings = self._settings
@@ -164,11 +182,31 @@ class Psim:
         tell, wake = self._publisher.tell_quote, self._instance.wake
         return RatesService(self._settings.rates, self._key, lambda: view, tell, wake)
 
+    def _make_reserves(self, view: LedgerView) -> ReservesService:
+        tell, wake = self._publisher.tell_reserve, self._instance.wake
+        watches = []
+        for each in self._settings.chains:
+            desk = self._desks.get(each.id)
+            if desk is None:
+                raise ConfigError("services: reserves needs withdraw, named before it")
+            rpc = make_rpc(each)
+            source = make_source(each, rpc)
+            holdings = make_holdings(each.id, source, rpc, desk)
+            poll_s = self._settings.poll_s
+            watch = ReserveWatch(
+                each.id, source, holdings, self._key, lambda: view, tell, wake, poll_s=poll_s
+            )
+            watches.append(watch)
+        return ReservesService(watches)
+
     def _make_transfers(
         self, kind: type[WithdrawService | FunnelService], batch_s: float
     ) -> Service:
+        desks = [make_desk(each, make_rpc(each)) for each in self._settings.chains]
+        if kind is WithdrawService:
+            self._desks = {each.chain_id: each for each in desks}
         return kind(
-            [make_desk(each, make_rpc(each)) for each in self._settings.chains],
+            desks,
             self._key.public_key,
             self._make_cosigner(),
             self._settings.poll_s,

@@ -5,6 +5,7 @@ Everything in it runs in one event loop, so that pure rules see one state. Shell
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -30,7 +31,8 @@ LEVEL_MS = 60_000
 
 
 class Instance:
-    """`name`: of the process, as psim1; its services are called SERVICE.1."""
+    """`name`: of the process, as psim1; its services are called SERVICE.1. `on_ledger`: called
+    after each ledger, before anything else is folded."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class Instance:
         self._publisher = publisher
         self._metrics = metrics
         self._services: dict[str, tuple[Service, Signing]] = {}
+        self.on_ledger: list[Callable[[LedgerView], None]] = []
         self._woken = asyncio.Event()
         self._alarmed: dict[str, float] = {}
 
@@ -67,6 +70,8 @@ class Instance:
     def fold(self, sequence: int, close_time_ms: int, body: bytes) -> None:
         """The next ledger."""
         self.view.fold(sequence, close_time_ms, body)
+        for note in self.on_ledger:
+            note(self.view)
         for _, signing in self._services.values():
             signing.note_applied(self.view.applied)
         self.wake()

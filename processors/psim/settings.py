@@ -10,6 +10,7 @@ from processors.psim.chains.settings import ChainSettings
 from processors.psim.rates.settings import RatesSettings
 from schemas.settings import Secret, Settings
 
+ServiceName = Literal["deposit", "withdraw", "funnel", "reserves", "rates"]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -34,7 +35,7 @@ class PsimSettings(FeedSettings, frozen=True, kw_only=True):
     seed: Secret
     source: str
     suspense: str
-    services: tuple[Literal["deposit", "withdraw", "funnel", "rates"], ...] = ("deposit",)
+    services: tuple[ServiceName, ...] = ("deposit",)
     chains: tuple[ChainSettings, ...] = ()
     banks: tuple[BankSettings, ...] = ()
     poll_s: Seconds = 2.0

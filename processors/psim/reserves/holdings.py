@@ -8,10 +8,19 @@ from typing import NamedTuple, Protocol
 from processors.psim.chains.bitcoin_addresses import Network
 from processors.psim.chains.bitcoin_transfers import Outpoint
 from processors.psim.chains.bitcoin_wallet import BitcoinWallet
-from processors.psim.chains.source import COIN, Block, ChainPayment, ChainSource, ChainUnavailable
-from processors.psim.transfers.bitcoin import find_places
+from processors.psim.chains.ethereum import NAMESPACE
+from processors.psim.chains.ethereum_transfers import read_derivation
+from processors.psim.chains.rpc import JsonRpc
+from processors.psim.chains.source import (
+    COIN,
+    Block,
+    ChainContradiction,
+    ChainPayment,
+    ChainSource,
+    ChainUnavailable,
+)
+from processors.psim.transfers.bitcoin import find_keysets, find_places
 from processors.psim.transfers.desk import Desk
-from processors.psim.transfers.ethereum_rules import find_safes
 from processors.psim.view import LedgerView
 from schemas.generated.common import TransferOutcome, TransferPurpose, WalletKind
 
@@ -30,7 +39,7 @@ class Paid(NamedTuple):
 
 
 class HoldingsReader(Protocol):
-    """Asking raises `ChainUnavailable` and `ChainContradiction`."""
+    """All raise `ChainUnavailable` and `ChainContradiction`."""
 
     def reset(self) -> None:
         """Forgets every block."""
@@ -128,8 +137,14 @@ class EthereumHoldings:
 
     def find_wallets(self, view: LedgerView) -> Wallets:
         chain_id = self._desk.chain_id
-        safes = {kind: (safe,) for kind, safe in find_safes(view, chain_id).items()}
-        return {WalletKind.DEPOSIT: tuple(view.addresses.get(chain_id, ())), **safes}
+        found = {WalletKind.DEPOSIT: tuple(sorted(view.addresses.get(chain_id, ())))}
+        for kind in (WalletKind.HOT, WalletKind.COLD):
+            keysets = find_keysets(view, chain_id, kind)
+            try:
+                found[kind] = tuple(sorted({read_derivation(each)[0] for each in keysets}))
+            except ValueError as error:
+                raise ChainContradiction(str(error)) from None
+        return found
 
     async def fold(self, block: Block, payments: Sequence[ChainPayment]) -> None:
         """Nothing is kept."""
@@ -161,3 +176,12 @@ def _find_paid(view: LedgerView, desk: Desk, height: int) -> Mapping[int, Paid]:
         is_payment = leaves and transfer.purpose is TransferPurpose.WITHDRAW
         paid[number] = Paid(found.height, found.fee + (int(transfer.amount) if is_payment else 0))
     return paid
+
+
+def make_holdings(
+    chain_id: str, source: ChainSource, rpc: JsonRpc, desk: Desk
+) -> BitcoinHoldings | EthereumHoldings:
+    if chain_id.startswith(f"{NAMESPACE}:"):
+        return EthereumHoldings(source, desk)
+    network = Network(chain_id)
+    return BitcoinHoldings(network, BitcoinWallet(network, rpc), desk)

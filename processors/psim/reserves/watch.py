@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 
-from processors.psim.chains.holdings import HoldingsReader, Paid, Wallets
 from processors.psim.chains.reading import KnownFinal, measure
 from processors.psim.chains.source import (
     Block,
@@ -29,6 +28,7 @@ from processors.psim.deposit.rules import (
 )
 from processors.psim.intents import Intent, compute_evidence_key
 from processors.psim.reserves.agreement import Agreed, Agreement, Wanted
+from processors.psim.reserves.holdings import HoldingsReader, Paid
 from processors.psim.reserves.rules import (
     CYCLE_MS,
     ChainFacts,
@@ -42,7 +42,7 @@ from processors.psim.reserves.rules import (
 from processors.psim.signing.keys import KeySigner
 from processors.psim.view import LedgerView
 from schemas.codec import encode
-from schemas.generated.common import Hash, WalletKind
+from schemas.generated.common import Hash
 from schemas.generated.events import ReserveReport, SignedReserveReport
 from schemas.generated.operations import ManageAssetHalt
 from streams.ledger.references import DAY_MS
@@ -52,8 +52,9 @@ log = structlog.get_logger()
 BLOCKS_AT_ONCE, PAID_KEPT = 50, 5_000
 SILENT_ALARM_MS = 900_000
 """How long instances may not agree, after which it is an alarm."""
-Tell = Callable[[SignedReserveReport, LedgerFacts | None], None]
-"""What takes an own report to the others; with the facts, where its leaves belong to it."""
+Tell = Callable[[str, SignedReserveReport, LedgerFacts | None], None]
+"""What takes an own report on an asset to the others; who proposes it gives the facts too, whose
+leaves belong to it."""
 
 
 class ReserveWatch:
@@ -180,7 +181,8 @@ class ReserveWatch:
         if cursor is None:
             return False
         tokens = tuple(find_meanings(view, self.chain_id)[0])
-        addresses = frozenset(a for some in self._find_wallets(view).values() for a in some)
+        wallets = self._holdings.find_wallets(view)
+        addresses = frozenset(address for some in wallets.values() for address in some)
         deposits = frozenset(view.addresses.get(self.chain_id, ()))
         for height in range(cursor.height + 1, min(last, cursor.height + BLOCKS_AT_ONCE) + 1):
             block = await self._source.get_block(height)
@@ -218,12 +220,9 @@ class ReserveWatch:
             ):
                 del self._received[text]
 
-    def _find_wallets(self, view: LedgerView) -> Wallets:
-        return {WalletKind.DEPOSIT: view.addresses.get(self.chain_id, ())}
-
-    def _note_paid(self, height: int) -> None:
+    def _note_paid(self, view: LedgerView, height: int) -> None:
         """Also those that have left the ledger since it was what is reported on."""
-        for number, paid in self._holdings.find_paid(height).items():
+        for number, paid in self._holdings.find_paid(view, height).items():
             self._paid[number] = paid
             self._paid.move_to_end(number)
         while len(self._paid) > PAID_KEPT:
@@ -247,9 +246,9 @@ class ReserveWatch:
 
     async def _make_report(self, view: LedgerView, wanted: Wanted, cursor: Block) -> ReserveReport:
         facts = wanted.facts
-        self._note_paid(cursor.height)
+        self._note_paid(view, cursor.height)
         block = cursor if wanted.height is None else await self._source.get_block(wanted.height)
-        wallets = self._find_wallets(view)
+        wallets = self._holdings.find_wallets(view)
         held = await self._holdings.read(block, wallets, (facts.token,))
         chain = ChainFacts(
             block,
@@ -275,7 +274,7 @@ class ReserveWatch:
         signature = self._key.sign(compute_reserve_payload(content))
         told = SignedReserveReport(content, self._key.public_key, signature)
         agreement.take(told, self._get_view().get_signers())
-        self._tell(told, facts)
+        self._tell(report.asset, told, facts)
         self._wake()
 
     # Shown

@@ -11,24 +11,35 @@ from hashlib import sha256
 import structlog
 from confluent_kafka import KafkaException, Producer
 
+from processors.psim.reserves.rules import LedgerFacts
 from processors.psim.signing.rules import Output, Submit
 from schemas.codec import FRAME_MARKER, frame
 from schemas.generated import FINGERPRINTS
-from schemas.generated.common import AccountID
-from schemas.generated.events import NotificationRequest, OperatorsRecipient, SignedRateQuote
+from schemas.generated.common import U64, AccountID
+from schemas.generated.events import (
+    NotificationRequest,
+    OperatorsRecipient,
+    ReserveLiabilities,
+    SignedRateQuote,
+    SignedReserveReport,
+)
 from schemas.generated.transactions import TransactionEnvelope
 from schemas.settings import KafkaSettings
 from schemas.topics import (
     EVIDENCE_TOPIC,
     INGEST_TOPIC,
+    LIABILITIES_TOPIC,
     PSIM_NOTIFICATIONS,
     QUOTES_TOPIC,
+    RESERVES_TOPIC,
     SIGNATURES_TOPIC,
 )
 from streams.broker import BrokerWatch, end_producer, make_client_settings
+from streams.ledger.sum_tree import NODE_BYTES
 
 log = structlog.get_logger()
 ENVELOPE_FRAME = FRAME_MARKER + FINGERPRINTS[TransactionEnvelope]
+LEAVES_BYTES = 20_000 * NODE_BYTES
 
 
 class Publisher:
@@ -53,6 +64,19 @@ class Publisher:
 
     def tell_quote(self, pair: str, quote: SignedRateQuote) -> None:
         self._produce(QUOTES_TOPIC, frame(quote), pair.encode())
+        self.poll()
+
+    def tell_reserve(
+        self, asset: str, told: SignedReserveReport, facts: LedgerFacts | None
+    ) -> None:
+        """`facts`: what it is of, if the leaves of their tree are to go out too."""
+        if facts is not None:
+            for at in range(0, len(facts.leaves), LEAVES_BYTES):
+                part = facts.leaves[at : at + LEAVES_BYTES]
+                first = U64(at // NODE_BYTES)
+                leaves = ReserveLiabilities(facts.asset, U64(facts.sequence), first, part)
+                self._produce(LIABILITIES_TOPIC, frame(leaves), facts.asset.encode())
+        self._produce(RESERVES_TOPIC, frame(told), asset.encode())
         self.poll()
 
     def submit(self, account: AccountID, envelope: bytes) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from processors.psim.chains.holdings import Paid, Wallets
 from processors.psim.chains.source import Block, ChainPayment, ChainUnavailable
+from processors.psim.reserves.holdings import Paid, Wallets
 from processors.psim.reserves.rules import LedgerFacts
 from processors.psim.reserves.service import ReservesService
 from processors.psim.reserves.watch import ReserveWatch
 from processors.psim.signing.rules import Output
+from processors.psim.view import LedgerView
 from schemas.generated.common import WalletKind
 from schemas.generated.events import ReserveReport, SignedReserveReport
 from streams.ledger.sum_tree import SumTree
@@ -40,7 +41,11 @@ class ModelHoldings:
             for token in tokens
         }
 
-    def find_paid(self, height: int) -> Mapping[int, Paid]:
+    def find_wallets(self, view: LedgerView) -> Wallets:
+        return {WalletKind.DEPOSIT: view.addresses.get(CHAIN, ())}
+
+    def find_paid(self, view: LedgerView, height: int) -> Mapping[int, Paid]:
+        del view
         return {
             each.transfer: Paid(each.block.height, sum(each.sent.values()))
             for each in self._source.chain.blocks[: height + 1]
@@ -90,9 +95,9 @@ class ReserveMachine(Machine):
         window = compute_window(self.view.close_time_ms)
         return self.signing.step(window, intents, self.view.get_signers())
 
-    def _tell(self, told: SignedReserveReport, facts: LedgerFacts | None) -> None:
+    def _tell(self, asset: str, told: SignedReserveReport, facts: LedgerFacts | None) -> None:
         if facts is not None:
-            self.world.leaves[facts.asset] = facts.leaves
+            self.world.leaves[asset] = facts.leaves
         for other in self.world.machines:
             if self.world.random.randrange(100) >= self.world.loss:
                 self.world.reports.append((other, told))
