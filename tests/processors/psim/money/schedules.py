@@ -245,6 +245,30 @@ class Schedule:
         assert owed == charged, f"the ledger owes {owed} for fees of {charged}"
 
 
+class FailingSchedule(Schedule):
+    """Recipients that fail and recover, transactions that somebody else sends once more."""
+
+    steps = 24
+
+    def _happen(self) -> None:
+        event = self.random.choice((self._mine, self._pass_time, self._fail, self._recover))
+        self.events[event.__name__] += 1
+        event()
+
+    def _pass_time(self) -> None:
+        self.world.close(interval_ms=61_000)
+
+    def _fail(self) -> None:
+        asked = self.world.ask("ETH", 10**16 + len(self.world.asked))
+        self.world.safes.failing.add(asked.to)
+
+    def _recover(self) -> None:
+        """And what was sent before is there again, before anything newer."""
+        safes = self.world.safes
+        safes.failing.clear()
+        safes.waiting[:0] = safes.sent
+
+
 def _poison(op: CreateExternalTransfer, kind: int) -> CreateExternalTransfer:
     """Another recipient; another amount; change to a thief; a fee that is much too high."""
     if op.chain_id != BITCOIN:

@@ -1,8 +1,9 @@
-"""Random schedules of withdrawals, and everything lost at each of twelve labels."""
+"""Random schedules of withdrawals, everything lost at each of twelve labels, and bugs planted."""
 
 import pytest
 
-from tests.processors.psim.money.schedules import LABELS, Schedule
+from tests.processors.psim.money.planted import PLANTED
+from tests.processors.psim.money.schedules import LABELS, FailingSchedule, Schedule
 
 SCHEDULES = 1_000
 QUICK = 20
@@ -11,10 +12,11 @@ QUICK = 20
 def run_schedules(first: int, count: int) -> None:
     """A failure names the seed."""
     for seed in range(first, first + count):
+        kind = FailingSchedule if seed % 10 == 9 else Schedule
         try:
-            Schedule(seed).run()
+            kind(seed).run()
         except AssertionError as error:
-            raise AssertionError(f"Schedule({seed}): {error}") from error
+            raise AssertionError(f"{kind.__name__}({seed}): {error}") from error
 
 
 @pytest.mark.slow
@@ -35,3 +37,16 @@ def test_all_instances_lose_everything_at_a_label(label: str) -> None:
     schedule = Schedule(4, label)
     schedule.run()
     assert schedule.events["lost everything"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(PLANTED))
+def test_a_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, kind, seeds = PLANTED[name]
+    plant(monkeypatch)
+    for seed in range(seeds):
+        try:
+            kind(seed).run()
+        except AssertionError:
+            return
+    pytest.fail(f"{name}: not found by {seeds} schedules")
