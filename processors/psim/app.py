@@ -20,8 +20,9 @@ from processors.ledger_feed.stream import Stream, run_to_end, run_until_signal, 
 from processors.ledger_feed.topic import Message, open_topic
 from processors.psim.banks.settings import make_source as make_bank_source
 from processors.psim.beginning import begin
+from processors.psim.chains.pkcs11_signer import Pkcs11Signer
 from processors.psim.chains.settings import make_rpc, make_source
-from processors.psim.chains.signers import SeedSigner
+from processors.psim.chains.signers import ChainSigner, SeedSigner, SeveralSigners
 from processors.psim.deposit.service import DepositService
 from processors.psim.deposit.watch import ChainWatch
 from processors.psim.funnel.service import FunnelService
@@ -218,9 +219,11 @@ class Psim:
         if seed is None or wallets is None:
             return None
         try:
-            signer = SeedSigner(bytes.fromhex(wallets.reveal()))
+            signer: ChainSigner = SeedSigner(bytes.fromhex(wallets.reveal()))
         except ValueError:
             raise ConfigError("wallet_seed: 64 hexadecimal digits") from None
+        if self._settings.module is not None:
+            signer = SeveralSigners(Pkcs11Signer(self._settings.module), signer)
         return Cosigner(read_key(seed.reveal()), signer, self._publisher.submit)
 
     def _make_ledger_stream(self, position: ChainPosition) -> Stream:

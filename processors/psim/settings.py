@@ -6,6 +6,7 @@ import msgspec
 
 from processors.ledger_feed.settings import FeedSettings
 from processors.psim.banks.settings import BankSettings
+from processors.psim.chains.pkcs11_signer import ModuleSettings
 from processors.psim.chains.settings import ChainSettings
 from processors.psim.rates.settings import RatesSettings
 from schemas.settings import Secret, Settings
@@ -27,7 +28,8 @@ class PsimSettings(FeedSettings, frozen=True, kw_only=True):
     an endpoint of this instance's own. `poll_s`: between looks at a chain. `banks`: banks and
     payment gateways. `rates`: without it no prices are set. `cosigner_seed`: of the account from
     which it signs external transfers, and `wallet_seed`, 32 bytes in hexadecimal, of
-    its keys to the wallets on chains; without them it signs none. `batch_s`: how long a withdrawal
+    its keys to the wallets on chains; without them it signs none. `module`: a security
+    module that holds its key on Ethereum instead. `batch_s`: how long a withdrawal
     waits for others that go with it.
     """
 
@@ -42,4 +44,5 @@ class PsimSettings(FeedSettings, frozen=True, kw_only=True):
     rates: RatesSettings | None = None
     cosigner_seed: Secret | None = None
     wallet_seed: Secret | None = None
+    module: ModuleSettings | None = None
     batch_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0

@@ -65,6 +65,17 @@ class SeedSigner:
                 return lambda _, digest: own.sign(digest).signature
 
 
+class SeveralSigners:
+    """The first of these that holds a key."""
+
+    def __init__(self, *signers: ChainSigner) -> None:
+        self._signers = signers
+
+    def open(self, key: CosignerKey) -> SignDigest | None:
+        found = (each.open(key) for each in self._signers)
+        return next((each for each in found if each is not None), None)
+
+
 def make_extended_key(seed: bytes, wallet: WalletKind, coin: int = TESTNET) -> ExtendedPublicKey:
     """A cosigner's key of a wallet, by BIP-48; `coin`: of BIP-44."""
     return ExtendedPublicKey(_show_public(_derive_account(seed, ACCOUNTS[wallet], coin)))

@@ -1,10 +1,7 @@
 """Key-encryption keys: in a file and in a module (SoftHSM2), by the same tests."""
 
-import os
 import secrets
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +11,9 @@ from gateways.sealing import file, pkcs11
 from gateways.sealing.file import FileKeks
 from gateways.sealing.keks import KekError, KeyEncryptionKeys, Unopenable, get_version
 from gateways.sealing.settings import KekSettings, open_keks
+from tests.support.security_module import PIN, token
 
-MODULES = (Path("/usr/lib/softhsm/libsofthsm2.so"), *Path("/usr/lib").glob("*/softhsm/*hsm2.so"))
-TOKEN, PIN = "tokend", "123456"
+__all__ = ["token"]
 
 
 @dataclass
@@ -53,32 +50,6 @@ def make_module_set(token: tuple[str, str]) -> Set:
         lambda: pkcs11.add_version(name, module, label, PIN),
         lambda: pkcs11.Pkcs11Keks(others, module, label, PIN),
     )
-
-
-def find_module() -> Path:
-    """Set-up installs it as root; where it cannot, these tests are listed as not run."""
-    found = [each for each in MODULES if each.exists()]
-    if not found and os.environ.get("CI") != "true":
-        pytest.skip("not run, for want of softhsm2")
-    assert found
-    assert shutil.which("softhsm2-util")
-    return found[0]
-
-
-@pytest.fixture(scope="module")
-def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Module and label of a new token. A process has one: it reads its configuration once."""
-    module, folder = str(find_module()), tmp_path_factory.mktemp("softhsm")
-    (folder / "tokens").mkdir()
-    config = folder / "softhsm2.conf"
-    config.write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(config))
-        command = ["softhsm2-util", "--init-token", "--free", "--label", TOKEN]
-        subprocess.run(
-            [*command, "--pin", PIN, "--so-pin", PIN], stdout=subprocess.DEVNULL, check=True
-        )
-        yield module, TOKEN
 
 
 @pytest.fixture(params=["file", "module"])
