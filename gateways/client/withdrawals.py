@@ -41,11 +41,15 @@ def make_withdrawal(
 
 
 def find_chain(asset: dict[str, Any]) -> str | None:
-    """Where an asset's coins or tokens are, by its details."""
+    """By which chain, bank or gateway an asset leaves, by its details."""
     details = asset.get("details")
     content = json.loads(details) if isinstance(details, str) else details
-    stated = content.get("deposit") if isinstance(content, dict) else None
-    return str(stated["chain"]) if isinstance(stated, dict) and "chain" in stated else None
+    known = content if isinstance(content, dict) else {}
+    for name in ("payout", "deposit"):
+        stated = known.get(name)
+        if isinstance(stated, dict) and "chain" in stated:
+            return str(stated["chain"])
+    return None
 
 
 def submit_withdrawal(

@@ -1,5 +1,5 @@
-"""The demo's bank and rates: euros come in by a bank's statement; three instances set a price that
-five providers agree on, one of which lies, and a limit converts by it."""
+"""The demo's bank and rates: euros come in by a bank's statement and leave by a gateway; three
+instances set a price that four of five providers agree on, and a limit converts by it."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from gateways.client import transactions as make
 from gateways.client.deposits import take_address
 from gateways.client.horizon import HorizonClient
 from gateways.client.rates import make_first_price
+from gateways.client.withdrawals import list_withdrawals, make_withdrawal, submit_withdrawal
 from infra.demo.deposits import pay_in
 from infra.demo.people import Person
 from infra.demo.steps import DemoFailed, Steps
@@ -19,6 +20,7 @@ from schemas.generated.operations import ManageLimits, PutLimit, RemoveLimit
 from schemas.strkey import decode_account_id
 
 PRICE, NEW_PRICE = "60000", "61000"
+IBAN = "NO9386011117947"
 
 
 def earn(target: Target, person: Person, master: Person, steps: Steps) -> None:
@@ -31,9 +33,10 @@ def bank(target: Target, person: Person, master: Person, steps: Steps) -> None:
     """Where the demo can reach the sandbox. Raises DemoFailed."""
     if target.place is None:
         return
-    steps.tell("Alice's euros come in by a bank's statement; a price is agreed on by providers")
+    steps.tell("Euros come in by a bank's statement and leave by a gateway; a price is agreed on")
     with HorizonClient(target.gateways[0], person.key) as client:
         _pay_in(target.place, client, person, steps)
+        _pay_out(target.place, client, person, steps)
     with HorizonClient(target.gateways[0], master.key) as client:
         _publish(target.place, client, master, steps)
         _limit(client, person, master, steps)
@@ -54,6 +57,24 @@ def _pay_in(place: Place, client: HorizonClient, person: Person, steps: Steps) -
 
     steps.wait(has_arrived, "the statement is credited")
     steps.say("the statement was delivered twice; 250.00 TEUR are credited once")
+
+
+def _pay_out(place: Place, client: HorizonClient, person: Person, steps: Steps) -> None:
+    """The gateway takes the order and breaks off: it is looked up, and paid once."""
+    sandbox.control(place, "/control/gateway", {"mode": "taken-broken", "calls": 1})
+    body = make_withdrawal(client, person.address, sandbox.BANK_ASSET, "100.00", IBAN, "demo-TEUR")
+    submit_withdrawal(client, person.key, body)
+
+    def is_paid() -> bool:
+        mine = list_withdrawals(client, person.address)
+        return any(e["asset"] == sandbox.BANK_ASSET and e["stand"] == "paid" for e in mine)
+
+    steps.wait(is_paid, "the gateway's payout is settled")
+    told = sandbox.control(place, "/control/gateway", {})
+    paid = [each for each in told["payouts"] if each["destination"] == IBAN]
+    if [each["amount"] for each in paid] != [10_000]:
+        raise DemoFailed(f"the gateway has paid {paid}")
+    steps.say("100.00 TEUR left by the gateway, which broke off after it took the order: paid once")
 
 
 def _can_take(client: HorizonClient) -> bool:

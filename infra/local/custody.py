@@ -43,8 +43,11 @@ from processors.psim.chains.rpc import RpcRefusal
 from processors.psim.chains.source import ChainUnavailable
 from processors.psim.transfers.ledger import CEILING, TARGET
 from schemas.generated.common import (
+    U64,
     Amount,
+    Cosigner,
     Hash,
+    LedgerKeyOfCosigner,
     PublicKey,
     SignerData,
     TransferCaps,
@@ -98,7 +101,7 @@ def arrange(place: Place, report: Report) -> None:
             custody = Custody(client, master, lambda name: get_address(place, name), report)
             custody.arrange()
             asyncio.run(_arrange_chains(custody, place))
-            custody.add_bank()
+            custody.add_bank(lambda name: get_chain_seed(place, name))
     except (ClientError, ChainUnavailable, RpcRefusal, ValueError) as error:
         raise LocalError(f"cannot prepare the network for PSIM: {error}") from None
 
@@ -188,9 +191,11 @@ class Custody:
             details=json.dumps({"deposit": stated}).encode(),
         )
 
-    def add_bank(self) -> None:
-        """The asset of what comes in by the sandbox's bank. Raises ClientError."""
-        if BANK_ASSET in {each["id"] for each in self._client.walk("/v3/assets")}:
+    def add_bank(self, get_seed: Callable[[str], bytes]) -> None:
+        """The asset of what comes in by the sandbox's bank and leaves by its gateway, and who signs
+        for that. Raises ClientError."""
+        keysets = [each["attributes"]["entry"] for each in self._client.walk("/v3/keysets")]
+        if GATEWAY in {each["chain_id"] for each in keysets}:
             return
         details = {"deposit": {"chain": BANK, "minimum": "1"}, "payout": {"chain": GATEWAY}}
         policies = AssetPolicy.TRANSFERABLE | AssetPolicy.WITHDRAWABLE
@@ -202,7 +207,26 @@ class Custody:
             policies=policies,
             details=json.dumps(details).encode(),
         )
-        self._submit(SOURCE, asset)
+        accounts = [*((get_cosigner(name), name) for name in PSIMS), (RECOVERY, RECOVERY)]
+        cosigners = tuple(
+            Cosigner(
+                decode_account_id(self._get_address(account)),
+                LedgerKeyOfCosigner(get_public_key(SigningKey(get_seed(name)))),
+                slot,
+                is_offline=name == RECOVERY,
+            )
+            for slot, (account, name) in enumerate(accounts)
+        )
+        keyset = ManageKeyset(GATEWAY, WalletKind.HOT, 2, cosigners, "", "", U64(0), ())
+        caps = TransferCaps(*(Amount(each * 100) for each in CAPS))
+        policy = PutTransferPolicy(caps, None)
+        if BANK_ASSET not in {each["id"] for each in self._client.walk("/v3/assets")}:
+            self._submit(SOURCE, asset)
+        self._submit(
+            MASTER,
+            ManageTransferPolicy(GATEWAY, BANK_ASSET, TransferPurpose.WITHDRAW, policy),
+            CreateGovernedChangeRequest(keyset, None),
+        )
         self._report(f"made the asset of {BANK}")
 
     def _make_account(self, name: str, live: Live) -> CreateAccount:

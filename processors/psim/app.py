@@ -18,6 +18,7 @@ from processors.ledger_feed.process import begin as begin_process
 from processors.ledger_feed.process import exit_by_code
 from processors.ledger_feed.stream import Stream, run_to_end, run_until_signal, serve_streams
 from processors.ledger_feed.topic import Message, open_topic
+from processors.psim.banks.settings import make_gateway_desk
 from processors.psim.banks.settings import make_source as make_bank_source
 from processors.psim.beginning import begin
 from processors.psim.chains.pkcs11_signer import Pkcs11Signer
@@ -203,13 +204,16 @@ class Psim:
     def _make_transfers(
         self, kind: type[WithdrawService | FunnelService], batch_s: float
     ) -> Service:
+        cosigner = self._make_cosigner()
         desks = [make_desk(each, make_rpc(each)) for each in self._settings.chains]
         if kind is WithdrawService:
             self._desks = {each.chain_id: each for each in desks}
+            gateways = [each for each in self._settings.banks if each.kind == "gateway"]
+            desks += [make_gateway_desk(each, cosigner) for each in gateways]
         return kind(
             desks,
             self._key.public_key,
-            self._make_cosigner(),
+            cosigner,
             self._settings.poll_s,
             batch_ms=int(batch_s * 1000),
         )

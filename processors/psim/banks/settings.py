@@ -8,7 +8,9 @@ import msgspec
 from processors.psim.banks.source import BankSource
 from processors.psim.banks.store import BucketStore, FileStore, FolderStore, HttpStore
 from processors.psim.gateways.client import GatewayClient
+from processors.psim.gateways.desk import GatewayDesk
 from processors.psim.gateways.source import GatewaySource
+from processors.psim.signing.cosigner import Cosigner
 from schemas.settings import BucketSettings, ConfigError, Secret, Settings
 
 Digits = Annotated[int, msgspec.Meta(ge=0, le=18)]
@@ -20,7 +22,8 @@ class BankSettings(Settings, frozen=True):
     """`id`: as bank:NAME. Statements lie in a `folder`, in a `bucket` below `prefix`, or at `url`.
     `account` and `currency` as the statements name them; `digits`: the currency's decimals.
     `first`: the number of the first statement that counts. All instances agree on all of it but
-    where the files lie. `kind` gateway: a payment gateway's interface at `url`, with its `key`.
+    where the files lie. `kind` gateway: a payment gateway's interface at `url`, with its `key`;
+    `idempotency_ttl_s`: how long it surely keeps the keys of payouts.
     """
 
     id: str
@@ -61,6 +64,12 @@ def make_client(settings: BankSettings) -> GatewayClient:
     if settings.url is None or settings.key is None:
         raise ConfigError(f"banks: {settings.id}: a gateway needs url and key")
     return GatewayClient(settings.url, settings.key.reveal())
+
+
+def make_gateway_desk(settings: BankSettings, cosigner: Cosigner | None) -> GatewayDesk:
+    """Raises `ConfigError`."""
+    ttl_ms = settings.idempotency_ttl_s * 1000
+    return GatewayDesk(settings.id, settings.currency, make_client(settings), ttl_ms, cosigner)
 
 
 def _make_store(settings: BankSettings) -> FileStore:

@@ -157,6 +157,19 @@ def read_deposit_details(details: bytes) -> tuple[str, str, int] | None:
     return stated["chain"], token, int(minimum[:40])
 
 
+@lru_cache(maxsize=1_024)
+def read_payout_chain(details: bytes) -> str | None:
+    """By which chain, bank or gateway an asset leaves, where that is another than it comes in by:
+    {"payout": {"chain": ...}} in the asset's details."""
+    try:
+        content = json.loads(details or b"null")
+    except (ValueError, RecursionError):
+        return None
+    stated = content.get("payout") if isinstance(content, dict) else None
+    chain = stated.get("chain") if isinstance(stated, dict) else None
+    return chain if isinstance(chain, str) else None
+
+
 def is_of_chain(details: bytes, chain_id: str, height: int) -> bool:
     """Whether a credit, by its details, is of a block of the chain above a height."""
     content = json.loads(details or b"null")

@@ -14,12 +14,14 @@ from processors.psim.view import LedgerView
 from schemas.codec import encode
 from schemas.generated.common import AccountID
 from schemas.generated.entries import ExternalTransfer, Keyset, TransferPayload
-from schemas.generated.operations import AddTransferSignature
+from schemas.generated.operations import AddTransferSignature, SubmitExternalTransfer
 from schemas.generated.transactions import DecoratedSignature, TransactionEnvelope
 from streams.ledger.hashes import compute_transaction_hash
 from streams.ledger.windows import compute_window, make_window_transaction
 
 log = structlog.get_logger()
+UPLOAD = 0
+"""In place of a version, which are counted from 1."""
 AGAIN_MS = 10_000
 """What stands in no ledger after so long is submitted once more, the same in the same window."""
 
@@ -55,13 +57,25 @@ class Cosigner:
             lines = adapter.describe(payload.payload)
             log.info("transfer_signed", transfer=int(number), version=version, does=lines)
         self._submitted[number, version] = now_ms
-        self._bring(view, AddTransferSignature(number, version, payload.payload_hash, signature))
+        body = AddTransferSignature(number, version, payload.payload_hash, signature)
+        self._bring(view, body)
 
-    def _bring(self, view: LedgerView, body: AddTransferSignature) -> None:
-        key = compute_evidence_key("signature", int(body.transfer_id), body.version)
+    def note_upload(self, view: LedgerView, transfer: ExternalTransfer) -> None:
+        """Notes in the ledger, as the submitter, that it begins with a bank's file or order."""
+        number, now_ms = transfer.transfer_id, view.close_time_ms
+        if now_ms - self._submitted.get((number, UPLOAD), 0) >= AGAIN_MS:
+            self._submitted[number, UPLOAD] = now_ms
+            body = SubmitExternalTransfer(number, len(transfer.versions))
+            self._bring(view, body)
+
+    def _bring(self, view: LedgerView, body: AddTransferSignature | SubmitExternalTransfer) -> None:
+        is_signature = isinstance(body, AddTransferSignature)
+        operation = "add_transfer_signature" if is_signature else "submit_external_transfer"
+        kind = "signature" if is_signature else "upload"
+        key = compute_evidence_key(kind, int(body.transfer_id), body.version)
         window = compute_window(view.close_time_ms)
         transaction = make_window_transaction(
-            view.network_id, self.account_id, "add_transfer_signature", key, window, body
+            view.network_id, self.account_id, operation, key, window, body
         )
         raw = encode(transaction)
         signature = self._key.sign(compute_transaction_hash(view.network_id, raw))

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from processors.psim.chains.adapter import AdapterError, CosignerKey
 from processors.psim.chains.table import get_adapter
-from processors.psim.deposit.rules import find_meanings
+from processors.psim.deposit.rules import find_meanings, read_payout_chain
 from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import Hash, Resource, TransferPurpose, UtxoResource
 from schemas.generated.entries import (
@@ -66,9 +66,17 @@ def find_ready(view: LedgerView, chain_id: str) -> list[Withdrawal]:
 
 
 def find_assets(view: LedgerView, chain_id: str) -> dict[str, str]:
-    """The tokens of a chain by the code of the asset that each is."""
+    """The tokens of a chain by the code of the asset that each is: what leaves by it. An asset may
+    come in by one bank and leave by another, or by a gateway."""
     meanings, _ = find_meanings(view, chain_id)
-    return {each.asset.code: token for token, each in meanings.items()}
+    found = {each.asset.code: token for token, each in meanings.items()}
+    for asset in view.get_own_assets():
+        chain = read_payout_chain(asset.details)
+        if chain == chain_id:
+            found[asset.code] = ""
+        elif chain is not None:
+            found.pop(asset.code, None)
+    return found
 
 
 def find_coin_asset(view: LedgerView, chain_id: str) -> str | None:

@@ -1,0 +1,115 @@
+"""Payouts by a gateway: what is asked for, what is evidence of what came of it, and whether it may
+be posted again. Pure.
+
+A gateway keeps an idempotency key for a while only. Within that time the same order may be posted
+again and again; after it an order is looked up and never posted, because it could be paid twice.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from hashlib import sha256
+from typing import NamedTuple
+
+import msgspec
+
+from processors.psim.gateways.adapter import EventKind, GatewayEvent, Payout, PayoutOrder
+from schemas.generated.common import Hash, TransferOutcome
+
+MARGIN_MS = 60_000
+"""So long before a key expires nothing is posted any more: a call may be on its way."""
+ENDED = {
+    EventKind.PAYOUT_PAID: TransferOutcome.PAID,
+    EventKind.PAYOUT_FAILED: TransferOutcome.INEFFECTIVE,  # its key is used, and nothing moved
+}
+FORMAT = "tokend payout 1"
+
+
+class Evidence(NamedTuple):
+    """`height`: of the event; `digest`: of its contents."""
+
+    outcome: TransferOutcome
+    digest: Hash
+    height: int
+
+
+class Judgement(NamedTuple):
+    """At most one is set. `problem`: what people must look at, because nothing explains it."""
+
+    evidence: Evidence | None
+    problem: str
+
+
+class Step(StrEnum):
+    """What the submitter does about an order now. The last: nobody knows, time will not tell."""
+
+    POST = "post"
+    WAIT = "wait"
+    UNKNOWN = "unknown"
+
+
+def make_reference(network_id: Hash, request_id: int) -> str:
+    """The idempotency key: the request's id in the ledger, and of which network it is."""
+    return f"{network_id.hex()[:16]}-{request_id}"
+
+
+def encode_order(order: PayoutOrder) -> bytes:
+    """The payload that cosigners sign: text that people read, a line each."""
+    lines = (
+        FORMAT,
+        f"reference {order.reference}",
+        f"amount {order.amount}",
+        f"currency {order.currency}",
+        f"destination {order.destination}",
+    )
+    return "\n".join(lines).encode() + b"\n"
+
+
+def decode_order(payload: bytes) -> PayoutOrder:
+    """Raises ValueError for anything that `encode_order` does not make."""
+    lines = payload.decode("ascii").splitlines()
+    if len(lines) != len(PayoutOrder.__struct_fields__) + 1 or lines[0] != FORMAT:
+        raise ValueError("the payload is no payout")
+    values = dict(each.split(" ", 1) for each in lines[1:])
+    order = PayoutOrder(
+        values.get("reference", ""),
+        int(values.get("amount", "")),
+        values.get("currency", ""),
+        values.get("destination", ""),
+    )
+    if encode_order(order) != payload:
+        raise ValueError("the payload is no payout")
+    return order
+
+
+def judge(order: PayoutOrder, events: Iterable[GatewayEvent]) -> Judgement:
+    """By the events that name the order's reference. One that says another amount is no evidence of
+    anything, and neither are two that contradict each other: people must look."""
+    found: Evidence | None = None
+    names: set[str] = set()
+    for event in events:
+        if event.reference != order.reference or event.kind not in ENDED:
+            continue
+        names.add(event.id)
+        if (event.amount, event.currency) != (order.amount, order.currency):
+            return Judgement(
+                None, f"payout {event.id} is of {event.amount} {event.currency}, not as ordered"
+            )
+        digest = Hash(sha256(b"tokend-gateway-event" + msgspec.json.encode(event)).digest())
+        evidence = Evidence(ENDED[event.kind], digest, event.number)
+        if found is not None and found.outcome is not evidence.outcome:
+            return Judgement(None, f"payout {event.id} is said to be paid and failed")
+        found = found or evidence
+    if len(names) > 1:
+        return Judgement(None, f"there are {len(names)} payouts of {order.reference}")
+    return Judgement(found, "")
+
+
+def decide(
+    order: PayoutOrder, submitted_ms: int, now_ms: int, ttl_ms: int, found: Payout | None
+) -> Step:
+    """`submitted_ms`: when the ledger noted that the submitter begins, before he did anything.
+    `found`: what a look-up by the reference gave."""
+    if found is not None:
+        is_same = (found.amount, found.currency) == (order.amount, order.currency)
+        return Step.WAIT if is_same else Step.UNKNOWN
+    return Step.POST if now_ms < submitted_ms + ttl_ms - MARGIN_MS else Step.UNKNOWN
