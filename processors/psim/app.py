@@ -194,11 +194,9 @@ class Psim:
             rpc = make_rpc(each)
             source = make_source(each, rpc)
             holdings = make_holdings(each.id, source, rpc, desk)
-            poll_s = self._settings.poll_s
-            watch = ReserveWatch(
-                each.id, source, holdings, self._key, lambda: view, tell, wake, poll_s=poll_s
+            watches.append(
+                ReserveWatch(each.id, source, holdings, self._key, lambda: view, tell, wake)
             )
-            watches.append(watch)
         return ReservesService(watches)
 
     def _make_transfers(

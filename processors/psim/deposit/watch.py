@@ -201,8 +201,9 @@ class ChainWatch:
     async def look(self) -> bool:
         """Once; whether there is more to read at once."""
         learned_ms = self._clock() * 1000
-        self.final = await self._source.get_final_height()
-        self.tip = await self._source.get_tip_height()
+        self.final, self.tip = await asyncio.gather(
+            self._source.get_final_height(), self._source.get_tip_height()
+        )
         self._known_final.note(learned_ms, self.final)
         view = self._get_view()
         checkpoint = view.get_checkpoint(self.chain_id)

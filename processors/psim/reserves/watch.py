@@ -49,6 +49,8 @@ from streams.ledger.references import DAY_MS
 from streams.ledger.reserves import compute_reserve_payload
 
 log = structlog.get_logger()
+POLL_S = 5.0
+"""Between looks at the chain: a cycle has several."""
 BLOCKS_AT_ONCE, PAID_KEPT = 50, 5_000
 SILENT_ALARM_MS = 900_000
 """How long instances may not agree, after which it is an alarm."""
@@ -70,7 +72,6 @@ class ReserveWatch:
         tell: Tell,
         wake: Callable[[], None],
         clock: Callable[[], float] = time.time,
-        poll_s: float = 2.0,
     ) -> None:
         self.chain_id = chain_id
         self._source = source
@@ -80,7 +81,6 @@ class ReserveWatch:
         self._tell = tell
         self._wake = wake
         self._clock = clock
-        self._poll_s = poll_s
         self._known_final = KnownFinal()
         self._cursor: Block | None = None
         self._received: dict[str, Received] = {}
@@ -142,7 +142,7 @@ class ReserveWatch:
                 is_behind = False
                 self._problem = str(error)
                 log.warning("reserves_wait", chain=self.chain_id, reason=str(error))
-            await asyncio.sleep(0 if is_behind else self._poll_s)
+            await asyncio.sleep(0 if is_behind else POLL_S)
 
     async def look(self) -> bool:
         """Reads what is final, and derives what is wanted; whether there is more to read."""
