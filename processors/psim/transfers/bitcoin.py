@@ -1,5 +1,6 @@
 """Bitcoin's desk: asks one endpoint for coins and spends, sends what was confirmed. Shell."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
@@ -58,7 +59,9 @@ class BitcoinDesk:
     # Asking
 
     async def look(self, view: LedgerView) -> None:
-        final, tip = await self._source.get_final_height(), await self._source.get_tip_height()
+        final, tip = await asyncio.gather(
+            self._source.get_final_height(), self._source.get_tip_height()
+        )
         transfers = find_open(view, self.chain_id)
         await self._find_outcomes(view, transfers, final)
         await self._find_mined(view, transfers, final, tip)

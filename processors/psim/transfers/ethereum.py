@@ -58,6 +58,7 @@ class EthereumDesk:
         self._refused: dict[int, str] = {}
         self._latest: dict[str, int] = {}
         self._gas: int | None = None
+        self._seen: object = None
 
     @property
     def final(self) -> int:
@@ -66,12 +67,18 @@ class EthereumDesk:
     # Asking
 
     async def look(self, view: LedgerView) -> None:
-        final, tip = await self._source.get_final_height(), await self._source.get_tip_height()
-        block = await self._source.get_block(final)
+        final, tip = await asyncio.gather(
+            self._source.get_final_height(), self._source.get_tip_height()
+        )
         transfers = self._read(view)
-        await self._find_executions(view, transfers, final, tip)
         known = rules.find_safes(view, self.chain_id)
         tokens = sorted(set(find_assets(view, self.chain_id).values()) | {COIN})
+        addresses = self._list_bound(view)
+        seen = (final, tip, known, tokens, addresses)
+        if not transfers and seen == self._seen and len(addresses) <= ADDRESSES_AT_ONCE:
+            return  # nothing can have changed
+        block = await self._source.get_block(final)
+        await self._find_executions(view, transfers, final, tip)
         nonces = {s: await self._wallet.get_nonce(s, hex(final)) for s in known.values()}
         self._latest = {s: await self._wallet.get_nonce(s, "latest") for s in known.values()}
         held = {
@@ -79,7 +86,7 @@ class EthereumDesk:
             for wallet, safe in known.items()
             for token in tokens
         }
-        forwarders = await self._find_forwarders(view, tokens, block)
+        forwarders = await self._find_forwarders(addresses, tokens, block)
         facts = EthereumFacts(
             self.chain_id, self.facts.number, final, nonces, held, forwarders, frozenset()
         )
@@ -87,6 +94,7 @@ class EthereumDesk:
         self.facts = facts
         if self._wallet.relayer is not None:
             self._gas = await self._wallet.get_balance(self._wallet.relayer)
+        self._seen = seen
 
     def _read(self, view: LedgerView) -> dict[int, Open]:
         """All that stand, and forgets those that do not."""
@@ -180,15 +188,18 @@ class EthereumDesk:
         )
         return TransferOutcome.PAID if is_paid else TransferOutcome.INEFFECTIVE
 
-    async def _find_forwarders(
-        self, view: LedgerView, tokens: Sequence[str], block: Block
-    ) -> tuple[Holding, ...]:
-        """Some at a look, those that somebody has; all of them in turn."""
-        addresses = [
+    def _list_bound(self, view: LedgerView) -> list[str]:
+        """The deposit addresses that somebody has."""
+        return [
             address
             for address in sorted(view.addresses.get(self.chain_id, ()))
             if _is_bound(view, self.chain_id, address)
         ]
+
+    async def _find_forwarders(
+        self, addresses: list[str], tokens: Sequence[str], block: Block
+    ) -> tuple[Holding, ...]:
+        """Some at a look; all of them in turn."""
         start = self._turn % max(len(addresses), 1)
         chosen = (addresses[start:] + addresses[:start])[:ADDRESSES_AT_ONCE]
         self._turn = start + len(chosen)
