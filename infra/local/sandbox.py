@@ -17,6 +17,9 @@ from infra.sandbox.bank import ACCOUNT, CURRENCY
 
 SANDBOX, PORT, COMMAND = "sandbox", 8300, "infra.sandbox.server"
 INSIDE, DATA, TOKEN_FILE = "/run/secrets", "/var/lib/sandbox", "token"
+GATEWAY_KEY_FILE = "gateway"
+FILES = (TOKEN_FILE, GATEWAY_KEY_FILE)
+"""Who tells it what to do, and who is its customer."""
 PAIR, SYMBOL = "BTC:TUSD", "BTC/USD"
 SLOT_S = 5
 BANK, GATEWAY, BANK_ASSET, BANK_POLL_S = "bank:sandbox", "bank:gateway", "TEUR", 2.0
@@ -40,7 +43,7 @@ class SandboxServer(Server):
             "entrypoint": [
                 *("/opt/tokend/.venv/bin/python", "-m", COMMAND),
                 f"0.0.0.0:{PORT}",
-                *(DATA, f"{INSIDE}/{TOKEN_FILE}"),
+                *(DATA, f"{INSIDE}/{TOKEN_FILE}", f"{INSIDE}/{GATEWAY_KEY_FILE}"),
             ],
         },
         secrets=INSIDE,
@@ -58,8 +61,8 @@ class SandboxServer(Server):
         (data,) = self.get_folders(place)
         data.mkdir(mode=0o700, exist_ok=True)
         listen = f"{place.listen_host}:{place.get_port(self.name)}"
-        token_file = place.get_secret_file(f"{self.name}.{TOKEN_FILE}")
-        command = (sys.executable, "-m", COMMAND, listen, str(data), str(token_file))
+        secrets = [place.get_secret_file(f"{self.name}.{each}") for each in FILES]
+        command = (sys.executable, "-m", COMMAND, listen, str(data), *map(str, secrets))
         return ("setpriv", "--pdeathsig=TERM", *command)
 
     async def is_ready(self, place: Place) -> bool:
@@ -78,7 +81,7 @@ class SandboxServer(Server):
         return {"url": place.get_url(self.name), "token_file": token_file}
 
     def get_container_files(self, place: Place) -> Mapping[str, bytes]:
-        return {TOKEN_FILE: place.get_secret(f"{self.name}.{TOKEN_FILE}").encode()}
+        return {each: place.get_secret(f"{self.name}.{each}").encode() for each in FILES}
 
 
 def get_rates_settings(place: Place) -> Mapping[str, Any]:
@@ -118,7 +121,7 @@ def get_banks_settings(place: Place) -> list[Mapping[str, Any]]:
             "kind": "gateway",
             "currency": CURRENCY,
             "url": f"{url}/gateway",
-            "key_file": str(place.get_secret_file(f"{SANDBOX}.{TOKEN_FILE}")),
+            "key_file": str(place.get_secret_file(f"{SANDBOX}.{GATEWAY_KEY_FILE}")),
             "poll_s": BANK_POLL_S,
         },
     ]

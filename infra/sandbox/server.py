@@ -1,6 +1,7 @@
-"""The sandbox as a process: `python -m infra.sandbox.server HOST:PORT FOLDER TOKEN_FILE`.
+"""The sandbox as a process: `python -m infra.sandbox.server HOST:PORT FOLDER TOKEN_FILE KEY_FILE`.
 
 One port. Below /control the bearer token is wanted: there the sandbox is told how to misbehave.
+The key is that of the gateway's customer.
 """
 
 import asyncio
@@ -31,9 +32,9 @@ class RatesOrder(msgspec.Struct, forbid_unknown_fields=True):
     modes: dict[str, str] = {}
 
 
-def make_app(folder: Path, token: str) -> Starlette:
+def make_app(folder: Path, token: str, key: str) -> Starlette:
     """`folder` exists, and is the sandbox's own."""
-    prices, bank, gateway = Prices(folder), Bank(folder), GatewayBook(folder, token)
+    prices, bank, gateway = Prices(folder), Bank(folder), GatewayBook(folder, key)
 
     def set_rates(order: RatesOrder) -> Any:
         for symbol, price in order.prices.items():
@@ -73,8 +74,8 @@ def _respond(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-async def _run(listen: str, folder: Path, token: str) -> None:
-    server = make_server(make_app(folder, token), listen)
+async def _run(listen: str, folder: Path, token: str, key: str) -> None:
+    server = make_server(make_app(folder, token, key), listen)
 
     def stop() -> None:
         server.should_exit = True
@@ -85,4 +86,5 @@ async def _run(listen: str, folder: Path, token: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]).read_text().strip()))
+    secrets = [Path(each).read_text().strip() for each in sys.argv[3:5]]
+    asyncio.run(_run(sys.argv[1], Path(sys.argv[2]), secrets[0], secrets[1]))

@@ -63,7 +63,8 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
             own |= {f"s3.{row.name}"}
         if row.program == "psim":
             own = {f"kafka.{row.name}", f"s3.{row.name}", f"{row.name}.seed", "psim.token"}
-            own |= {"btcd.rpc", f"{row.name}.gas"}
+            own |= {"btcd.rpc", f"{row.name}.gas", "sandbox.gateway"}
+            own |= {f"{row.name}.cosigner.seed", f"{row.name}.chains"}
         if row.program == "notificator":
             own |= {"notificator.key", "notificator.token", "api.token"}
         if row.program == "keyserver":

@@ -21,7 +21,10 @@ def test_every_server_s_disk_and_that_of_the_logs_is_watched(tmp_path: Path) -> 
     folder = DataFolder(tmp_path / "deployment")
     folder.make(is_shared=False)
     place = Place(folder)
-    own = {folder.root / each for each in ("postgres", "keychain-postgres", "s3", "btcd", "anvil")}
+    own = {
+        folder.root / each
+        for each in ("postgres", "keychain-postgres", "s3", "btcd", "anvil", "sandbox")
+    }
     for each in own:
         each.mkdir()
     disks = get_disks(place, TABLE.servers)

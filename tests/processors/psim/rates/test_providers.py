@@ -47,7 +47,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 async def open_sandbox(folder: Path) -> AsyncIterator[str]:
     """Its URL."""
     address = f"127.0.0.1:{choose_port(())}"
-    server = make_server(make_app(folder, "token"), address)
+    server = make_server(make_app(folder, "token", "key"), address)
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
