@@ -14,7 +14,7 @@ LEFT = (
 )
 SPARE_SECONDS = 60.0  # a commit that began in time may still copy
 FORGET = "delete from api.uploads where upload_id = %s and not is_kept returning has_room"
-COMMIT_SECONDS = 3_600.0  # how long a commit may take to copy and check
+ADDRESS_SECONDS = 7_200.0  # until then somebody may send or copy once more
 OVER = (
     "select document_id, account_id, bytes, multipart_id, upload_key, tried_keys from api.documents"
     " where expires_at < clock_timestamp() - make_interval(secs => %s)"
@@ -23,10 +23,10 @@ OVER = (
 FORGET_DOCUMENT = "delete from api.documents where document_id = %s returning 1"
 SPARE = (
     "select document_id, object_key, upload_key, tried_keys from api.documents"
-    " where cardinality(tried_keys) > 1 and object_key is not null"
+    " where object_key is not null and upload_key is not null"
     " and created_at < clock_timestamp() - make_interval(secs => %s) limit 100"
 )
-TIDIED = "update api.documents set tried_keys = %s where document_id = %s"
+TIDIED = "update api.documents set tried_keys = %s, upload_key = null where document_id = %s"
 
 
 class Collector:
@@ -47,7 +47,7 @@ class Collector:
         for row in await self._store.execute(OVER, (SPARE_SECONDS,)):
             await self._drop(*row)
         for document_id, object_key, upload_key, tried in await self._store.execute(
-            SPARE, (COMMIT_SECONDS,)
+            SPARE, (ADDRESS_SECONDS,)
         ):
             await self._objects.delete(upload_key, *(each for each in tried if each != object_key))
             await self._store.execute(TIDIED, ([object_key], document_id))
@@ -58,12 +58,12 @@ class Collector:
         account_id: bytes,
         length: int,
         multipart_id: str | None,
-        upload_key: str,
+        upload_key: str | None,
         tried: list[str],
     ) -> None:
-        if multipart_id is not None:
+        if multipart_id is not None and upload_key is not None:
             await self._objects.drop_parts(upload_key, multipart_id)
-        await self._objects.delete(upload_key, *tried)
+        await self._objects.delete(*tried, *filter(None, (upload_key,)))
         async with self._store.transact() as transaction:
             if await transaction.execute(FORGET_DOCUMENT, (document_id,)):
                 await give_back(transaction, account_id, length)

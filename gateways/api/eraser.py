@@ -44,7 +44,8 @@ END = (
 )
 FORMS = "select content from api.forms"
 OBJECTS = (
-    "select unnest(tried_keys || upload_key) from api.documents where account_id = %(account)s"
+    "select unnest(array_remove(tried_keys || upload_key, null)) from api.documents"
+    " where account_id = %(account)s"
     " union select unnest(array[upload_key, object_key]) from api.uploads"
     " where account_id = %(account)s"
     " union select object_key from api.blobs"

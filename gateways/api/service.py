@@ -13,6 +13,8 @@ from gateways.api.collector import Collector
 from gateways.api.columns import COLUMNS
 from gateways.api.eraser import PAUSE_SECONDS as ERASER_SECONDS
 from gateways.api.eraser import Eraser
+from gateways.api.expiries import PAUSE_SECONDS as EXPIRIES_SECONDS
+from gateways.api.expiries import Expiries
 from gateways.api.kyc_events import PAUSE_SECONDS as EVENTS_SECONDS
 from gateways.api.kyc_events import EventPublisher
 from gateways.api.ledger import LedgerReader
@@ -71,6 +73,8 @@ class Api(SealedService):
         self.outbox = Outbox(NAME, self.store, self.keks, self.http, destination)
         cases = settings.cases
         self.cases = None if cases is None else Store(cases.url.reveal(), CASE_CONNECTIONS)
+        expiries = Expiries(self.store, self.cases, self.keks, self.outbox)
+        self.background.add("remind-of-expiries", expiries.remind, EXPIRIES_SECONDS)
         self.kyc_events = EventPublisher(self.store, settings.kafka, settings.kyc_topic)
         self.background.add("publish-kyc-events", self.kyc_events.publish, EVENTS_SECONDS)
         self.eraser = Eraser(

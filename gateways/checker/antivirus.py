@@ -16,16 +16,20 @@ class ScannerUnavailable(Exception):
 
 def connect(address: str, seconds: float) -> socket.socket:
     """`address`: HOST:PORT, or the path of a socket. Raises ScannerUnavailable."""
-    try:
-        if address.startswith("/"):
-            made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            made.settimeout(seconds)
-            made.connect(address)
-            return made
+    if not address.startswith("/"):
         host, _, port = address.rpartition(":")
-        return socket.create_connection((host, int(port)), timeout=seconds)
+        try:
+            return socket.create_connection((host, int(port)), timeout=seconds)
+        except OSError as error:
+            raise ScannerUnavailable(f"clamd: {error.strerror or error}") from None
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.settimeout(seconds)
+    try:
+        made.connect(address)
     except OSError as error:
+        made.close()
         raise ScannerUnavailable(f"clamd: {error.strerror or error}") from None
+    return made
 
 
 def ping(address: str, seconds: float = 3.0) -> None:

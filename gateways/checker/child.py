@@ -18,6 +18,7 @@ from gateways.identity.confinement import confine
 from gateways.identity.reasons import Reason
 
 PIECE_BYTES = 1024 * 1024
+SCAN_SECONDS = 30.0
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -81,6 +82,7 @@ def _look(request: Request, names: Any) -> Answer:
         return Answer(codes + (find_names(names, fields) if names is not None else []))
     if request.scanner is not None:
         with socket.socket(fileno=request.scanner) as scanner:
+            scanner.settimeout(SCAN_SECONDS)  # the parent's socket does not block
             if is_infected(scanner, content):
                 return Answer([Reason.MALWARE])
     return Answer(inspection.inspect_document(content, request.media_types, request.bytes_max))

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-THRESHOLD = 85
+THRESHOLD = 80
+ALIKE_MIN = 0.6  # words that are less alike are other words
 GRAM = 2
 WORDS_MAX = 12
 
@@ -76,21 +77,24 @@ def normalise(name: str) -> tuple[str, ...]:
 
 
 def compute_score(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """100: the same words. Every word is compared with the one that is most like it; a middle name
-    that only one of them has counts half."""
+    """100: the same words. Each word of the shorter name is compared with the one that is most like
+    it in the other; a name of one word says little of one that has more."""
     if not one or not other:
         return 0
     few, many = sorted((one, other), key=len)
-    matched = sum(len(word) * max(_compare(word, each) for each in many) for word in few)
     length = sum(map(len, few))
-    spare = sum(map(len, many)) - length if len(many) > len(few) else 0
-    likeness = matched / length
-    penalty = 0.5 * max(0, spare) / (length + max(0, spare)) if len(few) < 2 else 0.0
-    return round(100 * max(0.0, likeness - penalty))
+    likeness = sum(len(word) * max(_compare(word, each) for each in many) for word in few) / length
+    if len(few) > 1:
+        return round(100 * likeness)
+    spare = max(0, sum(map(len, many)) - length)
+    return round(100 * max(0.0, likeness - spare / (2 * (length + spare))))
 
 
 def _compare(one: str, other: str) -> float:
-    return 1.0 if one == other else SequenceMatcher(None, one, other, autojunk=False).ratio()
+    if one == other:
+        return 1.0
+    likeness = SequenceMatcher(None, one, other, autojunk=False).ratio()
+    return likeness if likeness >= ALIKE_MIN else 0.0
 
 
 def _get_grams(word: str) -> set[str]:

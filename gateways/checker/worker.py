@@ -136,7 +136,7 @@ class Checker:
                 if error.kind == "not-found":
                     return [Reason.COMMITMENT_MISMATCH]
                 raise
-            codes = _compare(form, shown, role_id)
+            codes = compare(form, shown, role_id)
             if codes:
                 return codes
             self._require_scanner(form, shown)
@@ -214,7 +214,7 @@ class Checker:
         return addresses[self._turn % len(addresses)]
 
 
-def _compare(form: Json, shown: Shown, role_id: int | None) -> list[str]:
+def compare(form: Json, shown: Shown, role_id: int | None) -> list[str]:
     """Whether it is what the role of the request wants; API is not believed about that."""
     if form["role_id"] != str(role_id) or shown.form.class_ != form["class"]:
         return [Reason.FORM_INVALID]

@@ -258,6 +258,43 @@ def reject(
         user_io.show_result(result, as_json=as_json)
 
 
+@app.command("erase")
+def erase(
+    account: AccountOption = None,
+    endpoints: EndpointsOption = None,
+    seed_file: SeedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have everything erased that is known of an account's people; again shows how far it is."""
+    with open_services(endpoints, seed_file, account) as services:
+        user_io.show(services.kyc.ask_for_erasure(services.account), as_json=as_json)
+
+
+@app.command("hold")
+def hold(
+    account: Annotated[str, typer.Argument(help="G...")],
+    reason: Annotated[str, typer.Argument(help="A code, as RETENTION_OF_FIVE_YEARS.")],
+    until: Annotated[str, typer.Argument(help="The day from which on it is over, YYYY-MM-DD.")],
+    endpoints: EndpointsOption = None,
+    seed_file: SeedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep an account's data until a day, because the law says so: an erasure waits for it."""
+    with open_services(endpoints, seed_file) as services:
+        user_io.show(services.kyc.hold(account, reason, until), as_json=as_json)
+
+
+@app.command("release")
+def release(
+    account: Annotated[str, typer.Argument(help="G...")],
+    endpoints: EndpointsOption = None,
+    seed_file: SeedOption = None,
+) -> None:
+    """End a hold: what waits is erased now."""
+    with open_services(endpoints, seed_file) as services:
+        services.kyc.release_hold(account)
+
+
 def submit_on_ledger(services: Services, source: "AccountID", body: Any) -> dict[str, Any]:
     """A transaction of one operation, once a ledger has it. Raises ClientError."""
     from gateways.client.transactions import build_transaction, sign_transaction

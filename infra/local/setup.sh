@@ -55,6 +55,7 @@ setup_python() {
 setup_tests() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
     command -v softhsm2-util >/dev/null || install softhsm2 "SoftHSM2 (for tests)"
+    [ -x /usr/sbin/clamd ] || install clamav-daemon "ClamAV (for tests)"
     command -v chromium >/dev/null || install chromium "Chromium (for tests)"
 }
 

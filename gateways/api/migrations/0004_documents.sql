@@ -25,7 +25,7 @@ CREATE TABLE api.documents (
     sha256       bytea NOT NULL,         -- of the sealed bytes
     part_hashes  bytea[] NOT NULL,       -- empty: in one piece
     multipart_id text COLLATE "C",       -- the bucket's name for an upload in parts
-    upload_key   text COLLATE "C" NOT NULL,
+    upload_key   text COLLATE "C",       -- null: nothing can be sent there any more, and it is gone
     tried_keys   text[] COLLATE "C" NOT NULL DEFAULT '{}',
     object_key   text COLLATE "C",
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -25,6 +25,7 @@ from tests.gateways.support import wait_until
 from tests.support.canary import get_forms
 from tests.support.network import get_key
 
+pytestmark = pytest.mark.servers
 NAME, EMAIL = "Zbigniewa-Canary-4711", "canary-4711@example.org"
 
 

@@ -17,6 +17,7 @@ from schemas.settings import Secret
 from tests.gateways.kyc.corpus import BYTES_MAX, TYPES, Sample, make_bad, make_good
 from tests.support.network import get_key
 
+pytestmark = pytest.mark.slow
 MEMORY = 512 * 1024 * 1024
 NOWHERE = (GatewayAddress(url="http://127.0.0.1:1"),)
 SETTINGS = CheckSettings(

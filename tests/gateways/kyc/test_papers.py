@@ -22,6 +22,7 @@ from tests.gateways.kyc.support import FORM, PAPERS, SCHEMA, Kyc
 from tests.gateways.support import wait_until
 from tests.support.network import get_key
 
+pytestmark = pytest.mark.servers
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(3_000)
 CANARY = "a canary of Klara"
 
