@@ -4,8 +4,9 @@ Both are there, or neither: the checker reads what the projection writes.
 """
 
 import asyncio
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,13 +95,29 @@ class KycProcess:
         return psycopg.connect(self._settings.database.url.reveal(), autocommit=True)
 
     async def _check(self, checker: Checker) -> None:
-        while True:
+        """In a thread that the end of the process does not wait for: a paper may take a minute, and
+        a case that was not finished is begun again."""
+        loop = asyncio.get_running_loop()
+        failed: asyncio.Future[None] = loop.create_future()
+
+        def run() -> None:
             try:
-                await asyncio.to_thread(checker.work)
-                self._checker_problem = None
-            except psycopg.OperationalError as error:
-                self._checker_problem = type(error).__name__
-            await asyncio.sleep(PAUSE_S)
+                while True:
+                    self._check_all(checker)
+                    time.sleep(PAUSE_S)
+            except Exception as error:
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(failed.set_exception, error)
+
+        threading.Thread(target=run, daemon=True).start()
+        await failed
+
+    def _check_all(self, checker: Checker) -> None:
+        try:
+            checker.work()
+            self._checker_problem = None
+        except psycopg.OperationalError as error:
+            self._checker_problem = type(error).__name__
 
     def _describe(self) -> dict[str, Any]:
         """What the process says of itself."""
