@@ -50,7 +50,7 @@ test: setup  ## All tests, with real servers; prints the slowest twenty.
 	$(BIN)/pytest -n 2 --dist loadfile -m "not whole and not campaign" --durations 20
 	$(BIN)/pytest -m "whole and not campaign" --durations 20
 
-test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour); SYSTEM=core, horizon, notificator, keyserver, psim or deployment: only its own.
+test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour); SYSTEM=core, horizon, notificator, keyserver, kyc, psim or deployment: only its own.
 	$(BIN)/pytest -m faults --faults $(or $(FAULTS),10) $(if $(SYSTEM),--system $(SYSTEM)) -v
 
 test-containers: setup  ## Tests and the demo on containers; root gets a Docker engine if there is none.

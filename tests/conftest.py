@@ -23,6 +23,7 @@ SYSTEMS = {
     "horizon": ("tests/processors/horizon/",),
     "notificator": ("tests/processors/notificator/",),
     "keyserver": ("tests/gateways/keyserver/",),
+    "kyc": ("tests/gateways/keychain/", "tests/gateways/kyc/"),
     "psim": ("tests/processors/psim/",),
     "deployment": ("tests/integration/test_faults.py", "tests/integration/test_disk_full.py"),
 }
