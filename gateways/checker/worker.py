@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import structlog
@@ -44,15 +44,24 @@ from schemas.generated.events import KycEvent, KycEventKind
 from schemas.strkey import decode_seed, encode_account_id
 
 FORM_BYTES_MAX = 256 * 1024
-BATCH = 50
-AGAIN_S, AGAIN_MAX_S = 3.0, 300.0
-SCAN_TOLD_S = 3_600
+BATCH = 5_000
+AGAIN_S, AGAIN_MAX_S, SCAN_AGAIN_S = 3.0, 300.0, 5.0
 WAITING = """
 SELECT request_id, sequence_number, request_hash, account_id, commitment, schema_id, role_id
 FROM kyc.cases WHERE state = 'SUBMITTED' AND kind = 'change_role' AND pending_tasks & %s <> 0
 AND sequence_number IS NOT NULL ORDER BY request_id LIMIT %s"""
 
 log = structlog.get_logger("checker")
+
+
+class Try(NamedTuple):
+    """What came of a case that waits. `until`: then it is due again. `scan_hour`: in which it was
+    told that it waits for a scanner; 0: it does not."""
+
+    until: float = 0.0
+    failures: int = 0
+    problem: str = ""
+    scan_hour: int = 0
 
 
 class Checker:
@@ -72,7 +81,7 @@ class Checker:
         self._producer = producer
         self._connect = connect
         self._key = SigningKey(decode_seed(settings.seed.reveal()))
-        self._later: dict[tuple[int, int], tuple[float, int]] = {}
+        self._tries: dict[tuple[int, int], Try] = {}
         self._turn = 0
         self.checked = 0
         self.waiting_for_scan = 0
@@ -82,27 +91,35 @@ class Checker:
         """All that waits. Raises psycopg.Error."""
         with self._connect() as connection:
             rows = connection.execute(WAITING, (self._settings.task, BATCH)).fetchall()
-        now, problem, scans = time.monotonic(), None, 0
         known = {(row[0], row[1]) for row in rows}
-        self._later = {key: value for key, value in self._later.items() if key in known}
+        self._tries = {place: tried for place, tried in self._tries.items() if place in known}
         for *fields, role_id in rows:
             case = Case(*fields)
             place = (case.request_id, case.sequence_number)
-            until, failures = self._later.get(place, (0.0, 0))
-            if until > now:
-                continue
+            tried = self._tries.get(place, Try())
+            if tried.until <= time.monotonic():
+                self._tries[place] = self._try(case, role_id, tried)
+        self.waiting_for_scan = sum(bool(each.scan_hour) for each in self._tries.values())
+        self.problem = next((each.problem for each in self._tries.values() if each.problem), None)
+
+    def _try(self, case: Case, role_id: int | None, before: Try) -> Try:
+        """Of one case; what came of it, and when it is due again if it still waits then."""
+        scan_hour, problem, pause = 0, "", AGAIN_S  # the projection is a moment behind
+        try:
             try:
                 self._check(case, role_id)
-                pause = AGAIN_S  # the projection is a moment behind
             except ScannerUnavailable as error:
-                scans, pause = scans + 1, AGAIN_S
-                self._tell_scan(case, str(error))
-            except (ClientError, KafkaException, OSError) as error:
-                self._turn += 1
-                problem, pause = f"request {case.request_id}: {error}", AGAIN_S * 2**failures
-                log.warning("check_fails", request=case.request_id, reason=str(error))
-            self._later[place] = (time.monotonic() + min(pause, AGAIN_MAX_S), failures + 1)
-        self.problem, self.waiting_for_scan = problem, scans
+                scan_hour, pause = int(time.time()) // 3_600, SCAN_AGAIN_S
+                if scan_hour != before.scan_hour:  # once an hour that it waits
+                    log.warning("scan_awaited", request=case.request_id, reason=str(error))
+                    self._tell(case, KycEventKind.SCAN_AWAITED, [], mark=str(scan_hour))
+        except (ClientError, KafkaException, OSError) as error:
+            self._turn += 1
+            problem = f"request {case.request_id}: {error}"
+            pause = min(AGAIN_S * 2 ** min(before.failures, 10), AGAIN_MAX_S)
+            log.warning("check_fails", request=case.request_id, reason=str(error))
+        failures = before.failures + 1 if problem else 0
+        return Try(time.monotonic() + pause, failures, problem, scan_hour)
 
     def _check(self, case: Case, role_id: int | None) -> None:
         codes = sorted(set(self._find_codes(case, role_id)))
@@ -128,6 +145,8 @@ class Checker:
         with self._open_api() as api, ExitStack() as stack:
             try:
                 attributes = api.get_submission(account, case.commitment.hex())
+                if attributes["erased_at"] is not None:
+                    return [Reason.DOCUMENT_MISSING]
                 form = api.get_form(str(case.schema_id))
                 shown = verify_submission(attributes, account, case.commitment, case.schema_id)
             except SwapNoticed:
@@ -181,12 +200,6 @@ class Checker:
         if self._settings.clamd is None:
             raise ScannerUnavailable("no scanner is configured")
         antivirus.ping(self._settings.clamd)
-
-    def _tell_scan(self, case: Case, reason: str) -> None:
-        """Once an hour that a case waits."""
-        log.warning("scan_awaited", request=case.request_id, reason=reason)
-        hour = int(time.time()) // SCAN_TOLD_S
-        self._tell(case, KycEventKind.SCAN_AWAITED, [], mark=str(hour))
 
     def _tell(self, case: Case, kind: KycEventKind, codes: list[str], mark: str = "") -> None:
         """The same finding about the same version is one event. Raises KafkaException."""
