@@ -99,7 +99,8 @@ SHAPES: Mapping[str, tuple[str, Callable[[str, str, int], Any]]] = {
 class Prices:
     """`folder`: where the state lies; a deployment's own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._file = folder / "prices.json"
         self.asked = 0
         if self._file.exists():
@@ -121,7 +122,7 @@ class Prices:
     def set_mode(self, provider: str, mode: str) -> None:
         """Raises ValueError for a mode that there is not."""
         self.state.modes[provider] = Mode(mode).value
-        self.state.frozen_ms = int(time.time() * 1000)
+        self.state.frozen_ms = int(self._clock() * 1000)
         self._save()
 
     def _save(self) -> None:
@@ -172,7 +173,7 @@ class Prices:
 
     def _tell(self, mode: Mode, price: Decimal) -> tuple[str, int]:
         """The price as this mode has it, and its time."""
-        now_ms = int(time.time() * 1000)
+        now_ms = int(self._clock() * 1000)
         if mode is Mode.NAN:
             return "NaN", now_ms
         if mode is Mode.LAGS:

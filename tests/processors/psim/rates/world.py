@@ -63,7 +63,7 @@ class Machine:
         self.view = LedgerView(network_id, source)
         self.signing = Signing("rates", network_id, source, key.public_key, key.sign)
         self.service = world.service_type(
-            make_settings(), key, lambda: self.view, world.tell, lambda: None, world.get_time
+            world.settings, key, lambda: self.view, world.tell, lambda: None, world.get_time
         )
         self.is_down = False
 
@@ -84,6 +84,7 @@ class World:
     seed: int = 1
     service_type: type[RatesService] = RatesService
     network: Network = field(default_factory=make_ledger)
+    settings: RatesSettings = field(default_factory=make_settings)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -137,10 +138,9 @@ class World:
                 each.service.take(quote)
         self.at_ms += 4_000
         envelopes: dict[bytes, bytes] = {}
-        waiting = [(each, None) for each in up]
         for _ in range(3):
             told: list[Publish] = []
-            for each, _nothing in waiting:
+            for each in up:
                 window = compute_window(self.at_ms)
                 intents = each.service.get_intents(each.view)
                 for output in each.signing.step(window, intents, each.view.get_signers()):
