@@ -24,7 +24,7 @@ SYSTEMS = {
     "notificator": ("tests/processors/notificator/",),
     "keyserver": ("tests/gateways/keyserver/",),
     "kyc": ("tests/gateways/keychain/", "tests/gateways/kyc/"),
-    "psim": ("tests/processors/psim/",),
+    "psim": ("tests/processors/psim/", "tests/integration/test_withdrawals.py"),
     "deployment": ("tests/integration/test_faults.py", "tests/integration/test_disk_full.py"),
 }
 """Where the faults of each system are: every fault is of one (`make test-faults SYSTEM=NAME`)."""
