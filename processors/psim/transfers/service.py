@@ -33,6 +33,7 @@ from schemas.generated.entries import ExternalTransfer, TransferState
 from schemas.generated.events import Evidence
 from schemas.generated.operations import CreateExternalTransfer
 from schemas.generated.transactions import Transaction
+from streams.ledger.values import SIGNATURE_THRESHOLD, compute_weight
 from streams.ledger.windows import compute_window
 
 log = structlog.get_logger()
@@ -82,8 +83,13 @@ class TransferService:
         return intents
 
     def compute_rank(self, view: LedgerView) -> int:
-        """Who is first changes from window to window."""
-        signers = sorted(view.get_signers())
+        """Who is first changes from window to window. Who reaches the threshold alone is the
+        account's owner, and no instance: nobody waits for his turn."""
+        signers = sorted(
+            key
+            for key, signer in view.get_signers().items()
+            if compute_weight([signer]) < SIGNATURE_THRESHOLD
+        )
         if self._public_key not in signers:
             return len(signers)
         return (signers.index(self._public_key) + compute_window(view.close_time_ms)) % len(signers)

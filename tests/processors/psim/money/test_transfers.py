@@ -205,3 +205,12 @@ def test_sweeps_fill_hot_to_its_target_and_send_the_rest_to_cold(world: World) -
     assert [e.satoshis for e in unspent if e.script == deposit] == [400]
     (swept,) = [each.satoshis for each in unspent if each.script == cold]
     assert amount * 9 // 10 < swept < amount
+
+
+def test_in_every_window_some_instance_proposes_at_once(world: World) -> None:
+    for _ in range(4):
+        world.ask("BTC", 10**5)
+        world.run(2)
+        assert any(each.state is not TransferState.SETTLED for each in world.get_transfers())
+        run_until(world, lambda: is_over(world))
+        world.wait_a_window()
