@@ -30,20 +30,23 @@ def move_money(target: Target, people: tuple[Person, Person, Person], steps: Ste
     DemoFailed."""
     payer, person, master = people
     earn(target, payer, master, steps)
-    pay_out(target, payer, person, steps)
+    pay_out(target, payer, person, master, steps)
     prove_reserves(target, payer, steps)
 
 
-def pay_out(target: Target, payer: Person, person: Person, steps: Steps) -> None:
-    """Where the demo can reach the test chains; what is paid out comes from `payer` first. Raises
-    DemoFailed."""
+def pay_out(target: Target, payer: Person, person: Person, master: Person, steps: Steps) -> None:
+    """Where the demo can reach the test chains; what is paid out comes from `payer` first. The
+    master may read all transfers. Raises DemoFailed."""
     if target.place is None:
         return
     with HorizonClient(target.gateways[0], payer.key) as client:
         for asset, amount in AMOUNTS.items():
             _pay(client, payer, person, asset, amount)
-    with HorizonClient(target.gateways[0], person.key) as client:
-        _Story(target.place, client, person, steps).run()
+    with (
+        HorizonClient(target.gateways[0], person.key) as client,
+        HorizonClient(target.gateways[0], master.key) as reader,
+    ):
+        _Story(target.place, client, reader, person, steps).run()
 
 
 def _pay(client: HorizonClient, payer: Person, person: Person, asset: str, amount: str) -> None:
@@ -60,9 +63,17 @@ def _pay(client: HorizonClient, payer: Person, person: Person, asset: str, amoun
 
 
 class _Story:
-    def __init__(self, place: Place, client: HorizonClient, person: Person, steps: Steps) -> None:
+    def __init__(
+        self,
+        place: Place,
+        client: HorizonClient,
+        reader: HorizonClient,
+        person: Person,
+        steps: Steps,
+    ) -> None:
         self._place = place
         self._client = client
+        self._reader = reader
         self._person = person
         self._steps = steps
 
@@ -96,7 +107,7 @@ class _Story:
         return len(paid) == chains
 
     def _walk(self, chain: str) -> list[Any]:
-        found = self._client.walk("/v3/transfers", {"filter[chain]": chain})
+        found = self._reader.walk("/v3/transfers", {"filter[chain]": chain})
         return [each["attributes"]["entry"] for each in found]
 
     def _have_arrived(self, to: dict[str, str]) -> bool:

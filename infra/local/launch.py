@@ -26,7 +26,7 @@ from infra.local.shutdown import stop_processes
 from infra.local.supervisor import Control, ProcessState, Program
 from infra.local.toml import encode_toml
 
-READY_S = 120.0
+READY_S = 300.0
 Result = TypeVar("Result")
 
 # States of a process that was asked to start and did not stay.
