@@ -47,13 +47,15 @@ where b.balance_id = any(%s) and position(b.balance_id in z.leaves) %% {NODE_BYT
 order by b.balance_id, l.level
 """  # noqa: S608
 )
+# That enough signers agree on; a tree of one leaf has one level.
 REPORT_OF_TREE = PointQuery(
     """
 select b.balance_id as key, s.* from horizon.balances b
 join horizon.reserve_levels z on z.asset = b.asset and z.level = 0
 join horizon.signed_reserves s on s.asset = z.asset and s.sequence = z.sequence
-where b.balance_id = any(%s)
-order by s.weight desc, s.height desc
+join horizon.reserve_levels t on t.asset = z.asset and octet_length(t.nodes) = 48
+where b.balance_id = any(%s) and s.weight >= 1000 and s.liabilities = substring(t.nodes for 32)
+order by s.height desc
 """
 )
 
