@@ -48,7 +48,7 @@ def _look(
     signers: Collection[PublicKey],
     found: list[Reserve],
 ) -> bool:
-    """Whether a report has the balance as it is now; raises `ReserveError` if one is false."""
+    """Whether a report is of what is issued now; raises `ReserveError` if one is false."""
     query = {"filter[account]": person.address, "filter[asset]": asset}
     (balance,) = client.walk("/v3/balances", query)
     try:
@@ -63,4 +63,5 @@ def _look(
     amount = parse_amount(proof["amount"], digits)
     name = decode_balance_id(balance["id"])
     found.append(verify_balance_in_reserve(proof, name, amount, signers))
-    return amount == held
+    issued = parse_amount(client.get_asset(asset)["issued"], digits)
+    return amount == held and found[-1].report.issued == issued

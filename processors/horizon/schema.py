@@ -100,7 +100,8 @@ def drop_schema(connection: Connection, schema: str) -> None:
         (schema,),
     ).fetchall()
     for (table,) in tables:
-        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(schema, table)))
+        query = sql.SQL("DROP TABLE {} CASCADE")  # with the views of it
+        connection.execute(query.format(sql.Identifier(schema, table)))
     connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
 
 
