@@ -36,6 +36,11 @@ INSERT_SIGNATURE = """
 INSERT INTO horizon.reserve_signatures (report_hash, signer, signature)
 VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
 """
+DROP_SIGNATURES = """
+DELETE FROM horizon.reserve_signatures s USING horizon.reserve_reports r
+WHERE s.report_hash = r.report_hash AND r.asset = %s AND r.closed_at_ms < %s
+"""
+DROP_REPORTS = "DELETE FROM horizon.reserve_reports WHERE asset = %s AND closed_at_ms < %s"
 INSERT_LEAVES = """
 INSERT INTO horizon.reserve_leaves (asset, sequence, first, leaves)
 VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
@@ -93,10 +98,8 @@ def _write_report(connection: Connection, told: SignedReserveReport) -> None:
     connection.execute(INSERT_REPORT, (*row, report.liabilities, told.report))
     connection.execute(INSERT_SIGNATURE, (name, told.signer, told.signature))
     oldest = int(report.closed_at_ms) - KEPT_MS
-    connection.execute(
-        "DELETE FROM horizon.reserve_reports WHERE asset = %s AND closed_at_ms < %s",
-        (report.asset, oldest),
-    )
+    for query in (DROP_SIGNATURES, DROP_REPORTS):
+        connection.execute(query, (report.asset, oldest))
     _make_tree(connection, report.asset, int(report.sequence))
 
 

@@ -11,7 +11,7 @@ CREATE TABLE horizon.reserve_reports (
 );
 CREATE INDEX reserve_reports_asset ON horizon.reserve_reports (asset, sequence DESC, height DESC);
 CREATE TABLE horizon.reserve_signatures (
-    report_hash bytea NOT NULL REFERENCES horizon.reserve_reports ON DELETE CASCADE,
+    report_hash bytea NOT NULL,
     signer      bytea NOT NULL,
     signature   bytea NOT NULL,
     PRIMARY KEY (report_hash, signer)

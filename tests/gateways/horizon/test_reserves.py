@@ -11,6 +11,7 @@ from gateways.client.reserves import (
     verify_balance_in_reserve,
     verify_reserve,
 )
+from processors.horizon.reserves import TABLES
 from schemas.generated.common import U64, Amount, BalanceID, PublicKey, Signature
 from schemas.generated.events import ReserveLiabilities
 from schemas.strkey import encode_balance_id
@@ -37,7 +38,7 @@ def leaves(gateway: Gateway) -> bytes:
 @pytest.fixture(autouse=True)
 def told(gateway: Gateway) -> Iterator[None]:
     yield
-    for name in ("reserve_reports", "reserve_leaves", "reserve_levels"):
+    for name in TABLES:
         gateway.world.connection.execute(f"delete from horizon.{name}".encode())  # noqa: S608
 
 

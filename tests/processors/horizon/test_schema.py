@@ -16,6 +16,7 @@ DEFINITIONS = {
     7: "6b8b67e62ee1b8cd",
     8: "de5ff3627573c1cd",
     9: "65ccc14a3fe952dd",
+    10: "70bc409d15d65418",
 }
 
 
