@@ -29,6 +29,8 @@ DataOption = Annotated[
     ),
 ]
 
+CHAIN_NUMBERS = ("read", "final", "checkpoint", "open", "pending", "ready", "unknown")
+
 
 def get_root(data: Path | None) -> Path:
     from infra.local.folders import get_default_root
@@ -240,13 +242,15 @@ def _describe_psim(node: dict[str, Any]) -> str:
     if not node["is_set_up"]:
         parts.append("the shared account is not on the ledger")
     for name, service in node["services"].items():
-        parts.append(f"{name}: parked {service['parked']}")
-        parts += [
-            f"{each['chain']} {each['read']} of {each['final']}, checkpoint {each['checkpoint']},"
-            f" open {each['open']}, pending {each['pending']}"
-            for each in service["chains"]
-        ]
+        parts.append(f"{name}: open {service['open']}, parked {service['parked']}")
+        parts += [_describe_chain(each) for each in service.get("chains", ())]
     return "  ".join([*parts, *node["problems"]])
+
+
+def _describe_chain(chain: dict[str, Any]) -> str:
+    """The numbers that its service has of it."""
+    known = [f"{name} {chain[name]}" for name in CHAIN_NUMBERS if chain.get(name) is not None]
+    return f"{chain['chain']} {', '.join(known)}"
 
 
 def _ask_service(place: "Place", row: "Service") -> dict[str, Any] | None:

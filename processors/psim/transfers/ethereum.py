@@ -74,8 +74,10 @@ class EthereumDesk:
         known = rules.find_safes(view, self.chain_id)
         tokens = sorted(set(find_assets(view, self.chain_id).values()) | {COIN})
         addresses = self._list_bound(view)
-        seen = (final, tip, known, tokens, addresses)
-        if not transfers and seen == self._seen and len(addresses) <= ADDRESSES_AT_ONCE:
+        newest = (await self._source.get_block(tip)).block_hash
+        stands = {n: (e.transfer.state, len(e.transfer.versions)) for n, e in transfers.items()}
+        seen = (newest, final, known, tokens, addresses, stands)
+        if seen == self._seen and len(addresses) <= ADDRESSES_AT_ONCE:
             return  # nothing can have changed
         block = await self._source.get_block(final)
         await self._find_executions(view, transfers, final, tip)
