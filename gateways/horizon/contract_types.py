@@ -15,6 +15,7 @@ SHOWN = (
     "ledger.LedgerEntry",
     "ledger.ParticipantEffect",
     "transactions.Transaction",
+    "events.ReserveReport",
     *get_entries(),
 )
 # Unions of records that are shown without the type beside their members.

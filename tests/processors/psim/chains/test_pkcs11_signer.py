@@ -2,6 +2,7 @@
 
 import secrets
 
+import pkcs11
 import pytest
 import wallycore as wally
 
@@ -26,7 +27,9 @@ SIGNATURES = 1_000
 
 @pytest.fixture(scope="module")
 def settings(token: tuple[str, str]) -> ModuleSettings:
+    """Whoever logged in before in this process is logged out."""
     library, label = token
+    pkcs11.lib(library).reinitialize()
     made = ModuleSettings(library, label, Secret(PIN), f"cosigner-{secrets.token_hex(4)}")
     make_key(made)
     return made

@@ -173,7 +173,7 @@ async def run_payouts(folder: Path, count: int, seed: int) -> Counter[str]:
 
 
 def test_payouts_with_time_outs_expiry_and_crashes(tmp_path: Path) -> None:
-    found = asyncio.run(run_payouts(tmp_path, QUICK, 1))
+    found = asyncio.run(run_payouts(tmp_path, QUICK, 4))
     assert found["PAID"] > QUICK // 4
     assert found["unknown for ever"]
 
