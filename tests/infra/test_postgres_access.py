@@ -20,7 +20,7 @@ pytestmark = pytest.mark.servers
 SERVER = "postgres"
 SERVICES = tuple(each for each in TABLE.get_services("all") if each.database == SERVER)
 ROLES = tuple(dict.fromkeys(service.database_name for service in SERVICES))
-READERS = {service.name: read for service in SERVICES for read in service.reads}
+READERS = {service.database_name: read for service in SERVICES for read in service.reads}
 DATABASES = (*ROLES, "postgres", "template1")
 VIEWS = (
     *("progress", "ledgers", "transactions", "operations", "participants", "movements"),
