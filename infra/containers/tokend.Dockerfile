@@ -24,8 +24,7 @@ FROM python
 COPY --from=installed /opt/tokend /opt/tokend
 # It is the image of the S3 server too, whose program is one of the wheels, and of the test chains.
 RUN ln -s /opt/tokend/.venv/bin/weed /usr/local/bin/weed \
-    && install -d -g root -m 0775 /var/lib/seaweedfs /var/lib/btcd /var/lib/anvil \
-        
+    && install -d -g root -m 0775 /var/lib/seaweedfs /var/lib/btcd /var/lib/anvil /var/lib/sandbox
 USER tokend
 WORKDIR /home/tokend
 ENTRYPOINT ["/opt/tokend/.venv/bin/tokend"]
