@@ -1,7 +1,6 @@
-"""What everybody holds of the shared account's assets, and what is about to move outside: the
-entries that a proof of reserves needs of a ledger, folded one by one. Pure."""
+"""What everybody holds of the shared account's assets: entries that the view has in another form
+than the ledger's, because there are many. Pure; folded one by one."""
 
-from collections.abc import Collection
 from typing import Any
 
 from schemas.codec import decode
@@ -9,12 +8,9 @@ from schemas.generated import keys
 from schemas.generated.common import AccountID
 from schemas.generated.entries import (
     Asset,
-    AssetHalt,
     AssetSupply,
     Balance,
-    ExternalTransfer,
     NetworkFeeDebt,
-    TransferState,
 )
 from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import LedgerEntry
@@ -25,24 +21,19 @@ BRANCHES = frozenset(
     for key in (
         keys.ASSET,
         keys.ASSET_SUPPLY,
-        keys.ASSET_HALT,
         keys.BALANCE,
-        keys.EXTERNAL_TRANSFER,
         keys.NETWORK_FEE_DEBT,
     )
 )
 
 
 class Books:
-    """`issued`: by asset. `transfers`: those without an outcome, by number; `debts`: network fees
-    that nobody paid, by the transfer's number."""
+    """`issued`: by asset. `debts`: network fees that nobody paid, by the transfer's number."""
 
     def __init__(self, owner: AccountID) -> None:
         self._owner = owner
         self.issued: dict[str, int] = {}
-        self.transfers: dict[int, ExternalTransfer] = {}
         self.debts: dict[int, NetworkFeeDebt] = {}
-        self._halts: dict[bytes, str] = {}
         self._foreign: set[str] = set()
         self._balances: dict[str, dict[bytes, bytes]] = {}
         self._asset_of: dict[bytes, str] = {}
@@ -54,14 +45,13 @@ class Books:
         if after is None:
             self._remove(key)
         else:
-            self._keep(key, decode(LedgerEntry, after).data)
+            self._keep(decode(LedgerEntry, after).data)
 
-    @property
-    def halted(self) -> Collection[str]:
-        """The assets of which nothing may be withdrawn."""
-        return self._halts.values()
+    def get_asset(self, balance_id: bytes) -> str | None:
+        """That a balance is of; None: it is none of the shared account's."""
+        return self._asset_of.get(balance_id)
 
-    def _keep(self, key: KeyBytes, entry: Any) -> None:
+    def _keep(self, entry: Any) -> None:
         match entry:
             case Balance() if entry.asset not in self._foreign:
                 held = (entry.amount + entry.locked).to_bytes(SUM_BYTES, "big")
@@ -73,14 +63,6 @@ class Books:
                 self._foreign.add(entry.code)
                 for balance_id in self._balances.pop(entry.code, ()):
                     del self._asset_of[balance_id]
-            case AssetHalt() if entry.withdrawal:
-                self._halts[key] = entry.asset
-            case AssetHalt():
-                self._halts.pop(key, None)
-            case ExternalTransfer() if entry.state is not TransferState.SETTLED:
-                self.transfers[int(entry.transfer_id)] = entry
-            case ExternalTransfer():
-                self.transfers.pop(int(entry.transfer_id), None)
             case NetworkFeeDebt():
                 self.debts[int(entry.transfer_id)] = entry
 
@@ -90,10 +72,6 @@ class Books:
             asset = self._asset_of.pop(name, None)
             if asset is not None:
                 del self._balances[asset][name]
-        elif branch == keys.ASSET_HALT[0]:
-            self._halts.pop(key, None)
-        elif branch == keys.EXTERNAL_TRANSFER[0]:
-            self.transfers.pop(int.from_bytes(name, "big"), None)
         elif branch == keys.NETWORK_FEE_DEBT[0]:
             self.debts.pop(int.from_bytes(name, "big"), None)
 

@@ -17,7 +17,6 @@ from schemas.generated.common import AccountID, Hash, PublicKey
 from schemas.generated.entries import (
     Asset,
     AssetState,
-    Balance,
     ChainCheckpoint,
     ExternalAddress,
     ExternalTransfer,
@@ -26,7 +25,6 @@ from schemas.generated.entries import (
     Signer,
 )
 from schemas.generated.keys import KeyBytes
-from schemas.generated.ledger import LedgerEntry
 from schemas.generated.operations import CreateIssuanceRequest, ManageAssetPair
 from schemas.generated.requests import (
     GovernedChangeRequest,
@@ -87,7 +85,7 @@ class Credit(NamedTuple):
 
 
 class Withdrawal(NamedTuple):
-    """A request, and the asset of the balance that it is from."""
+    """A request, and the asset of the balance that it is from. Empty: of another owner's."""
 
     request: ReviewableRequest
     body: WithdrawalRequest
@@ -131,10 +129,8 @@ class LedgerView:
         references: Iterable[tuple[int, bytes]],
     ) -> None:
         """The whole state after a ledger. `references`: days of issuances with the packed uses."""
-        rows = tuple(entries)
-        balances = {key: entry for key, entry in rows if key[0] == keys.BALANCE[0]}
-        for key, entry in rows:
-            self._put(KeyBytes(key), entry, balances)
+        for key, entry in sorted(entries):  # a balance is known before requests that are from it
+            self._put(KeyBytes(key), entry)
         for day, uses in references:
             for at in range(0, len(uses), 64):
                 if uses[at : at + 32] == self.source:
@@ -147,13 +143,12 @@ class LedgerView:
         applied: list[Hash] = []
         for each in slices.transactions:
             if each.code is TransactionCode.SUCCESS:
-                balances = {k: after for k, after in each.changes if k[0] == keys.BALANCE[0]}
                 for key, after in each.changes:
-                    self._put(KeyBytes(key), after, balances)
+                    self._put(KeyBytes(key), after)
             if bytes(self.source) in each.envelope:
                 applied += self._fold_own(sequence, each)
         for key, after in slices.changes:
-            self._put(KeyBytes(key), after, {})
+            self._put(KeyBytes(key), after)
         self.applied = tuple(applied)
         self.sequence, self.close_time_ms = sequence, close_time_ms
         self._drop_days()
@@ -185,10 +180,7 @@ class LedgerView:
         if transaction.source_account == self.source:
             yield Hash(slices.transaction_hash)
 
-    def _put(
-        self, key: KeyBytes, after: bytes | None, balances: Mapping[bytes, bytes | None]
-    ) -> None:
-        """`balances`: that changed in the same transaction, as one does that is withdrawn from."""
+    def _put(self, key: KeyBytes, after: bytes | None) -> None:
         branch = key[0]
         self.books.put(key, after)
         if branch not in BRANCHES:
@@ -202,19 +194,14 @@ class LedgerView:
         else:
             self.state.encoded[key] = after
         if branch == keys.REVIEWABLE_REQUEST[0]:
-            self._note_withdrawal(key, balances)
+            self._note_withdrawal(key)
         self._index(key, after)
 
-    def _note_withdrawal(self, key: KeyBytes, balances: Mapping[bytes, bytes | None]) -> None:
-        request_id = int.from_bytes(key[1:], "big")
-        request, before = self.state.get(key), self.withdrawals.pop(request_id, None)
-        if not isinstance(request, ReviewableRequest):
-            return
-        if isinstance(request.body, WithdrawalRequest):
-            raw = balances.get(keys.balance_key(request.body.balance_id))
-            asset = "" if before is None else before.asset
-            if raw is not None:
-                asset = _read_asset(raw)
+    def _note_withdrawal(self, key: KeyBytes) -> None:
+        request_id, request = int.from_bytes(key[1:], "big"), self.state.get(key)
+        self.withdrawals.pop(request_id, None)
+        if isinstance(request, ReviewableRequest) and isinstance(request.body, WithdrawalRequest):
+            asset = self.books.get_asset(request.body.balance_id) or ""
             self.withdrawals[request_id] = Withdrawal(request, request.body, asset)
 
     def _index(self, key: KeyBytes, after: bytes | None) -> None:
@@ -296,11 +283,6 @@ class LedgerView:
 
     def get_checkpoint(self, chain_id: str) -> ChainCheckpoint | None:
         return self.state.get_chain_checkpoint(chain_id)
-
-
-def _read_asset(raw: bytes) -> str:
-    entry = decode(LedgerEntry, raw).data
-    return entry.asset if isinstance(entry, Balance) else ""
 
 
 def _get_code(outcome: bytes) -> str | None:

@@ -7,14 +7,13 @@ of them sign both), so no named block is younger than the report's.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from processors.psim.reserves.rules import LedgerFacts, is_same
-from schemas.codec import Malformed, decode
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.entries import Signer
 from schemas.generated.events import ReserveReport, SignedReserveReport
@@ -35,25 +34,13 @@ class Wanted(NamedTuple):
     height: int | None
 
 
-class Agreed(NamedTuple):
-    """What enough instances have signed. `content`: its bytes."""
-
-    report: ReserveReport
-    content: bytes
-    signers: frozenset[PublicKey]
-
-
-class _Proposal:
-    """Of one asset and ledger: its contents, by bytes, and who signed each."""
-
-    def __init__(self) -> None:
-        self.signers: dict[bytes, set[PublicKey]] = {}
-        self.reports: dict[bytes, ReserveReport] = {}
+Proposal = dict[ReserveReport, set[PublicKey]]
+"""Of one asset and ledger: what was reported, and who signed it."""
 
 
 class Agreement:
-    """Of one asset, at one instance. `settled_at_ms`: the newest ledger for which there is a report
-    that all agree on, or nothing new to be said."""
+    """Of one asset, at one instance. `agreed`: the newest report that enough instances have signed.
+    `settled_at_ms`: the newest ledger for which there is one, or nothing new to be said."""
 
     def __init__(self, network_id: Hash, asset: str, own_key: PublicKey) -> None:
         self._network_id = network_id
@@ -62,8 +49,8 @@ class Agreement:
         self._facts: OrderedDict[int, LedgerFacts] = OrderedDict()
         self._floors: dict[int, int] = {}
         self._quiet: int | None = None
-        self._proposals: OrderedDict[int, _Proposal] = OrderedDict()
-        self.agreed: Agreed | None = None
+        self._proposals: OrderedDict[int, Proposal] = OrderedDict()
+        self.agreed: ReserveReport | None = None
         self.settled_at_ms = 0
 
     def note_facts(self, facts: LedgerFacts) -> None:
@@ -77,37 +64,33 @@ class Agreement:
         for sequence in self._facts:
             self._floors.setdefault(sequence, final)
 
-    def take(self, told: SignedReserveReport, signers: Mapping[PublicKey, Signer]) -> None:
-        """A peer's report, or one's own that came back. What proves nothing is left out."""
-        if told.signer not in signers:
+    def take(
+        self,
+        told: SignedReserveReport,
+        report: ReserveReport,
+        signers: Mapping[PublicKey, Signer],
+    ) -> None:
+        """A peer's report, or one's own that came back; `report`: what it says. What proves nothing
+        is left out."""
+        if told.signer not in signers or report.network_id != self._network_id:
             return
         try:
             VerifyKey(told.signer).verify(compute_reserve_payload(told.report), told.signature)
-            report = decode(ReserveReport, told.report)
-        except (BadSignatureError, Malformed, ValueError):
+        except (BadSignatureError, ValueError):
             return
-        if report.network_id != self._network_id or report.asset != self.asset:
+        proposal = self._proposals.setdefault(int(report.sequence), {})
+        if len(proposal) >= PROPOSALS_KEPT and report not in proposal:
             return
-        proposal = self._proposals.setdefault(int(report.sequence), _Proposal())
-        if len(proposal.signers) >= PROPOSALS_KEPT and told.report not in proposal.signers:
-            return
-        proposal.reports[told.report] = report
-        proposal.signers.setdefault(told.report, set()).add(told.signer)
+        proposal.setdefault(report, set()).add(told.signer)
         while len(self._proposals) > PROPOSALS_KEPT:
             self._proposals.popitem(last=False)
-        self._agree(report, told.report, signers)
+        self._agree(report, [signers[each] for each in proposal[report] if each in signers])
 
-    def _agree(
-        self, report: ReserveReport, content: bytes, signers: Mapping[PublicKey, Signer]
-    ) -> None:
-        names = self._proposals[int(report.sequence)].signers[content]
-        weight = compute_weight([signers[each] for each in names if each in signers])
-        is_newer = self.agreed is None or (report.sequence, report.height) >= (
-            self.agreed.report.sequence,
-            self.agreed.report.height,
-        )
-        if weight >= SIGNATURE_THRESHOLD and is_newer:
-            self.agreed = Agreed(report, content, frozenset(names))
+    def _agree(self, report: ReserveReport, signers: Sequence[Signer]) -> None:
+        last = self.agreed
+        is_newer = last is None or (report.sequence, report.height) >= (last.sequence, last.height)
+        if compute_weight(signers) >= SIGNATURE_THRESHOLD and is_newer:
+            self.agreed = report
             self.settled_at_ms = int(report.closed_at_ms)
 
     def find_wanted(self, rank: int, now_ms: int, final: int) -> Iterator[Wanted]:
@@ -116,8 +99,8 @@ class Agreement:
             facts = self._facts.get(sequence)
             if facts is None or self._is_old(sequence):
                 continue
-            signed = {self._get_height(proposal, c) for c in self._list_own(proposal)}
-            heights = {int(each.height) for each in proposal.reports.values()}
+            signed = {int(each.height) for each in self._list_own(proposal)}
+            heights = {int(each.height) for each in proposal}
             for height in sorted(heights - signed):
                 if self._floors.get(sequence, final + 1) <= height <= final:
                     yield Wanted(facts, height)
@@ -133,9 +116,8 @@ class Agreement:
         """A report that says what the last one said is proposed once an hour."""
         if is_proposed or self.agreed is None:
             return True
-        last = self.agreed.report
-        age_ms = int(report.closed_at_ms) - int(last.closed_at_ms)
-        if age_ms >= REPEAT_MS or not is_same(report, last):
+        age_ms = int(report.closed_at_ms) - int(self.agreed.closed_at_ms)
+        if age_ms >= REPEAT_MS or not is_same(report, self.agreed):
             return True
         self._quiet, self.settled_at_ms = int(report.sequence), int(report.closed_at_ms)
         return False
@@ -143,9 +125,8 @@ class Agreement:
     def find_disagreement(self) -> tuple[ReserveReport, ReserveReport] | None:
         """The newest block of which this instance and a peer derive different reports."""
         for proposal in reversed(self._proposals.values()):
-            for content in self._list_own(proposal):
-                own = proposal.reports[content]
-                for other in proposal.reports.values():
+            for own in self._list_own(proposal):
+                for other in proposal:
                     if other.height == own.height and other != own:
                         return own, other
         return None
@@ -155,10 +136,7 @@ class Agreement:
         return next(iter(self._facts.values()), None)
 
     def _is_old(self, sequence: int) -> bool:
-        return self.agreed is not None and sequence < self.agreed.report.sequence
+        return self.agreed is not None and sequence < self.agreed.sequence
 
-    def _list_own(self, proposal: _Proposal) -> list[bytes]:
-        return [c for c, names in proposal.signers.items() if self._own_key in names]
-
-    def _get_height(self, proposal: _Proposal, content: bytes) -> int:
-        return int(proposal.reports[content].height)
+    def _list_own(self, proposal: Proposal) -> list[ReserveReport]:
+        return [report for report, names in proposal.items() if self._own_key in names]

@@ -15,6 +15,7 @@ from processors.psim.view import LedgerView
 from schemas.codec import encode
 from schemas.contract import ReferenceKind
 from schemas.generated.common import U64, Amount, Hash, WalletKind
+from schemas.generated.entries import TransferState
 from schemas.generated.events import (
     ReserveHolding,
     ReserveItem,
@@ -100,7 +101,9 @@ def find_facts(view: LedgerView, chain_id: str, token: str, meaning: Meaning) ->
             number: int(each.amount) for number, each in books.debts.items() if each.asset == asset
         },
         transfers=frozenset(
-            number for number, each in books.transfers.items() if each.asset == asset
+            number
+            for number, each in view.transfers.items()
+            if each.asset == asset and each.state is not TransferState.SETTLED
         ),
         first_day=compute_first_day(view.get_settings(), ReferenceKind.ISSUANCE, today),
         checkpoint=-1 if checkpoint is None else int(checkpoint.height),

@@ -32,7 +32,7 @@ class ReservesService:
             return
         for watch in self.watches:
             if watch.chain_id == report.chain_id:
-                watch.take(told, report.asset)
+                watch.take(told, report)
 
     def get_intents(self, view: LedgerView) -> Mapping[Hash, Intent]:
         intents: dict[Hash, Intent] = {}

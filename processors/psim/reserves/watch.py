@@ -27,7 +27,7 @@ from processors.psim.deposit.rules import (
     show_transaction_id,
 )
 from processors.psim.intents import Intent, compute_evidence_key
-from processors.psim.reserves.agreement import Agreed, Agreement, Wanted
+from processors.psim.reserves.agreement import Agreement, Wanted
 from processors.psim.reserves.holdings import HoldingsReader, Paid
 from processors.psim.reserves.rules import (
     CYCLE_MS,
@@ -45,6 +45,7 @@ from schemas.codec import encode
 from schemas.generated.common import Hash
 from schemas.generated.events import ReserveReport, SignedReserveReport
 from schemas.generated.operations import ManageAssetHalt
+from streams.ledger.halts import is_withdrawal_halted
 from streams.ledger.references import DAY_MS
 from streams.ledger.reserves import compute_reserve_payload
 
@@ -105,11 +106,12 @@ class ReserveWatch:
                 find_facts(view, self.chain_id, token, meaning)
             )
 
-    def take(self, told: SignedReserveReport, asset: str) -> None:
-        """A report of an instance."""
+    def take(self, told: SignedReserveReport, report: ReserveReport) -> None:
+        """An instance's, and what it says."""
         view = self._get_view()
-        if asset in {each.asset.code for each in find_meanings(view, self.chain_id)[0].values()}:
-            self._get_agreement(view, asset).take(told, view.get_signers())
+        meanings, _ = find_meanings(view, self.chain_id)
+        if report.asset in {each.asset.code for each in meanings.values()}:
+            self._get_agreement(view, report.asset).take(told, report, view.get_signers())
             self._wake()
 
     def _get_agreement(self, view: LedgerView, asset: str) -> Agreement:
@@ -123,9 +125,9 @@ class ReserveWatch:
         """Withdrawals of what is missing are halted."""
         intents = {}
         for asset, agreement in self._agreements.items():
-            agreed = agreement.agreed
-            if agreed is not None and agreed.report.missing and asset not in view.books.halted:
-                key = compute_evidence_key("shortfall", asset, int(agreed.report.sequence))
+            agreed, is_halted = agreement.agreed, is_withdrawal_halted(view.state, asset)
+            if agreed is not None and agreed.missing and not is_halted:
+                key = compute_evidence_key("shortfall", asset, int(agreed.sequence))
                 body = ManageAssetHalt(asset, None, withdrawal=True)
                 intents[key] = Intent(key, "manage_asset_halt", (body,))
         return intents
@@ -273,13 +275,13 @@ class ReserveWatch:
         content = encode(report)
         signature = self._key.sign(compute_reserve_payload(content))
         told = SignedReserveReport(content, self._key.public_key, signature)
-        agreement.take(told, self._get_view().get_signers())
+        agreement.take(told, report, self._get_view().get_signers())
         self._tell(report.asset, told, facts)
         self._wake()
 
     # Shown
 
-    def get_agreed(self, asset: str) -> Agreed | None:
+    def get_agreed(self, asset: str) -> ReserveReport | None:
         """The newest report that enough instances have signed."""
         agreement = self._agreements.get(asset)
         return None if agreement is None else agreement.agreed
@@ -291,8 +293,8 @@ class ReserveWatch:
         for asset, agreement in sorted(self._agreements.items()):
             agreed = agreement.agreed
             if agreed is not None:
-                shown[asset] = _show(agreed.report)
-                problems += _find_problems(agreed.report)
+                shown[asset] = _show(agreed)
+                problems += _find_problems(agreed)
             if now_ms - max(agreement.settled_at_ms, self._began_ms) > SILENT_ALARM_MS:
                 problems.append(f"reserves of {asset}: instances do not agree on any report")
             if agreement.find_disagreement() is not None:

@@ -105,8 +105,7 @@ class ReserveMachine(Machine):
     def find_report(self, asset: str) -> ReserveReport | None:
         """The newest that enough instances agree on."""
         assert self.reserves is not None
-        agreed = self.reserves.get_agreed(asset)
-        return None if agreed is None else agreed.report
+        return self.reserves.get_agreed(asset)
 
 
 class ReserveWorld(World):
