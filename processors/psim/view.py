@@ -40,6 +40,7 @@ from schemas.generated.transactions import (
 )
 from streams.ledger.references import DAY_MS, DIGEST_BYTES, compute_first_day, compute_use_hash
 from streams.ledger.state import LedgerState
+from streams.ledger.values import SIGNATURE_THRESHOLD
 
 BRANCHES = frozenset(
     key[0]
@@ -280,6 +281,15 @@ class LedgerView:
         found = () if account is None else account.signers
         signers = {key: self.state.get_signer(self.source, key) for key in found}
         return {key: signer for key, signer in signers.items() if signer is not None}
+
+    def list_instances(self) -> list[PublicKey]:
+        """Keys of the shared account's signers, ascending, without who reaches the threshold alone:
+        he is its owner, and nobody waits for his turn or counts on his quotes."""
+        return sorted(
+            key
+            for key, signer in self.get_signers().items()
+            if signer.data.weight < SIGNATURE_THRESHOLD
+        )
 
     def get_checkpoint(self, chain_id: str) -> ChainCheckpoint | None:
         return self.state.get_chain_checkpoint(chain_id)

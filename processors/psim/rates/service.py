@@ -20,7 +20,6 @@ from processors.psim.view import LedgerView
 from schemas.codec import Malformed
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.events import Evidence, SignedRateQuote
-from streams.ledger.values import SIGNATURE_THRESHOLD
 
 LATE_MAX_MS = 3_000
 """Missing quotes of peers are waited for so long after a slot's beginning, or for a third of it."""
@@ -117,10 +116,7 @@ class RatesService:
 
     def get_intents(self, view: LedgerView) -> Mapping[Hash, Intent]:
         signers = view.get_signers()
-        # Who reaches the threshold alone is no instance: he sets first prices.
-        quoting = sorted(
-            key for key, each in signers.items() if each.data.weight < SIGNATURE_THRESHOLD
-        )
+        quoting = view.list_instances()
 
         def is_enough(keys: Sequence[PublicKey]) -> bool:
             return bool(choose_signers([signers[key] for key in keys]))

@@ -94,7 +94,7 @@ class Agreement:
             self.settled_at_ms = int(report.closed_at_ms)
 
     def find_wanted(self, rank: int, now_ms: int, final: int) -> Iterator[Wanted]:
-        """What this instance should derive now. `rank`: its place among the signers, from 0."""
+        """What this instance should derive now. `rank`: its place among the instances, from 0."""
         for sequence, proposal in self._proposals.items():
             facts = self._facts.get(sequence)
             if facts is None or self._is_old(sequence):
@@ -104,7 +104,7 @@ class Agreement:
             for height in sorted(heights - signed):
                 if self._floors.get(sequence, final + 1) <= height <= final:
                     yield Wanted(facts, height)
-        newest = next(reversed(self._facts.values()), None)
+        newest = self.get_newest()
         if newest is None or newest.sequence in self._proposals or newest.sequence == self._quiet:
             return
         if final < max(self._floors.get(newest.sequence, final + 1), newest.checkpoint):
@@ -130,6 +130,10 @@ class Agreement:
                     if other.height == own.height and other != own:
                         return own, other
         return None
+
+    def get_newest(self) -> LedgerFacts | None:
+        """Of the ledgers that may be reported on."""
+        return next(reversed(self._facts.values()), None)
 
     def get_oldest(self) -> LedgerFacts | None:
         """Of the ledgers that may still be reported on."""

@@ -75,8 +75,11 @@ class ChainFacts(NamedTuple):
     paid: Mapping[int, int]
 
 
-def find_facts(view: LedgerView, chain_id: str, token: str, meaning: Meaning) -> LedgerFacts:
-    """After the view's newest ledger."""
+def find_facts(
+    view: LedgerView, chain_id: str, token: str, meaning: Meaning, before: LedgerFacts | None
+) -> LedgerFacts:
+    """After the view's newest ledger. `before`: those of an earlier one, whose tree is the same as
+    long as no balance has changed."""
     asset, books = meaning.asset.code, view.books
     today = view.close_time_ms // DAY_MS
     leaves = books.list_leaves(asset)
@@ -90,7 +93,7 @@ def find_facts(view: LedgerView, chain_id: str, token: str, meaning: Meaning) ->
         sequence=view.sequence,
         closed_at_ms=view.close_time_ms,
         issued=books.issued.get(asset, 0),
-        tree=SumTree.make(leaves),
+        tree=before.tree if before and before.leaves == leaves else SumTree.make(leaves),
         leaves=leaves,
         parked={
             number: int(request.body.amount)

@@ -101,10 +101,9 @@ class ReserveWatch:
             return
         self._cycle = cycle
         for token, meaning in find_meanings(view, self.chain_id)[0].items():
-            asset = meaning.asset.code
-            self._get_agreement(view, asset).note_facts(
-                find_facts(view, self.chain_id, token, meaning)
-            )
+            agreement = self._get_agreement(view, meaning.asset.code)
+            before = agreement.get_newest()
+            agreement.note_facts(find_facts(view, self.chain_id, token, meaning, before))
 
     def take(self, told: SignedReserveReport, report: ReserveReport) -> None:
         """An instance's, and what it says."""
@@ -236,10 +235,10 @@ class ReserveWatch:
         cursor, view = self._cursor, self._get_view()
         if cursor is None:
             return
-        signers = sorted(view.get_signers())
-        if self._key.public_key not in signers:
+        keys = view.list_instances()
+        if self._key.public_key not in keys:
             return
-        rank, now_ms = signers.index(self._key.public_key), int(self._clock() * 1000)
+        rank, now_ms = keys.index(self._key.public_key), int(self._clock() * 1000)
         for wanted in list(agreement.find_wanted(rank, now_ms, cursor.height)):
             report = await self._make_report(view, wanted, cursor)
             is_proposed = wanted.height is not None

@@ -56,12 +56,11 @@ def find_ready(view: LedgerView, chain_id: str) -> list[Withdrawal]:
     assets = find_assets(view, chain_id)
     return [
         each
-        for number, each in sorted(view.withdrawals.items())
+        for _, each in sorted(view.withdrawals.items())
         if each.asset in assets
         and each.request.pending_tasks == TRANSFER_TASKS
         and not each.request.reject_reason
         and view.state.get_committed_request(each.request.request_id) is None
-        and number == each.request.request_id
     ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from processors.psim.intents import Intent
+from processors.psim.intents import Intent, compute_evidence_key
 from processors.psim.transfers.desk import Desk
 from processors.psim.transfers.ledger import (
     find_open,
@@ -180,6 +180,4 @@ def make_key(op: CreateExternalTransfer) -> Hash:
 
 
 def compute_reject_key(chain_id: str, request_id: int) -> Hash:
-    from processors.psim.intents import compute_evidence_key
-
     return compute_evidence_key("reject", chain_id, request_id)

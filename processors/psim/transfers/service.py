@@ -13,7 +13,6 @@ import structlog
 
 from processors.psim.chains.adapter import AdapterError
 from processors.psim.chains.source import ChainContradiction, ChainUnavailable
-from processors.psim.chains.table import get_adapter
 from processors.psim.intents import Intent
 from processors.psim.signing.cosigner import Cosigner
 from processors.psim.transfers.desk import Desk
@@ -27,13 +26,13 @@ from processors.psim.transfers.ledger import (
 from processors.psim.transfers.proposals import Proposals
 from processors.psim.transfers.rules import find_intents, find_sendable
 from processors.psim.view import LedgerView
+from processors.psim.watches import run_together
 from schemas.codec import Malformed, decode
 from schemas.generated.common import Hash, PublicKey, TransferPurpose
 from schemas.generated.entries import ExternalTransfer, TransferState
 from schemas.generated.events import Evidence
 from schemas.generated.operations import CreateExternalTransfer
 from schemas.generated.transactions import Transaction
-from streams.ledger.values import SIGNATURE_THRESHOLD, compute_weight
 from streams.ledger.windows import compute_window
 
 log = structlog.get_logger()
@@ -83,16 +82,11 @@ class TransferService:
         return intents
 
     def compute_rank(self, view: LedgerView) -> int:
-        """Who is first changes from window to window. Who reaches the threshold alone is the
-        account's owner, and no instance: nobody waits for his turn."""
-        signers = sorted(
-            key
-            for key, signer in view.get_signers().items()
-            if compute_weight([signer]) < SIGNATURE_THRESHOLD
-        )
-        if self._public_key not in signers:
-            return len(signers)
-        return (signers.index(self._public_key) + compute_window(view.close_time_ms)) % len(signers)
+        """Who is first changes from window to window."""
+        keys = view.list_instances()
+        if self._public_key not in keys:
+            return len(keys)
+        return (keys.index(self._public_key) + compute_window(view.close_time_ms)) % len(keys)
 
     def consider(self, told: Evidence) -> None:
         """A peer's proposal: it is judged with everything else."""
@@ -128,10 +122,7 @@ class TransferService:
     # Asking and sending
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for desk in self.desks:
-                group.create_task(self._run(desk))
-            group.create_task(asyncio.Event().wait())  # also without a chain it goes on
+        await run_together(self._run(desk) for desk in self.desks)
 
     async def _run(self, desk: Desk) -> None:
         while True:
@@ -233,8 +224,3 @@ class TransferService:
             "version": len(transfer.versions),
             "outcome": None if transfer.outcome is None else transfer.outcome.name,
         }
-
-
-def describe(chain_id: str, payload: bytes) -> list[str]:
-    """In plain words, for the log of who signs."""
-    return get_adapter(chain_id).describe(payload)
