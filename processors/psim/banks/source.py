@@ -7,6 +7,7 @@ the bank, as a replaced final block halts a chain.
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 
+from processors.psim.banks.account import NOBODY, AccountSource
 from processors.psim.banks.camt import read_statements
 from processors.psim.banks.statements import (
     Item,
@@ -14,20 +15,23 @@ from processors.psim.banks.statements import (
     Statement,
     StatementHeld,
     arrange,
-    make_reference,
 )
 from processors.psim.banks.store import FileStore
-from processors.psim.chains.source import Block, ChainContradiction, ChainPayment, ChainUnavailable
+from processors.psim.chains.source import (
+    COIN,
+    Block,
+    ChainContradiction,
+    ChainPayment,
+    ChainUnavailable,
+)
 from schemas.generated.common import Hash
-from schemas.generated.entries import Keyset
 
 FIRST = 1
-TOKEN = ""
-NOBODY, RETURNED = "no reference", "returned"
+RETURNED = "returned"
 """In place of an address: what somebody must look at."""
 
 
-class BankSource:
+class BankSource(AccountSource):
     """A `ChainSource`. `first`: the number of the first statement that counts, which is height 1.
     `problems`: why statements are held."""
 
@@ -116,7 +120,7 @@ class BankSource:
         addresses: Collection[str],  # noqa: ARG002 - whatever arrives is the network's own
         tokens: Collection[str],
     ) -> list[ChainPayment]:
-        if block.height < FIRST or TOKEN not in tokens:
+        if block.height < FIRST or COIN not in tokens:
             return []
         items = self._get(block.height).items
         return [self._make_payment(each) for each in items if each.is_credit and each.amount]
@@ -125,20 +129,9 @@ class BankSource:
         address = item.reference or NOBODY
         if item.is_return or item.is_reversal:
             address = f"{RETURNED} {item.end_to_end_id}"
-        return ChainPayment(item.key, item.ordinal, address, TOKEN, item.amount)
+        return ChainPayment(item.key, item.ordinal, address, COIN, item.amount)
 
     async def get_holding(self, address: str, token: str, block: Block) -> int:
         """Of the whole account: a reference holds nothing."""
         del address, token
         return 0 if block.height < FIRST else self._get(block.height).closing
-
-    async def get_sent(self, address: str, token: str, block: Block) -> int:
-        del address, token, block
-        return 0
-
-    async def prepare_address(self, keyset: Keyset, index: int) -> bool:
-        del keyset, index
-        return True
-
-    def derive_address(self, keyset: Keyset, index: int) -> str:
-        return make_reference(f"{keyset.chain_id} {index}".encode())

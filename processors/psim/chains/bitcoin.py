@@ -35,32 +35,39 @@ class _Header(msgspec.Struct):
     previousblockhash: str = "00" * 32  # that of the first block
 
 
-class Script(msgspec.Struct):
+class _Script(msgspec.Struct):
     hex: str
 
 
-class _Output(msgspec.Struct):
+class TransactionOutput(msgspec.Struct):
     value: Decimal
     n: int
-    scriptPubKey: Script  # noqa: N815  # Core's word
+    scriptPubKey: _Script  # noqa: N815  # Core's word
 
 
-class _Input(msgspec.Struct):
+class TransactionInput(msgspec.Struct):
+    """Of a coinbase, or with the output that it spends."""
+
     coinbase: str | None = None
+    txid: str = ""
+    vout: int = 0
 
 
-class _Transaction(msgspec.Struct):
+class DecodedTransaction(msgspec.Struct):
+    """`confirmations`: where the call says them; 0: it is in no block."""
+
     txid: str
-    vin: list[_Input]
-    vout: list[_Output]
+    vin: list[TransactionInput]
+    vout: list[TransactionOutput]
+    confirmations: int = 0
 
 
 class _Block(msgspec.Struct):
     """Decoded transactions: `tx` at Core, `rawtx` at btcd."""
 
     hash: str
-    tx: list[_Transaction] = []
-    rawtx: list[_Transaction] = []
+    tx: list[DecodedTransaction] = []
+    rawtx: list[DecodedTransaction] = []
 
 
 class BitcoinSource:
@@ -101,12 +108,12 @@ class BitcoinSource:
     ) -> list[ChainPayment]:
         """What a coinbase pays comes with the block that lets it be spent."""
         payments: list[ChainPayment] = []
-        for tx in await self._get_transactions(block.block_hash):
+        for tx in await get_transactions(self._rpc, block.block_hash):
             if not _is_coinbase(tx):
                 payments += self._find_payments(tx, addresses)
         if block.height >= COINBASE_DEPTH:
             ripe = await self._get_ancestor(block, block.height - COINBASE_DEPTH)
-            for tx in await self._get_transactions(ripe):
+            for tx in await get_transactions(self._rpc, ripe):
                 if _is_coinbase(tx):
                     payments += self._find_payments(tx, addresses)
         return payments
@@ -129,7 +136,7 @@ class BitcoinSource:
         return self._network.derive_address(keyset, index)
 
     def _find_payments(
-        self, transaction: _Transaction, addresses: Collection[str]
+        self, transaction: DecodedTransaction, addresses: Collection[str]
     ) -> Iterator[ChainPayment]:
         for output in transaction.vout:
             script = output.scriptPubKey.hex
@@ -146,16 +153,6 @@ class BitcoinSource:
         if (await self.get_block(block.height)).block_hash != block.block_hash:
             raise ChainUnavailable(f"height {block.height}: the chain has just changed")
         return found.block_hash
-
-    async def _get_transactions(self, block_hash: Hash) -> list[_Transaction]:
-        name = encode_hash(block_hash)
-        try:
-            found = await self._rpc.call("getblock", name, DECODED, answer=_Block, is_large=True)
-        except RpcRefusal as refusal:
-            raise ChainUnavailable(f"block {name}: {refusal}") from None
-        if found.hash != name:
-            raise ChainContradiction(f"block {name}: the endpoint gives {found.hash[:64]}")
-        return found.tx or found.rawtx
 
     async def _get_header(self, name: str) -> _Header:
         header = self._headers.get(name)
@@ -180,7 +177,19 @@ class BitcoinSource:
         return sorted(times)[len(times) // 2]
 
 
-def _is_coinbase(transaction: _Transaction) -> bool:
+async def get_transactions(rpc: JsonRpc, block_hash: Hash) -> list[DecodedTransaction]:
+    """All of a block. Raises `ChainUnavailable` and `ChainContradiction`."""
+    name = encode_hash(block_hash)
+    try:
+        found = await rpc.call("getblock", name, DECODED, answer=_Block, is_large=True)
+    except RpcRefusal as refusal:
+        raise ChainUnavailable(f"block {name}: {refusal}") from None
+    if found.hash != name:
+        raise ChainContradiction(f"block {name}: the endpoint gives {found.hash[:64]}")
+    return found.tx or found.rawtx
+
+
+def _is_coinbase(transaction: DecodedTransaction) -> bool:
     return any(each.coinbase is not None for each in transaction.vin)
 
 

@@ -8,17 +8,20 @@ from typing import Any
 
 import msgspec
 
-from processors.psim.chains.bitcoin import Script, count_satoshis
-from processors.psim.chains.bitcoin_addresses import Network, decode_hash, encode_hash
+from processors.psim.chains.bitcoin import (
+    DecodedTransaction,
+    count_satoshis,
+    get_transactions,
+)
+from processors.psim.chains.bitcoin_addresses import Network, decode_hash
 from processors.psim.chains.bitcoin_transfers import Coin, Outpoint, Output
 from processors.psim.chains.rpc import JsonRpc, RpcRefusal
-from processors.psim.chains.source import ChainContradiction, ChainUnavailable
+from processors.psim.chains.source import ChainUnavailable
 from schemas.generated.common import Hash
 from schemas.generated.entries import Keyset
 
 METHOD_UNKNOWN, NO_TRANSACTIONS = -32601, -5
 PAGE = 1_000
-DECODED = 2
 BLOCKS_TO_WAIT = 6
 """An estimate is of the fee that gets into one of so many blocks."""
 BYTES_OF_RATE = 1_000
@@ -39,30 +42,6 @@ class Place(msgspec.Struct, frozen=True):
     keyset: Keyset
     branch: int
     index: int
-
-
-class _Input(msgspec.Struct):
-    txid: str = ""
-    vout: int = 0
-
-
-class _Output(msgspec.Struct):
-    value: Decimal
-    n: int
-    scriptPubKey: Script  # noqa: N815  # Core's word
-
-
-class _Transaction(msgspec.Struct):
-    txid: str
-    vin: list[_Input]
-    vout: list[_Output]
-    confirmations: int = 0
-
-
-class _Block(msgspec.Struct):
-    hash: str
-    tx: list[_Transaction] = []
-    rawtx: list[_Transaction] = []
 
 
 class _Unspent(msgspec.Struct):
@@ -136,13 +115,13 @@ class BitcoinWallet:
                         coins[outpoint] = _make_coin(outpoint, satoshis, height, places[script])
         return {outpoint: coin for outpoint, coin in coins.items() if outpoint not in spent}
 
-    async def _find_transactions(self, address: str) -> list[_Transaction]:
-        found: list[_Transaction] = []
+    async def _find_transactions(self, address: str) -> list[DecodedTransaction]:
+        found: list[DecodedTransaction] = []
         while True:
             try:
                 page = await self._rpc.call(
                     *("searchrawtransactions", address, 1, len(found), PAGE, 0),
-                    answer=list[_Transaction],
+                    answer=list[DecodedTransaction],
                 )
             except RpcRefusal as refusal:
                 if refusal.code != NO_TRANSACTIONS:
@@ -154,15 +133,8 @@ class BitcoinWallet:
 
     async def get_spends(self, block_hash: Hash) -> dict[Outpoint, Spend]:
         """All outputs that a block's transactions spend."""
-        name = encode_hash(block_hash)
-        try:
-            found = await self._rpc.call("getblock", name, DECODED, answer=_Block, is_large=True)
-        except RpcRefusal as refusal:
-            raise ChainUnavailable(f"block {name}: {refusal}") from None
-        if found.hash != name:
-            raise ChainContradiction(f"block {name}: the endpoint gives another")
         spends = {}
-        for each in found.tx or found.rawtx:
+        for each in await get_transactions(self._rpc, block_hash):
             outputs = tuple(
                 Output(bytes.fromhex(o.scriptPubKey.hex), count_satoshis(o.value))
                 for o in each.vout

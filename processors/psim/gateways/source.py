@@ -8,8 +8,14 @@ from collections.abc import Collection
 
 import msgspec
 
-from processors.psim.banks.statements import make_reference
-from processors.psim.chains.source import Block, ChainContradiction, ChainPayment, ChainUnavailable
+from processors.psim.banks.account import NOBODY, AccountSource
+from processors.psim.chains.source import (
+    COIN,
+    Block,
+    ChainContradiction,
+    ChainPayment,
+    ChainUnavailable,
+)
 from processors.psim.gateways.adapter import (
     EventKind,
     Gateway,
@@ -19,15 +25,12 @@ from processors.psim.gateways.adapter import (
 )
 from processors.psim.intents import compute_evidence_key
 from schemas.generated.common import Hash
-from schemas.generated.entries import Keyset
 from streams.ledger.hashes import compute_hash
 
-TOKEN = ""
-NOBODY = "no reference"
 TAKEN_BACK = frozenset({EventKind.REFUNDED, EventKind.CHARGED_BACK})
 
 
-class GatewaySource:
+class GatewaySource(AccountSource):
     """A `ChainSource`; `events` in their order, without a gap."""
 
     def __init__(self, chain_id: str, gateway: Gateway, currency: str) -> None:
@@ -95,7 +98,7 @@ class GatewaySource:
         addresses: Collection[str],  # noqa: ARG002 - whatever arrives is the network's own
         tokens: Collection[str],
     ) -> list[ChainPayment]:
-        if block.height < 1 or TOKEN not in tokens:
+        if block.height < 1 or COIN not in tokens:
             return []
         event = self.events[block.height - 1]
         if event.kind is not EventKind.PAID_IN or event.amount <= 0:
@@ -103,20 +106,9 @@ class GatewaySource:
         if event.currency != self._currency:
             raise ChainContradiction(f"event {event.number} is in {event.currency}")
         key = compute_evidence_key("gateway-payment", self._chain_id, event.id)
-        return [ChainPayment(key, 0, event.reference or NOBODY, TOKEN, event.amount)]
+        return [ChainPayment(key, 0, event.reference or NOBODY, COIN, event.amount)]
 
     async def get_holding(self, address: str, token: str, block: Block) -> int:
         """A reference holds nothing; money is what the provider says."""
         del address, token, block
         return 0
-
-    async def get_sent(self, address: str, token: str, block: Block) -> int:
-        del address, token, block
-        return 0
-
-    async def prepare_address(self, keyset: Keyset, index: int) -> bool:
-        del keyset, index
-        return True
-
-    def derive_address(self, keyset: Keyset, index: int) -> str:
-        return make_reference(f"{keyset.chain_id} {index}".encode())
