@@ -5,13 +5,13 @@ clears it pays the amount on in the same transaction, so that it never lies ther
 """
 
 import json
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gateways.client import transactions as make
 from gateways.client.errors import ClientError
 from gateways.client.horizon import HorizonClient
-from gateways.client.keys import SigningKey, get_account_id, get_address
+from gateways.client.keys import SigningKey, get_address
+from gateways.client.submission import submit
 from schemas.generated.builders import OperationBody
 from schemas.generated.common import (
     U64,
@@ -54,7 +54,7 @@ class Decision(NamedTuple):
 
 def take_address(client: HorizonClient, key: SigningKey, system: str) -> dict[str, Any]:
     """The address of the key's account. Raises ClientError."""
-    _submit(client, key, [BindExternalSystemAccountId(system)])
+    submit(client, key, [BindExternalSystemAccountId(system)])
     query = {"filter[account]": get_address(key), "filter[system]": system}
     found = [each["attributes"] for each in client.walk("/v3/external-bindings", query)]
     if not found:
@@ -101,7 +101,7 @@ def make_return(client: HorizonClient, request: int, address: str) -> Decision:
 
 def submit_decision(client: HorizonClient, key: SigningKey, decision: Decision) -> dict[str, Any]:
     """`key`: of a signer of the reviewing account and of that of parked deposits."""
-    return _submit(client, key, decision.operations)
+    return submit(client, key, decision.operations)
 
 
 def _decide(client: HorizonClient, parked: Parked, body: OperationBody) -> Decision:
@@ -169,16 +169,3 @@ def read_destination(chain: str, address: str) -> BitcoinAddress | EthereumAddre
         except ValueError:
             raise ClientError("an address of Ethereum is 0x and 40 hexadecimal digits") from None
     return BankAccount(address, "")
-
-
-def _submit(
-    client: HorizonClient, key: SigningKey, bodies: Sequence[OperationBody | Operation]
-) -> dict[str, Any]:
-    transaction = make.build_transaction(
-        Hash(bytes.fromhex(client.get_info()["network_id"])),
-        get_account_id(key),
-        bodies,
-        client.get_network_time_ms(),
-    )
-    result: dict[str, Any] = client.submit_until_final(make.sign_transaction(transaction, key))
-    return result

@@ -7,8 +7,6 @@ from gateways.client import transactions as make
 from gateways.client.deposits import read_destination
 from gateways.client.errors import ClientError
 from gateways.client.horizon import HorizonClient
-from gateways.client.keys import SigningKey, get_account_id
-from schemas.generated.common import Hash
 from schemas.generated.operations import CreateWithdrawalRequest
 from schemas.strkey import decode_balance_id
 from schemas.tasks import Task
@@ -50,20 +48,6 @@ def find_chain(asset: dict[str, Any]) -> str | None:
         if isinstance(stated, dict) and "chain" in stated:
             return str(stated["chain"])
     return None
-
-
-def submit_withdrawal(
-    client: HorizonClient, key: SigningKey, body: CreateWithdrawalRequest
-) -> dict[str, Any]:
-    """What came of it. Raises ClientError."""
-    transaction = make.build_transaction(
-        Hash(bytes.fromhex(client.get_info()["network_id"])),
-        get_account_id(key),
-        (body,),
-        client.get_network_time_ms(),
-    )
-    result: dict[str, Any] = client.submit_until_final(make.sign_transaction(transaction, key))
-    return result
 
 
 def list_withdrawals(client: HorizonClient, account: str) -> list[dict[str, Any]]:

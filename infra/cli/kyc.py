@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from gateways.client.keychain import KeyChainClient
     from gateways.client.keys import SigningKey
     from gateways.client.kyc import KycClient
-    from schemas.generated.common import AccountID
 
 app = typer.Typer(help="KYC: hand in forms and documents, review those of others.")
 
@@ -109,6 +108,7 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Encrypt a form with documents, hand them in, and ask for the role on the ledger."""
+    from gateways.client import submission
     from gateways.client.papers import hand_in, make_request
     from schemas.strkey import decode_account_id
 
@@ -128,7 +128,8 @@ def submit(
             valid_until,
         )
         own = decode_account_id(services.account)
-        result = submit_on_ledger(services, own, make_request(own, handed, int(again or 0)))
+        body = make_request(own, handed, int(again or 0))
+        result = submission.submit(services.horizon, services.key, (body,), own)
         shown = {
             "commitment": handed.commitment.hex(),
             "ledger": result["ledger_sequence"],
@@ -227,7 +228,7 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Approve a case, once everything is what its request commits to."""
-    from gateways.client import reviews
+    from gateways.client import reviews, submission
 
     with open_services(endpoints, seed_file) as services:
         request = reviews.read_request(services.horizon, case)
@@ -235,7 +236,7 @@ def approve(
         reviews.compare_all(services.kyc, shown)
         tasks = request.pending_tasks if is_unchecked else None
         made = reviews.make_approval(request, tasks)
-        result = submit_on_ledger(services, request.reviewer, made)
+        result = submission.submit(services.horizon, services.key, (made,), request.reviewer)
         user_io.show_result(result, as_json=as_json)
 
 
@@ -249,12 +250,12 @@ def reject(
     as_json: JsonOption = False,
 ) -> None:
     """Give a case back to the person, with codes that say why."""
-    from gateways.client import reviews
+    from gateways.client import reviews, submission
 
     with open_services(endpoints, seed_file) as services:
         request = reviews.read_request(services.horizon, case)
         made = reviews.make_rejection(request, reason, is_for_good=is_for_good)
-        result = submit_on_ledger(services, request.reviewer, made)
+        result = submission.submit(services.horizon, services.key, (made,), request.reviewer)
         user_io.show_result(result, as_json=as_json)
 
 
@@ -293,18 +294,6 @@ def release(
     """End a hold: what waits is erased now."""
     with open_services(endpoints, seed_file) as services:
         services.kyc.release_hold(account)
-
-
-def submit_on_ledger(services: Services, source: "AccountID", body: Any) -> dict[str, Any]:
-    """A transaction of one operation, once a ledger has it. Raises ClientError."""
-    from gateways.client.transactions import build_transaction, sign_transaction
-    from schemas.generated.common import Hash
-
-    info = services.horizon.get_info()
-    network_id = Hash(bytes.fromhex(info["network_id"]))
-    now_ms = int(info["latest_ledger_close_time_ms"])
-    transaction = build_transaction(network_id, source, [body], now_ms)
-    return services.horizon.submit_until_final(sign_transaction(transaction, services.key))
 
 
 def _find_role(services: Services, role: str) -> str:

@@ -170,21 +170,12 @@ def _read_pair(text: str) -> tuple[str, str]:
 def _submit(
     make: Any, where: tuple[Path | None, str | None, Path | None], *, as_json: bool
 ) -> None:
-    from gateways.client import transactions
-    from gateways.client.keys import get_account_id
-    from schemas.generated.common import Hash
+    from gateways.client.submission import submit
 
     seed_file, url, endpoints = where
     key = user_io.read_key(seed_file)
     with user_io.connect(url, endpoints, lambda: key) as client:
-        transaction = transactions.build_transaction(
-            Hash(bytes.fromhex(client.get_info()["network_id"])),
-            get_account_id(key),
-            [make(client)],
-            client.get_network_time_ms(),
-        )
-        envelope = transactions.sign_transaction(transaction, key)
-        user_io.show_result(client.submit_until_final(envelope), as_json=as_json)
+        user_io.show_result(submit(client, key, (make(client),)), as_json=as_json)
 
 
 def _show(found: list[dict[str, Any]], *, as_json: bool) -> None:

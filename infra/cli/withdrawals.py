@@ -29,13 +29,14 @@ def withdraw(
     import secrets
 
     from gateways.client.keys import get_address
-    from gateways.client.withdrawals import make_withdrawal, submit_withdrawal
+    from gateways.client.submission import submit
+    from gateways.client.withdrawals import make_withdrawal
 
     key = user_io.read_key(seed_file)
     with user_io.connect(url, endpoints, lambda: key) as client:
         name = reference or secrets.token_hex(16)
         body = make_withdrawal(client, get_address(key), asset, amount, to, name)
-        user_io.show_result(submit_withdrawal(client, key, body), as_json=as_json)
+        user_io.show_result(submit(client, key, (body,)), as_json=as_json)
 
 
 def withdrawals(

@@ -1,13 +1,12 @@
 """The demo's bank and rates: euros come in by a bank's statement and leave by a gateway; three
 instances set a price that four of five providers agree on, and a limit converts by it."""
 
-from typing import Any
-
 from gateways.client import transactions as make
 from gateways.client.deposits import take_address
 from gateways.client.horizon import HorizonClient
 from gateways.client.rates import make_first_price
-from gateways.client.withdrawals import list_withdrawals, make_withdrawal, submit_withdrawal
+from gateways.client.submission import sign, submit
+from gateways.client.withdrawals import list_withdrawals, make_withdrawal
 from infra.demo.deposits import pay_in
 from infra.demo.people import Person
 from infra.demo.steps import DemoFailed, Steps
@@ -15,7 +14,7 @@ from infra.demo.target import Target
 from infra.local import sandbox
 from infra.local.place import Place
 from infra.local.psim import SOURCE, get_address
-from schemas.generated.common import Hash, Limit, LimitKind, PeriodAmounts
+from schemas.generated.common import Limit, LimitKind, PeriodAmounts
 from schemas.generated.operations import ManageLimits, PutLimit, RemoveLimit
 from schemas.strkey import decode_account_id
 
@@ -63,7 +62,7 @@ def _pay_out(place: Place, client: HorizonClient, person: Person, steps: Steps) 
     """The gateway takes the order and breaks off: it is looked up, and paid once."""
     sandbox.control(place, "/control/gateway", {"mode": "taken-broken", "calls": 1})
     body = make_withdrawal(client, person.address, sandbox.BANK_ASSET, "100.00", IBAN, "demo-TEUR")
-    submit_withdrawal(client, person.key, body)
+    submit(client, person.key, (body,))
 
     def is_paid() -> bool:
         mine = list_withdrawals(client, person.address)
@@ -85,7 +84,7 @@ def _can_take(client: HorizonClient) -> bool:
 def _publish(place: Place, client: HorizonClient, master: Person, steps: Steps) -> None:
     base, _, quote = sandbox.PAIR.partition(":")
     first = make_first_price(client, base, quote, PRICE, 3_600_000, "10")
-    _submit(client, master, first)
+    submit(client, master.key, (first,))
     steps.say(f"the operator sets the first price: 1 {base} is {PRICE} {quote}")
     sandbox.control(place, "/control/rates", {"modes": {"kraken": "thousandfold"}})
     sandbox.control(place, "/control/rates", {"prices": {sandbox.SYMBOL: NEW_PRICE}})
@@ -109,30 +108,16 @@ def _limit(client: HorizonClient, person: Person, master: Person, steps: Steps) 
     amounts = PeriodAmounts(*[make.to_units("20", 6)] * 4)
     limit = Limit(LimitKind.PAYMENT_OUT, quote, is_convert_needed=True, amounts=amounts)
     account_id = decode_account_id(person.address)
-    _submit(client, master, ManageLimits(account_id, None, PutLimit(limit)))
+    submit(client, master.key, (ManageLimits(account_id, None, PutLimit(limit)),))
     query = {"filter[account]": person.address, "filter[asset]": base}
     balance = next(client.walk("/v3/balances", query))["id"]
     found = {}
     for amount in ("0.00030000", "0.00040000"):
         body = make.make_payment(balance, master.address, make.to_units(amount, 8))
-        told = client.simulate(_sign(client, person, body))
+        told = client.simulate(sign(client, person.key, (body,)))
         found[amount] = told["operations"][0]["code"]
     removal = RemoveLimit(LimitKind.PAYMENT_OUT, quote, is_convert_needed=True)
-    _submit(client, master, ManageLimits(account_id, None, removal))
+    submit(client, master.key, (ManageLimits(account_id, None, removal),))
     if found["0.00040000"] != "LIMITS_EXCEEDED" or found["0.00030000"] == "LIMITS_EXCEEDED":
         raise DemoFailed(f"a limit of 20 {quote} a day: {found}")
     steps.say(f"a limit of 20 {quote} a day refuses 0.0004 {base} and lets 0.0003 pass")
-
-
-def _submit(client: HorizonClient, person: Person, *bodies: Any) -> None:
-    client.submit_until_final(_sign(client, person, *bodies))
-
-
-def _sign(client: HorizonClient, person: Person, *bodies: Any) -> bytes:
-    transaction = make.build_transaction(
-        Hash(bytes.fromhex(client.get_info()["network_id"])),
-        decode_account_id(person.address),
-        bodies,
-        client.get_network_time_ms(),
-    )
-    return make.sign_transaction(transaction, person.key)

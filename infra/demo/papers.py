@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from gateways.client import reviews
-from gateways.client import transactions as make
 from gateways.client.errors import ProblemError
 from gateways.client.horizon import HorizonClient
 from gateways.client.keychain import KeyChainClient
@@ -22,12 +21,13 @@ from gateways.client.platform.apply import apply_platform
 from gateways.client.platform.file import read_platform
 from gateways.client.platform.live import read_live
 from gateways.client.previews import make_previews
+from gateways.client.submission import submit
 from infra.demo.people import Person
 from infra.demo.steps import DemoFailed, Steps
 from infra.demo.target import Target
 from infra.local.kyc import REVIEWER
 from infra.local.registrar import DOCUMENT_CLASS, FORM_CLASS
-from schemas.generated.common import Hash, PublicKey, SignerData
+from schemas.generated.common import PublicKey, SignerData
 from schemas.generated.operations import (
     CreateSigner,
     ManageSigner,
@@ -175,10 +175,7 @@ class Papers:
 
     def _decide(self, horizon: HorizonClient, approval: ReviewRequest) -> None:
         """For the master's account, signed by the reviewer."""
-        network_id = Hash(bytes.fromhex(horizon.get_info()["network_id"]))
-        account_id, now_ms = get_account_id(self.master.key), horizon.get_network_time_ms()
-        transaction = make.build_transaction(network_id, account_id, (approval,), now_ms)
-        horizon.submit_until_final(make.sign_transaction(transaction, self.reviewer.key))
+        submit(horizon, self.reviewer.key, (approval,), get_account_id(self.master.key))
 
     def _remove_reviewer(self, keychain: str, key_id: str) -> None:
         self.submit(self.master, ManageSigner(RemoveSigner(self._get_reviewer())))

@@ -7,8 +7,8 @@ from typing import Any
 
 from gateways.client import transactions as make
 from gateways.client.horizon import HorizonClient
-from gateways.client.keys import get_account_id
-from gateways.client.withdrawals import list_withdrawals, make_withdrawal, submit_withdrawal
+from gateways.client.submission import submit
+from gateways.client.withdrawals import list_withdrawals, make_withdrawal
 from infra.chains.bitcoin import CHAIN_ID as BITCOIN
 from infra.chains.bitcoin import compute_address
 from infra.chains.ethereum import CHAIN_ID as ETHEREUM
@@ -19,7 +19,6 @@ from infra.demo.reserves import prove_reserves
 from infra.demo.steps import Steps
 from infra.demo.target import Target
 from infra.local.place import Place
-from schemas.generated.common import Hash
 
 AMOUNTS = {"BTC": "0.01000000", "ETH": "0.250000000000000000"}
 SATOSHIS, WEI = 1_000_000, 25 * 10**16
@@ -53,13 +52,8 @@ def _pay(client: HorizonClient, payer: Person, person: Person, asset: str, amoun
     query = {"filter[account]": payer.address, "filter[asset]": asset}
     balance = next(client.walk("/v3/balances", query))["id"]
     digits = int(client.get_asset(asset)["trailing_digits"])
-    transaction = make.build_transaction(
-        Hash(bytes.fromhex(client.get_info()["network_id"])),
-        get_account_id(payer.key),
-        (make.make_payment(balance, person.address, make.to_units(amount, digits)),),
-        client.get_network_time_ms(),
-    )
-    client.submit_until_final(make.sign_transaction(transaction, payer.key))
+    payment = make.make_payment(balance, person.address, make.to_units(amount, digits))
+    submit(client, payer.key, (payment,))
 
 
 class _Story:
@@ -89,7 +83,7 @@ class _Story:
         for asset, amount in AMOUNTS.items():
             account, name = self._person.address, f"demo-{asset}"
             body = make_withdrawal(self._client, account, asset, amount, to[asset], name)
-            submit_withdrawal(self._client, self._person.key, body)
+            submit(self._client, self._person.key, (body,))
         self._steps.wait(lambda: self._have_arrived(to), "the coins arrive")
         self._steps.say(f"{AMOUNTS['BTC']} BTC and {AMOUNTS['ETH']} ETH arrived at his addresses")
         self._steps.wait(self._is_paid, "both withdrawals are settled")

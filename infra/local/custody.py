@@ -17,10 +17,11 @@ from nacl.signing import SigningKey
 from gateways.client import transactions as make
 from gateways.client.errors import ClientError, ProblemError
 from gateways.client.horizon import HorizonClient
-from gateways.client.keys import get_account_id, get_public_key
+from gateways.client.keys import get_public_key
 from gateways.client.platform.apply import apply_platform
 from gateways.client.platform.file import read_platform
 from gateways.client.platform.live import Live, read_live
+from gateways.client.submission import submit
 from infra.chains import bitcoin, ethereum
 from infra.chains.purses import open_bitcoin, open_ethereum
 from infra.chains.wallets import Holder, make_bitcoin_keysets, make_ethereum_keysets
@@ -46,7 +47,6 @@ from schemas.generated.common import (
     U64,
     Amount,
     Cosigner,
-    Hash,
     LedgerKeyOfCosigner,
     PublicKey,
     SignerData,
@@ -257,16 +257,8 @@ class Custody:
 
     def _submit(self, source: str, *bodies: Any) -> None:
         """The master signs for both."""
-        account_id = get_account_id(self._master)
-        if source == SOURCE:
-            account_id = decode_account_id(self._get_address(SOURCE))
-        transaction = make.build_transaction(
-            Hash(bytes.fromhex(self._client.get_info()["network_id"])),
-            account_id,
-            bodies,
-            self._client.get_network_time_ms(),
-        )
-        self._client.submit_until_final(make.sign_transaction(transaction, self._master))
+        account_id = decode_account_id(self._get_address(SOURCE)) if source == SOURCE else None
+        submit(self._client, self._master, bodies, account_id)
 
 
 def _make_policies(chain_id: str, asset: CustodyAsset) -> Iterator[Any]:

@@ -10,16 +10,16 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from gateways.client import transactions as make
 from gateways.client.errors import ClientError, ProblemError
 from gateways.client.horizon import HorizonClient
-from gateways.client.keys import get_account_id, get_address
+from gateways.client.keys import get_address
 from gateways.client.platform.apply import apply_platform
 from gateways.client.platform.file import read_platform
 from gateways.client.platform.live import read_live
+from gateways.client.submission import submit
 from infra.local.errors import LocalError
 from infra.local.rows import Report
-from schemas.generated.common import Hash, PublicKey, SignerData
+from schemas.generated.common import PublicKey, SignerData
 from schemas.generated.operations import CreateSigner, ManageSigner
 from schemas.strkey import decode_account_id
 from streams.ledger.values import SIGNATURE_THRESHOLD
@@ -98,10 +98,4 @@ def add_signer(
     data = SignerData(
         PublicKey(decode_account_id(key)), int(str(role_id)), SIGNATURE_THRESHOLD, identity, b""
     )
-    transaction = make.build_transaction(
-        Hash(bytes.fromhex(client.get_info()["network_id"])),
-        get_account_id(master),
-        [ManageSigner(CreateSigner(data))],
-        client.get_network_time_ms(),
-    )
-    client.submit_until_final(make.sign_transaction(transaction, master))
+    submit(client, master, [ManageSigner(CreateSigner(data))])

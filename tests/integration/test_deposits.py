@@ -18,13 +18,13 @@ from gateways.client import transactions as make
 from gateways.client.horizon import HorizonClient
 from gateways.client.keys import generate_key, get_account_id, get_address, read_seed
 from gateways.client.platform.live import read_live
+from gateways.client.submission import submit
 from infra.chains.bitcoin import CHAIN_ID as BITCOIN
 from infra.chains.ethereum import CHAIN_ID as ETHEREUM
 from infra.chains.purses import open_bitcoin, open_ethereum
 from infra.local.health import get_status
 from infra.local.place import Place
 from infra.local.psim import BITCOIN_CONFIRMATIONS, PSIMS, get_token_file
-from schemas.generated.common import Hash
 from schemas.generated.operations import CreateChangeRoleRequest
 from tests.support.whole_deployment import WholeDeployment
 
@@ -47,13 +47,7 @@ class People:
         self.client = HorizonClient(self.url, self.master)
 
     def submit(self, key: SigningKey, *bodies: Any) -> Any:
-        transaction = make.build_transaction(
-            Hash(bytes.fromhex(self.client.get_info()["network_id"])),
-            get_account_id(key),
-            bodies,
-            self.client.get_network_time_ms(),
-        )
-        return self.client.submit_until_final(make.sign_transaction(transaction, key))
+        return submit(self.client, key, bodies)
 
     def make_account(self) -> SigningKey:
         key = generate_key()

@@ -15,7 +15,8 @@ from nacl.signing import SigningKey
 
 from gateways.client.horizon import HorizonClient
 from gateways.client.keys import get_address
-from gateways.client.withdrawals import list_withdrawals, make_withdrawal, submit_withdrawal
+from gateways.client.submission import submit
+from gateways.client.withdrawals import list_withdrawals, make_withdrawal
 from infra.chains.bitcoin import CHAIN_ID as BITCOIN
 from infra.chains.bitcoin import compute_address
 from infra.chains.ethereum import CHAIN_ID as ETHEREUM
@@ -76,7 +77,7 @@ def test_coins_and_ether_arrive_and_are_settled(people: People, rich: SigningKey
         for asset, amount in AMOUNTS.items():
             name = secrets.token_hex(8)
             body = make_withdrawal(client, address, asset, amount, to[asset], name)
-            submit_withdrawal(client, rich, body)
+            submit(client, rich, (body,))
 
         def are_paid() -> bool:
             mine(people.place, 1)
@@ -104,7 +105,7 @@ def test_an_address_of_another_network_is_refused_and_given_back(
         wrong = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
         address, name = get_address(rich), secrets.token_hex(8)
         body = make_withdrawal(client, address, "BTC", "0.001", wrong, name)
-        submit_withdrawal(client, rich, body)
+        submit(client, rich, (body,))
 
         def is_rejected() -> bool:
             return bool(list_withdrawals(client, address)[0]["stand"] == "rejected")
@@ -182,7 +183,7 @@ def pay_twenty(people: People, rich: SigningKey, kill: Callable[[int], None]) ->
             asked[to] = asset
             name = secrets.token_hex(8)
             body = make_withdrawal(client, address, asset, amount, to, name)
-            submit_withdrawal(client, rich, body)
+            submit(client, rich, (body,))
         asked_at, reached = time.monotonic(), set()
         killed = 0
 
