@@ -5,17 +5,13 @@ ledger, and an administrator decides about it.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from infra.cli import user_io
-from infra.cli.output import JsonOption, print_json, print_text
+from infra.cli.output import JsonOption
 from infra.cli.user import EndpointsOption, SeedOption, UrlOption
-from infra.local.errors import LocalError
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(help="Deposits: what is on its way, what was parked, and what becomes of that.")
 
@@ -46,17 +42,8 @@ def list_deposits(
     as_json: JsonOption = False,
 ) -> None:
     """Deposits that are not done yet, as an instance sees them; unconfirmed ones too."""
-    from infra.local.health import get_status
-
-    psim = user_io.read_endpoints(endpoints).get("psim")
-    if not isinstance(psim, dict) or instance not in psim["urls"]:
-        raise LocalError("which instance? give --endpoints of a deployment that runs PSIM")
-    token = user_io.read_file(Path(psim["token_file"])).decode().strip()
-    at = psim["urls"][instance].removeprefix("http://")
-    answer = get_status(at, "/deposits", token)
-    if answer is None:
-        raise LocalError(f"{instance} does not answer on {at}: see `tokend status`")
-    _show(answer["deposits"], as_json=as_json)
+    answer = user_io.ask_instance(endpoints, instance, "/deposits")
+    user_io.show_rows(answer["deposits"], as_json=as_json)
 
 
 @app.command("parked")
@@ -73,7 +60,7 @@ def list_parked(
         found = [each._asdict() for each in find_parked(client)]
     for each in found:
         del each["entry"]
-    _show(found, as_json=as_json)
+    user_io.show_rows(found, as_json=as_json)
 
 
 @app.command("assign")
@@ -118,11 +105,3 @@ def _decide(
     key = user_io.read_key(seed_file)
     with user_io.connect(url, endpoints, lambda: key) as client:
         user_io.show_result(submit_decision(client, key, make(client)), as_json=as_json)
-
-
-def _show(found: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    for each in found:
-        print_text("  ".join(f"{name} {value}" for name, value in each.items()))

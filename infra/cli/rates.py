@@ -11,9 +11,8 @@ import typer
 
 from infra.cli import user_io
 from infra.cli.deployments import DataOption, get_root
-from infra.cli.output import JsonOption, print_json, print_text
+from infra.cli.output import JsonOption
 from infra.cli.user import EndpointsOption, SeedOption, UrlOption
-from infra.local.errors import LocalError
 
 app = typer.Typer(help="Rates: prices of asset pairs, and who agreed on them.")
 sandbox = typer.Typer(help="The sandbox of a test deployment: what the outside world does.")
@@ -71,16 +70,7 @@ def show_rounds(
     as_json: JsonOption = False,
 ) -> None:
     """Which providers agreed and which were outside, slot by slot, as an instance saw them."""
-    from infra.local.health import get_status
-
-    psim = user_io.read_endpoints(endpoints).get("psim")
-    if not isinstance(psim, dict) or instance not in psim["urls"]:
-        raise LocalError("which instance? give --endpoints of a deployment that runs PSIM")
-    token = user_io.read_file(Path(psim["token_file"])).decode().strip()
-    at = psim["urls"][instance].removeprefix("http://")
-    answer = get_status(at, "/status", token)
-    if answer is None:
-        raise LocalError(f"{instance} does not answer on {at}: see `tokend status`")
+    answer = user_io.ask_instance(endpoints, instance, "/status")
     services = [s for name, s in answer["services"].items() if name.startswith("rates.")]
     found = [
         {"pair": rate["pair"], **each}
@@ -179,12 +169,9 @@ def _submit(
 
 
 def _show(found: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    for each in found:
-        shown = {name: _show_value(name, value) for name, value in each.items()}
-        print_text("  ".join(f"{name} {value}" for name, value in shown.items()))
+    if not as_json:
+        found = [{name: _show_value(name, v) for name, v in each.items()} for each in found]
+    user_io.show_rows(found, as_json=as_json)
 
 
 def _show_value(name: str, value: Any) -> str:

@@ -170,6 +170,30 @@ def show(values: dict[str, Any], *, as_json: bool) -> None:
         print_text(f"{name:<18} {value}")
 
 
+def show_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """A line each."""
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        print_text("  ".join(f"{name} {value}" for name, value in row.items()))
+
+
+def ask_instance(endpoints: Path | None, instance: str, path: str) -> dict[str, Any]:
+    """What an instance of PSIM answers on its private port."""
+    from infra.local.health import get_status
+
+    psim = read_endpoints(endpoints).get("psim")
+    if not isinstance(psim, dict) or instance not in psim["urls"]:
+        raise LocalError("which instance? give --endpoints of a deployment that runs PSIM")
+    token = read_file(Path(psim["token_file"])).decode().strip()
+    at = psim["urls"][instance].removeprefix("http://")
+    answer = get_status(at, path, token)
+    if answer is None:
+        raise LocalError(f"{instance} does not answer on {at}: see `tokend status`")
+    return answer
+
+
 def print_document(value: Any) -> None:
     import msgspec
 

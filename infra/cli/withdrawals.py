@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import user_io
-from infra.cli.output import JsonOption, print_json, print_text
+from infra.cli.output import JsonOption
 from infra.cli.user import EndpointsOption, SeedOption, UrlOption
 
 AssetArgument = Annotated[str, typer.Argument(help="The asset's code.")]
@@ -52,8 +52,6 @@ def withdrawals(
     key = user_io.read_key(seed_file)
     with user_io.connect(url, endpoints, lambda: key) as client:
         found = list_withdrawals(client, get_address(key))
-    if as_json:
-        print_json(found)
-        return
-    for each in found:
-        print_text("  ".join(f"{name} {value}" for name, value in each.items() if value != ""))
+    if not as_json:
+        found = [{name: value for name, value in each.items() if value != ""} for each in found]
+    user_io.show_rows(found, as_json=as_json)
