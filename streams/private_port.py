@@ -1,12 +1,17 @@
 """A private port: what a process tells operators and services on its own network, for a token."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.responses import Response
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class PrivateServer(uvicorn.Server):
@@ -37,3 +42,25 @@ def has_token(request: Request, token: str) -> bool:
     """Whether the request bears the token; how much of it is right takes no longer to tell."""
     given = request.headers.get("authorization", "")
     return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+
+
+def guard(token: str, handler: Handler) -> Handler:
+    """The same for who bears the token; 401 for everybody else."""
+
+    async def guarded(request: Request) -> Response:
+        if not has_token(request, token):
+            return respond({"error": "the bearer token is missing or wrong"}, 401)
+        return await handler(request)
+
+    return guarded
+
+
+def respond(content: Any, status: int = 200) -> Response:
+    """JSON."""
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+def respond_health(problems: Sequence[str]) -> Response:
+    """Red, by 503, where there are any."""
+    content = {"status": "red" if problems else "ok", "problems": problems}
+    return respond(content, 503 if problems else 200)

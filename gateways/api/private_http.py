@@ -18,7 +18,7 @@ from gateways.http.problems import Problem
 from gateways.http.store import Store
 from gateways.sealing.keks import KeyEncryptionKeys
 from schemas.strkey import StrkeyError, decode_account_id, encode_account_id
-from streams.private_port import PrivateServer, has_token, make_server
+from streams.private_port import PrivateServer, has_token, make_server, respond
 
 BODY_BYTES_MAX = 4 * 1024
 NOTIFICATOR = "notificator"
@@ -74,12 +74,12 @@ class PrivateHttp:
 
     async def _find_contact(self, request: Request) -> Response:
         if not has_token(request, self._token):
-            return _respond({"error": "the bearer token is missing or wrong"}, 401)
+            return respond({"error": "the bearer token is missing or wrong"}, 401)
         try:
             asked = msgspec.json.decode(await _read(request), type=ContactRequest)
             account_id = decode_account_id(asked.account)
         except (msgspec.DecodeError, StrkeyError, RecursionError):
-            return _respond({"error": "expected {account: G...}"}, 400)
+            return respond({"error": "expected {account: G...}"}, 400)
         found = await self._ledger.get_account(asked.account)
         rows = await self._store.execute(FIND, (account_id,))
         signers = set() if found is None else set(found.signers)
@@ -87,12 +87,12 @@ class PrivateHttp:
         if not own and found is not None and len({row[0] for row in rows}) == 1:
             own = rows  # the account's only person, under a new key
         if not own:
-            return _respond({"contact": None})
+            return respond({"contact": None})
         first = own[0][0]
         await note_actor(
             self._store, NOTIFICATOR, "message", asked.purpose[:64], [(account_id, first)]
         )
-        return _respond({"contact": self._open([row for row in own if row[0] == first])})
+        return respond({"contact": self._open([row for row in own if row[0] == first])})
 
     def _open(self, rows: Sequence[Sequence[Any]]) -> Contact:
         addresses = {kind: open_address(self._keks, kind, h, s) for _, _, kind, h, s in rows}
@@ -109,8 +109,4 @@ async def _read(request: Request) -> bytes:
 
 
 async def _answer_problem(_: Request, error: Exception) -> Response:
-    return _respond({"error": str(error)}, 503)
-
-
-def _respond(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+    return respond({"error": str(error)}, 503)

@@ -10,7 +10,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import psycopg
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -29,7 +28,7 @@ from processors.ledger_feed.process import begin, exit_by_code
 from processors.ledger_feed.stream import run_to_end, run_until_signal, serve_streams
 from schemas.strkey import decode_account_id
 from streams.ledger.genesis import decode_genesis
-from streams.private_port import has_token, make_server
+from streams.private_port import guard, make_server, respond, respond_health
 
 PAUSE_S, STALL_S = 1.0, 30.0
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -64,12 +63,13 @@ class KycProcess:
         settings = self._settings
         made = await asyncio.to_thread(make_streams, stack, settings, self._network)
         self._store, streams = made
+        token = settings.http.token.reveal()
         app = Starlette(
             routes=[
                 Route("/health", self._get_health),
                 Route("/ready", self._get_health),
-                Route("/status", self._get_status),
-                Route("/metrics", self._get_metrics),
+                Route("/status", guard(token, self._get_status)),
+                Route("/metrics", guard(token, self._get_metrics)),
             ]
         )
         parts = [
@@ -140,18 +140,12 @@ class KycProcess:
         }
 
     async def _get_health(self, _: Request) -> Response:
-        problems = self._describe()["problems"]
-        content = {"status": "red" if problems else "ok", "problems": problems}
-        return _respond(content, 503 if problems else 200)
+        return respond_health(self._describe()["problems"])
 
-    async def _get_status(self, request: Request) -> Response:
-        if not has_token(request, self._settings.http.token.reveal()):
-            return _refuse()
-        return _respond({**self._describe(), "cases": await asyncio.to_thread(self._count)})
+    async def _get_status(self, _: Request) -> Response:
+        return respond({**self._describe(), "cases": await asyncio.to_thread(self._count)})
 
-    async def _get_metrics(self, request: Request) -> Response:
-        if not has_token(request, self._settings.http.token.reveal()):
-            return _refuse()
+    async def _get_metrics(self, _: Request) -> Response:
         described = self._describe()
         for name, gauge in self._gauges.items():
             gauge.set(described[name])
@@ -172,11 +166,3 @@ def _make_gauges(registry: CollectorRegistry) -> dict[str, Gauge]:
         "waiting_for_scan": "Cases that wait for a scanner of malware",
     }
     return {n: Gauge(f"tokend_kyc_{n}", text, registry=registry) for n, text in texts.items()}
-
-
-def _refuse() -> Response:
-    return _respond({"error": "the bearer token is missing or wrong"}, 401)
-
-
-def _respond(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")

@@ -7,13 +7,14 @@ import sqlite3
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from streams.private_port import respond
 
 ACCOUNT, CURRENCY = "DE75512108001245126199", "EUR"
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
@@ -84,7 +85,7 @@ class Bank:
     def make_routes(self) -> list[Route]:
         async def list_files(_: Request) -> Response:
             rows = self._book.execute("select name from files order by name").fetchall()
-            return _respond([name for (name,) in rows])
+            return respond([name for (name,) in rows])
 
         async def get_file(request: Request) -> Response:
             found = self._book.execute(
@@ -148,7 +149,3 @@ def _make_entry(each: Booking, now: datetime) -> str:
         "<BkTxCd><Prtry><Cd>NTRF</Cd></Prtry></BkTxCd>"
         f"<NtryDtls><TxDtls>{references}{text}{returned}</TxDtls></NtryDtls></Ntry>"
     )
-
-
-def _respond(content: Any) -> Response:
-    return Response(msgspec.json.encode(content), media_type="application/json")

@@ -23,7 +23,7 @@ from processors.psim.gateways.adapter import (
     PayoutOrder,
     PayoutState,
 )
-from streams.private_port import has_token
+from streams.private_port import has_token, respond
 
 SLOW_S = 30.0
 EVENTS_MAX = 1_000
@@ -183,39 +183,35 @@ class GatewayBook:
 
     async def _get_events(self, request: Request) -> Response:
         if not has_token(request, self._key):
-            return _respond({"code": "unauthorized"}, 401)
+            return respond({"code": "unauthorized"}, 401)
         after = request.query_params.get("after", "0")
         events = self.list_events(int(after) if after.isdecimal() else 0)
         if self.is_shuffling:
             events = [*reversed(events), *events[:1]]
-        return _respond(msgspec.to_builtins(events))
+        return respond(msgspec.to_builtins(events))
 
     async def _get_payouts(self, request: Request) -> Response:
         if not has_token(request, self._key):
-            return _respond({"code": "unauthorized"}, 401)
+            return respond({"code": "unauthorized"}, 401)
         reference = request.query_params.get("reference", "")
-        return _respond(msgspec.to_builtins(self.find_payouts(reference)))
+        return respond(msgspec.to_builtins(self.find_payouts(reference)))
 
     async def _post_payout(self, request: Request) -> Response:
         if not has_token(request, self._key):
-            return _respond({"code": "unauthorized"}, 401)
+            return respond({"code": "unauthorized"}, 401)
         for mode, status in ((GatewayMode.BROKEN, 500), (GatewayMode.BUSY, 429)):
             if self._take_mode(mode):
-                return _respond({"code": mode}, status)
+                return respond({"code": mode}, status)
         if self._take_mode(GatewayMode.REFUSING):
-            return _respond({"code": "destination-refused"}, 422)
+            return respond({"code": "destination-refused"}, 422)
         try:
             order = msgspec.json.decode(await request.body(), type=PayoutOrder)
         except msgspec.DecodeError:
-            return _respond({"code": "malformed"}, 400)
+            return respond({"code": "malformed"}, 400)
         is_broken, is_slow = (
             self._take_mode(each) for each in (GatewayMode.TAKEN_BROKEN, GatewayMode.TAKEN_SLOW)
         )
         status, answer = self.post(request.headers.get("idempotency-key", ""), order)
         if is_slow:
             await asyncio.sleep(SLOW_S)
-        return _respond({}, 502) if is_broken else _respond(answer, status)
-
-
-def _respond(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+        return respond({}, 502) if is_broken else respond(answer, status)

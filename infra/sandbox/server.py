@@ -20,7 +20,7 @@ from starlette.routing import Route
 from infra.sandbox.bank import Bank, BankOrder
 from infra.sandbox.gateway import GatewayBook, GatewayDo
 from infra.sandbox.prices import Prices
-from streams.private_port import has_token, make_server
+from streams.private_port import has_token, make_server, respond
 
 Order = TypeVar("Order")
 
@@ -48,14 +48,14 @@ def make_app(folder: Path, token: str, key: str) -> Starlette:
             if not has_token(request, token):
                 return Response(b"", 401)
             try:
-                return _respond(do(msgspec.json.decode(await request.body(), type=kind)))
+                return respond(do(msgspec.json.decode(await request.body(), type=kind)))
             except (ValueError, ArithmeticError) as error:  # what cannot be decoded is one, too
-                return _respond({"error": str(error)}, 400)
+                return respond({"error": str(error)}, 400)
 
         return control
 
     async def get_readiness(_: Request) -> Response:
-        return _respond({"ready": True})
+        return respond({"ready": True})
 
     return Starlette(
         routes=[
@@ -68,10 +68,6 @@ def make_app(folder: Path, token: str, key: str) -> Starlette:
             *gateway.make_routes(),
         ]
     )
-
-
-def _respond(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
 async def _run(listen: str, folder: Path, token: str, key: str) -> None:

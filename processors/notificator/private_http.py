@@ -24,6 +24,7 @@ from processors.notificator.desk import (
 from processors.notificator.epochs import Epochs
 from processors.notificator.metrics import MEDIA_TYPE, Metrics
 from streams import private_port
+from streams.private_port import respond
 
 BODY_BYTES_MAX = 64 * 1024
 Handler = Callable[[Request], Awaitable[Any]]
@@ -114,7 +115,7 @@ class PrivateHttp:
     async def _get_health(self, _: Request) -> Response:
         problem = (await self._get_status())["problem"]
         content = {"status": "ok" if problem is None else "red", "problem": problem}
-        return _respond(content, 200 if problem is None else 503)
+        return respond(content, 200 if problem is None else 503)
 
     async def _get_metrics(self, request: Request) -> Response:
         try:
@@ -122,7 +123,7 @@ class PrivateHttp:
             for state, count in (await self._desk.count_states()).items():
                 self._metrics.messages.labels(state).set(count)
         except Wrong as error:
-            return _respond({"error": str(error)}, error.status)
+            return respond({"error": str(error)}, error.status)
         except psycopg.Error:
             self._metrics.messages.clear()  # the counters are still true
         return Response(self._metrics.render(), media_type=MEDIA_TYPE)
@@ -204,16 +205,12 @@ async def _read(request: Request, kind: Any) -> Any:
 def _answer(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
-            return _respond(await handler(request))
+            return respond(await handler(request))
         except Wrong as error:
-            return _respond({"error": str(error)}, error.status)
+            return respond({"error": str(error)}, error.status)
         except psycopg.DataError:
-            return _respond({"error": "a value that the database cannot hold"}, 400)
+            return respond({"error": "a value that the database cannot hold"}, 400)
         except psycopg.OperationalError:
-            return _respond({"error": "the database does not answer; try again"}, 503)
+            return respond({"error": "the database does not answer; try again"}, 503)
 
     return answer
-
-
-def _respond(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
