@@ -13,6 +13,7 @@ from processors.psim.chains.bitcoin_transfers import Coin, Outpoint, Output
 from processors.psim.chains.bitcoin_wallet import Place, Spend
 from processors.psim.chains.source import Block, ChainUnavailable
 from schemas.generated.common import Hash
+from tests.processors.psim.money.endpoint import ModelEndpoint
 
 BLOCK_MS = 60_000
 CONFIRMATIONS = 3
@@ -50,6 +51,9 @@ class CoinModel:
     @property
     def final(self) -> int:
         return max(self.tip - CONFIRMATIONS + 1, 0)
+
+    def get_block(self, height: int) -> Block:
+        return self.blocks[height][0]
 
     def find_coins(self) -> dict[Outpoint, tuple[Output, int]]:
         """All that are unspent in blocks, with their heights."""
@@ -172,31 +176,7 @@ def _verifies(key: bytes, digest: bytes, signature: bytes) -> bool:
     return True
 
 
-class ModelCoinEndpoint:
-    """A chain's source and wallet in one, which may lag or be away."""
-
-    def __init__(self, chain: CoinModel) -> None:
-        self.chain = chain
-        self.is_away = False
-
-    def _check(self) -> None:
-        if self.is_away:
-            raise ChainUnavailable("away")
-
-    async def get_tip_height(self) -> int:
-        self._check()
-        return self.chain.tip
-
-    async def get_final_height(self) -> int:
-        self._check()
-        return self.chain.final
-
-    async def get_block(self, height: int) -> Block:
-        self._check()
-        if height > self.chain.tip:
-            raise ChainUnavailable(f"no block {height}")
-        return self.chain.blocks[height][0]
-
+class ModelCoinEndpoint(ModelEndpoint[CoinModel]):
     async def find_coins(
         self, places: Mapping[bytes, Place], tip: int, final: int
     ) -> dict[Outpoint, Coin]:

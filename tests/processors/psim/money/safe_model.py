@@ -22,6 +22,7 @@ from processors.psim.chains.ethereum_wallet import Execution, Moved
 from processors.psim.chains.source import COIN, Block, ChainUnavailable
 from processors.psim.transfers.ethereum_rules import read_sweep
 from schemas.generated.common import EthereumKey, Hash
+from tests.processors.psim.money.endpoint import ModelEndpoint
 
 BLOCK_MS = 12_000
 CONFIRMATIONS = 3
@@ -69,6 +70,9 @@ class SafeModel:
     @property
     def final(self) -> int:
         return max(self.tip - CONFIRMATIONS + 1, 0)
+
+    def get_block(self, height: int) -> Block:
+        return self.blocks[height].block
 
     def get_held(self, height: int | None = None) -> Held:
         if not self.blocks:
@@ -168,32 +172,8 @@ def read_execution(safe: str, data: bytes, nonce: int) -> tuple[SafeTransfer, by
     return SafeTransfer(NUMBER, safe, call, operation, nonce, 0), signatures
 
 
-class ModelSafeEndpoint:
-    """A chain's source and wallet in one, which may be away."""
-
+class ModelSafeEndpoint(ModelEndpoint[SafeModel]):
     relayer = "0x" + "99" * 20
-
-    def __init__(self, chain: SafeModel) -> None:
-        self.chain = chain
-        self.is_away = False
-
-    def _check(self) -> None:
-        if self.is_away:
-            raise ChainUnavailable("away")
-
-    async def get_tip_height(self) -> int:
-        self._check()
-        return self.chain.tip
-
-    async def get_final_height(self) -> int:
-        self._check()
-        return self.chain.final
-
-    async def get_block(self, height: int) -> Block:
-        self._check()
-        if height > self.chain.tip:
-            raise ChainUnavailable(f"no block {height}")
-        return self.chain.blocks[height].block
 
     async def get_holding(self, address: str, token: str, block: Block) -> int:
         self._check()
