@@ -20,6 +20,7 @@ from gateways.api.kyc_events import EventPublisher
 from gateways.api.ledger import LedgerReader
 from gateways.api.objects import Objects
 from gateways.api.private_http import PrivateHttp
+from gateways.api.problems import CASES_UNAVAILABLE
 from gateways.api.registrar import PAUSE_SECONDS as REGISTRAR_SECONDS
 from gateways.api.registrar import Registrar
 from gateways.api.settings import ApiGatewaySettings
@@ -71,8 +72,10 @@ class Api(SealedService):
         urls = settings.notificators.urls
         destination = Destination(settings.kafka, settings.notifications_topic, urls)
         self.outbox = Outbox(NAME, self.store, self.keks, self.http, destination)
-        cases = settings.cases
-        self.cases = None if cases is None else Store(cases.url.reveal(), CASE_CONNECTIONS)
+        self.cases: Store | None = None
+        if settings.cases is not None:
+            url = settings.cases.url.reveal()
+            self.cases = Store(url, CASE_CONNECTIONS, CASES_UNAVAILABLE)
         expiries = Expiries(self.store, self.cases, self.keks, self.outbox)
         self.background.add("remind-of-expiries", expiries.remind, EXPIRIES_SECONDS)
         self.kyc_events = EventPublisher(self.store, settings.kafka, settings.kyc_topic)

@@ -12,7 +12,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from gateways.http.postgres import is_stale_plan, report_unavailable
-from gateways.http.problems import STORE_UNAVAILABLE
+from gateways.http.problems import STORE_UNAVAILABLE, ProblemType
 
 CONNECTIONS_MAX = 3
 POOL_SECONDS = 2.0
@@ -21,9 +21,16 @@ STATEMENT_TIMEOUT = "-c statement_timeout=5000"
 
 
 class Store:
-    """`url` is that of the database. Nothing is contacted before `start`."""
+    """`url` is that of the database. Nothing is contacted before `start`. `unavailable`: what
+    senders hear while it does not answer, or lacks its tables."""
 
-    def __init__(self, url: str, connections: int = CONNECTIONS_MAX) -> None:
+    def __init__(
+        self,
+        url: str,
+        connections: int = CONNECTIONS_MAX,
+        unavailable: ProblemType = STORE_UNAVAILABLE,
+    ) -> None:
+        self._unavailable = unavailable
         self._pool = AsyncConnectionPool(
             url,
             open=False,
@@ -43,13 +50,13 @@ class Store:
     @asynccontextmanager
     async def transact(self) -> AsyncIterator["Transaction"]:
         """Several statements in one commit; an exception takes all of them back. Raises Problem."""
-        with report_unavailable(STORE_UNAVAILABLE):
+        with report_unavailable(self._unavailable):
             async with self._pool.connection() as connection, connection.transaction():
                 yield Transaction(connection)
 
     async def execute(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Commits one statement and returns its rows, if it has any. Raises Problem."""
-        with report_unavailable(STORE_UNAVAILABLE):
+        with report_unavailable(self._unavailable):
             async with self._pool.connection() as connection:
                 try:
                     return await _execute(connection, sql, values)

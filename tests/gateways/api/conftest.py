@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.kyc import PROGRAM
+from infra.local.migrations import apply_all
+from schemas.settings import DatabaseSettings, Secret
 from tests.gateways.api.support import Apis, run_apis
 from tests.gateways.support import run_gateway
 from tests.processors.notificator.support import World
@@ -24,16 +27,26 @@ def notificator(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="package")
+def cases_url(servers: Servers) -> str:
+    """Of a projection without cases."""
+    url = servers.create_database("kyc")
+    apply_all(url, PROGRAM.migrations)
+    return url
+
+
+@pytest.fixture(scope="package")
 def apis(
     servers: Servers,
     object_store: ObjectStore,
     notificator: World,
+    cases_url: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Apis]:
     folder: Path = tmp_path_factory.mktemp("api")
     documents = object_store.create_bucket("documents")
+    cases = DatabaseSettings(url=Secret(cases_url))
     with (
         run_gateway(servers, folder) as gateway,
-        run_apis(gateway, documents, notificator, folder) as running,
+        run_apis(gateway, documents, notificator, folder, cases=cases) as running,
     ):
         yield running
