@@ -18,6 +18,7 @@ from schemas.generated.common import FeeType
 from schemas.generated.common import Hash
 from schemas.generated.common import KycCommitment
 from schemas.generated.common import Limit
+from schemas.generated.common import PayoutAccount
 from schemas.generated.common import PublicKey
 from schemas.generated.common import Reference
 from schemas.generated.common import Resource
@@ -367,7 +368,7 @@ def make_create_withdrawal_request(
     balance_id: BalanceID,
     amount: Amount,
     fee_max: None | Fee = None,
-    destination: BitcoinAddress | EthereumAddress | BankAccount,
+    destination: BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount,
     reference: Reference,
     creator_details: bytes = b'',
 ) -> CreateWithdrawalRequest:
@@ -630,7 +631,7 @@ def make_manage_transfer_policy(
 
 def make_manage_allowed_destination(
     *,
-    destination: BitcoinAddress | EthereumAddress | BankAccount,
+    destination: BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount,
     is_allowed: bool,
 ) -> ManageAllowedDestination:
     """Allows the source's withdrawals to a destination, or does not any more (not in TokenD).

@@ -1552,6 +1552,62 @@ def write_BankAccount(value: BankAccount, out: bytearray) -> None:
     write_string(value.bic, out, 11)
 
 
+class PayoutAccount(Record, frozen=True):
+    """A bank account whose holder is registered outside of the ledger."""
+
+    account_hash: Hash
+    """SHA-256 of PayoutDetails, which their salt makes impossible to guess; not all zeros."""
+
+
+def read_PayoutAccount(data: Any, at: int) -> tuple[PayoutAccount, int]:
+    f_account_hash = data[at : at + 32]
+    at += 32
+    return PayoutAccount(f_account_hash), at
+
+
+def write_PayoutAccount(value: PayoutAccount, out: bytearray) -> None:
+    if type(value.account_hash) is not bytes or len(value.account_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.account_hash
+
+
+class PayoutDetails(Record, frozen=True):
+    """What a PayoutAccount stands for. It never enters the ledger."""
+
+    salt: Hash
+    """Random."""
+    iban: str
+    """As in BankAccount."""
+    bic: str
+    """As in BankAccount."""
+    holder: str
+    """The account's holder, as banks write it."""
+
+
+def read_PayoutDetails(data: Any, at: int) -> tuple[PayoutDetails, int]:
+    f_salt = data[at : at + 32]
+    at += 32
+    f_iban, at = read_string(data, at, 34)
+    f_bic, at = read_string(data, at, 11)
+    length = data[at]
+    if length & 0x81:
+        f_holder, at = read_string(data, at, 70)
+    else:
+        end = at + 1 + (length >> 1)
+        f_holder = data[at + 1 : end].decode()
+        at = end
+    return PayoutDetails(f_salt, f_iban, f_bic, f_holder), at
+
+
+def write_PayoutDetails(value: PayoutDetails, out: bytearray) -> None:
+    if type(value.salt) is not bytes or len(value.salt) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.salt
+    write_string(value.iban, out, 34)
+    write_string(value.bic, out, 11)
+    write_string(value.holder, out, 70)
+
+
 class LimitKind(Enum):
     """What a limit counts."""
 
@@ -1905,6 +1961,8 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     BitcoinAddress: read_BitcoinAddress,
     EthereumAddress: read_EthereumAddress,
     BankAccount: read_BankAccount,
+    PayoutAccount: read_PayoutAccount,
+    PayoutDetails: read_PayoutDetails,
     LimitKind: read_LimitKind,
     LimitPeriod: read_LimitPeriod,
     PeriodAmounts: read_PeriodAmounts,
@@ -1964,6 +2022,8 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     BitcoinAddress: write_BitcoinAddress,
     EthereumAddress: write_EthereumAddress,
     BankAccount: write_BankAccount,
+    PayoutAccount: write_PayoutAccount,
+    PayoutDetails: write_PayoutDetails,
     LimitKind: write_LimitKind,
     LimitPeriod: write_LimitPeriod,
     PeriodAmounts: write_PeriodAmounts,

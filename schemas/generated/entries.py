@@ -30,6 +30,7 @@ from schemas.generated.common import Hash as Hash
 from schemas.generated.common import KycCommitment as KycCommitment
 from schemas.generated.common import Limit as Limit
 from schemas.generated.common import LimitKind as LimitKind
+from schemas.generated.common import PayoutAccount as PayoutAccount
 from schemas.generated.common import PeriodAmounts as PeriodAmounts
 from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
@@ -56,6 +57,7 @@ from schemas.generated.common import read_FeeType as read_FeeType
 from schemas.generated.common import read_KycCommitment as read_KycCommitment
 from schemas.generated.common import read_Limit as read_Limit
 from schemas.generated.common import read_LimitKind as read_LimitKind
+from schemas.generated.common import read_PayoutAccount as read_PayoutAccount
 from schemas.generated.common import read_PeriodAmounts as read_PeriodAmounts
 from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
@@ -80,6 +82,7 @@ from schemas.generated.common import write_FeeType as write_FeeType
 from schemas.generated.common import write_KycCommitment as write_KycCommitment
 from schemas.generated.common import write_Limit as write_Limit
 from schemas.generated.common import write_LimitKind as write_LimitKind
+from schemas.generated.common import write_PayoutAccount as write_PayoutAccount
 from schemas.generated.common import write_PeriodAmounts as write_PeriodAmounts
 from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
@@ -469,7 +472,7 @@ def write_AccountRule(value: AccountRule, out: bytearray) -> None:
 class AllowedDestination(Record, frozen=True):
     """A destination that an account allows."""
 
-    destination: BitcoinAddress | EthereumAddress | BankAccount
+    destination: BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount
     """Where to."""
     allowed_at_ms: U64
     """Close time of the ledger that took it."""
@@ -477,8 +480,8 @@ class AllowedDestination(Record, frozen=True):
 
 def read_AllowedDestination(data: Any, at: int) -> tuple[AllowedDestination, int]:
     branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
     f_destination, at = READERS_0[branch >> 1](data, at + 1)
     f_allowed_at_ms = from_bytes(data[at : at + 8])
     at += 8
@@ -3791,16 +3794,18 @@ def write_NetworkFeeDebtKey(value: NetworkFeeDebtKey, out: bytearray) -> None:
     write_unsigned(value.transfer_id, out, 8)
 
 
-READERS_0: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+READERS_0: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount, int]], ...] = (
     read_BitcoinAddress,
     read_EthereumAddress,
     read_BankAccount,
+    read_PayoutAccount,
 )
 
 WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BitcoinAddress: (b'\x00', write_BitcoinAddress),
     EthereumAddress: (b'\x02', write_EthereumAddress),
     BankAccount: (b'\x04', write_BankAccount),
+    PayoutAccount: (b'\x06', write_PayoutAccount),
 }
 
 READERS_2: tuple[Callable[[Any, int], tuple[U32Value | U64Value | StringValue | U128Value, int]], ...] = (

@@ -28,6 +28,7 @@ from schemas.generated.common import Hash as Hash
 from schemas.generated.common import KycCommitment as KycCommitment
 from schemas.generated.common import Limit as Limit
 from schemas.generated.common import LimitKind as LimitKind
+from schemas.generated.common import PayoutAccount as PayoutAccount
 from schemas.generated.common import Price as Price
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import Reference as Reference
@@ -53,6 +54,7 @@ from schemas.generated.common import read_FeeType as read_FeeType
 from schemas.generated.common import read_KycCommitment as read_KycCommitment
 from schemas.generated.common import read_Limit as read_Limit
 from schemas.generated.common import read_LimitKind as read_LimitKind
+from schemas.generated.common import read_PayoutAccount as read_PayoutAccount
 from schemas.generated.common import read_Price as read_Price
 from schemas.generated.common import read_Reference as read_Reference
 from schemas.generated.common import read_Resource as read_Resource
@@ -74,6 +76,7 @@ from schemas.generated.common import write_FeeType as write_FeeType
 from schemas.generated.common import write_KycCommitment as write_KycCommitment
 from schemas.generated.common import write_Limit as write_Limit
 from schemas.generated.common import write_LimitKind as write_LimitKind
+from schemas.generated.common import write_PayoutAccount as write_PayoutAccount
 from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_Reference as write_Reference
 from schemas.generated.common import write_Resource as write_Resource
@@ -3296,7 +3299,7 @@ class CreateWithdrawalRequest(Record, frozen=True):
     """The most that the source accepts for each part of the fee, which is charged besides; absent:
     no fee.
     """
-    destination: BitcoinAddress | EthereumAddress | BankAccount
+    destination: BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount
     """Where to."""
     reference: Reference
     """Makes sure that the same withdrawal is asked for once; unique among the source's payments
@@ -3319,8 +3322,8 @@ def read_CreateWithdrawalRequest(data: Any, at: int) -> tuple[CreateWithdrawalRe
     if branch:
         f_fee_max, at = read_Fee(data, at)
     branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
     f_destination, at = READERS_22[branch >> 1](data, at + 1)
     f_reference, at = read_Reference(data, at)
     length = data[at]
@@ -3631,7 +3634,7 @@ class ManageAllowedDestination(Record, frozen=True):
     time.
     """
 
-    destination: BitcoinAddress | EthereumAddress | BankAccount
+    destination: BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount
     """Where to."""
     is_allowed: bool
     """True: allow it; false: not any more."""
@@ -3639,8 +3642,8 @@ class ManageAllowedDestination(Record, frozen=True):
 
 def read_ManageAllowedDestination(data: Any, at: int) -> tuple[ManageAllowedDestination, int]:
     branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
     f_destination, at = READERS_24[branch >> 1](data, at + 1)
     f_is_allowed, at = read_boolean(data, at)
     return ManageAllowedDestination(f_destination, f_is_allowed), at
@@ -6317,28 +6320,32 @@ WRITERS_21: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_22: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+READERS_22: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount, int]], ...] = (
     read_BitcoinAddress,
     read_EthereumAddress,
     read_BankAccount,
+    read_PayoutAccount,
 )
 
 WRITERS_23: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BitcoinAddress: (b'\x00', write_BitcoinAddress),
     EthereumAddress: (b'\x02', write_EthereumAddress),
     BankAccount: (b'\x04', write_BankAccount),
+    PayoutAccount: (b'\x06', write_PayoutAccount),
 }
 
-READERS_24: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+READERS_24: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount, int]], ...] = (
     read_BitcoinAddress,
     read_EthereumAddress,
     read_BankAccount,
+    read_PayoutAccount,
 )
 
 WRITERS_25: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BitcoinAddress: (b'\x00', write_BitcoinAddress),
     EthereumAddress: (b'\x02', write_EthereumAddress),
     BankAccount: (b'\x04', write_BankAccount),
+    PayoutAccount: (b'\x06', write_PayoutAccount),
 }
 
 READERS_26: tuple[Callable[[Any, int], tuple[CreateAsset | UpdateAsset | CancelAssetRequest | ChangePreissuedAssetSigner | UpdateMaxIssuance, int]], ...] = (

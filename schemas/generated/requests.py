@@ -20,6 +20,7 @@ from schemas.generated.common import EthereumAddress as EthereumAddress
 from schemas.generated.common import Fee as Fee
 from schemas.generated.common import KycCommitment as KycCommitment
 from schemas.generated.common import Limit as Limit
+from schemas.generated.common import PayoutAccount as PayoutAccount
 from schemas.generated.common import PublicKey as PublicKey
 from schemas.generated.common import SignerData as SignerData
 from schemas.generated.common import U64 as U64
@@ -29,6 +30,7 @@ from schemas.generated.common import read_EthereumAddress as read_EthereumAddres
 from schemas.generated.common import read_Fee as read_Fee
 from schemas.generated.common import read_KycCommitment as read_KycCommitment
 from schemas.generated.common import read_Limit as read_Limit
+from schemas.generated.common import read_PayoutAccount as read_PayoutAccount
 from schemas.generated.common import read_SignerData as read_SignerData
 from schemas.generated.common import write_BankAccount as write_BankAccount
 from schemas.generated.common import write_BitcoinAddress as write_BitcoinAddress
@@ -36,6 +38,7 @@ from schemas.generated.common import write_EthereumAddress as write_EthereumAddr
 from schemas.generated.common import write_Fee as write_Fee
 from schemas.generated.common import write_KycCommitment as write_KycCommitment
 from schemas.generated.common import write_Limit as write_Limit
+from schemas.generated.common import write_PayoutAccount as write_PayoutAccount
 from schemas.generated.common import write_SignerData as write_SignerData
 from schemas.generated.operations import CheckpointChain as CheckpointChain
 from schemas.generated.operations import CreateAsset as CreateAsset
@@ -493,7 +496,7 @@ class WithdrawalRequest(Record, frozen=True):
     """How much leaves the network."""
     fee: None | Fee
     """The fee, charged besides; absent: none."""
-    destination: BitcoinAddress | EthereumAddress | BankAccount
+    destination: BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount
     """Where to."""
     creator_details: bytes
     """Free JSON, opaque to the ledger."""
@@ -512,8 +515,8 @@ def read_WithdrawalRequest(data: Any, at: int) -> tuple[WithdrawalRequest, int]:
     if branch:
         f_fee, at = read_Fee(data, at)
     branch = data[at]
-    if branch & 1 or branch > 4:
-        read_bounded(data, at, 0, 2)  # raises
+    if branch & 1 or branch > 6:
+        read_bounded(data, at, 0, 3)  # raises
     f_destination, at = READERS_4[branch >> 1](data, at + 1)
     length = data[at]
     if length & 0x81:
@@ -580,16 +583,18 @@ WRITERS_3: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     PaymentToBalance: (b'\x02', write_PaymentToBalance),
 }
 
-READERS_4: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount, int]], ...] = (
+READERS_4: tuple[Callable[[Any, int], tuple[BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount, int]], ...] = (
     read_BitcoinAddress,
     read_EthereumAddress,
     read_BankAccount,
+    read_PayoutAccount,
 )
 
 WRITERS_5: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
     BitcoinAddress: (b'\x00', write_BitcoinAddress),
     EthereumAddress: (b'\x02', write_EthereumAddress),
     BankAccount: (b'\x04', write_BankAccount),
+    PayoutAccount: (b'\x06', write_PayoutAccount),
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {

@@ -48,6 +48,8 @@ BYTES_MAX: dict[type, int] = {
     common.BitcoinAddress: 92,
     common.EthereumAddress: 20,
     common.BankAccount: 47,
+    common.PayoutAccount: 32,
+    common.PayoutDetails: 151,
     common.PeriodAmounts: 64,
     common.Limit: 83,
     common.ExternalDetail: 291,

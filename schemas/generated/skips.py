@@ -1785,6 +1785,11 @@ def skip_BankAccount(data: Any, at: int) -> int:
     return at
 
 
+def skip_PayoutAccount(data: Any, at: int) -> int:
+    at += 32
+    return at
+
+
 def skip_AmlAlertRequest(data: Any, at: int) -> int:
     at += 48
     if data[at] & 0x80:
@@ -3880,6 +3885,7 @@ SKIPS_5: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
+    skip_PayoutAccount,
 )
 
 SKIPS_6: tuple[Callable[[Any, int], int], ...] = (
@@ -3977,6 +3983,7 @@ SKIPS_19: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
+    skip_PayoutAccount,
 )
 
 SKIPS_20: tuple[Callable[[Any, int], int], ...] = (
@@ -4092,6 +4099,7 @@ SKIPS_30: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
+    skip_PayoutAccount,
 )
 
 SKIPS_31: tuple[Callable[[Any, int], int], ...] = (
@@ -4126,6 +4134,7 @@ SKIPS_35: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
+    skip_PayoutAccount,
 )
 
 SKIPS_36: tuple[Callable[[Any, int], int], ...] = (
@@ -4190,6 +4199,7 @@ SKIPS_39: tuple[Callable[[Any, int], int], ...] = (
     skip_BitcoinAddress,
     skip_EthereumAddress,
     skip_BankAccount,
+    skip_PayoutAccount,
 )
 
 SKIPS_40: tuple[Callable[[Any, int], int], ...] = (

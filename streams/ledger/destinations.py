@@ -6,9 +6,14 @@ locked is unlocked.
 
 from typing import TypeAlias
 
-from schemas.generated.common import BankAccount, BitcoinAddress, EthereumAddress
+from schemas.generated.common import (
+    BankAccount,
+    BitcoinAddress,
+    EthereumAddress,
+    PayoutAccount,
+)
 
-Destination: TypeAlias = BitcoinAddress | EthereumAddress | BankAccount
+Destination: TypeAlias = BitcoinAddress | EthereumAddress | BankAccount | PayoutAccount
 
 IBAN_CHARACTERS_MIN = 15
 BITCOIN_CHARACTERS_MIN = 26
@@ -24,6 +29,8 @@ def is_destination(destination: Destination) -> bool:
             return any(address)
         case BankAccount(iban, bic):
             return _is_iban(iban) and _is_bic(bic)
+        case PayoutAccount(account_hash):
+            return any(account_hash)
 
 
 def _is_iban(text: str) -> bool:
