@@ -12,5 +12,4 @@ COLUMNS = (
     Column("settings", "person_id", "value", "'settings/' || person_id || '/' || key"),
     Column("submissions", "commitment", "salt", "'submissions/' || encode(commitment, 'hex')"),
     Column("outbox", "id", "content", "'outbox/' || type || '/' || token"),
-    Column("keys", "name", "content", "name"),
 )

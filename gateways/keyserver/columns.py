@@ -24,5 +24,4 @@ COLUMNS = (
     Column("devices", "id", "name", "'device/' || id"),
     Column("history", "id", "address", "'history/' || wallet"),
     Column("outbox", "id", "content", "'outbox/' || type || '/' || token"),
-    Column("keys", "name", "content", "name"),
 )

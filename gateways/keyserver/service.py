@@ -61,7 +61,7 @@ class KeyServer(SealedService):
         self.outbox = Outbox(SCHEMA, self.store, self.keks, self.http, destination)
         self.nobody = uuid4()
         """The entry of addresses without a wallet: its verifier is as much work as any other."""
-        self.nobodys_verifier = self.keks.wrap(random(32), name_verifier(self.nobody))
+        self.nobodys_verifier = self._make_verifier()
         self.background.add("check-keys", self.check_keys, CHECK_SECONDS)
         self.background.add("publish-messages", self.outbox.publish, OUTBOX_SECONDS)
         self.background.add("prune-wallets", self.prune, PRUNE_SECONDS)
@@ -74,6 +74,13 @@ class KeyServer(SealedService):
         await super().stop()
         await self.http.aclose()
         await asyncio.to_thread(self.outbox.close)
+
+    async def rewrap(self) -> None:
+        await super().rewrap()
+        self.nobodys_verifier = self._make_verifier()
+
+    def _make_verifier(self) -> bytes:
+        return self.keks.wrap(random(32), name_verifier(self.nobody))
 
     async def prune(self) -> None:
         """Deletes what is over. Raises Problem."""

@@ -21,8 +21,8 @@ class WrongKeys(KekError):
 
 class SealedService(GatewayService):
     """`schema`: of its tables. `key_table`: a table of names and contents, where something known
-    lies wrapped. `wrapped`: the columns that follow a new version of the keys. `problem`: why it
-    may not serve; at the beginning, because nothing was checked yet.
+    lies wrapped. `wrapped`: the other columns that follow a new version of the keys. `problem`: why
+    it may not serve; at the beginning, because nothing was checked yet.
     """
 
     schema = ""
@@ -85,4 +85,5 @@ class SealedService(GatewayService):
 
     async def rewrap(self) -> None:
         """By the newest version: older ones can be destroyed then. Raises Problem, Unopenable."""
-        await rewrap(self.store, self.keks, self.schema, self.wrapped)
+        known = Column(self.key_table, "name", "content", "name")
+        await rewrap(self.store, self.keks, self.schema, (*self.wrapped, known))

@@ -2,7 +2,6 @@
 Horizon gateway. Mail is read where it waits for the Notificator, with the server's own keys.
 """
 
-import asyncio
 import base64
 import contextlib
 import json
@@ -29,12 +28,9 @@ from gateways.client.keyserver import KeyServerClient
 from gateways.client.request_signing import RequestSigner
 from gateways.client.transactions import make_create_account
 from gateways.client.wallets import Credentials, OpenWallet, Signup
-from gateways.http.store import Store
-from gateways.keyserver.columns import COLUMNS
 from gateways.keyserver.main import make_app
 from gateways.keyserver.settings import KeyServerLimits, KeyServerSettings
 from gateways.sealing.file import FileKeks, make_content
-from gateways.sealing.rewrapping import rewrap
 from gateways.sealing.settings import KekSettings
 from infra.local.migrations import apply_all
 from infra.local.ports import choose_port
@@ -163,19 +159,6 @@ class KeyServers:
         body = {"email": given.email, "second_factor": code}
         answered = self.ask("/v1/unlock", body, self.get_auth(given))
         return base64.b64decode(answered.json()["data"]["attributes"]["envelope"])
-
-    def rewrap(self) -> None:
-        """What each instance does once a minute."""
-
-        async def work() -> None:
-            store = Store(self.store_url)
-            await store.start()
-            try:
-                await rewrap(store, self.keks, "keyserver", COLUMNS)
-            finally:
-                await store.stop()
-
-        asyncio.run(work())
 
     @contextlib.contextmanager
     def run_process(self, crash: str = "") -> Iterator["Process"]:

@@ -160,8 +160,11 @@ def test_a_copy_from_before_ends_with_the_keys_of_its_time(kyc: Kyc) -> None:
     newest = open_keks(kyc.keychains.settings.kek)
     assert any(NAME.encode() in each for each in try_all(newest, copy))
     head = newest.wrap(b"", "")[:5]
-    old = "select 1 from keychain.keys where substring(wrapped from 1 for 5) <> %s"
-    wait_until(lambda: not kyc.keychains.query(old, head), 60)
+    old = (
+        "select 1 from keychain.keys where substring(wrapped from 1 for 5) <> %s union"
+        " select 1 from keychain.checks where substring(content from 1 for 5) <> %s"
+    )
+    wait_until(lambda: not kyc.keychains.query(old, head, head), 60)
     retire(file)
     assert try_all(open_keks(kyc.keychains.settings.kek), copy) == []
     ulla = kyc.add_person("ulla")  # everything goes on with the newest version
