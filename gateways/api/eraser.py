@@ -46,7 +46,7 @@ FORMS = "select content from api.forms"
 OBJECTS = (
     "select unnest(array_remove(tried_keys || upload_key, null)) from api.documents"
     " where account_id = %(account)s"
-    " union select unnest(array[upload_key, object_key]) from api.uploads"
+    " union select unnest(array_remove(tried_keys || upload_key, null)) from api.uploads"
     " where account_id = %(account)s"
     " union select object_key from api.blobs"
     " where account_id = %(account)s and object_key is not null"

@@ -1,12 +1,12 @@
 """Large contents: announced, sent to the bucket by a presigned PUT, checked, then committed.
 
 The address is good for exactly the announced length, media type and SHA-256. It can be used again
-until it expires, so the object is copied to a name that nobody was given, and the copy is checked.
-The table names every object until it is deleted: whatever dies midway, nothing is forgotten.
+until it expires, so every commit copies the object to a name of its own that nobody was given, and
+checks the copy. The table names every object until it is deleted: whatever dies midway, nothing is forgotten.
 """
 
 import uuid
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from starlette.responses import Response
@@ -48,16 +48,22 @@ UPLOAD = Parameter(
 )
 ANNOUNCE = (
     "insert into api.uploads (upload_id, account_id, signer, type, content_type, bytes, sha256,"
-    " upload_key, object_key, expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s,"
+    " upload_key, expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s,"
     " clock_timestamp() + make_interval(secs => %s))"
 )
 FIND = (
-    "select signer, type, content_type, bytes, sha256, upload_key, object_key, is_kept"
+    "select signer, type, content_type, bytes, sha256, upload_key, is_kept"
     " from api.uploads where upload_id = %s and account_id = %s"
     " and (is_kept or expires_at > clock_timestamp())"
 )
+TRIES_MAX = 20
+TRY = (
+    "update api.uploads set tried_keys = tried_keys || %s::text where upload_id = %s"
+    " and not is_kept and expires_at > clock_timestamp() and cardinality(tried_keys) < %s"
+    " returning 1"
+)
 KEEP = (
-    "update api.uploads set is_kept = true where upload_id = %s and not is_kept"
+    "update api.uploads set is_kept = true, object_key = %s where upload_id = %s and not is_kept"
     " and expires_at > clock_timestamp() returning 1"
 )
 DROP = "update api.uploads set expires_at = clock_timestamp() where upload_id = %s and not is_kept"
@@ -81,6 +87,18 @@ class UploadAttributes(msgspec.Struct, frozen=True):
     expires_at: str
 
 
+class Announced(NamedTuple):
+    """As `FIND` returns it. `upload_key`: to where it is sent."""
+
+    signer: bytes
+    type: str
+    content_type: str
+    length: int
+    sha256: bytes
+    upload_key: str
+    is_kept: bool
+
+
 async def announce(call: Call) -> Response:
     api: Api = call.service
     given: UploadRequest = await read_body(call)
@@ -91,10 +109,10 @@ async def announce(call: Call) -> Response:
     if given.bytes > known.bytes_max:
         raise Problem(CONTENT_TOO_LARGE, f"{known.name}: at most {known.bytes_max} bytes")
     upload_id, digest = uuid.uuid4(), bytes.fromhex(given.sha256)
-    upload_key, object_key = f"uploads/{upload_id}", f"blobs/{uuid.uuid4()}"
+    upload_key = f"uploads/{upload_id}"
     account_id = get_account(call)
     head = (upload_id, account_id, get_signer(call), known.name, given.content_type)
-    values = (*head, given.bytes, digest, upload_key, object_key, KEPT_SECONDS)
+    values = (*head, given.bytes, digest, upload_key, KEPT_SECONDS)
     async with api.store.transact() as transaction:
         await take(transaction, account_id, given.bytes, api.settings.quotas)
         await transaction.execute(ANNOUNCE, values)
@@ -112,27 +130,42 @@ async def commit(call: Call) -> Response:
     """201: the blob. Again it answers the same."""
     api: Api = call.service
     account_id, upload_id = get_account(call), call.path[UPLOAD.name]
-    rows = await api.store.execute(FIND, (upload_id, account_id))
-    if not rows:
-        raise Problem(NOT_FOUND, "there is no such upload, or it is over")
-    ((signer, type_, content_type, length, digest, upload_key, object_key, is_kept),) = rows
-    blob_id = compute_blob_id(account_id, type_, digest)
-    if is_kept:
+    found = await _find(api, upload_id, account_id)
+    blob_id = compute_blob_id(account_id, found.type, found.sha256)
+    object_key = f"blobs/{uuid.uuid4()}"
+    if found.is_kept or not await _copy(api, upload_id, account_id, found, object_key):
         return await respond_blob(call, blob_id, 201)
-    if not await api.objects.copy(upload_key, object_key):
-        raise Problem(UPLOAD_INCOMPLETE, "nothing was uploaded")
-    if await api.objects.compute_digest(object_key, length) != digest:
+    if await api.objects.compute_digest(object_key, found.length) != found.sha256:
         await api.objects.delete(object_key)
         raise Problem(UPLOAD_INCOMPLETE, "the uploaded bytes are not those announced")
-    head = (blob_id, account_id, signer, type_, content_type, length, digest)
+    head = (blob_id, account_id, found.signer, found.type, found.content_type, found.length)
     async with api.store.transact() as transaction:
-        is_new = await transaction.execute(INSERT, (*head, None, object_key))
-        if is_new and not await transaction.execute(KEEP, (upload_id,)):
+        is_new = await transaction.execute(INSERT, (*head, found.sha256, None, object_key))
+        if is_new and not await transaction.execute(KEEP, (object_key, upload_id)):
             raise Problem(NOT_FOUND, "the upload is over")
         if not is_new:  # the same content is there: this copy goes, with its room
             await transaction.execute(DROP, (upload_id,))
-    await api.objects.delete(upload_key)
+    await api.objects.delete(found.upload_key, *(() if is_new else (object_key,)))
     return await respond_blob(call, blob_id, 201)
+
+
+async def _find(api: Api, upload_id: uuid.UUID, account_id: bytes) -> Announced:
+    rows = await api.store.execute(FIND, (upload_id, account_id))
+    if not rows:
+        raise Problem(NOT_FOUND, "there is no such upload, or it is over")
+    return Announced(*rows[0])
+
+
+async def _copy(
+    api: Api, upload_id: uuid.UUID, account_id: bytes, found: Announced, object_key: str
+) -> bool:
+    """False: another commit was faster, and the blob is there. Raises Problem."""
+    is_noted = await api.store.execute(TRY, (object_key, upload_id, TRIES_MAX))
+    if is_noted and await api.objects.copy(found.upload_key, object_key):
+        return True
+    if (await _find(api, upload_id, account_id)).is_kept:
+        return False
+    raise Problem(UPLOAD_INCOMPLETE, "nothing was uploaded, or too many have tried")
 
 
 _PROBLEMS = (BAD_REQUEST, FORBIDDEN, NOT_FOUND, LEDGER_UNAVAILABLE)

@@ -1,6 +1,7 @@
 """Blobs: owners, administrators and strangers; schemas, quotas; large ones by presigned PUT."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -9,7 +10,9 @@ import pytest
 from gateways.client.keys import get_address
 from tests.gateways.api.support import Apis, add_administrator
 from tests.gateways.api.test_registrations import find_kind
+from tests.gateways.support import wait_until
 from tests.support.network import create_account, get_account, get_key
+from tests.support.object_store import ObjectStore
 
 PROFILE = {
     "type": "object",
@@ -141,10 +144,12 @@ def put(announced: httpx2.Response, content: bytes, **headers: str) -> httpx2.Re
     return httpx2.put(attributes["url"], content=content, headers=given, trust_env=False)
 
 
-def commit(apis: Apis, announced: httpx2.Response, name: str = "olga") -> httpx2.Response:
+def commit(
+    apis: Apis, announced: httpx2.Response, name: str = "olga", at: int = 0
+) -> httpx2.Response:
     id_ = announced.json()["data"]["id"]
     path = f"/v1/accounts/{get_address(get_key(name))}/uploads/{id_}/commit"
-    return apis.send("POST", path, name)
+    return apis.send("POST", path, name, at=at)
 
 
 def test_a_large_content_is_sent_to_the_bucket(apis: Apis) -> None:
@@ -159,6 +164,23 @@ def test_a_large_content_is_sent_to_the_bucket(apis: Apis) -> None:
     fetched = httpx2.get(attributes["download_url"], trust_env=False)
     assert fetched.content == PNG
     assert fetched.headers["content-disposition"] == "attachment"
+
+
+def test_commits_at_once_make_one_blob_of_one_object(
+    apis: Apis, object_store: ObjectStore
+) -> None:
+    before = set(object_store.list_keys(apis.documents))
+    content = PNG + b"at once"
+    announced = announce(apis, content)
+    assert put(announced, content).status_code == 200
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: commit(apis, announced, at=n % 2), range(8)))
+    assert [each.status_code for each in answers] == [201] * 8
+    fetched = httpx2.get(answers[0].json()["data"]["attributes"]["download_url"], trust_env=False)
+    assert fetched.content == content
+    past = "update api.uploads set expires_at = now() - interval '1 hour' where upload_id = %s"
+    apis.query(past, announced.json()["data"]["id"])
+    wait_until(lambda: len(set(object_store.list_keys(apis.documents)) - before) == 1)
 
 
 @pytest.mark.parametrize("what", ["longer", "shorter", "other", "type", "checksum"])
