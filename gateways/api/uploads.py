@@ -2,7 +2,8 @@
 
 The address is good for exactly the announced length, media type and SHA-256. It can be used again
 until it expires, so every commit copies the object to a name of its own that nobody was given, and
-checks the copy. The table names every object until it is deleted: whatever dies midway, nothing is forgotten.
+checks the copy. The table names every object until it is deleted: whatever dies midway, nothing is
+forgotten.
 """
 
 import uuid

