@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo schemas check test-quick test test-faults test-containers test-newest simulate bench profile clean
+.PHONY: help setup demo schemas check test-quick test test-faults test-border test-containers test-newest simulate bench profile clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -50,8 +50,12 @@ test: setup  ## All tests, with real servers; prints the slowest twenty.
 	$(BIN)/pytest -n 2 --dist loadfile -m "not whole and not campaign" --durations 20
 	$(BIN)/pytest -m "whole and not campaign" --durations 20
 
-test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour); SYSTEM=core, horizon, notificator, keyserver, kyc, psim or deployment: only its own.
-	$(BIN)/pytest -m faults --faults $(or $(FAULTS),10) $(if $(SYSTEM),--system $(SYSTEM)) -v
+test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour); SYSTEM=core, horizon, notificator, keyserver, kyc or deployment: only its own.
+	$(BIN)/pytest -m "faults and not border" --faults $(or $(FAULTS),10) $(if $(SYSTEM),--system $(SYSTEM)) -v
+
+# Counts and campaigns of what moves value in and out, in shards that run beside one another.
+test-border: setup  ## Deposits, withdrawals and banks on real nodes, in full counts (40 minutes); SYSTEM=deposit, withdraw or banks: only its own; FAULTS=1: a tenth.
+	$(BIN)/pytest -m border --faults $(or $(FAULTS),10) $(if $(SYSTEM),--system $(SYSTEM)) --durations 20 -v
 
 test-containers: setup  ## Tests and the demo on containers; root gets a Docker engine if there is none.
 	@infra/containers/test.sh

@@ -24,10 +24,26 @@ SYSTEMS = {
     "notificator": ("tests/processors/notificator/",),
     "keyserver": ("tests/gateways/keyserver/",),
     "kyc": ("tests/gateways/keychain/", "tests/gateways/kyc/"),
-    "psim": ("tests/processors/psim/", "tests/integration/test_withdrawals.py"),
+    "deposit": (
+        "tests/border/deposit/",
+        "tests/processors/psim/test_schedules.py",
+    ),
+    "withdraw": (
+        "tests/border/withdraw/",
+        "tests/processors/psim/chains/",
+        "tests/processors/psim/money/",
+        "tests/processors/psim/test_reserves.py",
+    ),
+    "banks": (
+        "tests/processors/psim/banks/",
+        "tests/processors/psim/gateways/",
+        "tests/processors/psim/rates/",
+    ),
     "deployment": ("tests/integration/test_faults.py", "tests/integration/test_disk_full.py"),
 }
 """Where the faults of each system are: every fault is of one (`make test-faults SYSTEM=NAME`)."""
+BORDER = frozenset({"deposit", "withdraw", "banks"})
+"""Systems whose faults are those of `make test-border`."""
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -65,8 +81,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks tests by the fixtures they ask for: `servers`, `whole` and `faults`. With `--system`
-    only its faults are left."""
+    """Marks tests by the fixtures they ask for: `servers`, `whole` and `faults`; faults of the
+    border's systems as `border`, too. With `--system` only its faults are left."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if {"chains", "servers", "own_servers", "object_store", "whole_deployment"} & names:
@@ -76,6 +92,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if set(ROUNDS) & names:
             item.add_marker("faults")
     systems = {item: get_system(item) for item in items if item.get_closest_marker("faults")}
+    for item, system in systems.items():
+        if system in BORDER:
+            item.add_marker("border")
     wanted = config.getoption("--system")
     if wanted is not None:
         others = [item for item in items if systems.get(item) != wanted]

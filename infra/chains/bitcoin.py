@@ -45,7 +45,7 @@ class BitcoinTestChain:
     """`seed`: of the purse, 32 bytes."""
 
     def __init__(self, rpc: JsonRpc, seed: bytes) -> None:
-        self._rpc = rpc
+        self.rpc = rpc
         self._network = Network(CHAIN_ID)
         self._key = _compute_key(seed)
         self._script = _compute_script(self._key)
@@ -53,10 +53,10 @@ class BitcoinTestChain:
 
     async def mine(self, count: int = 1) -> list[str]:
         """The new blocks' ids, as people read them."""
-        return await self._rpc.call("generate", count, answer=list[str])
+        return await self.rpc.call("generate", count, answer=list[str])
 
     async def get_height(self) -> int:
-        return await self._rpc.call("getblockcount", answer=int)
+        return await self.rpc.call("getblockcount", answer=int)
 
     async def begin(self) -> None:
         """Mines until coins can be paid."""
@@ -67,7 +67,12 @@ class BitcoinTestChain:
     async def pay(self, payments: Sequence[tuple[str, int]]) -> str:
         """Pays (address, satoshis) from the purse; the transaction's id. It is not mined yet.
         Raises `ValueError` where the purse or an address does not do."""
-        outputs = [(self._network.decode_address(each), amount) for each, amount in payments]
+        return await self.pay_to_scripts(
+            [(self._network.decode_address(each), amount) for each, amount in payments]
+        )
+
+    async def pay_to_scripts(self, outputs: Sequence[tuple[bytes, int]]) -> str:
+        """The same to (output script, satoshis), whatever a script means."""
         fee = FEE + FEE_OF_OUTPUT * len(outputs)
         needed = sum(amount for _, amount in outputs) + fee
         chosen, total = [], 0
@@ -95,18 +100,25 @@ class BitcoinTestChain:
     async def reorganise(self, depth: int, *, is_dropping: bool) -> list[str]:
         """Replaces the newest blocks by one more than there were; the new ones' ids. Dropping,
         what the purse paid in them never happens."""
-        tip = await self._rpc.call("getblockcount", answer=int)
-        first = await self._rpc.call("getblockhash", tip - depth + 1, answer=str)
-        await self._rpc.call("invalidateblock", first, answer=None)
+        tip = await self.rpc.call("getblockcount", answer=int)
+        first = await self.rpc.call("getblockhash", tip - depth + 1, answer=str)
+        await self.rpc.call("invalidateblock", first, answer=None)
         if is_dropping:
-            for transaction_id in await self._rpc.call("getrawmempool", answer=list[str]):
-                await self._take_back(transaction_id)
+            for transaction_id in await self.rpc.call("getrawmempool", answer=list[str]):
+                await self.take_back(transaction_id)
         return await self.mine(depth + 1)
 
-    async def _take_back(self, transaction_id: str) -> None:
-        """Pays the same coins to the purse, for a higher fee."""
+    async def take_back(self, transaction_id: str) -> None:
+        """Pays the coins of a transaction that waits to the purse, for a higher fee."""
+        await self._replace(transaction_id, [])
+
+    async def bump(self, transaction_id: str, script: bytes) -> None:
+        """The same payments to a script by a transaction with a higher fee; the rest is change."""
+        await self._replace(transaction_id, [script])
+
+    async def _replace(self, transaction_id: str, scripts: Sequence[bytes]) -> None:
         try:
-            content = await self._rpc.call("getrawtransaction", transaction_id, answer=str)
+            content = await self.rpc.call("getrawtransaction", transaction_id, answer=str)
         except RpcRefusal:
             return  # it went with another one
         paid = wally.tx_from_hex(content, wally.WALLY_TX_FLAG_USE_WITNESS)
@@ -114,15 +126,24 @@ class BitcoinTestChain:
         for index in range(wally.tx_get_num_inputs(paid)):
             source = bytes(wally.tx_get_input_txhash(paid, index))
             number = wally.tx_get_input_index(paid, index)
-            found = await self._rpc.call("getrawtransaction", encode_hash(source), answer=str)
+            found = await self.rpc.call("getrawtransaction", encode_hash(source), answer=str)
             output = wally.tx_from_hex(found, wally.WALLY_TX_FLAG_USE_WITNESS)
             if bytes(wally.tx_get_output_script(output, number)) != self._script:
                 return  # not the purse's to take back
             satoshis = wally.tx_get_output_satoshi(output, number)
             coins.append(_Coin(source, number, satoshis))
             total += satoshis
+        outputs = [
+            (
+                bytes(wally.tx_get_output_script(paid, index)),
+                wally.tx_get_output_satoshi(paid, index),
+            )
+            for index in range(wally.tx_get_num_outputs(paid))
+        ]
+        kept = [each for each in outputs if each[0] in scripts]
         spent = total - wally.tx_get_total_output_satoshi(paid)
-        await self._send(coins, [(self._script, total - 3 * spent)])
+        change = total - sum(amount for _, amount in kept) - 3 * spent
+        await self._send(coins, [*kept, (self._script, change)])
 
     async def _find_coins(self) -> list[_Coin]:
         """What the purse can spend, the largest first."""
@@ -150,7 +171,7 @@ class BitcoinTestChain:
         found: list[_Seen] = []
         while True:
             try:
-                page = await self._rpc.call(
+                page = await self.rpc.call(
                     "searchrawtransactions", address, 1, len(found), PAGE, answer=list[_Seen]
                 )
             except RpcRefusal as refusal:
@@ -188,7 +209,7 @@ class BitcoinTestChain:
             wally.tx_witness_stack_add(witness, public_key)
             wally.tx_set_input_witness(made, index, witness)
         content = wally.tx_to_hex(made, wally.WALLY_TX_FLAG_USE_WITNESS)
-        return await self._rpc.call("sendrawtransaction", content, answer=str)
+        return await self.rpc.call("sendrawtransaction", content, answer=str)
 
 
 def _compute_key(seed: bytes) -> bytes:

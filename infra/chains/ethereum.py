@@ -29,6 +29,10 @@ class _Receipt(msgspec.Struct):
     contractAddress: str | None = None  # noqa: N815
 
 
+class _Names(msgspec.Struct):
+    transactions: list[str]
+
+
 class EthereumTestChain:
     def __init__(self, rpc: JsonRpc) -> None:
         self._rpc = rpc
@@ -50,10 +54,23 @@ class EthereumTestChain:
         data = encode_call("transfer(address,uint256)", address, amount)
         return (await self.send(purse, token, data)).transactionHash
 
-    async def reorganise(self, depth: int) -> None:
-        """Replaces the newest blocks by one more, empty ones: their transactions never happened."""
+    async def reorganise(self, depth: int, *, is_dropping: bool = True) -> None:
+        """Replaces the newest blocks by one more, empty ones: their transactions never happened, or
+        come again behind them."""
+        again = [] if is_dropping else await self._find_sent(depth)
         await self._rpc.call("anvil_reorg", depth, [], answer=Any)
+        for raw in again:
+            await self._rpc.call("eth_sendRawTransaction", raw, answer=str)
         await self.mine()
+
+    async def _find_sent(self, depth: int) -> list[str]:
+        """The transactions of the newest blocks, as they were sent."""
+        tip, found = int(await self._rpc.call("eth_blockNumber", answer=str), 16), []
+        for height in range(tip - depth + 1, tip + 1):
+            block = await self._rpc.call("eth_getBlockByNumber", hex(height), False, answer=_Names)
+            for name in block.transactions:
+                found.append(await self._rpc.call("debug_getRawTransaction", name, answer=str))
+        return found
 
     async def deploy_token(self, name: str, symbol: str, places: int) -> str:
         arguments = encode(["string", "string", "uint8"], [name, symbol, places])
@@ -116,14 +133,16 @@ class EthereumTestChain:
             raise ValueError(f"transaction {name} failed")
         return receipt
 
-    async def send_together(self, requests: Sequence[tuple[str, str, bytes, int]]) -> list[str]:
+    async def send_together(
+        self, requests: Sequence[tuple[str, str, bytes, int]], gas: int = GAS
+    ) -> list[str]:
         """Transactions (from, to, data, wei), mined in one block in this order; their ids."""
         await self._rpc.call("evm_setAutomine", False, answer=Any)
         try:
             names = []
             for sender, to, data, wei in requests:
                 request = {"from": sender, "to": to, "data": "0x" + data.hex(), "value": hex(wei)}
-                request["gas"] = hex(GAS)
+                request["gas"] = hex(gas)
                 names.append(await self._rpc.call("eth_sendTransaction", request, answer=str))
             await self.mine()
         finally:

@@ -227,5 +227,8 @@ def compute_first_height(view: LedgerView, chain_id: str) -> int | None:
     return None if keyset is None else max(int(keyset.binds_from) - 1, 0)
 
 
-def compute_back_height(checkpoint: ChainCheckpoint) -> int:
-    return max(int(checkpoint.height) - STEP_BACK, 0)
+def compute_back_height(view: LedgerView, checkpoint: ChainCheckpoint) -> int:
+    """Not behind the first block that is read: before it there was no address to pay to."""
+    height = int(checkpoint.height)
+    first = compute_first_height(view, checkpoint.chain_id) or 0
+    return max(height - STEP_BACK, min(first, height - 1), 0)

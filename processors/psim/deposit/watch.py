@@ -20,6 +20,7 @@ from processors.psim.chains.source import (
     ChainSource,
     ChainUnavailable,
 )
+from processors.psim.deposit.backing import Backing
 from processors.psim.deposit.chain import (
     ChainProgress,
     Replaced,
@@ -30,9 +31,7 @@ from processors.psim.deposit.pool import Wanted, find_wanted, make_refill
 from processors.psim.deposit.rules import (
     Meaning,
     Stand,
-    compute_reference_text,
     find_meanings,
-    is_of_chain,
     show_transaction_id,
 )
 from processors.psim.intents import Intent
@@ -78,6 +77,7 @@ class ChainWatch:
         self._refill: Intent | None = None
         self._pending: OrderedDict[Hash, list[ChainPayment]] = OrderedDict()
         self._pending_blocks: list[Block] = []
+        self._backing = Backing(chain_id, source)
         self.unbacked: list[Credit] = []
         self._problem = "starting"
         self._problem_since = clock()
@@ -209,9 +209,10 @@ class ChainWatch:
         checkpoint = view.get_checkpoint(self.chain_id)
         if checkpoint is not None and checkpoint.evidence is not None:
             self.progress.reset()
-            self.unbacked = await self._find_unbacked(view, int(checkpoint.height))
+            self.unbacked = await self._backing.find_unbacked(view, checkpoint, self.tip)
             return False
         self.unbacked = []
+        self._backing.reset()
         await self._look_at_pool(view)
         if checkpoint is None:
             await self._find_first(view)
@@ -221,23 +222,6 @@ class ChainWatch:
         is_behind = await self._read(view)
         await self._look_at_pending(view)
         return is_behind
-
-    async def _find_unbacked(self, view: LedgerView, height: int) -> list[Credit]:
-        """Credits of blocks above a halted chain's checkpoint that the chain has no more: somebody
-        has spent the coins otherwise. Those that were mined again are backed again."""
-        above = {
-            each.reference: each
-            for each in view.credits.values()
-            if is_of_chain(each.details, self.chain_id, height)
-        }
-        addresses = frozenset(view.addresses.get(self.chain_id, ()))
-        tokens = tuple(self._find_meanings(view))
-        for number in range(height + 1, self.tip + 1) if above else ():
-            block = await self._source.get_block(number)
-            for payment in await self._source.get_payments(block, addresses, tokens):
-                ordinal, name = payment.ordinal, payment.transaction_id
-                above.pop(compute_reference_text(self.chain_id, name, ordinal), None)
-        return list(above.values())
 
     async def _find_first(self, view: LedgerView) -> None:
         height = compute_first_height(view, self.chain_id)
@@ -278,7 +262,9 @@ class ChainWatch:
         return replaced
 
     async def _note_replaced(self, replaced: Replaced, checkpoint: ChainCheckpoint) -> bool:
-        self.progress.back = await self._source.get_block(compute_back_height(checkpoint))
+        self.progress.back = await self._source.get_block(
+            compute_back_height(self._get_view(), checkpoint)
+        )
         self.progress.replaced = replaced
         log.critical("final_block_replaced", alarm=True, chain=self.chain_id, height=replaced[0])
         self._wake()

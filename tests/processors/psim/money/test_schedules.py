@@ -6,7 +6,7 @@ from tests.processors.psim.money.planted import PLANTED
 from tests.processors.psim.money.schedules import LABELS, FailingSchedule, Schedule
 
 SCHEDULES = 1_000
-QUICK = 20
+QUICK = 10
 
 
 def run_schedules(first: int, count: int) -> None:
@@ -26,10 +26,11 @@ def test_schedules() -> None:
 
 @pytest.mark.faults
 @pytest.mark.campaign
-@pytest.mark.timeout(3_000)
-def test_schedules_campaign(pytestconfig: pytest.Config) -> None:
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize("first", range(0, SCHEDULES, SCHEDULES // 10))
+def test_schedules_campaign(pytestconfig: pytest.Config, first: int) -> None:
     """A tenth for each unit of --faults."""
-    run_schedules(QUICK, SCHEDULES // 10 * pytestconfig.getoption("--faults"))
+    run_schedules(first, SCHEDULES // 100 * pytestconfig.getoption("--faults"))
 
 
 @pytest.mark.parametrize("label", sorted(LABELS))

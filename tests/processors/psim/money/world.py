@@ -252,6 +252,16 @@ class World:
 
     def begin(self) -> None:
         """The person has the assets, the hot wallets the coins."""
+        self.issue_funds()
+        script = BitcoinNetwork(BITCOIN).derive_script(self.get_keyset(BITCOIN), 0)
+        self.coins.fund(script, *([FUNDS["BTC"] // 8] * 8))
+        hot = checksum(HOT)
+        token = checksum(TOKEN)
+        self.safes.mine(gifts={(hot, ""): FUNDS["ETH"], (hot, token): FUNDS["USD"]})
+        self.mine(3)
+        self.run(1)
+
+    def issue_funds(self) -> None:
         network = self.network
         for number, (code, amount) in enumerate(FUNDS.items()):
             reference = make_reference(network, f"funds{number}")
@@ -266,13 +276,6 @@ class World:
                     None,
                 ),
             )
-        script = BitcoinNetwork(BITCOIN).derive_script(self.get_keyset(BITCOIN), 0)
-        self.coins.fund(script, *([FUNDS["BTC"] // 8] * 8))
-        hot = checksum(HOT)
-        token = checksum(TOKEN)
-        self.safes.mine(gifts={(hot, ""): FUNDS["ETH"], (hot, token): FUNDS["USD"]})
-        self.mine(3)
-        self.run(1)
 
     def get_keyset(self, chain: str, wallet: WalletKind = WalletKind.HOT) -> Any:
         return self.network.ledger.state.get_keyset(chain, wallet, 1)
