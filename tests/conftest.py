@@ -30,6 +30,7 @@ SYSTEMS = {
     ),
     "withdraw": (
         "tests/border/withdraw/",
+        "tests/integration/test_withdrawals.py",
         "tests/processors/psim/chains/",
         "tests/processors/psim/money/",
         "tests/processors/psim/test_reserves.py",
