@@ -326,6 +326,7 @@ ROUTES = (
         statuses=(201,),
         problems=(*_PROBLEMS, UNSUPPORTED_MEDIA_TYPE, QUOTA_EXCEEDED),
         tag="kyc",
+        takes_idempotency_key=True,
     ),
     Route(
         _DOCUMENTS,

@@ -150,6 +150,7 @@ ROUTES = (
         statuses=(204,),
         problems=(*_PROBLEMS, QUOTA_EXCEEDED),
         tag="people",
+        takes_idempotency_key=True,
     ),
     Route(
         "/v1/accounts/{account}/phones/confirmations",

@@ -330,6 +330,7 @@ ROUTES = (
         statuses=(201,),
         problems=(*_BODY, *_PROBLEMS, FORBIDDEN, KEY_EXISTS, QUOTA_EXCEEDED),
         tag="keys",
+        takes_idempotency_key=True,
         cache_control=UNCACHED,
     ),
     Route(

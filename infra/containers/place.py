@@ -13,7 +13,7 @@ import msgspec
 
 from infra.local import ports
 from infra.local.folders import DataFolder, write_private
-from infra.local.launch import describe_deployment
+from infra.local.launch import describe_deployment, get_watched
 from infra.local.place import Place
 from infra.local.rows import Service, Table
 from infra.local.toml import encode_toml
@@ -84,6 +84,7 @@ def prepare(root: Path, table: Table) -> ContainerPlace:
     place.state.profile = "all"
     table.prepare(place)
     services = table.get_services("all")
+    place.watched = get_watched(services)
     for service in services:
         _write_service(place, service)
     for user in table.get_roles():  # the job that makes the users cannot write here

@@ -118,6 +118,7 @@ async def _start(
     servers, services = table.get_servers(profile), table.get_services(profile)
     _choose_ports(place, servers, services, report)
     place.state.profile = profile
+    place.watched = get_watched(services)
     supervisor.choose_socket_folder(place)
     place.save()
     commands = await _together(*(server.prepare(place, report) for server in servers))
@@ -138,6 +139,11 @@ async def _start(
         stop_processes(place, child, report)
         raise
     return RunningDeployment(place, table, profile, lock, child)
+
+
+def get_watched(services: Sequence[Service]) -> tuple[str, ...]:
+    """Those with a health page."""
+    return tuple(each.name for each in services if each.health_path is not None)
 
 
 def _choose_ports(

@@ -278,7 +278,7 @@ def _get_notificator_row(name: str, core: str) -> Service:
         tier=NOTIFICATIONS,
         program="notificator",
         get_settings=lambda place: {
-            **notifications.get_settings(place, name, CORES, tuple(PAIRS)),
+            **notifications.get_settings(place, name, CORES),
             "api": api.describe_private(place),
             "genesis_file": str(get_genesis_file(place)),
             "ledgers_topic": get_ledgers_topic(core),

@@ -12,7 +12,6 @@ from nacl.utils import random
 
 from infra.local.folders import write_private
 from infra.local.place import Place
-from infra.local.psim import PSIMS
 from infra.local.rows import Service, Table
 from schemas.topics import RECEIPTS_TOPIC, get_intake_topics
 
@@ -55,10 +54,8 @@ def describe(place: Place, names: tuple[str, ...]) -> Mapping[str, Any]:
     }
 
 
-def get_settings(
-    place: Place, name: str, cores: tuple[str, ...], pairs: tuple[str, ...]
-) -> Mapping[str, Any]:
-    """All but what says which ledger it follows."""
+def get_settings(place: Place, name: str, cores: tuple[str, ...]) -> Mapping[str, Any]:
+    """All but what says which ledger it follows. Every service but `name` itself is watched."""
     demo = place.get_published(f"{DEMO}.http")
     mail_host, _, mail_port = place.get_address("mail").rpartition(":")
     return {
@@ -80,8 +77,9 @@ def get_settings(
         "alarms": {
             "nodes": {core: f"{place.get_private_url(f'{core}.http')}/health" for core in cores},
             "services": {
-                name: f"{place.get_private_url(f'{name}.http')}/health"
-                for name in (*(f"gateway{pair}" for pair in pairs), *PSIMS)
+                each: f"{place.get_private_url(f'{each}.http')}/health"
+                for each in place.watched
+                if each not in (name, *cores)
             },
             "folders": place.get_watched_folders(),
         },

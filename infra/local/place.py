@@ -14,12 +14,14 @@ class Place:
     """One deployment's addresses and secrets. Both are made when they are first asked for.
 
     `moved_ports`: remembered ports that another program had taken, as name: (old, new).
+    `watched`: the services of the profile that have a health page.
     """
 
     def __init__(self, folder: DataFolder, state: State | None = None) -> None:
         self.folder = folder
         self.state = folder.load_state() if state is None else state
         self.moved_ports: dict[str, tuple[int, int]] = {}
+        self.watched: tuple[str, ...] = ()
 
     def replace_taken_ports(self, names: Collection[str]) -> None:
         """Replaces remembered ports of `names` that other programs have taken since."""

@@ -24,6 +24,7 @@ log = structlog.get_logger()
 ANSWER_S = 3.0
 ANSWER_BYTES_MAX = 256 * 1024
 BEHIND_LEDGERS = 12
+START_S = 120.0  # a deployment starts: until then who has never been well is not missed
 DEAD_S = 3_600
 
 NOTE = """
@@ -89,6 +90,8 @@ class AlarmPoller:
         self._store = store
         self._settings = settings
         self._has_operators = operators.email is not None or operators.phone is not None
+        self._started = time.monotonic()
+        self._known: set[str] = set()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -107,7 +110,7 @@ class AlarmPoller:
 
     async def _look(self, client: httpx2.AsyncClient) -> None:
         nodes = await _ask_all(client, self._settings.nodes)
-        services = await _ask_all(client, self._settings.services)
+        services = self._drop_starting(await _ask_all(client, self._settings.services))
         dead = (await self._store.query(COUNT_DEAD, (DEAD_S,)))[0].count
         full = [f for f in self._settings.folders if is_full(f, self._settings.free_bytes_min)]
         found = find_alarms(nodes, services, dead, full)
@@ -123,6 +126,13 @@ class AlarmPoller:
                 log.warning("alarm", name=row.key, problem=row.detail, is_over=is_over)
                 if self._has_operators:
                     await connection.execute(INSERT, make_row(_make_message(row, is_over=is_over)))
+
+
+    def _drop_starting(self, pages: Mapping[str, Page]) -> dict[str, Page]:
+        """Without services that are still to start."""
+        self._known |= {name for name, page in pages.items() if page.status == 200}
+        is_over = time.monotonic() - self._started > START_S
+        return {name: page for name, page in pages.items() if is_over or name in self._known}
 
 
 def _make_message(row: Any, *, is_over: bool) -> NewMessage:

@@ -18,6 +18,7 @@ from gateways.client.papers import (
     open_paper,
     verify_submission,
 )
+from gateways.client.request_signing import RequestSigner
 from tests.gateways.kyc.support import FORM, PAPERS, SCHEMA, Kyc
 from tests.gateways.support import wait_until
 from tests.support.network import get_key
@@ -122,6 +123,26 @@ def test_an_address_takes_exactly_what_was_announced(kyc: Kyc) -> None:
 
 def find_kind(answer: httpx2.Response) -> str:
     return str(answer.json()["type"]).partition("#problem-")[2]
+
+
+def test_an_announcement_that_is_sent_again_is_one_document(kyc: Kyc) -> None:
+    kyc.add_person("omar")
+    content = {"class": "kyc-document", "key_id": "ab" * 16, "public_key": "cd" * 32, "parts": []}
+
+    def send(length: int) -> httpx2.Response:
+        return kyc.apis.http.post(
+            kyc.apis.urls[0] + get_path("omar"),
+            json={**content, "bytes": length, "sha256": "ef" * 32},
+            headers={"idempotency-key": "passport-of-omar"},
+            auth=RequestSigner(get_key("omar")),
+        )
+
+    answers = [send(100), send(100)]
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert find_kind(send(101)) == "idempotency-key-reused"
+    rows = "select count(*) from api.documents where account_id = %s"
+    assert kyc.apis.query(rows, bytes(get_key("omar").verify_key)) == [(1,)]
 
 
 def test_a_large_document_goes_in_parts_and_goes_on_after_a_break(kyc: Kyc) -> None:

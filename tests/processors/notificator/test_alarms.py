@@ -78,7 +78,10 @@ def test_two_instances_tell_one_alarm_without_kafka(world: World, sandbox: Sandb
             "every_s": 0.3,
             "after_s": 1.0,
             "free_bytes_min": 0,
-            "services": {"view": f"http://127.0.0.1:{port}/health"},
+            "services": {
+                "view": f"http://127.0.0.1:{port}/health",
+                "view that is still to start": f"http://{nowhere}/health",
+            },
         }
         changes: dict[str, Any] = {"kafka": kafka, "alarms": alarms, "receipts_topic": "none"}
         with world.run("first", **changes), world.run("second", **changes):
