@@ -144,6 +144,11 @@ class KeyServerClient:
         """`given` has a code of it."""
         self._enter("/v1/second-factor/off", given)
 
+    def is_derivation_old(self, email: str, wallet: OpenWallet) -> bool:
+        """Whether the server knows a newer one than the secret has gone through."""
+        _, derivations = self.get_derivations(email)
+        return wallet.keys.derivation != derivations[0]
+
     def renew_derivation(self, given: Credentials, wallet: OpenWallet) -> None:
         """The newest derivation for the same secret and key."""
         keys = self.derive(given.email, given.secret)

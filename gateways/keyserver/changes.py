@@ -128,7 +128,8 @@ async def change_derivation(call: Call) -> Response:
     keyserver: KeyServer = call.service
     body: DerivationBody = await read_body(call)
     require_kdf(body.next.kdf)
-    entered = await enter(call, body, "DERIVATION_CHANGED")
+    # A trusted device may: who has unlocked by it renews at once, when his code is used up.
+    entered = await enter(call, body, "DERIVATION_CHANGED", always_second=False)
     wallet, entry = entered.wallet, uuid4()
     require_next(wallet, body.next)
     verifier, envelope = _wrap(keyserver, body.next, entry)

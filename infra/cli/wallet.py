@@ -149,6 +149,7 @@ def log_in(
             return
         given = Credentials(email, wallet_io.read_secret(secret_file), code, lane, device)
         wallet = client.unlock(given, register=name or platform.node() or "cli", remember=remember)
+        wallet, hint = wallet_io.renew(client, given, wallet)
     wallet_io.join(begun, wallet.content, wallet.statement)
     known = begun.change(
         account=wallet.content.account,
@@ -159,7 +160,7 @@ def log_in(
     )
     path = sessions.save_session(session, known)
     shown = {"account": known.account, "device": wallet.device or "", "session": str(path)}
-    user_io.show(shown, as_json=as_json)
+    user_io.show({**shown, **hint}, as_json=as_json)
 
 
 def _begin_log_in(

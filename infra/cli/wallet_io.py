@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gateways.client.keys import SigningKey
     from gateways.client.keyserver import KeyServerClient
     from gateways.client.wallet_keys import Content
-    from gateways.client.wallets import Credentials, Statement
+    from gateways.client.wallets import Credentials, OpenWallet, Statement
     from schemas.generated.common import Hash
 
 EmailOption = Annotated[str, typer.Option("--email", help="Your address, as at sign-up.")]
@@ -56,6 +57,26 @@ def connect(known: Session) -> "Iterator[KeyServerClient]":
 
     with user_io.errors(), KeyServerClient(known.keyserver) as client:
         yield client
+
+
+def renew(
+    client: "KeyServerClient", given: "Credentials", wallet: "OpenWallet"
+) -> "tuple[OpenWallet, dict[str, str]]":
+    """The wallet by the server's newest derivation of keys, and a hint where that is refused."""
+    from gateways.client.errors import ProblemError
+
+    if not client.is_derivation_old(given.email, wallet):
+        return wallet, {}
+    given = replace(given, second_factor=None, lane=None)  # they are used up
+    try:
+        client.renew_derivation(given, wallet)
+    except ProblemError as error:
+        if error.kind == "version-changed":  # it waits for the ledger; the next log-in does it
+            return wallet, {}
+        if error.kind != "second-factor-required":
+            raise
+        return wallet, {"next": "tokend login --remember: older parameters derive your keys"}
+    return replace(wallet, version=wallet.version + 1), {}
 
 
 def join(known: Session, content: "Content", statement: "Statement") -> None:

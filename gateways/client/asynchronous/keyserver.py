@@ -147,6 +147,11 @@ class AsyncKeyServerClient:
         """`given` has a code of it."""
         await self._enter("/v1/second-factor/off", given)
 
+    async def is_derivation_old(self, email: str, wallet: OpenWallet) -> bool:
+        """Whether the server knows a newer one than the secret has gone through."""
+        _, derivations = await self.get_derivations(email)
+        return wallet.keys.derivation != derivations[0]
+
     async def renew_derivation(self, given: Credentials, wallet: OpenWallet) -> None:
         """The newest derivation for the same secret and key."""
         keys = await self.derive(given.email, given.secret)

@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyotp
 import pytest
 
+from gateways.keyserver import info, kdfs, signups
+from gateways.keyserver.names import get_email_lookup
 from tests.gateways.keyserver.support import KeyServers
+from tests.gateways.keyserver.test_second_factor import enrol, get_next
 
 TOKEND = Path(sys.executable).with_name("tokend")
 EMAIL = "verbs@example.org"
@@ -46,6 +50,35 @@ class Person:
 @pytest.fixture
 def person(tmp_path: Path, keyservers: KeyServers) -> Person:
     return Person(tmp_path, keyservers)
+
+
+def read_wallet(keyservers: KeyServers, email: str) -> tuple[int, int]:
+    """Its derivation and its version."""
+    lookup = get_email_lookup(keyservers.keks, email)
+    query = "select kdf, version from keyserver.wallets where email_lookup = %s"
+    ((kdf, version),) = keyservers.connection.execute(query, (lookup,)).fetchall()
+    return kdf, version
+
+
+def test_a_log_in_renews_the_derivation_of_keys(
+    person: Person, keyservers: KeyServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, signup = keyservers.sign_up("correct horse battery")
+    stronger = msgspec.structs.replace(kdfs.LIVE[0], version=2, passes=4)
+    monkeypatch.setattr(info, "LIVE", (stronger, *kdfs.LIVE))
+    monkeypatch.setattr(signups, "VERSIONS", {1, 2})
+    log_in = ("login", "--email", given.email, "--secret-file", str(person.folder / "secret"))
+    totp, _ = enrol(keyservers, given)
+    told = person.run(*log_in, "--second-factor", get_next(keyservers, totp))
+    assert "--remember" in told["next"]
+    assert read_wallet(keyservers, given.email) == (1, 1)
+    code = get_next(keyservers, totp)
+    assert "next" not in person.run(*log_in, "--second-factor", code, "--remember")
+    assert read_wallet(keyservers, given.email) == (2, 2)
+    assert "next" not in person.run(*log_in)
+    assert read_wallet(keyservers, given.email) == (2, 2)
+    account = signup.content.account
+    assert person.run("keys", "show")["address"] == account
 
 
 def test_a_wallet_from_sign_up_to_log_out(person: Person, keyservers: KeyServers) -> None:
