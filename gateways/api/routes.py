@@ -21,8 +21,8 @@ from gateways.api import (
     users,
 )
 from gateways.http.routes import Route
-from gateways.http.service import Health
 from gateways.http.system import make_system_routes
+from gateways.sealing.service import SealedHealth
 
 ROUTES: tuple[Route, ...] = (
     *info.ROUTES,
@@ -43,5 +43,5 @@ ROUTES: tuple[Route, ...] = (
     *submissions.ROUTES,
     *cases.ROUTES,
     *erasures.ROUTES,
-    *make_system_routes(Health),
+    *make_system_routes(SealedHealth),
 )

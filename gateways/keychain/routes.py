@@ -1,13 +1,13 @@
 """The route table of a KeyChain: the resources, each with its rows at its end."""
 
 from gateways.http.routes import Route
-from gateways.http.service import Health
 from gateways.http.system import make_system_routes
 from gateways.keychain import desk, info, keys
+from gateways.sealing.service import SealedHealth
 
 ROUTES: tuple[Route, ...] = (
     *info.ROUTES,
     *keys.ROUTES,
     *desk.ROUTES,
-    *make_system_routes(Health),
+    *make_system_routes(SealedHealth),
 )

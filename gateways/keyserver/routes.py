@@ -1,7 +1,6 @@
 """The route table of a KeyServer: the parts, each with its rows at its end."""
 
 from gateways.http.routes import Route
-from gateways.http.service import Health
 from gateways.http.system import make_system_routes
 from gateways.keyserver import (
     changes,
@@ -15,6 +14,7 @@ from gateways.keyserver import (
     statements,
     unlock,
 )
+from gateways.sealing.service import SealedHealth
 
 ROUTES: tuple[Route, ...] = (
     *info.ROUTES,
@@ -27,5 +27,5 @@ ROUTES: tuple[Route, ...] = (
     *email_changes.ROUTES,
     *erasures.ROUTES,
     *page.ROUTES,
-    *make_system_routes(Health),
+    *make_system_routes(SealedHealth),
 )

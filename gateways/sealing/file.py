@@ -1,13 +1,18 @@
 """Key-encryption keys in a file (mode 0600): XChaCha20-Poly1305 by libsodium.
 
-The file is JSON: the look-up key and the versions. It is made with the deployment, is in no backup
-of it, and a new version is added by replacing it; processes that run notice by themselves.
+The file is JSON: the look-up key, the versions, and when each was made. It is made with the
+deployment, is in no backup of it, and a new version is added by replacing it; processes that run
+notice by themselves.
 """
 
 import json
 import os
+import time
+from collections.abc import Mapping
+from itertools import pairwise
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 from nacl.bindings import (
@@ -24,31 +29,44 @@ NONCE_BYTES = 24
 
 
 class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`made`: seconds since 1970, by version; 0 for one that nobody has noted."""
+
     lookup: str
     versions: dict[str, str]
+    made: dict[str, int] = {}
+
+
+class _Version(NamedTuple):
+    key: bytes
+    made: int
 
 
 def make_content() -> bytes:
     """A new file with one version."""
-    content = {"lookup": random(KEY_BYTES).hex(), "versions": {"1": random(KEY_BYTES).hex()}}
-    return json.dumps(content).encode() + b"\n"
+    return _render(random(KEY_BYTES), {1: _make_version(time.time())})
 
 
-def add_version(content: bytes) -> bytes:
+def add_version(content: bytes, now: float | None = None) -> bytes:
     """The file with one version more, which wraps from now on. Raises KekError."""
     lookup, versions = _parse(content)
-    versions[max(versions) + 1] = random(KEY_BYTES)
-    shown = {str(number): key.hex() for number, key in sorted(versions.items())}
-    return json.dumps({"lookup": lookup.hex(), "versions": shown}).encode() + b"\n"
+    new = _make_version(time.time() if now is None else now)
+    return _render(lookup, {**versions, max(versions) + 1: new})
 
 
-def drop_old_versions(content: bytes) -> bytes:
-    """The file with the newest version alone: what others have wrapped is gone for good, also in
-    backups. Raises KekError."""
+def drop_old_versions(content: bytes, until: float = inf) -> bytes:
+    """The file without versions whose successor was made until then: what they have wrapped is gone
+    for good, also in backups. Raises KekError."""
     lookup, versions = _parse(content)
-    newest = max(versions)
-    shown = {str(newest): versions[newest].hex()}
-    return json.dumps({"lookup": lookup.hex(), "versions": shown}).encode() + b"\n"
+    gone = {old for old, new in pairwise(sorted(versions)) if versions[new].made <= until}
+    if not gone:
+        return content
+    return _render(lookup, {each: versions[each] for each in versions if each not in gone})
+
+
+def get_made(content: bytes) -> int:
+    """When the newest version was made. Raises KekError."""
+    _, versions = _parse(content)
+    return versions[max(versions)].made
 
 
 class FileKeks(KeyEncryptionKeys):
@@ -59,13 +77,17 @@ class FileKeks(KeyEncryptionKeys):
     def __init__(self, name: str, path: Path) -> None:
         super().__init__(name)
         self._path = path
-        self._versions: dict[int, bytes] = {}
+        self._versions: dict[int, _Version] = {}
         self._lookup = b""
         self.refresh()
 
     @property
     def newest(self) -> int:
         return max(self._versions)
+
+    @property
+    def newest_made(self) -> int | None:
+        return self._versions[self.newest].made or None
 
     def refresh(self) -> None:
         try:
@@ -83,7 +105,7 @@ class FileKeks(KeyEncryptionKeys):
     def _encrypt(self, version: int, plain: bytes, associated: bytes) -> bytes:
         nonce = random(NONCE_BYTES)
         sealed: bytes = crypto_aead_xchacha20poly1305_ietf_encrypt(
-            plain, associated, nonce, self._versions[version]
+            plain, associated, nonce, self._versions[version].key
         )
         return nonce + sealed
 
@@ -91,7 +113,7 @@ class FileKeks(KeyEncryptionKeys):
         nonce, rest = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         try:
             plain: bytes = crypto_aead_xchacha20poly1305_ietf_decrypt(
-                rest, associated, nonce, self._versions[version]
+                rest, associated, nonce, self._versions[version].key
             )
         except (CryptoError, ValueError, TypeError):
             raise Unopenable("wrapped for another place, or changed") from None
@@ -101,14 +123,28 @@ class FileKeks(KeyEncryptionKeys):
         return compute_hmac(self._lookup, content)
 
 
-def _parse(content: bytes) -> tuple[bytes, dict[int, bytes]]:
+def _make_version(now: float) -> _Version:
+    return _Version(random(KEY_BYTES), int(now))
+
+
+def _render(lookup: bytes, versions: Mapping[int, _Version]) -> bytes:
+    keys = {str(number): each.key.hex() for number, each in sorted(versions.items())}
+    made = {str(number): each.made for number, each in sorted(versions.items())}
+    shown = {"lookup": lookup.hex(), "versions": keys, "made": made}
+    return json.dumps(shown).encode() + b"\n"
+
+
+def _parse(content: bytes) -> tuple[bytes, dict[int, _Version]]:
     try:
         found = msgspec.json.decode(content, type=_Content)
         lookup = bytes.fromhex(found.lookup)
-        versions = {int(number): bytes.fromhex(key) for number, key in found.versions.items()}
+        versions = {
+            int(number): _Version(bytes.fromhex(key), found.made.get(number, 0))
+            for number, key in found.versions.items()
+        }
     except ValueError:  # its text could hold the keys
         raise KekError("the file of key-encryption keys cannot be read: put it back") from None
-    keys: list[Any] = [lookup, *versions.values()]
+    keys = [lookup, *(each.key for each in versions.values())]
     if not versions or min(versions) < 1 or {len(key) for key in keys} != {KEY_BYTES}:
         raise KekError("the file of key-encryption keys is damaged: put it back")
     return lookup, versions

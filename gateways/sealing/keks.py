@@ -38,6 +38,11 @@ class KeyEncryptionKeys(ABC):
     def newest(self) -> int:
         """The version that wraps."""
 
+    @property
+    def newest_made(self) -> int | None:
+        """When that was made, in seconds since 1970; None where nobody has noted it."""
+        return None
+
     @abstractmethod
     def refresh(self) -> None:
         """Looks for new versions. Raises KekError."""

@@ -1,6 +1,9 @@
 """What gateways share whose databases are wrapped: keys, and whether they are the right ones."""
 
+import time
 from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from gateways.http.metrics import Metrics
 from gateways.http.problems import Problem
@@ -13,6 +16,14 @@ from gateways.sealing.rewrapping import Column, rewrap
 from gateways.sealing.settings import KekSettings, open_keks
 
 KEY_CHECK = "check"
+EPOCH_DAYS_MAX = 30
+DAY_S = 86_400
+
+
+class SealedHealth(Health, frozen=True):
+    """`problems`: with which the gateway goes on, and of which operators are told."""
+
+    problems: list[str] = msgspec.field(default_factory=list)
 
 
 class WrongKeys(KekError):
@@ -41,18 +52,25 @@ class SealedService(GatewayService):
         self.keks = open_keks(kek)
         super().__init__(settings, routes, rate_classes, metrics)
 
-    def get_ready(self) -> Health:
+    def get_ready(self) -> SealedHealth:
         """Not before the keys are known to be those of the database."""
-        health = super().get_ready()
-        if self.problem is None:
-            return health
-        return Health("not ready", self.problem, health.failing_tasks)
+        failing = super().get_ready().failing_tasks
+        status = "ready" if self.problem is None else "not ready"
+        return SealedHealth(status, self.problem, failing, self._find_problems())
 
-    def get_health(self) -> Health:
+    def get_health(self) -> SealedHealth:
         health = super().get_health()
-        if self.problem is None or health.problem is not None:
-            return health
-        return Health("red", self.problem, health.failing_tasks)
+        problem = health.problem or self.problem
+        status = "ok" if problem is None else "red"
+        return SealedHealth(status, problem, health.failing_tasks, self._find_problems())
+
+    def _find_problems(self) -> list[str]:
+        """Keys that wrap for too long: copies of what was erased can be read as long."""
+        made = self.keks.newest_made
+        days = 0 if made is None else int((time.time() - made) // DAY_S)
+        if days < EPOCH_DAYS_MAX:
+            return []
+        return [f"the key-encryption keys {self.keks.name} are {days} days old: tokend keks turn"]
 
     async def check_keys(self) -> None:
         """Whether it may serve with these keys; then everything follows their newest version.

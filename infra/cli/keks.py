@@ -1,6 +1,7 @@
 """Verbs about key-encryption keys: what a deployment has, and a new version of it."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,6 +46,32 @@ def rotate(
     except KekError as error:
         raise LocalError(f"{file}: {error}") from None
     print_text(f"{file}: copy it again to where no backup lies")
+
+
+@app.command("turn")
+def turn(
+    copy_to: Annotated[
+        Path, typer.Option("--copy-to", help="Your folder of copies, where no backup lies.")
+    ],
+    data: DataOption = None,
+    days: Annotated[int, typer.Option(min=1, max=30, help="How long a version wraps.")] = 15,
+    as_json: JsonOption = False,
+) -> None:
+    """For a timer, once a day: add versions to keys that are older, destroy those that were
+    superseded as long ago, and copy what has changed before it is used."""
+    from gateways.sealing.keks import KekError
+    from infra.local.key_epochs import turn as turn_keys
+    from infra.local.shutdown import open_deployment
+
+    try:
+        done = turn_keys(open_deployment(get_root(data)), copy_to, days, time.time())
+    except (KekError, OSError) as error:
+        raise LocalError(str(error)) from None
+    if as_json:
+        print_json(done)
+        return
+    for name, each in done.items():
+        print_text(f"{name:<12} {', '.join(each) or 'as it was'}")
 
 
 @app.command("retire")

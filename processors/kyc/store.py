@@ -103,18 +103,12 @@ class CaseStore:
 
     def write_ledgers(self, messages: list[Message]) -> None:
         """All ledgers of `messages`. Raises what `LedgerFeed.receive` raises, and `Fenced`."""
-        verified: list[VerifiedLedger] = []
-        for message in messages:
-            # What was written before this process began is not known by its hash any more.
-            is_old = get_sequence(message.value) <= self._first
-            for each in () if is_old else self.feed.receive(message.value):
-                verified.append(each)
-                if len(verified) >= LEDGERS_A_COMMIT:
-                    self._commit(verified)
-                    verified = []
-            self.next_offset = message.offset + 1
-        if verified:
+        # What was written before this process began is not known by its hash any more.
+        new = (each for each in messages if get_sequence(each.value) > self._first)
+        for verified, offset in self.feed.receive_batches(new, LEDGERS_A_COMMIT):
+            self.next_offset = offset
             self._commit(verified)
+        self.next_offset = messages[-1].offset + 1
 
     def write_events(self, messages: list[Message]) -> None:
         """What nobody can read is told in the log and passed over. Raises `Fenced`."""

@@ -5,13 +5,13 @@ topic has the ledgers any more; both prove their ledgers like any other. It know
 done with a ledger.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import structlog
 
 from processors.ledger_feed.follow import Gap, Repeat, follow
-from processors.ledger_feed.topic import TopicReader, TopicUnavailable, open_topic
+from processors.ledger_feed.topic import Message, TopicReader, TopicUnavailable, open_topic
 from schemas.generated.common import Hash
 from schemas.settings import BucketSettings, KafkaSettings
 from streams.archive.archive import Archive
@@ -52,6 +52,21 @@ class LedgerFeed:
             found = self._follow(data)
         if isinstance(found, VerifiedLedger):
             yield self._advance(found)
+
+    def receive_batches(
+        self, messages: Iterable[Message], most: int
+    ) -> Iterator[tuple[list[VerifiedLedger], int]]:
+        """The ledgers of several records, at most so many at once: what one commit takes. Each with
+        the offset from which a reader of the topic goes on after that commit."""
+        batch: list[VerifiedLedger] = []
+        for message in messages:
+            for each in self.receive(message.value):
+                batch.append(each)
+                if len(batch) >= most:
+                    yield batch, message.offset  # of which there may be more
+                    batch = []
+        if batch:
+            yield batch, message.offset + 1
 
     def _advance(self, verified: VerifiedLedger) -> VerifiedLedger:
         self.position = verified.position

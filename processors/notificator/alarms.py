@@ -127,7 +127,6 @@ class AlarmPoller:
                 if self._has_operators:
                     await connection.execute(INSERT, make_row(_make_message(row, is_over=is_over)))
 
-
     def _drop_starting(self, pages: Mapping[str, Page]) -> dict[str, Page]:
         """Without services that are still to start."""
         self._known |= {name for name, page in pages.items() if page.status == 200}

@@ -130,16 +130,10 @@ class FeedWriter:
 
     def write(self, messages: list[Message]) -> None:
         """All ledgers of `messages`. Raises what `LedgerFeed.receive` raises, and `Fenced`."""
-        verified: list[VerifiedLedger] = []
-        for message in messages:
-            for each in self.feed.receive(message.value):
-                verified.append(each)
-                if len(verified) >= LEDGERS_A_COMMIT:
-                    self._commit(verified)
-                    verified = []
-            self.next_offset = message.offset + 1
-        if verified:
+        for verified, offset in self.feed.receive_batches(messages, LEDGERS_A_COMMIT):
+            self.next_offset = offset
             self._commit(verified)
+        self.next_offset = messages[-1].offset + 1
 
     def _commit(self, verified: list[VerifiedLedger]) -> None:
         ledgers = [

@@ -1,9 +1,6 @@
 """The verbs of wallets, as people type them, against running KeyServers."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +10,11 @@ import pytest
 
 from gateways.keyserver import info, kdfs, signups
 from gateways.keyserver.names import get_email_lookup
+from infra.local.errors import LocalError
 from tests.gateways.keyserver.support import KeyServers
 from tests.gateways.keyserver.test_second_factor import enrol, get_next
+from tests.gateways.verbs import run_verb
 
-TOKEND = Path(sys.executable).with_name("tokend")
 EMAIL = "verbs@example.org"
 
 
@@ -26,25 +24,18 @@ class Person:
     def __init__(self, folder: Path, keyservers: KeyServers) -> None:
         self.folder = folder
         self._environ = {
-            **os.environ,
             "TOKEND_SESSION": str(folder / "session.json"),
             "TOKEND_KEYSERVER_URL": keyservers.urls[0],
         }
         (folder / "secret").write_text("correct horse battery\n")
 
     def run(self, *arguments: str) -> Any:
-        done = subprocess.run(
-            [TOKEND, *arguments, "--json"], env=self._environ, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout)
+        return json.loads(run_verb([*arguments, "--json"], self._environ))
 
     def refuse(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [TOKEND, *arguments], env=self._environ, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 1
-        return done.stderr
+        with pytest.raises(LocalError) as refused:
+            run_verb(arguments, self._environ)
+        return str(refused.value)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """`tokend kyc`, as a person and a reviewer type it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,10 @@ import pytest
 from gateways.client.keys import get_seed
 from tests.gateways.kyc.support import CHECK, HUMAN, Kyc
 from tests.gateways.kyc.test_checker import make_pdf, make_png
+from tests.gateways.verbs import run_verb
 from tests.support.network import get_key
 
 pytestmark = pytest.mark.servers
-TOKEND = str(Path(sys.executable).with_name("tokend"))
 
 
 class Verbs:
@@ -34,11 +32,10 @@ class Verbs:
         """What a verb prints; fails with what it says otherwise."""
         seed = self.folder / f"{name}.seed"
         seed.write_text(get_seed(get_key(name)))
-        command = [TOKEND, "kyc", *words, "--endpoints", str(self.endpoints)]
+        command = ["kyc", *words, "--endpoints", str(self.endpoints)]
         command += ["--seed-file", str(seed), *(["--json"] if is_json else [])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if is_json else done.stdout
+        told = run_verb(command)
+        return json.loads(told) if is_json else told
 
 
 def test_from_a_form_to_an_approval(kyc: Kyc, tmp_path: Path) -> None:
