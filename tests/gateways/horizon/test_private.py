@@ -20,6 +20,7 @@ from gateways.http.signatures import Message
 from gateways.http.store import Store
 from schemas.generated.operations import CreateSigner, ManageSigner, RemoveSigner
 from schemas.strkey import encode_account_id, encode_balance_id
+from tests.gateways.horizon.reserve_history import add_reserves
 from tests.gateways.http.tampering import KINDS, Signing, identify
 from tests.gateways.support import Gateway
 from tests.support.network import (
@@ -48,6 +49,7 @@ def carol(gateway: Gateway) -> None:
     world.apply("alice", pay(network, "alice", "bob", "EUR", 5))
     world.apply("master", create_account("carol"))
     world.apply("alice", create_asset("ALI"))
+    add_reserves(world)
 
 
 def get_target(gateway: Gateway, route: Route) -> tuple[str, dict[str, str]]:

@@ -25,6 +25,7 @@ from schemas.generated.operations import (
 )
 from schemas.strkey import encode_account_id, encode_balance_id
 from tests.gateways.horizon.border_history import add_border_history
+from tests.gateways.horizon.reserve_history import add_reserves
 from tests.gateways.support import Gateway
 from tests.support.network import (
     create_account,
@@ -49,6 +50,7 @@ FEES_DUE = {"asset": "EUR", "amount": "1.5", "fee_type": "payment", "subtype": "
 NEEDED = {
     "/v3/history": {"filter[account]": ALICE},
     "/v3/accounts/{id}/calculated-fees": FEES_DUE,
+    "/v3/rates/{pair}/candles": {"interval": "1h"},
 }
 EMPTY = "-requests"  # of most kinds there are none here
 
@@ -72,6 +74,7 @@ def history(gateway: Gateway) -> None:
     world.apply("issuer", issue(network, "alice", "WEI", 5, "wei"))
     world.apply("master", ManageAssetHalt("WEI", True, None))
     world.apply("master", *(ManageKeyValue(key, PutKeyValue(v)) for key, v in KEY_VALUES.items()))
+    add_reserves(world)
 
 
 def get_keys(gateway: Gateway) -> dict[str, str]:
@@ -89,6 +92,7 @@ def get_keys(gateway: Gateway) -> dict[str, str]:
         "-rules/{id}": "-rules/1",
         "/accounts/{id}": f"/accounts/{ALICE}",
         "/balances/{id}": f"/balances/{get_balance(gateway, 'alice')}",
+        "{pair}": "EUR:WEI",
     }
 
 

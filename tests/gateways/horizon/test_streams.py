@@ -76,9 +76,9 @@ def test_without_a_position_a_stream_begins_now(gateway: Gateway) -> None:
     reader = threading.Thread(
         target=lambda: seen.extend(read_events(gateway, "/v3/transactions", 3))
     )
-    streams = get_open_streams(gateway)
+    wait_until(lambda: get_open_streams(gateway) == 0)  # those of other tests have ended
     reader.start()
-    wait_until(lambda: get_open_streams(gateway) > streams)
+    wait_until(lambda: get_open_streams(gateway) == 1)
     close_ledgers(gateway, 2)
     reader.join(20)
     sequence = gateway.world.network.ledger.header.sequence
