@@ -7,9 +7,10 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d /tmp/tokend-containers-XXXXXX)
 data=$work/deployment
 engine=
+reason=
 
 say() { echo "tokend: $*" >&2; }
-refuse() { say "$*"; exit 1; }
+refuse() { reason=$*; exit 1; }
 
 has_plugin() { docker compose version >/dev/null 2>&1; }
 
@@ -37,6 +38,7 @@ clean_up() {
     fi
     [ -z "$engine" ] || stop_engine
     rm -rf "$work"
+    [ -z "$reason" ] || say "$reason"  # the last line, not one among those of all services
     trap - EXIT
     exit $code
 }
@@ -105,5 +107,6 @@ say "a whole network in containers"
 export COMPOSE_PROJECT_NAME="tokend$$"
 .venv/bin/tokend containers prepare --data "$data" >/dev/null
 compose up --detach >"$work/compose.log" 2>&1 || refuse "compose: $(tail -n 5 "$work/compose.log")"
-.venv/bin/tokend containers demo --data "$data"
+.venv/bin/tokend containers demo --data "$data" 2>"$work/demo.log" ||
+    refuse "the demo failed: $(tail -n 5 "$work/demo.log")"
 say "all is well"

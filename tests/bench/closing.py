@@ -1,4 +1,4 @@
-"""What rules, fees, limits and reviews add to closing a ledger, in one process: pure code alone.
+"""What rules, fees, limits, reviews and transfers add to closing a ledger: pure code, one process.
 
 Every variant closes the same payments on a network of its own, in turns, so that a busy machine
 disturbs all alike; the lowest of several ledgers counts.
@@ -23,6 +23,8 @@ from streams.ledger.admission import Candidate
 from streams.ledger.close import close_ledger
 from streams.ledger.hashes import compute_set_hash
 from tests.bench.figures import Figure, tell
+from tests.support.border import COSIGNERS, sign
+from tests.support.many_transfers import add_pending_transfers
 from tests.support.network import (
     Network,
     accept_fees,
@@ -38,7 +40,7 @@ from tests.support.network import (
 PAYERS, PAYMENTS, LEDGERS = 50, 1_000, 9
 NAMES = [f"payer {number}" for number in range(PAYERS)]
 ROLES, RULES_A_ROLE, RULES_A_TRANSACTION = 100, 10, 50
-REVIEWS = 500
+REVIEWS, SIGNED, SIGNATURE_BYTES = 500, 200, 4_096
 TASK = 16
 
 Prepare = Callable[[Network], None]
@@ -87,6 +89,7 @@ VARIANTS: dict[str, tuple[Prepare, bool]] = {
     "fees": (_set_fees, True),
     "fees_and_limit": (_set_fees_and_limit, True),
     "1000_rules": (_make_many_rules, False),
+    "1000_transfers": (add_pending_transfers, False),
 }
 """How each is prepared, and whether its payments accept fees."""
 
@@ -94,7 +97,7 @@ VARIANTS: dict[str, tuple[Prepare, bool]] = {
 def measure_closing() -> list[Figure]:
     networks = {}
     for name, (prepare, _) in VARIANTS.items():
-        networks[name] = make_economy(NAMES, 10**9)
+        networks[name] = make_economy([*NAMES, "alice", "bob"], 10**9)
         prepare(networks[name])
     lowest = dict.fromkeys(VARIANTS, float("inf"))
     for _ in range(LEDGERS):
@@ -110,6 +113,7 @@ def measure_closing() -> list[Figure]:
             for name, value in lowest.items()
         ),
         *_measure_reviews(plain),
+        _measure_signatures(networks["1000_transfers"], plain),
     ]
 
 
@@ -127,6 +131,18 @@ def _measure_reviews(plain: float) -> list[Figure]:
         Figure("closing_us_issuance", issuance_us, "us", "closing_us_plain", issuance_us / plain),
         Figure("closing_us_review", review_us, "us", "closing_us_plain", review_us / plain),
     ]
+
+
+def _measure_signatures(network: Network, plain: float) -> Figure:
+    """Of cosigners of pending transfers, each of the largest size."""
+    signed = [
+        network.prepare(name, sign(network, number, signature=bytes(SIGNATURE_BYTES)))
+        for number in range(2, SIGNED + 2)
+        for name in COSIGNERS[:2]
+    ]
+    value = _close(network, signed) / len(signed) * 1e6
+    tell(f"closing a cosigner's signature {value:.1f} us, {1e6 / value:,.0f} a second")
+    return Figure("closing_us_signature", value, "us", "closing_us_plain", value / plain)
 
 
 def _make_payments(network: Network, *, has_fees: bool) -> list[Candidate]:
