@@ -20,9 +20,10 @@ SYSTEMS = {
         "tests/streams/ledger/border/",
         "tests/streams/node/test_other_object_store.py",
     ),
-    "horizon": ("tests/processors/horizon/",),
+    "horizon": ("tests/processors/horizon/", "tests/gateways/horizon/"),
     "notificator": ("tests/processors/notificator/",),
     "keyserver": ("tests/gateways/keyserver/",),
+    "api": ("tests/gateways/api/",),
     "kyc": ("tests/gateways/keychain/", "tests/gateways/kyc/"),
     "deposit": (
         "tests/border/deposit/",
@@ -90,7 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("servers")
         if "whole_deployment" in names:
             item.add_marker("whole")
-        if set(ROUNDS) & names:
+        if {*ROUNDS, "examples"} & names:
             item.add_marker("faults")
     systems = {item: get_system(item) for item in items if item.get_closest_marker("faults")}
     for item, system in systems.items():
