@@ -50,7 +50,7 @@ test: setup  ## All tests, with real servers; prints the slowest twenty.
 	$(BIN)/pytest -n 2 --dist loadfile -m "not whole and not campaign" --durations 20
 	$(BIN)/pytest -m "whole and not campaign" --durations 20
 
-test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour); SYSTEM=core, horizon, notificator, keyserver, kyc or deployment: only its own.
+test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour); SYSTEM=core, horizon, notificator, keyserver, api, kyc or deployment: only its own.
 	$(BIN)/pytest -m "faults and not border" --faults $(or $(FAULTS),10) $(if $(SYSTEM),--system $(SYSTEM)) -v
 
 # Counts and campaigns of what moves value in and out, in shards that run beside one another.
