@@ -93,7 +93,7 @@ def use_known(case: Any, known: dict[str, list[str]], draw: Any, path: str) -> N
     for name in [*(case.query or {})]:
         if name == "page[cursor]" and path != CURSOR_OF:
             del case.query[name]
-        elif name in known and draw(st.booleans()):
+        elif name in known and not draw(st.booleans()):
             case.query[name] = draw(st.sampled_from(known[name]))
     if path == FEES_DUE:
         case.query = dict(DUE)
@@ -101,7 +101,7 @@ def use_known(case: Any, known: dict[str, list[str]], draw: Any, path: str) -> N
         case.body = {"source_account": known["id of accounts"][0], "body": {"request_id": "1"}}
     elif path == ACCESS_PROOFS:
         case.body = {"keys": [keys.DEFAULT_SIGNER_RULES.hex()]}
-    elif isinstance(case.body, dict) and draw(st.booleans()):
+    elif isinstance(case.body, dict) and not draw(st.booleans()):
         case.body["data"]["attributes"]["envelope"] = known["envelope"][0]
 
 
