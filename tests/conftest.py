@@ -31,7 +31,6 @@ SYSTEMS = {
     ),
     "withdraw": (
         "tests/border/withdraw/",
-        "tests/integration/test_withdrawals.py",
         "tests/processors/psim/chains/",
         "tests/processors/psim/money/",
         "tests/processors/psim/test_reserves.py",
@@ -87,7 +86,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     border's systems as `border`, too. With `--system` only its faults are left."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
-        if {"chains", "servers", "own_servers", "object_store", "whole_deployment"} & names:
+        if {
+            "border",
+            "chains",
+            "servers",
+            "own_servers",
+            "object_store",
+            "whole_deployment",
+        } & names:
             item.add_marker("servers")
         if "whole_deployment" in names:
             item.add_marker("whole")

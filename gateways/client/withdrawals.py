@@ -55,10 +55,24 @@ def list_withdrawals(client: HorizonClient, account: str) -> list[dict[str, Any]
     query = {"filter[requestor]": account, "filter[kind]": "withdrawal"}
     balances = client.walk("/v3/balances", {"filter[account]": account})
     assets = {each["id"]: each["attributes"]["asset"] for each in balances}
-    return [_show(each, assets) for each in client.walk("/v3/requests", query)]
+    return [
+        _show(each, assets, _find_reason(client, each))
+        for each in client.walk("/v3/requests", query)
+    ]
 
 
-def _show(resource: dict[str, Any], assets: dict[str, str]) -> dict[str, Any]:
+def _find_reason(client: HorizonClient, resource: dict[str, Any]) -> str:
+    """Why it was rejected: by its entry, or, where it has none any more, by the operation that
+    ended it."""
+    attributes = resource["attributes"]
+    if attributes["state"] != "PERMANENTLY_REJECTED":
+        return str(attributes["entry"].get("reject_reason", ""))
+    number = resource["relationships"]["changed_by"]["data"]["id"]
+    operation = client.get(f"/v3/operations/{number}")["data"]["attributes"]
+    return str(operation["details"].get("reason", ""))
+
+
+def _show(resource: dict[str, Any], assets: dict[str, str], reason: str) -> dict[str, Any]:
     attributes = resource["attributes"]
     entry, state = attributes["entry"], attributes["state"]
     body = entry["body"]
@@ -71,7 +85,7 @@ def _show(resource: dict[str, Any], assets: dict[str, str]) -> dict[str, Any]:
         "asset": assets.get(body["balance_id"], ""),
         "to": _show_destination(body["destination"]),
         "stand": UNKNOWN if state == "UNKNOWN" else ENDED.get(state, stand),
-        "reason": entry.get("reject_reason", ""),
+        "reason": reason,
     }
 
 

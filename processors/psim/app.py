@@ -41,6 +41,7 @@ from processors.psim.signing.keys import read_key
 from processors.psim.signing.publisher import Publisher
 from processors.psim.transfers.desk import Desk
 from processors.psim.transfers.desks import make_desk
+from processors.psim.transfers.looks import Looks
 from processors.psim.view import LedgerView
 from processors.psim.withdraw.service import WithdrawService
 from schemas.codec import Malformed, unframe
@@ -61,6 +62,8 @@ log = structlog.get_logger()
 STALL_S = 30.0
 FUNNEL_EASE = 4
 """Nobody waits for a sweep: the funnel looks so many times less often."""
+FRESH = 0.9
+"""Of the time between two looks: so long the funnel takes what a withdrawal's look has seen."""
 Told = TypeVar("Told", Evidence, EvidenceSignature, SignedRateQuote, SignedReserveReport)
 
 
@@ -83,6 +86,7 @@ class Psim:
         self._metrics = Metrics()
         self._publisher = Publisher(settings.kafka, self._source)
         self._desks: dict[str, Desk] = {}
+        self._looks = Looks(settings.poll_s * FRESH)
         self._next_offset = 0
         self._folded_at = time.monotonic()
 
@@ -192,7 +196,7 @@ class Psim:
         for each in self._settings.chains:
             desk = self._desks.get(each.id)
             if desk is None:
-                raise ConfigError("services: reserves needs withdraw, named before it")
+                raise ConfigError("services: reserves needs withdraw or funnel, named before it")
             rpc = make_rpc(each)
             source = make_source(each, rpc)
             holdings = make_holdings(each.id, source, rpc, desk)
@@ -205,9 +209,11 @@ class Psim:
         self, kind: type[WithdrawService | FunnelService], batch_s: float
     ) -> Service:
         cosigner = self._make_cosigner()
-        desks = [make_desk(each, make_rpc(each)) for each in self._settings.chains]
+        for each in self._settings.chains:
+            if each.id not in self._desks:
+                self._desks[each.id] = make_desk(each, make_rpc(each))
+        desks = list(self._desks.values())
         if kind is WithdrawService:
-            self._desks = {each.chain_id: each for each in desks}
             gateways = [each for each in self._settings.banks if each.kind == "gateway"]
             desks += [make_gateway_desk(each, cosigner) for each in gateways]
         return kind(
@@ -216,6 +222,7 @@ class Psim:
             cosigner,
             self._settings.poll_s * (1 if kind is WithdrawService else FUNNEL_EASE),
             batch_ms=int(batch_s * 1000),
+            looks=self._looks,
         )
 
     def _make_cosigner(self) -> Cosigner | None:

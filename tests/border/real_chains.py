@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import wallycore as wally
+from eth_abi import decode
 
 from infra.chains import bitcoin, ethereum
 from infra.chains.bitcoin import BitcoinTestChain
@@ -14,10 +15,11 @@ from infra.chains.nodes import BITCOIN, ETHEREUM, RPC_USER
 from infra.chains.purses import get_seed
 from infra.chains.wallets import Holder, make_bitcoin_keysets, make_ethereum_keysets
 from infra.local.launch import RunningDeployment
+from processors.psim.chains.calls import encode_call
 from processors.psim.chains.rpc import JsonRpc
 from processors.psim.chains.settings import ChainSettings, make_source
 from processors.psim.chains.source import ChainSource
-from schemas.generated.common import WalletKind
+from schemas.generated.common import EthereumKey, WalletKind
 from schemas.generated.operations import ManageKeyset
 from schemas.settings import Secret
 from tests.processors.psim.world import now
@@ -85,10 +87,10 @@ class RealChains:
             each.id: make_source(each, self.rpcs[name][each.id]) for each in self.get_settings(name)
         }
 
-    def make_keysets(self) -> Sequence[ManageKeyset]:
-        """Of all wallets; deploys what they need."""
+    def make_keysets(self, token: str = "") -> Sequence[ManageKeyset]:
+        """Of all wallets; deploys what they need, and a token where there is none."""
         keysets = now(make_bitcoin_keysets(self.bitcoin, self._find_holders))
-        self.token = now(self.ethereum.deploy_token("Dollars of a test", "TUSD", 6))
+        self.token = token or now(self.ethereum.deploy_token("Dollars of a test", "TUSD", 6))
         keys = list(self._gas.values())
         return [*keysets, *now(make_ethereum_keysets(self.ethereum, self._find_holders, keys))]
 
@@ -98,6 +100,27 @@ class RealChains:
             Holder(get_account(f"{name} cosigner"), self.seeds[name], is_offline=name in OFFLINE)
             for name in names
         ]
+
+    def swap_owner(self, safe: str, before: EthereumKey, after: EthereumKey) -> None:
+        """Of a Safe, by itself: as its owners do, but without a nonce."""
+        owners = self._get_owners(safe)
+        old, new = ("0x" + each.address.hex() for each in (before, after))
+        at = [each.lower() for each in owners].index(old)
+        previous = owners[at - 1] if at else "0x" + "1".rjust(40, "0")
+        data = encode_call("swapOwner(address,address,address)", previous, owners[at], new)
+        now(self.safe_rpc.call("anvil_impersonateAccount", safe, answer=Any))
+        request = {"from": safe, "to": safe, "data": "0x" + data.hex(), "gasPrice": "0x0"}
+        now(self.safe_rpc.call("anvil_setNextBlockBaseFeePerGas", "0x0", answer=Any))
+        now(self.safe_rpc.call("eth_sendTransaction", request, answer=str))
+        now(self.safe_rpc.call("anvil_stopImpersonatingAccount", safe, answer=Any))
+        now(self.ethereum.mine())
+        assert new in [each.lower() for each in self._get_owners(safe)]
+
+    def _get_owners(self, safe: str) -> list[str]:
+        call = {"to": safe, "data": "0x" + encode_call("getOwners()").hex()}
+        answer = now(self.safe_rpc.call("eth_call", call, "latest", answer=str))
+        (owners,) = decode(["address[]"], bytes.fromhex(answer[2:]))
+        return list(owners)
 
     def find_sent_coins(self) -> Iterator[tuple[bytes, list[tuple[bytes, int]]]]:
         """Of each transaction that an instance ever sent: its id, and the coins that it spends."""

@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from infra.local import launch, network
+from infra.local import custody, launch, network, psim
+from infra.local.chains import CHAINS
 from infra.local.place import Place
-from infra.local.rows import Service, Table
+from infra.local.rows import SERVERS, Service, Table
 from infra.local.table import TABLE
+from schemas.topics import get_ledgers_topic
 from tests.support.servers import make_folder
+
+BORDER = "border"
 
 
 @contextmanager
@@ -43,6 +47,40 @@ def make_one_node_table() -> Table:
         _get_genesis_file(place).write_text(json.dumps(genesis))
 
     return dataclasses.replace(TABLE, services=(_make_alone(row),), prepare=prepare)
+
+
+def make_border_table() -> Table:
+    """One node, one Horizon pair, the test chains, and three instances of PSIM for these alone."""
+    alone = make_one_node_table()
+    names = ("horizon1", "gateway1", *psim.PSIMS)
+    rows = [_follow_one(each) for each in TABLE.services if each.name in names]
+    tiers = (SERVERS, CHAINS, network.CORE, network.HORIZON, network.GATEWAYS, psim.PSIM)
+    return dataclasses.replace(
+        alone,
+        tiers=tiers,
+        starts_with={},
+        profiles={BORDER: tiers},
+        services=(*alone.services, *rows),
+        arrange={psim.PSIM: custody.arrange},
+    )
+
+
+def _follow_one(row: Service) -> Service:
+    core = network.CORES[0]
+    topic, bucket = get_ledgers_topic(core), network.get_history_bucket(core)
+
+    def get_settings(place: Place) -> Mapping[str, Any]:
+        settings = {**row.get_settings(place), "genesis_file": str(_get_genesis_file(place))}
+        if "ledgers_topic" in settings:
+            settings |= {"ledgers_topic": topic, "peer_topics": []}
+            settings["archives"] = [place.get_bucket_settings(row.name, bucket)]
+        if row.program == "psim":
+            settings |= {"services": ["deposit", "withdraw", "funnel", "reserves"]}
+            settings |= {"banks": [], "rates": None}
+        return settings
+
+    reads_from = {"s3": (bucket,)} if row.reads_from else {}
+    return dataclasses.replace(row, get_settings=get_settings, reads_from=reads_from)
 
 
 def _make_alone(row: Service) -> Service:

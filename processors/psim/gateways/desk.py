@@ -16,7 +16,7 @@ from processors.psim.gateways.orders import (
 from processors.psim.gateways.payer import Payer
 from processors.psim.gateways.source import GatewaySource
 from processors.psim.signing.cosigner import Cosigner
-from processors.psim.transfers.desk import Found
+from processors.psim.transfers.desk import Bump, Found
 from processors.psim.transfers.ledger import find_open, find_payload
 from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import (
@@ -189,7 +189,7 @@ class GatewayDesk:
     ) -> str | None:
         return "NO_SWEEPS"
 
-    def make_bump(self, view: LedgerView, transfer: ExternalTransfer) -> bytes | None:  # noqa: ARG002
+    def make_bump(self, view: LedgerView, transfer: ExternalTransfer) -> Bump | None:  # noqa: ARG002
         """An order is never replaced."""
         return None
 

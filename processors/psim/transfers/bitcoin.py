@@ -9,12 +9,12 @@ from processors.psim.chains.adapter import PayloadUnreadable
 from processors.psim.chains.bitcoin_addresses import CHANGE, RECEIVING, Network
 from processors.psim.chains.bitcoin_transfers import Outpoint
 from processors.psim.chains.bitcoin_wallet import BitcoinWallet, Place, Spend
-from processors.psim.chains.source import ChainSource, ChainUnavailable
+from processors.psim.chains.source import Block, ChainSource, ChainUnavailable
 from processors.psim.intents import compute_evidence_key
 from processors.psim.transfers import bitcoin_rules as rules
 from processors.psim.transfers import bitcoin_sweeps as sweeps
 from processors.psim.transfers.bitcoin_rules import BitcoinFacts
-from processors.psim.transfers.desk import Found
+from processors.psim.transfers.desk import Bump, Found
 from processors.psim.transfers.ledger import (
     find_coin_asset,
     find_keyset,
@@ -47,10 +47,11 @@ class BitcoinDesk:
         self._source = source
         self._wallet = wallet
         self._read: dict[int, int] = {}  # up to which block each transfer was looked for
+        self._last_read: Block | None = None
         self._strange: dict[int, str] = {}
         self._refused: dict[int, str] = {}
         self._spends: OrderedDict[Hash, Mapping[Outpoint, Spend]] = OrderedDict()
-        self._looked_at: tuple[int, int, frozenset[bytes]] | None = None
+        self._looked_at: tuple[Hash, int, frozenset[bytes]] | None = None
 
     @property
     def final(self) -> int:
@@ -63,21 +64,35 @@ class BitcoinDesk:
             self._source.get_final_height(), self._source.get_tip_height()
         )
         transfers = find_open(view, self.chain_id)
+        await self._forget_replaced(final)
         await self._find_outcomes(view, transfers, final)
         await self._find_mined(view, transfers, final, tip)
         await self._find_coins(view, tip, final)
 
+    async def _forget_replaced(self, final: int) -> None:
+        """Where a final block is another one now, everything is looked for again, as after a
+        restart: it may have happened in a block that was read as another one."""
+        last = self._last_read
+        if last is not None and last.height > final:
+            raise ChainUnavailable("it was further before")
+        newest = await self._source.get_block(final)
+        if last is not None and await self._source.get_block(last.height) != last:
+            self.found.clear()
+            self._read.clear()
+        self._last_read = newest
+
     async def _find_coins(self, view: LedgerView, tip: int, final: int) -> None:
         """When there is another block, or another address."""
         places = find_places(view, self.facts.network)
-        if self._looked_at == (tip, final, frozenset(places)):
+        newest = (await self._source.get_block(tip)).block_hash
+        if self._looked_at == (newest, final, frozenset(places)):
             return
         coins = await self._wallet.find_coins(places, tip, final)
-        if await self._source.get_tip_height() != tip:
+        if (await self._source.get_block(tip)).block_hash != newest:
             raise ChainUnavailable("a block came while coins were counted")
         rate = await self._wallet.estimate_rate()
         self.facts = BitcoinFacts(self.facts.network, final, coins, rate)
-        self._looked_at = (tip, final, frozenset(places))
+        self._looked_at = (newest, final, frozenset(places))
 
     async def _find_outcomes(
         self, view: LedgerView, transfers: Sequence[ExternalTransfer], final: int
@@ -203,12 +218,12 @@ class BitcoinDesk:
     ) -> str | None:
         return rules.find_rejection(self.facts, withdrawal)
 
-    def make_bump(self, view: LedgerView, transfer: ExternalTransfer) -> bytes | None:
+    def make_bump(self, view: LedgerView, transfer: ExternalTransfer) -> Bump | None:
         payload = find_payload(view, transfer)
         keyset = find_keyset(view, transfer, 1)
         if payload is None or keyset is None:
             return None
-        return rules.make_bump(transfer, payload.payload, keyset)
+        return rules.make_bump(view, self.facts, transfer, payload.payload, keyset)
 
     def make_cancel(
         self,

@@ -21,9 +21,8 @@ from processors.psim.chains.bitcoin_transfers import (
     make_payload,
     read_payload,
 )
-from processors.psim.transfers.ledger import (
-    is_utxo_free,
-)
+from processors.psim.transfers.desk import Bump
+from processors.psim.transfers.ledger import is_utxo_free
 from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import (
     Amount,
@@ -248,20 +247,53 @@ def review(
     return None if found.fee <= size * RATE_MAX + DUST else "FEE_TOO_HIGH"
 
 
-def make_bump(transfer: ExternalTransfer, payload: bytes, keyset: Keyset) -> bytes | None:
-    """Half as much fee again, out of the last output that is no recipient's; None: there is none,
-    or the fee would be above its cap."""
+def make_bump(
+    view: LedgerView,
+    facts: BitcoinFacts,
+    transfer: ExternalTransfer,
+    payload: bytes,
+    keyset: Keyset,
+) -> Bump | None:
+    """Half as much fee again, out of the last output that is no recipient's; where that does not
+    do, a withdrawal spends one more coin. None: there is no coin, or the fee is above its cap."""
     before = read_payload(payload)
     size = compute_size(keyset, len(before.inputs), len(before.outputs))
-    more = max(before.fee // 2, size * RATE_MIN)
     outputs = list(before.outputs)
-    if len(outputs) <= len(transfer.requests) or before.fee + more > size * RATE_MAX:
+    change = outputs.pop() if len(outputs) > len(transfer.requests) else None
+    fee = before.fee + max(before.fee // 2, size * RATE_MIN)
+    left = before.fee + (0 if change is None else change.satoshis) - fee
+    if change is not None and left >= DUST and fee <= size * RATE_MAX:
+        outputs.append(Output(change.script, left))
+        return Bump(make_payload(before.inputs, outputs, before.lock_height))
+    if transfer.purpose is not TransferPurpose.WITHDRAW or len(before.inputs) >= INPUTS_MAX:
         return None
-    last = outputs.pop()
-    if last.satoshis - more < DUST:
+    size_after = compute_size(keyset, len(before.inputs) + 1, len(outputs) + 1)
+    fee = fee * size_after // size + 1
+    lacking = DUST + fee - before.fee - (0 if change is None else change.satoshis)
+    coin = _find_further(view, facts, keyset, lacking)
+    if coin is None or fee > size_after * RATE_MAX:
         return None
-    outputs.append(Output(last.script, last.satoshis - more))
-    return make_payload(before.inputs, outputs, before.lock_height)
+    outputs.append(
+        Output(facts.network.derive_script(keyset, 0, CHANGE), coin.satoshis - lacking + DUST)
+    )
+    inputs = (*before.inputs, make_input(facts.network, coin))
+    made = make_payload(inputs, outputs, before.lock_height)
+    return Bump(made, (Resource(make_resource(facts, coin.outpoint)),))
+
+
+def _find_further(
+    view: LedgerView, facts: BitcoinFacts, keyset: Keyset, satoshis: int
+) -> Coin | None:
+    """The smallest that suffices, among those that every instance knows: up to the ledger's
+    checkpoint."""
+    checkpoint = view.get_checkpoint(facts.chain_id)
+    until = -1 if checkpoint is None else int(checkpoint.height)
+    found = [
+        each
+        for each in find_free(view, facts, WalletKind.HOT)
+        if each.keyset == keyset and each.height <= until and each.satoshis >= satoshis
+    ]
+    return min(found, key=lambda each: (each.satoshis, each.outpoint), default=None)
 
 
 def make_transfer(

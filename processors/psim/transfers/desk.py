@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from processors.psim.view import LedgerView, Withdrawal
-from schemas.generated.common import Hash, TransferOutcome
+from schemas.generated.common import Hash, Resource, TransferOutcome
 from schemas.generated.entries import ExternalTransfer, Keyset
 from schemas.generated.operations import CreateExternalTransfer
 
@@ -20,6 +20,13 @@ class Found(NamedTuple):
     evidence: Hash
     height: int
     fee: int = 0
+
+
+class Bump(NamedTuple):
+    """A further version of a transfer. `resources`: what it uses beside what the others do."""
+
+    payload: bytes
+    resources: tuple[Resource, ...] = ()
 
 
 class Desk(Protocol):
@@ -68,8 +75,8 @@ class Desk(Protocol):
         """Why a request can never be paid, a code, by the ledger alone."""
         ...
 
-    def make_bump(self, view: LedgerView, transfer: ExternalTransfer) -> bytes | None:
-        """The payload of a version that pays more for being mined, if one is due and allowed."""
+    def make_bump(self, view: LedgerView, transfer: ExternalTransfer) -> Bump | None:
+        """A version that pays more for being mined, if one is due and allowed."""
         ...
 
     def make_cancel(

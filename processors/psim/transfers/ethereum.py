@@ -11,7 +11,7 @@ from processors.psim.chains.source import COIN, Block, ChainSource, ChainUnavail
 from processors.psim.intents import compute_evidence_key
 from processors.psim.transfers import ethereum_rules as rules
 from processors.psim.transfers import ethereum_sweeps as sweeps
-from processors.psim.transfers.desk import Found
+from processors.psim.transfers.desk import Bump, Found
 from processors.psim.transfers.ethereum_rules import EthereumFacts, Holding
 from processors.psim.transfers.ledger import (
     find_assets,
@@ -308,7 +308,7 @@ class EthereumDesk:
         self,
         view: LedgerView,  # noqa: ARG002
         transfer: ExternalTransfer,  # noqa: ARG002
-    ) -> bytes | None:
+    ) -> Bump | None:
         """What is signed has no price: who sends it pays more by itself."""
         return None
 

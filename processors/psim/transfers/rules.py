@@ -138,11 +138,11 @@ def _bump(view: LedgerView, transfer: ExternalTransfer, desk: Desk) -> Iterator[
     """By the payload before alone, so that all make the same one."""
     if not is_bump_due(view, transfer) or _is_mined(transfer, desk):
         return
-    payload = desk.make_bump(view, transfer)
-    if payload is not None:
+    bump = desk.make_bump(view, transfer)
+    if bump is not None:
         version, number = len(transfer.versions), int(transfer.transfer_id)
         key = compute_evidence_key("bump", transfer.chain_id, number, version)
-        body = ReplaceExternalTransfer(transfer.transfer_id, version, (), payload)
+        body = ReplaceExternalTransfer(transfer.transfer_id, version, bump.resources, bump.payload)
         yield Intent(key, "replace_external_transfer", (body,))
 
 

@@ -23,6 +23,7 @@ from processors.psim.transfers.ledger import (
     find_ready,
     find_valid_slots,
 )
+from processors.psim.transfers.looks import Looks
 from processors.psim.transfers.proposals import Proposals
 from processors.psim.transfers.rules import find_intents, find_sendable
 from processors.psim.view import LedgerView
@@ -42,7 +43,8 @@ UNSIGNED_ALARM_MS = 10 * 60 * 1000
 
 
 class TransferService:
-    """See `processors.psim.intents.Service`. `purposes`: the transfers that it minds."""
+    """See `processors.psim.intents.Service`. `purposes`: the transfers that it minds; `looks`: by
+    which desks are asked that other services of the process have too."""
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class TransferService:
         cosigner: Cosigner | None,
         poll_s: float,
         batch_ms: int = 0,
+        looks: Looks | None = None,
     ) -> None:
         self.name = name
         self.desks = tuple(desks)
@@ -60,6 +63,7 @@ class TransferService:
         self._public_key = public_key
         self._cosigner = cosigner
         self._poll_s = poll_s
+        self._looks = Looks() if looks is None else looks
         self._proposals = {e.chain_id: Proposals(e, self._purposes, batch_ms) for e in self.desks}
         self._looked: dict[str, bool] = {}
         self._problems: dict[str, tuple[str, float]] = {}
@@ -136,7 +140,7 @@ class TransferService:
             self._looked.setdefault(desk.chain_id, False)
             return
         try:
-            await desk.look(view)
+            await self._looks.look(desk, view)
             self._looked[desk.chain_id] = True
             await self._send(view, desk)
             self._note(desk.chain_id, None)

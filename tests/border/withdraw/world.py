@@ -43,11 +43,12 @@ class BorderMachine(Machine):
 
 class BorderWorld(World):
     """`chains`: the nodes. The ledger's time begins at the nodes' own. `problems`: all that an
-    instance ever told; `seen`: the transfers that ever stood."""
+    instance ever told; `garbage`: whose signatures are none; `token`: another one
+    than a sound one; `seen`: the transfers that ever stood."""
 
-    def __init__(self, chains: RealChains, garbage: str = "") -> None:
+    def __init__(self, chains: RealChains, garbage: str = "", token: str = "") -> None:
         self.chains = chains
-        keysets = chains.make_keysets()
+        keysets = chains.make_keysets(token)
         genesis = replace(make_genesis(), close_time_ms=int(time.time() * 1000))
         network = make_ledger(Network(genesis), keysets, chains.token)
         super().__init__(secrets.randbits(60), garbage=garbage, network=network)
@@ -68,7 +69,7 @@ class BorderWorld(World):
         def submit(_: AccountID, envelope: bytes) -> None:
             self.own[envelope] = envelope
 
-        make = BadCosigner if name == self.garbage else Cosigner
+        make = BadCosigner if name in self.garbage else Cosigner
         return make(make_signer(f"{name} cosigner"), SeedSigner(self.chains.seeds[name]), submit)
 
     def step(self) -> None:

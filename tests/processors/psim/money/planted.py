@@ -9,7 +9,7 @@ from msgspec import structs
 from processors.psim.chains.bitcoin_transfers import Output, make_payload, read_payload
 from processors.psim.transfers import bitcoin, bitcoin_rules, ethereum, rules, service
 from processors.psim.transfers import ledger as transfers_ledger
-from processors.psim.transfers.desk import Found
+from processors.psim.transfers.desk import Bump, Found
 from schemas.generated.common import Hash, TransferOutcome
 from tests.processors.psim.money.coin_model import ModelCoinEndpoint
 from tests.processors.psim.money.safe_model import ModelSafeEndpoint
@@ -109,14 +109,14 @@ def leave_the_fee_out(patch: Patch) -> None:
 def take_a_bump_from_the_recipient(patch: Patch) -> None:
     right = bitcoin_rules.make_bump
 
-    def make(transfer: Any, payload: bytes, keyset: Any) -> bytes | None:
-        made = right(transfer, payload, keyset)
+    def make(view: Any, facts: Any, transfer: Any, payload: bytes, keyset: Any) -> Bump | None:
+        made = right(view, facts, transfer, payload, keyset)
         if made is None:
             return None
-        before, after = read_payload(payload), read_payload(made)
+        before, after = read_payload(payload), read_payload(made.payload)
         (script, satoshis), more = before.outputs[0], after.fee - before.fee
         outputs = [Output(script, satoshis - more), *before.outputs[1:]]
-        return make_payload(before.inputs, outputs, before.lock_height)
+        return Bump(make_payload(before.inputs, outputs, before.lock_height))
 
     patch.setattr(bitcoin_rules, "make_bump", make)
     for desk in (bitcoin.BitcoinDesk, ethereum.EthereumDesk):

@@ -159,7 +159,7 @@ class Schedule:
             for intent in service.get_intents(machine.view).values():
                 for body in intent.bodies:
                     if isinstance(body, CreateExternalTransfer) and body.parent is None:
-                        self._tell(_poison(body, self.random.randrange(4)))
+                        self._tell(poison(body, self.random.randrange(4)))
 
     def _tell(self, op: CreateExternalTransfer) -> None:
         world, key = self.world, make_signer("psim3")
@@ -269,7 +269,7 @@ class FailingSchedule(Schedule):
         safes.waiting[:0] = safes.sent
 
 
-def _poison(op: CreateExternalTransfer, kind: int) -> CreateExternalTransfer:
+def poison(op: CreateExternalTransfer, kind: int) -> CreateExternalTransfer:
     """Another recipient; another amount; change to a thief; a fee that is much too high."""
     if op.chain_id != BITCOIN:
         made = read_safe(op.payload)

@@ -125,6 +125,27 @@ def test_a_transaction_that_waits_is_replaced_by_one_that_pays_more(world: World
     assert world.count_payouts(asked) == 1
 
 
+def test_a_fee_that_the_change_does_not_pay_is_paid_by_a_further_coin() -> None:
+    world = World()
+    world.issue_funds()
+    script = Network(BITCOIN).derive_script(world.get_keyset(BITCOIN), 0)
+    world.coins.fund(script, 10**6, 900_000)
+    world.mine(3)
+    world.checkpoint()
+    asked = world.ask("BTC", 995_500)
+    for _ in range(40):
+        world.step()
+        world.coins.mine(is_full=True)
+        world.close(interval_ms=300_000)
+        if any(len(each.inputs) == 2 for each in world.coins.sent.values()):
+            break
+    (first, *_, last) = world.coins.sent.values()
+    assert set(first.inputs) < set(last.inputs)
+    assert first.outputs[0] == last.outputs[0]
+    run_until(world, lambda: is_over(world))
+    assert world.count_payouts(asked) == 1
+
+
 def test_what_is_pinned_is_told_and_counts_as_not_paid(world: World) -> None:
     world.ask("BTC", 10**6)
     world.run(4)
