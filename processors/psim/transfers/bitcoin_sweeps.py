@@ -4,6 +4,8 @@ Only what is credited already, or parked, is swept: coins up to the ledger's che
 left until it pays.
 """
 
+from collections.abc import Sequence
+
 from processors.psim.chains.bitcoin_addresses import CHANGE
 from processors.psim.chains.bitcoin_transfers import Coin, Output, compute_size, read_payload
 from processors.psim.transfers.bitcoin_rules import (
@@ -17,7 +19,7 @@ from processors.psim.transfers.bitcoin_rules import (
     judge_fee,
     make_transfer,
 )
-from processors.psim.transfers.ledger import find_unsettled, get_ceiling, get_target
+from processors.psim.transfers.ledger import find_room, find_unsettled, get_ceiling, get_target
 from processors.psim.view import LedgerView
 from schemas.generated.common import TransferPurpose, WalletKind
 from schemas.generated.operations import CreateExternalTransfer
@@ -61,7 +63,9 @@ def propose_sweep(
     if not coins:
         return _propose_refill(view, facts, asset)
     keyset = min((each.keyset for each in coins), key=lambda each: each.version)
-    chosen = [each for each in coins if each.keyset == keyset][:INPUTS_MAX]
+    chosen = _choose(view, facts, asset, [each for each in coins if each.keyset == keyset])
+    if not chosen:
+        return None
     total = sum(each.satoshis for each in chosen)
     fee = facts.rate * compute_size(keyset, len(chosen), 2)
     outputs = _share(view, facts, asset, total - fee)
@@ -69,6 +73,17 @@ def propose_sweep(
         return None
     moved = sum(each.satoshis for each in outputs)
     return make_transfer(facts, keyset, TransferPurpose.SWEEP, asset, moved, chosen, outputs)
+
+
+def _choose(view: LedgerView, facts: BitcoinFacts, asset: str, coins: Sequence[Coin]) -> list[Coin]:
+    """As many as fit into a transfer and its caps."""
+    room = find_room(view, facts.chain_id, asset, TransferPurpose.SWEEP)
+    chosen: list[Coin] = []
+    for each in coins:
+        if len(chosen) < INPUTS_MAX and each.satoshis <= room:
+            chosen.append(each)
+            room -= each.satoshis
+    return chosen
 
 
 def is_worth_it(facts: BitcoinFacts, coin: Coin) -> bool:
@@ -105,7 +120,8 @@ def _propose_refill(
     coins, lacking = coins[:INPUTS_MAX], target - held
     total = sum(each.satoshis for each in coins)
     fee = facts.rate * compute_size(keyset, len(coins), 2)
-    amount = min(lacking, total - fee)
+    room = find_room(view, facts.chain_id, asset, TransferPurpose.REFILL)
+    amount = min(lacking, total - fee, room)
     if amount < SPLIT_MIN:
         return None
     outputs = [Output(hot, amount)]

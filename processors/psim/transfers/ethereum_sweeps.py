@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from processors.psim.chains.adapter import PayloadUnreadable
 from processors.psim.chains.calls import encode_call
 from processors.psim.chains.ethereum_transfers import ZERO, Call
@@ -22,6 +24,7 @@ from processors.psim.transfers.ethereum_rules import (
 from processors.psim.transfers.ledger import (
     find_assets,
     find_payload,
+    find_room,
     find_unsettled,
     get_ceiling,
     get_target,
@@ -46,9 +49,10 @@ def propose_sweep(view: LedgerView, facts: EthereumFacts) -> CreateExternalTrans
         return None
     meanings, _ = find_meanings(view, facts.chain_id)
     for token, meaning in sorted(meanings.items()):
+        asset = meaning.asset.code
         found = find_sweepable(view, facts, token, meaning.minimum)
+        found = _choose(view, facts, asset, found)
         if found:
-            asset = meaning.asset.code
             calls = _share(view, facts, asset, token, found)
             moved = sum(each.amount for each in found)
             return make_op(view, facts, keyset, TransferPurpose.SWEEP, asset, moved, calls)
@@ -78,7 +82,20 @@ def find_sweepable(
         and each.address not in moving
         and each.amount >= max(minimum * WORTH, 1)
     ]
-    return sorted(found, key=lambda each: (-each.amount, each.address))[:BATCH_MAX]
+    return sorted(found, key=lambda each: (-each.amount, each.address))
+
+
+def _choose(
+    view: LedgerView, facts: EthereumFacts, asset: str, found: Sequence[Holding]
+) -> list[Holding]:
+    """As many as fit into a transfer and its caps; of the last one a part, if need be."""
+    room = find_room(view, facts.chain_id, asset, TransferPurpose.SWEEP)
+    chosen: list[Holding] = []
+    for each in found[:BATCH_MAX]:
+        if room > 0:
+            chosen.append(replace(each, amount=min(each.amount, room)))
+            room -= chosen[-1].amount
+    return chosen
 
 
 def _share(
@@ -119,7 +136,9 @@ def _propose_refill(
     unsettled = find_unsettled(view, facts.chain_id)
     if any(each.purpose is TransferPurpose.REFILL for each in unsettled):
         return None
-    amount = min(target - held, compute_free(view, facts, WalletKind.COLD, asset))
+    free = compute_free(view, facts, WalletKind.COLD, asset)
+    room = find_room(view, facts.chain_id, asset, TransferPurpose.REFILL)
+    amount = min(target - held, free, room)
     if keyset is None or hot is None or held * LOW >= target or amount <= 0:
         return None
     call = make_call(find_assets(view, facts.chain_id)[asset], hot, amount)

@@ -26,7 +26,11 @@ from streams.ledger.border.resources import (
     get_nonces,
     is_next,
 )
-from streams.ledger.border.transfer_policies import is_destination_allowed, is_within_caps
+from streams.ledger.border.transfer_policies import (
+    compute_room,
+    is_destination_allowed,
+    is_within_caps,
+)
 from streams.ledger.halts import is_withdrawal_halted
 from streams.ledger.key_values import get_number
 
@@ -161,6 +165,12 @@ def get_policy(
     view: LedgerView, chain_id: str, asset: str, purpose: TransferPurpose
 ) -> TransferPolicy | None:
     return view.state.get_transfer_policy(chain_id, asset, purpose)
+
+
+def find_room(view: LedgerView, chain_id: str, asset: str, purpose: TransferPurpose) -> int:
+    """The most that one transfer may move now."""
+    policy = get_policy(view, chain_id, asset, purpose)
+    return 0 if policy is None else max(compute_room(view.state, policy, view.close_time_ms), 0)
 
 
 def judge(

@@ -6,6 +6,7 @@ the ledger takes it, which takes at most one of two that contradict each other.
 """
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 import msgspec
 
@@ -14,6 +15,7 @@ from processors.psim.transfers.desk import Desk
 from processors.psim.transfers.ledger import (
     find_open,
     find_ready,
+    find_room,
     get_policy,
     is_allowed,
     judge,
@@ -129,7 +131,14 @@ class Proposals:
         first = ready[0]
         alone = int(first.request.request_id) in self._alone
         same = [first] if alone else [e for e in ready if e.asset == first.asset and self._joins(e)]
-        return self._desk.propose_withdrawal(view, same)
+        return self._desk.propose_withdrawal(view, self._cut(view, same))
+
+    def _cut(self, view: LedgerView, ready: list[Withdrawal]) -> list[Withdrawal]:
+        """As many of the first as caps let go together."""
+        asset = ready[0].asset
+        room = find_room(view, self._desk.chain_id, asset, TransferPurpose.WITHDRAW)
+        sums = accumulate(int(each.body.amount) for each in ready)
+        return [each for each, total in zip(ready, sums, strict=True) if total <= room]
 
     def _joins(self, withdrawal: Withdrawal) -> bool:
         return int(withdrawal.request.request_id) not in self._alone

@@ -12,12 +12,15 @@ HOURS = 24
 
 
 def is_within_caps(state: LedgerState, policy: TransferPolicy, amount: int, time_ms: int) -> bool:
+    return amount <= compute_room(state, policy, time_ms)
+
+
+def compute_room(state: LedgerState, policy: TransferPolicy, time_ms: int) -> int:
+    """The most that one transfer may move now; below 0 where caps were lowered since."""
     flow = state.get_transfer_flow(policy.chain_id, policy.asset, policy.purpose)
     caps, total = policy.caps, 0 if flow is None else flow.total
     daily = sum(each.amount for each in _get_buckets(flow, time_ms // HOUR_MS))
-    return (
-        amount <= caps.transfer and daily + amount <= caps.daily and total + amount <= caps.lifetime
-    )
+    return min(int(caps.transfer), caps.daily - daily, caps.lifetime - total)
 
 
 def count_transfer(
