@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.bench.archive import measure_archive
 from tests.bench.closing import measure_closing
+from tests.bench.deposits import measure_deposits
 from tests.bench.figures import Calibration, Figure, tell, write
 from tests.bench.footprint import measure_footprint
 from tests.bench.horizon import measure_horizon
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "paced": lambda calibration, _: measure_paced(calibration),
     "one-node": lambda calibration, _: measure_one_node(calibration, ONE_NODE_SECONDS),
     "horizon": lambda calibration, given: measure_horizon(calibration, given.logged),
+    "deposits": lambda calibration, _: measure_deposits(calibration),
     "notifications": lambda calibration, _: measure_notifications(calibration),
     "unlock": lambda calibration, _: measure_unlock(calibration),
     "reads": lambda calibration, _: measure_reads(calibration),
