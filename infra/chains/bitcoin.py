@@ -36,20 +36,20 @@ class _Coin(msgspec.Struct, frozen=True):
     satoshis: int
 
 
-def compute_address(seed: bytes) -> str:
+def compute_address(seed: bytes, chain_id: str = CHAIN_ID) -> str:
     """Where blocks of the test chain pay to."""
-    return Network(CHAIN_ID).encode_address(_compute_script(_compute_key(seed)))
+    return Network(chain_id).encode_address(_compute_script(_compute_key(seed)))
 
 
 class BitcoinTestChain:
     """`seed`: of the purse, 32 bytes."""
 
-    def __init__(self, rpc: JsonRpc, seed: bytes) -> None:
+    def __init__(self, rpc: JsonRpc, seed: bytes, chain_id: str = CHAIN_ID) -> None:
         self.rpc = rpc
-        self._network = Network(CHAIN_ID)
+        self._network = Network(chain_id)
         self._key = _compute_key(seed)
         self._script = _compute_script(self._key)
-        self._address = compute_address(seed)
+        self._address = compute_address(seed, chain_id)
 
     async def mine(self, count: int = 1) -> list[str]:
         """The new blocks' ids, as people read them."""
