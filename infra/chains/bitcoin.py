@@ -21,6 +21,8 @@ REPLACEABLE = 0xFFFFFFFD
 PAGE = 1_000
 FEE, FEE_OF_OUTPUT = 400, 100  # satoshis: above the least that is relayed, of any size we make
 NO_TRANSACTIONS = -5
+FEE_OF_DESCENDANTS = 20_000
+"""What replaces a transaction pays for those that spend what that one pays, too."""
 
 
 class _Seen(msgspec.Struct):
@@ -142,7 +144,7 @@ class BitcoinTestChain:
         ]
         kept = [each for each in outputs if each[0] in scripts]
         spent = total - wally.tx_get_total_output_satoshi(paid)
-        change = total - sum(amount for _, amount in kept) - 3 * spent
+        change = total - sum(amount for _, amount in kept) - 3 * spent - FEE_OF_DESCENDANTS
         await self._send(coins, [*kept, (self._script, change)])
 
     async def _find_coins(self) -> list[_Coin]:
