@@ -55,6 +55,16 @@ def guard(token: str, handler: Handler) -> Handler:
     return guarded
 
 
+async def read_content(request: Request, bytes_max: int) -> bytes:
+    """The body. Raises ValueError if it is larger."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > bytes_max:
+            raise ValueError(f"more than {bytes_max} bytes")
+    return bytes(content)
+
+
 def respond(content: Any, status: int = 200) -> Response:
     """JSON."""
     return Response(msgspec.json.encode(content), status, media_type="application/json")

@@ -11,5 +11,11 @@ COLUMNS = (
     Column("blobs", "number", "content", "'blobs/' || encode(blob_id, 'hex')"),
     Column("settings", "person_id", "value", "'settings/' || person_id || '/' || key"),
     Column("submissions", "commitment", "salt", "'submissions/' || encode(commitment, 'hex')"),
+    Column(
+        "payout_accounts",
+        "account_hash",
+        "sealed",
+        "'payout-accounts/' || encode(account_hash, 'hex')",
+    ),
     Column("outbox", "id", "content", "'outbox/' || type || '/' || token"),
 )

@@ -59,6 +59,7 @@ FORGET = (
     "delete from api.documents where account_id = %(account)s",
     "delete from api.blobs where account_id = %(account)s",
     "delete from api.uploads where account_id = %(account)s",
+    "delete from api.payout_accounts where account_id = %(account)s",
     "delete from api.usage where account_id = %(account)s",
     "delete from api.statements s using api.links l, api.people p"
     " where l.address_hash = s.address_hash and l.person_id = p.person_id"

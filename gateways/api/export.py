@@ -10,6 +10,9 @@ from gateways.api.accesses import AccessAttributes, make_resource
 from gateways.api.answers import Meta, respond_one, show_time
 from gateways.api.blobs import ALL, BlobAttributes, render_blob
 from gateways.api.links import SELECT, LinkAttributes, render_link
+from gateways.api.payout_accounts import LIST as PAYOUT_ACCOUNTS
+from gateways.api.payout_accounts import PayoutAccountAttributes
+from gateways.api.payout_accounts import render as render_payout_account
 from gateways.api.persons import find_person
 from gateways.api.preferences import (
     ACCEPTED,
@@ -50,7 +53,8 @@ class ExportedBlob(msgspec.Struct, frozen=True):
 
 
 class ExportAttributes(msgspec.Struct, frozen=True):
-    """All of the person, and the blobs of the account. The newest 10,000 of each."""
+    """All of the person, and the blobs and payout accounts of the account. The newest 10,000 of
+    each."""
 
     account: str
     signer: str
@@ -60,6 +64,7 @@ class ExportAttributes(msgspec.Struct, frozen=True):
     settings: dict[str, SettingAttributes]
     accepted_terms: dict[str, AcceptanceAttributes]
     blobs: list[ExportedBlob]
+    payout_accounts: dict[str, PayoutAccountAttributes]
     seen_by: list[AccessAttributes]
 
 
@@ -72,8 +77,10 @@ async def export(call: Call) -> Response:
     settings = await api.store.execute(LIST, (person_id,))
     accepted = [render_acceptance(row) for row in await api.store.execute(ACCEPTED, (person_id,))]
     blobs = await api.store.execute(BLOBS, (account_id, ALL, ROWS_MAX))
+    payouts = await api.store.execute(PAYOUT_ACCOUNTS, (account_id,))
     accesses = await api.store.execute(ACCESSES, (account_id, signer, ROWS_MAX))
     shown = [render_setting(api, person_id, row) for row in settings]
+    payees = [render_payout_account(api, row) for row in payouts]
     attributes = ExportAttributes(
         encode_account_id(account_id),
         encode_account_id(signer),
@@ -83,6 +90,7 @@ async def export(call: Call) -> Response:
         {each.id: each.attributes for each in shown},
         {each.id: each.attributes for each in accepted},
         [ExportedBlob(*render_blob(api, account_id, row)) for row in blobs],
+        {each.id: each.attributes for each in payees},
         [make_resource(row).attributes for row in accesses],
     )
     return respond_one(call, Resource("exports", encode_account_id(signer), attributes))

@@ -1,4 +1,5 @@
-"""The private port: where the Notificator asks for people's addresses. Bearer token."""
+"""The private port: where the Notificator asks for people's addresses, and who pays out for payees.
+Each has a bearer token of its own."""
 
 import asyncio
 import socket
@@ -13,12 +14,13 @@ from starlette.routing import Route
 
 from gateways.api.audit import note_actor
 from gateways.api.ledger import LedgerReader
+from gateways.api.payout_releases import PayoutReleases
 from gateways.api.people import open_address
 from gateways.http.problems import Problem
 from gateways.http.store import Store
 from gateways.sealing.keks import KeyEncryptionKeys
 from schemas.strkey import StrkeyError, decode_account_id, encode_account_id
-from streams.private_port import PrivateServer, has_token, make_server, respond
+from streams.private_port import PrivateServer, has_token, make_server, read_content, respond
 
 BODY_BYTES_MAX = 4 * 1024
 NOTIFICATOR = "notificator"
@@ -47,7 +49,12 @@ class PrivateHttp:
     """Answers from the database; the ledger says who still signs for an account."""
 
     def __init__(
-        self, token: str, store: Store, ledger: LedgerReader, keks: KeyEncryptionKeys
+        self,
+        token: str,
+        store: Store,
+        ledger: LedgerReader,
+        keks: KeyEncryptionKeys,
+        releases: PayoutReleases,
     ) -> None:
         self._token = token
         self._store = store
@@ -56,7 +63,10 @@ class PrivateHttp:
         self._server: PrivateServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self.app = Starlette(
-            routes=[Route("/v1/contacts", self._find_contact, methods=["POST"])],
+            routes=[
+                Route("/v1/contacts", self._find_contact, methods=["POST"]),
+                Route("/v1/payees", releases.release, methods=["POST"]),
+            ],
             exception_handlers={Problem: _answer_problem},
         )
 
@@ -76,9 +86,11 @@ class PrivateHttp:
         if not has_token(request, self._token):
             return respond({"error": "the bearer token is missing or wrong"}, 401)
         try:
-            asked = msgspec.json.decode(await _read(request), type=ContactRequest)
+            asked = msgspec.json.decode(
+                await read_content(request, BODY_BYTES_MAX), type=ContactRequest
+            )
             account_id = decode_account_id(asked.account)
-        except (msgspec.DecodeError, StrkeyError, RecursionError):
+        except (ValueError, StrkeyError, RecursionError):
             return respond({"error": "expected {account: G...}"}, 400)
         found = await self._ledger.get_account(asked.account)
         rows = await self._store.execute(FIND, (account_id,))
@@ -97,15 +109,6 @@ class PrivateHttp:
     def _open(self, rows: Sequence[Sequence[Any]]) -> Contact:
         addresses = {kind: open_address(self._keks, kind, h, s) for _, _, kind, h, s in rows}
         return Contact(addresses.get("email"), addresses.get("phone"), rows[0][1])
-
-
-async def _read(request: Request) -> bytes:
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > BODY_BYTES_MAX:
-            raise msgspec.DecodeError("too large")
-    return bytes(content)
 
 
 async def _answer_problem(_: Request, error: Exception) -> Response:

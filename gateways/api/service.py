@@ -19,6 +19,7 @@ from gateways.api.kyc_events import PAUSE_SECONDS as EVENTS_SECONDS
 from gateways.api.kyc_events import EventPublisher
 from gateways.api.ledger import LedgerReader
 from gateways.api.objects import Objects
+from gateways.api.payout_releases import PayoutReleases
 from gateways.api.private_http import PrivateHttp
 from gateways.api.problems import CASES_UNAVAILABLE
 from gateways.api.registrar import PAUSE_SECONDS as REGISTRAR_SECONDS
@@ -84,8 +85,10 @@ class Api(SealedService):
             self.store, self.objects, self.http, key, settings.erasure, settings.notificators
         )
         self.background.add("erase", self.eraser.work, ERASER_SECONDS)
-        token = settings.private.token.reveal()
-        self._private = PrivateHttp(token, self.store, self.ledger, self.keks)
+        private = settings.private
+        releases = PayoutReleases(private.payout_token, self.store, self.keks)
+        token = private.token.reveal()
+        self._private = PrivateHttp(token, self.store, self.ledger, self.keks, releases)
         self.background.add("check-keys", self.check_keys, CHECK_SECONDS)
         self.background.add("register", self.registrar.work, REGISTRAR_SECONDS)
         self.background.add("publish-messages", self.outbox.publish, OUTBOX_SECONDS)

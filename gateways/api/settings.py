@@ -22,10 +22,12 @@ class HorizonSettings(Settings, frozen=True):
 
 
 class PrivateSettings(Settings, frozen=True):
-    """The private port: HOST:PORT, and the bearer token that all but /health wants."""
+    """The private port: HOST:PORT, and the bearer tokens of the Notificator, and of who pays out to
+    payout accounts."""
 
     listen: str
     token: Secret
+    payout_token: Secret | None = None
 
 
 class NotificatorSettings(Settings, frozen=True):
@@ -58,12 +60,13 @@ class ApiLimits(LimitSettings, frozen=True):
 
 
 class QuotaSettings(Settings, frozen=True):
-    """What one account may store: blobs and their bytes, settings, people."""
+    """What one account may store: blobs and their bytes, settings, people, payout accounts."""
 
     blobs: Count = 1_000
     bytes: Count = 100 * 1024 * 1024
     settings: Count = 100
     people: Count = 1_000
+    payout_accounts: Count = 100
 
 
 class ApiGatewaySettings(GatewaySettings, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """The sandbox as a process: `python -m infra.sandbox.server HOST:PORT FOLDER TOKEN_FILE KEY_FILE`.
 
 One port. Below /control the bearer token is wanted: there the sandbox is told how to misbehave.
-The key is that of the gateway's customer.
+The key is that of the gateway's and the bank's customer.
 """
 
 import asyncio
@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from infra.sandbox.bank import Bank, BankOrder
+from infra.sandbox.bank import ACCOUNTS, Bank, BankOrder
 from infra.sandbox.gateway import GatewayBook, GatewayDo
+from infra.sandbox.payouts import PayoutBook, PayoutsDo
 from infra.sandbox.prices import Prices
 from streams.private_port import has_token, make_server, respond
 
@@ -34,7 +35,9 @@ class RatesOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 def make_app(folder: Path, token: str, key: str) -> Starlette:
     """`folder` exists, and is the sandbox's own."""
-    prices, bank, gateway = Prices(folder), Bank(folder), GatewayBook(folder, key)
+    prices, gateway = Prices(folder), GatewayBook(folder, key)
+    banks = {name: Bank(folder, name) for name in ACCOUNTS}
+    payouts = {name: PayoutBook(folder, each, key) for name, each in banks.items()}
 
     def set_rates(order: RatesOrder) -> Any:
         for symbol, price in order.prices.items():
@@ -43,13 +46,23 @@ def make_app(folder: Path, token: str, key: str) -> Starlette:
             prices.set_mode(provider, mode)
         return msgspec.to_builtins(prices.state)
 
+    def book(order: BankOrder) -> str:
+        return banks[order.bank].book(order)
+
+    def pay_out(order: PayoutsDo) -> Any:
+        return payouts[order.bank].do(order)
+
     def make_control(kind: type[Order], do: Callable[[Order], Any]) -> Any:
         async def control(request: Request) -> Response:
             if not has_token(request, token):
                 return Response(b"", 401)
             try:
                 return respond(do(msgspec.json.decode(await request.body(), type=kind)))
-            except (ValueError, ArithmeticError) as error:  # what cannot be decoded is one, too
+            except (
+                ValueError,
+                LookupError,
+                ArithmeticError,
+            ) as error:
                 return respond({"error": str(error)}, 400)
 
         return control
@@ -61,10 +74,12 @@ def make_app(folder: Path, token: str, key: str) -> Starlette:
         routes=[
             Route("/ready", get_readiness),
             Route("/control/rates", make_control(RatesOrder, set_rates), methods=["POST"]),
-            Route("/control/bank", make_control(BankOrder, bank.book), methods=["POST"]),
+            Route("/control/bank", make_control(BankOrder, book), methods=["POST"]),
+            Route("/control/payouts", make_control(PayoutsDo, pay_out), methods=["POST"]),
             Route("/control/gateway", make_control(GatewayDo, gateway.do), methods=["POST"]),
             *prices.make_routes(),
-            *bank.make_routes(),
+            *(route for each in banks.values() for route in each.make_routes()),
+            *(route for each in payouts.values() for route in each.make_routes()),
             *gateway.make_routes(),
         ]
     )

@@ -18,8 +18,7 @@ from processors.ledger_feed.process import begin as begin_process
 from processors.ledger_feed.process import exit_by_code
 from processors.ledger_feed.stream import Stream, run_to_end, run_until_signal, serve_streams
 from processors.ledger_feed.topic import Message, open_topic
-from processors.psim.banks.settings import make_gateway_desk
-from processors.psim.banks.settings import make_source as make_bank_source
+from processors.psim.banks.settings import Banks
 from processors.psim.beginning import begin
 from processors.psim.chains.pkcs11_signer import Pkcs11Signer
 from processors.psim.chains.settings import make_rpc, make_source
@@ -85,6 +84,7 @@ class Psim:
         self._key = read_key(settings.seed.reveal())
         self._metrics = Metrics()
         self._publisher = Publisher(settings.kafka, self._source)
+        self._banks = Banks(settings.banks, settings.payees, settings.name)
         self._desks: dict[str, Desk] = {}
         self._looks = Looks(settings.poll_s * FRESH)
         self._next_offset = 0
@@ -172,15 +172,14 @@ class Psim:
         return DepositService([*watches, *self._make_bank_watches(view)])
 
     def _make_bank_watches(self, view: LedgerView) -> Iterator[ChainWatch]:
-        for each in self._settings.banks:
-            source = make_bank_source(each)
+        for chain_id, source in self._banks.sources.items():
             yield ChainWatch(
-                each.id,
+                chain_id,
                 source,
                 self._suspense,
                 lambda: view,
                 self._instance.wake,
-                poll_s=each.poll_s,
+                poll_s=self._banks.settings[chain_id].poll_s,
                 find_problems=source.find_problems,
             )
 
@@ -214,8 +213,7 @@ class Psim:
                 self._desks[each.id] = make_desk(each, make_rpc(each))
         desks = list(self._desks.values())
         if kind is WithdrawService:
-            gateways = [each for each in self._settings.banks if each.kind == "gateway"]
-            desks += [make_gateway_desk(each, cosigner) for each in gateways]
+            desks += self._banks.make_desks(cosigner)
         return kind(
             desks,
             self._key.public_key,

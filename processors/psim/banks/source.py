@@ -4,11 +4,13 @@ Money-in's frame works on it unchanged: a statement that was worked off and is a
 the bank, as a replaced final block halts a chain.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from processors.psim.banks.account import NOBODY, AccountSource
-from processors.psim.banks.camt import read_statements
+from processors.psim.banks.inbox import Delivery, read_delivery
+from processors.psim.banks.pain import PaymentStatus
+from processors.psim.banks.returns import RETURNED
 from processors.psim.banks.statements import (
     Item,
     Series,
@@ -24,11 +26,10 @@ from processors.psim.chains.source import (
     ChainPayment,
     ChainUnavailable,
 )
+from processors.psim.intents import compute_evidence_key
 from schemas.generated.common import Hash
 
 FIRST = 1
-RETURNED = "returned"
-"""In place of an address: what somebody must look at."""
 
 
 class BankSource(AccountSource):
@@ -42,27 +43,42 @@ class BankSource(AccountSource):
         self._store = store
         self._account, self._currency, self._digits = account, currency, digits
         self._first = first
-        self._files: dict[str, list[Statement]] = {}
+        self._files: dict[str, Delivery] = {}
         self._held: dict[str, str] = {}
+        self._booked: dict[str, list[tuple[int, Item]]] = {}
         self._series = Series({}, "", {}, is_contradicted=False)
 
     async def look(self) -> None:
         """Reads files that are new, and forgets those that are gone."""
         names = await self._store.list()
-        for gone in self._files.keys() - set(names):
-            del self._files[gone]
-            self._held.pop(gone, None)
-        for name in names:
-            if name in self._files:
-                continue
+        gone = self._files.keys() - set(names)
+        new = [each for each in names if each not in self._files]
+        for name in gone:
+            self._files.pop(name, None)
+            self._held.pop(name, None)
+        for name in new:
             try:
-                self._files[name] = read_statements(await self._store.read(name), self._digits)
+                self._files[name] = read_delivery(await self._store.read(name), self._digits)
             except StatementHeld as held:
-                self._files[name], self._held[name] = [], str(held)
-        deliveries = [each for found in self._files.values() for each in found]
+                self._files[name], self._held[name] = Delivery(), str(held)
+        if gone or new:
+            self._arrange()
+
+    def _arrange(self) -> None:
+        deliveries = [each for found in self._files.values() for each in found.statements]
         self._series = arrange(
             deliveries, self._account, self._currency, self._first, self._make_origin(0)
         )
+        booked: dict[str, list[tuple[int, Item]]] = {}
+        for number, item in self._walk():
+            if item.end_to_end_id:
+                booked.setdefault(item.end_to_end_id, []).append((number, item))
+        self._booked = booked
+
+    def _walk(self) -> Iterator[tuple[int, Item]]:
+        for number, statement in sorted(self.statements.items()):
+            for item in statement.items:
+                yield number, item
 
     def find_problems(self) -> list[str]:
         found = [f"{self._chain_id}: {name}: {each}" for name, each in sorted(self._held.items())]
@@ -75,6 +91,25 @@ class BankSource(AccountSource):
             if each.is_reversal and not each.is_credit
         ]
         return found
+
+    def find_booked(self, end_to_end_id: str) -> Sequence[tuple[int, Item]]:
+        """Movements that name it, by their statements' numbers."""
+        return self._booked.get(end_to_end_id, ())
+
+    def list_statuses(self) -> list[PaymentStatus]:
+        """What the bank says of payments of ours."""
+        return [each for found in self._files.values() for each in found.statuses]
+
+    def list_expected(self) -> list[Item]:
+        """Credits that a report within the day tells of, and no statement has yet."""
+        booked = {item.key for _, item in self._walk()}
+        found = {
+            each.item.key: each.item
+            for delivery in self._files.values()
+            for each in delivery.expected
+            if (each.account, each.currency) == (self._account, self._currency)
+        }
+        return [item for key, item in found.items() if item.is_credit and key not in booked]
 
     @property
     def statements(self) -> Mapping[int, Statement]:
@@ -126,10 +161,22 @@ class BankSource(AccountSource):
         return [self._make_payment(each) for each in items if each.is_credit and each.amount]
 
     def _make_payment(self, item: Item) -> ChainPayment:
-        address = item.reference or NOBODY
-        if item.is_return or item.is_reversal:
-            address = f"{RETURNED} {item.end_to_end_id}"
+        """A payout comes back once: under a key of its own, whatever the bank calls it. What comes
+        back a second time is nobody's."""
+        if not item.is_return and not item.is_reversal:
+            address = item.reference or NOBODY
+        elif self._is_first_return(item):
+            key = compute_evidence_key("bank-return", self._account, item.end_to_end_id)
+            return ChainPayment(key, 0, RETURNED + item.end_to_end_id, COIN, item.amount)
+        else:
+            address = NOBODY
         return ChainPayment(item.key, item.ordinal, address, COIN, item.amount)
+
+    def _is_first_return(self, item: Item) -> bool:
+        booked = self.find_booked(item.end_to_end_id)
+        back = (e for _, e in booked if e.is_credit and (e.is_return or e.is_reversal))
+        first = next(back, None)
+        return first is not None and (first.key, first.ordinal) == (item.key, item.ordinal)
 
     async def get_holding(self, address: str, token: str, block: Block) -> int:
         """Of the whole account: a reference holds nothing."""

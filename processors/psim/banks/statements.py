@@ -43,6 +43,14 @@ class Item(msgspec.Struct, frozen=True):
     is_return: bool = False
 
 
+class Expected(NamedTuple):
+    """A movement that a report within the day tells of: a hint, nothing more."""
+
+    account: str
+    currency: str
+    item: Item
+
+
 class Statement(msgspec.Struct, frozen=True):
     """`opening` and `closing`: balances, negative where the account is overdrawn."""
 

@@ -6,16 +6,17 @@ because the deliveries of one statement are compared by what they say.
 
 import asyncio
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx2
 import msgspec
 
-from processors.psim.banks.camt import BYTES_MAX
+from processors.psim.banks.iso20022 import BYTES_MAX
 from processors.psim.chains.source import ChainContradiction, ChainUnavailable
 from schemas.settings import BucketSettings
+from streams.archive.bucket import ArchiveUnavailable, Bucket, ObjectMissing
 
-FILES_MAX = 100_000
+FILES_MAX, SUFFIX = 100_000, ".xml"
 TIMEOUT_S = 30.0
 
 
@@ -35,7 +36,7 @@ class FolderStore:
 
     async def list(self) -> list[str]:
         try:
-            return sorted(each.name for each in self._folder.iterdir() if each.suffix == ".xml")
+            return sorted(each.name for each in self._folder.iterdir() if each.suffix == SUFFIX)
         except OSError as error:
             raise ChainUnavailable(f"the bank's folder: {error.strerror}") from None
 
@@ -50,25 +51,34 @@ class FolderStore:
 
 
 class BucketStore:
-    """Objects below a prefix."""
+    """Objects below a prefix, whose names end with .xml."""
 
     def __init__(self, settings: BucketSettings, prefix: str) -> None:
-        from streams.archive.bucket import Bucket
-
         self._bucket = Bucket(settings)
         self._prefix = prefix
 
     async def list(self) -> list[str]:
         try:
-            return await asyncio.to_thread(self._bucket.list, self._prefix, "", FILES_MAX)
-        except OSError as error:
+            return await asyncio.to_thread(self._list)
+        except ArchiveUnavailable as error:
             raise ChainUnavailable(f"the bank's bucket: {error}") from None
+
+    def _list(self) -> Any:
+        found: Any = []
+        while len(found) < FILES_MAX:
+            page = self._bucket.list(self._prefix, found[-1] if found else "")
+            if not page:
+                break
+            found += page
+        return [each for each in found if each.endswith(SUFFIX)]
 
     async def read(self, name: str) -> bytes:
         try:
             return await asyncio.to_thread(self._bucket.get, name, BYTES_MAX)
-        except OSError as error:
-            raise ChainUnavailable(f"{name}: {error}") from None
+        except ObjectMissing as error:
+            raise ChainContradiction(str(error)) from None
+        except ArchiveUnavailable as error:
+            raise ChainUnavailable(f"the bank's bucket: {error}") from None
 
 
 class HttpStore:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from processors.psim.banks.returns import RETURNED, find_receiver
 from processors.psim.chains.source import Block, ChainPayment
 from processors.psim.intents import Intent, compute_evidence_key
 from processors.psim.view import LedgerView
@@ -216,8 +217,11 @@ def decide(
 
 def find_owner(view: LedgerView, deposit: Deposit) -> AccountID | None:
     """The one account that the address was ever bound to. A bank's reference passes on after a
-    rest, within which payments are still of who had it last on the day of the booking."""
+    rest, within which payments are still of who had it last on the day of the booking; a payout
+    that a bank gives back is of who asked for it."""
     chain_id, address = deposit.chain_id, deposit.payment.address
+    if is_bank(chain_id) and address.startswith(RETURNED):
+        return find_receiver(view, chain_id, address, deposit.payment.amount)
     first = view.state.get_external_binding(chain_id, address, 1)
     if first is None or not is_bank(chain_id):
         return None if first is None else first.account_id

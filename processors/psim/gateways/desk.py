@@ -16,7 +16,7 @@ from processors.psim.gateways.orders import (
 from processors.psim.gateways.payer import Payer
 from processors.psim.gateways.source import GatewaySource
 from processors.psim.signing.cosigner import Cosigner
-from processors.psim.transfers.desk import Bump, Found
+from processors.psim.transfers.file_desk import FileDesk
 from processors.psim.transfers.ledger import find_open, find_payload
 from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import (
@@ -32,27 +32,23 @@ from schemas.generated.operations import CreateExternalTransfer
 from streams.ledger.border.keysets import get_current_keyset
 
 
-class GatewayDesk:
+class GatewayDesk(FileDesk):
     """A `Desk`. `cosigner`: this instance's, as which it posts what names it as the submitter."""
 
     def __init__(
         self,
-        chain_id: str,
-        currency: str,
+        source: GatewaySource,
         gateway: Gateway,
+        currency: str,
         ttl_ms: int,
         cosigner: Cosigner | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.chain_id = chain_id
-        self.depth = 0
-        self.found: dict[int, Found] = {}
-        self.mined: frozenset[int] = frozenset()
+        super().__init__(source.chain_id)
         self._currency = currency
-        self._source = GatewaySource(chain_id, gateway, currency)
+        self._source = source
         self._payer = Payer(gateway, ttl_ms, clock)
         self._cosigner = cosigner
-        self._problems: dict[int, str] = {}
 
     @property
     def final(self) -> int:
@@ -62,25 +58,18 @@ class GatewayDesk:
         """Events are evidence; everything else that a gateway says is none."""
         await self._source.look()
         transfers = find_open(view, self.chain_id)
-        numbers = {int(each.transfer_id) for each in transfers}
-        for known in (self.found, self._problems):
-            for gone in known.keys() - numbers:
-                del known[gone]
+        self.forget_others(transfers)
         for each in transfers:
             self._judge(view, each)
 
     def _judge(self, view: LedgerView, transfer: ExternalTransfer) -> None:
-        number, payload = int(transfer.transfer_id), find_payload(view, transfer)
+        payload = find_payload(view, transfer)
         try:
             order = decode_order(b"" if payload is None else payload.payload)
             judged = judge(order, self._source.events)
         except ValueError as error:  # whatever was committed, nobody pays it
             judged = Judgement(None, str(error))
-        if judged.evidence is not None:
-            outcome, digest, height = judged.evidence
-            self.found[number] = Found(outcome, digest, height)
-        if judged.problem:
-            self._problems[number] = judged.problem
+        self.note_judgement(transfer, judged)
 
     async def send(
         self,
@@ -91,7 +80,7 @@ class GatewayDesk:
         signatures: Mapping[int, bytes],  # noqa: ARG002
     ) -> None:
         """The submitter notes in the ledger that he begins, before he does."""
-        cosigner, number = self._cosigner, int(transfer.transfer_id)
+        cosigner = self._cosigner
         if cosigner is None or transfer.submitter != cosigner.account_id:
             return
         if transfer.submitted_at_ms is None:
@@ -100,9 +89,7 @@ class GatewayDesk:
             return
         order, submitted_ms = decode_order(payload), int(transfer.submitted_at_ms)
         problem = await self._payer.step(order, submitted_ms, view.close_time_ms)
-        self._problems.pop(number, None)
-        if problem:
-            self._problems[number] = problem
+        self.note(transfer, problem)
 
     # Deciding
 
@@ -117,12 +104,9 @@ class GatewayDesk:
     def judge_withdrawal(
         self, view: LedgerView, op: CreateExternalTransfer, requests: Sequence[Withdrawal]
     ) -> str | None:
-        if len(requests) != 1 or op.submitter is None:
-            return "ONE_REQUEST_WITH_A_SUBMITTER"
-        keyset = get_current_keyset(view.state, self.chain_id, WalletKind.HOT)
-        online = [] if keyset is None else [e for e in keyset.cosigners if not e.is_offline]
-        if op.submitter not in [each.account_id for each in online]:
-            return "SUBMITTER_IS_NO_COSIGNER"
+        code = self.judge_submitter(view, op)
+        if code is not None or op.submitter is None:
+            return code
         made = self._make(view, requests[0], op.submitter)
         return None if made == op else "DERIVED_OTHERWISE"
 
@@ -163,8 +147,7 @@ class GatewayDesk:
         payload: bytes,
         keyset: Keyset,  # noqa: ARG002 - other chains look at it
     ) -> str | None:
-        numbers = list(map(int, transfer.requests))
-        withdrawal = view.withdrawals.get(numbers[0]) if len(numbers) == 1 else None
+        withdrawal = self.find_withdrawal(view, transfer)
         order = None if withdrawal is None else self._make_order(view, withdrawal)
         if order is None or transfer.amount != order.amount:
             return "NOT_THE_REQUEST"
@@ -177,30 +160,3 @@ class GatewayDesk:
     ) -> str | None:
         is_account = isinstance(withdrawal.body.destination, BankAccount)
         return None if is_account else "DESTINATION_IS_NO_BANK_ACCOUNT"
-
-    def propose_sweep(self, view: LedgerView) -> CreateExternalTransfer | None:  # noqa: ARG002
-        """There is nothing to sweep."""
-        return None
-
-    def judge_sweep(
-        self,
-        view: LedgerView,  # noqa: ARG002
-        op: CreateExternalTransfer,  # noqa: ARG002
-    ) -> str | None:
-        return "NO_SWEEPS"
-
-    def make_bump(self, view: LedgerView, transfer: ExternalTransfer) -> Bump | None:  # noqa: ARG002
-        """An order is never replaced."""
-        return None
-
-    def make_cancel(
-        self,
-        view: LedgerView,  # noqa: ARG002
-        transfer: ExternalTransfer,  # noqa: ARG002
-    ) -> CreateExternalTransfer | None:
-        """Nothing can make sure that an order is never paid."""
-        return None
-
-    def find_problems(self, view: LedgerView) -> list[str]:  # noqa: ARG002
-        told = sorted(self._problems.items())
-        return [f"{self.chain_id}: transfer {number}: {problem}" for number, problem in told]

@@ -34,7 +34,7 @@ class GatewaySource(AccountSource):
     """A `ChainSource`; `events` in their order, without a gap."""
 
     def __init__(self, chain_id: str, gateway: Gateway, currency: str) -> None:
-        self._chain_id = chain_id
+        self.chain_id = chain_id
         self._gateway = gateway
         self._currency = currency
         self._hashes = [self._make_origin()]
@@ -43,7 +43,7 @@ class GatewaySource(AccountSource):
         self.events: list[GatewayEvent] = []
 
     def _make_origin(self) -> Hash:
-        return compute_hash(f"tokend-gateway {self._chain_id}".encode())
+        return compute_hash(f"tokend-gateway {self.chain_id}".encode())
 
     async def look(self) -> None:
         """Asks for what is new, and keeps what came out of order until the rest is there."""
@@ -58,7 +58,7 @@ class GatewaySource(AccountSource):
             known = self.events[number - 1] if 0 < number <= len(self.events) else None
             known = known or self._waiting.get(number)
             if number < 1 or (known is not None and known != event):
-                self._problem = f"{self._chain_id}: event {number} is another one now"
+                self._problem = f"{self.chain_id}: event {number} is another one now"
                 raise ChainContradiction(self._problem)
             if number > len(self.events):
                 self._waiting[number] = event
@@ -70,7 +70,7 @@ class GatewaySource(AccountSource):
     def find_problems(self) -> list[str]:
         found = [self._problem] if self._problem else []
         found += [
-            f"{self._chain_id}: {each.amount} were taken back ({each.kind}) of {each.id}: claw back"
+            f"{self.chain_id}: {each.amount} were taken back ({each.kind}) of {each.id}: claw back"
             for each in self.events
             if each.kind in TAKEN_BACK
         ]
@@ -105,7 +105,7 @@ class GatewaySource(AccountSource):
             return []
         if event.currency != self._currency:
             raise ChainContradiction(f"event {event.number} is in {event.currency}")
-        key = compute_evidence_key("gateway-payment", self._chain_id, event.id)
+        key = compute_evidence_key("gateway-payment", self.chain_id, event.id)
         return [ChainPayment(key, 0, event.reference or NOBODY, COIN, event.amount)]
 
     async def get_holding(self, address: str, token: str, block: Block) -> int:

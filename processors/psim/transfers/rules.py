@@ -33,6 +33,8 @@ from schemas.generated.operations import (
 UNKNOWN_MS = 30 * 60 * 1000
 """A transfer of which nobody knows what came of it so long after it was committed is said to be
 unknown. That changes nothing of what becomes of it."""
+SUBMITTED_MS = 60 * 1000
+"""The same of what a submitter has taken to a bank."""
 BUMP_MS = 20 * 60 * 1000
 """So long a version may wait to be mined before the next one pays more."""
 BUMPS_MAX = 8
@@ -128,6 +130,8 @@ def _confirm(view: LedgerView, transfer: ExternalTransfer) -> Iterator[Intent]:
 
 def _note_unknown(view: LedgerView, transfer: ExternalTransfer, desk: Desk) -> Iterator[Intent]:
     is_late = view.close_time_ms - transfer.created_at_ms >= UNKNOWN_MS
+    if transfer.submitted_at_ms is not None:
+        is_late |= view.close_time_ms - transfer.submitted_at_ms >= SUBMITTED_MS
     if transfer.state is TransferState.CONFIRMED and is_late and not _is_mined(transfer, desk):
         key = compute_evidence_key("unknown", transfer.chain_id, int(transfer.transfer_id))
         body = SettleExternalTransfer(transfer.transfer_id, UnknownOutcome(), None)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from infra.sandbox.bank import ACCOUNT, BankOrder, Booking, make_statement
-from processors.psim.banks.camt import BYTES_MAX, count_expected, read_statements
+from processors.psim.banks.inbox import read_delivery
+from processors.psim.banks.iso20022 import BYTES_MAX
 from processors.psim.banks.statements import (
     Statement,
     StatementHeld,
@@ -29,7 +30,7 @@ def make(*bookings: Booking, opening: str = "0.00", **more: Any) -> bytes:
 
 
 def read(content: bytes, digits: int = 2) -> Statement:
-    (statement,) = read_statements(content, digits)
+    (statement,) = read_delivery(content, digits).statements
     check(statement)
     return statement
 
@@ -200,9 +201,12 @@ def test_a_report_is_a_hint_and_no_statement() -> None:
         .replace(b"<Stmt>", b"<Rpt>")
         .replace(b"</Stmt>", b"</Rpt>")
     )
-    assert count_expected(report) == 2
-    with pytest.raises(StatementHeld):
-        read(report)
+    found = read_delivery(report, 2)
+    assert not found.statements
+    assert [(each.account, each.item.amount) for each in found.expected] == [
+        (ACCOUNT, 1_050),
+        (ACCOUNT, 300),
+    ]
 
 
 def test_references_have_check_digits() -> None:

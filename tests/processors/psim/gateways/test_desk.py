@@ -14,6 +14,7 @@ from infra.sandbox.gateway import GatewayBook, GatewayDo
 from processors.psim.gateways.adapter import PayoutState
 from processors.psim.gateways.desk import GatewayDesk
 from processors.psim.gateways.orders import make_reference as make_payout_reference
+from processors.psim.gateways.source import GatewaySource
 from schemas.generated.common import (
     U64,
     Amount,
@@ -87,7 +88,8 @@ class GatewayMachine(Machine):
         assert isinstance(world, GatewayWorld)
         cosigner = world.make_cosigner(self.name)
         gateway = Direct(world.book, world.random)
-        return [GatewayDesk(CHAIN, "EUR", gateway, TTL_MS, cosigner, world.get_time)]
+        source = GatewaySource(CHAIN, gateway, "EUR")
+        return [GatewayDesk(source, gateway, "EUR", TTL_MS, cosigner, world.get_time)]
 
 
 class GatewayWorld(World):

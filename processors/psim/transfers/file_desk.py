@@ -1,0 +1,87 @@
+"""What desks of banks and payment gateways have in common: orders that a named submitter places, of
+which nothing is swept, replaced or cancelled."""
+
+from collections.abc import Sequence
+
+from processors.psim.gateways.orders import Judgement
+from processors.psim.transfers.desk import Bump, Found
+from processors.psim.view import LedgerView, Withdrawal
+from schemas.generated.common import WalletKind
+from schemas.generated.entries import ExternalTransfer
+from schemas.generated.operations import CreateExternalTransfer
+from streams.ledger.border.keysets import get_current_keyset
+
+
+class FileDesk:
+    """The part of a `Desk` that is the same for both."""
+
+    def __init__(self, chain_id: str) -> None:
+        self.chain_id = chain_id
+        self.depth = 0
+        self.found: dict[int, Found] = {}
+        self.mined: frozenset[int] = frozenset()
+        self._problems: dict[int, str] = {}
+
+    # What is known
+
+    def forget_others(self, transfers: Sequence[ExternalTransfer]) -> None:
+        """All but these."""
+        numbers = {int(each.transfer_id) for each in transfers}
+        for known in (self.found, self._problems):
+            for gone in known.keys() - numbers:
+                del known[gone]
+
+    def note_judgement(self, transfer: ExternalTransfer, judged: Judgement) -> None:
+        if judged.evidence is not None:
+            self.found[int(transfer.transfer_id)] = Found(*judged.evidence)
+        if judged.problem:
+            self.note(transfer, judged.problem)
+
+    def note(self, transfer: ExternalTransfer, problem: str) -> None:
+        """Empty: there is none any more."""
+        self._problems.pop(int(transfer.transfer_id), None)
+        if problem:
+            self._problems[int(transfer.transfer_id)] = problem
+
+    def find_problems(self, view: LedgerView) -> list[str]:  # noqa: ARG002 - a `Desk`'s form
+        told = sorted(self._problems.items())
+        return [f"{self.chain_id}: transfer {number}: {problem}" for number, problem in told]
+
+    # Deciding
+
+    def judge_submitter(self, view: LedgerView, op: CreateExternalTransfer) -> str | None:
+        """One request, and one of the cosigners who are online: a code."""
+        if len(op.requests) != 1 or op.submitter is None:
+            return "ONE_REQUEST_WITH_A_SUBMITTER"
+        keyset = get_current_keyset(view.state, self.chain_id, WalletKind.HOT)
+        online = [] if keyset is None else [e for e in keyset.cosigners if not e.is_offline]
+        is_known = op.submitter in [each.account_id for each in online]
+        return None if is_known else "SUBMITTER_IS_NO_COSIGNER"
+
+    def find_withdrawal(self, view: LedgerView, transfer: ExternalTransfer) -> Withdrawal | None:
+        """Its one request."""
+        numbers = list(map(int, transfer.requests))
+        return view.withdrawals.get(numbers[0]) if len(numbers) == 1 else None
+
+    def propose_sweep(self, view: LedgerView) -> CreateExternalTransfer | None:  # noqa: ARG002
+        """There is nothing to sweep."""
+        return None
+
+    def judge_sweep(
+        self,
+        view: LedgerView,  # noqa: ARG002
+        op: CreateExternalTransfer,  # noqa: ARG002
+    ) -> str | None:
+        return "NO_SWEEPS"
+
+    def make_bump(self, view: LedgerView, transfer: ExternalTransfer) -> Bump | None:  # noqa: ARG002
+        """An order is never replaced."""
+        return None
+
+    def make_cancel(
+        self,
+        view: LedgerView,  # noqa: ARG002
+        transfer: ExternalTransfer,  # noqa: ARG002
+    ) -> CreateExternalTransfer | None:
+        """Nothing can make sure that an order is never paid."""
+        return None
