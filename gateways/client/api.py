@@ -14,6 +14,7 @@ import httpx2
 from gateways.client.answers import Json, get_attributes, make_unavailable, read_document
 from gateways.client.errors import ClientError, HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey
+from gateways.client.payouts import check_payout_account
 from gateways.client.proxies import environment_errors, is_outside
 from gateways.client.request_signing import RequestSigner
 from gateways.client.statements import encode_registration
@@ -148,6 +149,21 @@ class ApiClient:
 
     def put_setting(self, account: str, key: str, value: Any) -> None:
         self._send("PUT", f"/v1/accounts/{account}/settings/{key}", value)
+
+    def add_payout_account(self, account: str, iban: str, holder: str, bic: str = "") -> Json:
+        """Registers a bank account; the resource's id is what withdrawals name. Raises ClientError,
+        also where that is no hash of what was registered.
+        """
+        content = {"iban": iban, "holder": holder, "bic": bic}
+        path = f"/v1/accounts/{account}/payout-accounts"
+        return check_payout_account(_get_one(self._send("POST", path, content)))
+
+    def list_payout_accounts(self, account: str) -> list[Json]:
+        found = _get_all(self._send("GET", f"/v1/accounts/{account}/payout-accounts"))
+        return [check_payout_account(each) for each in found]
+
+    def remove_payout_account(self, account: str, account_hash: str) -> None:
+        self._send("DELETE", f"/v1/accounts/{account}/payout-accounts/{account_hash}")
 
     def accept_terms(self, account: str, version: str) -> Json:
         path = f"/v1/accounts/{account}/terms"

@@ -5,6 +5,7 @@ clears it pays the amount on in the same transaction, so that it never lies ther
 """
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from gateways.client import transactions as make
@@ -21,6 +22,7 @@ from schemas.generated.common import (
     EthereumAddress,
     EthereumAddressBytes,
     Hash,
+    PayoutAccount,
 )
 from schemas.generated.operations import (
     BindExternalSystemAccountId,
@@ -31,6 +33,7 @@ from schemas.generated.operations import (
 from schemas.generated.transactions import Operation
 from schemas.strkey import decode_account_id, decode_balance_id
 from schemas.tasks import Task
+from streams.ledger.destinations import Destination
 
 PARK = int(Task.PARK)
 
@@ -159,8 +162,8 @@ def _get_digits(client: HorizonClient, asset: str) -> int:
     return int(attributes["trailing_digits"])
 
 
-def read_destination(chain: str, address: str) -> BitcoinAddress | EthereumAddress | BankAccount:
-    """Raises ClientError."""
+def read_destination(chain: str, address: str) -> Destination:
+    """At a bank it is an IBAN, or the hash of a payout account. Raises ClientError."""
     if chain.startswith("bip122:"):
         return BitcoinAddress(address)
     if chain.startswith("eip155:"):
@@ -168,4 +171,6 @@ def read_destination(chain: str, address: str) -> BitcoinAddress | EthereumAddre
             return EthereumAddress(EthereumAddressBytes(bytes.fromhex(address.removeprefix("0x"))))
         except ValueError:
             raise ClientError("an address of Ethereum is 0x and 40 hexadecimal digits") from None
+    if re.fullmatch("[0-9a-f]{64}", address):
+        return PayoutAccount(Hash(bytes.fromhex(address)))
     return BankAccount(address, "")

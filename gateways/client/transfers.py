@@ -14,17 +14,23 @@ from typing import Any, Protocol
 import msgspec
 
 from gateways.client.errors import ClientError
+from gateways.client.transactions import build_transaction, sign_transaction
 from processors.psim.chains.adapter import AdapterError
 from processors.psim.chains.signers import ChainSigner, SignDigest
 from processors.psim.chains.table import get_adapter
-from schemas.generated.common import AccountID, Cosigner, Hash
+from schemas.generated.common import U64, AccountID, Cosigner, Hash, TransferOutcome
 from schemas.generated.entries import ExternalTransfer, Keyset
-from schemas.generated.operations import AddTransferSignature
+from schemas.generated.operations import (
+    AddTransferSignature,
+    SettledOutcome,
+    SettleExternalTransfer,
+)
 from schemas.readable import Scales, Unreadable, read_value, show_account
 from schemas.strkey import StrkeyError, decode_account_id
 
 FORMAT = "tokend-transfer-1"
 PAYLOAD_BYTES_MAX = 8_192
+ATTESTABLE = {"paid": TransferOutcome.PAID, "ineffective": TransferOutcome.INEFFECTIVE}
 
 
 class Reader(Protocol):
@@ -167,6 +173,24 @@ def make_signature_operations(file: TransferFile) -> list[tuple[AccountID, AddTr
         body = AddTransferSignature(transfer.transfer_id, file.version, payload_hash, signature)
         made.append((cosigner.account_id, body))
     return made
+
+
+def make_attestation(
+    client: Reader, account: str, transfer_id: int, outcome: str, evidence: bytes
+) -> bytes:
+    """An unsigned envelope from the attestors' account, which commits to the evidence. Raises
+    ClientError."""
+    if outcome not in ATTESTABLE:
+        raise ClientError(f"an outcome is one of {', '.join(ATTESTABLE)}")
+    info = client.get_info()
+    result = SettledOutcome(ATTESTABLE[outcome], Hash(hashlib.sha256(evidence).digest()))
+    transaction = build_transaction(
+        Hash(bytes.fromhex(info["network_id"])),
+        decode_account_id(account),
+        (SettleExternalTransfer(U64(transfer_id), result, None),),
+        int(info["latest_ledger_close_time_ms"]),
+    )
+    return sign_transaction(transaction)
 
 
 def _names(keyset: dict[str, Any], transfer: dict[str, Any], version: int) -> bool:

@@ -91,5 +91,6 @@ def _show(resource: dict[str, Any], assets: dict[str, str], reason: str) -> dict
 
 def _show_destination(destination: dict[str, Any]) -> str:
     """As people of the chain or bank write it."""
-    address = str(destination.get("address", destination.get("iban", "")))
+    names = ("address", "iban", "account_hash")
+    address = str(next((destination[each] for each in names if each in destination), ""))
     return f"0x{address}" if destination["type"] == "ethereum_address" else address

@@ -23,6 +23,7 @@ from infra.cli import (
     kyc,
     notifications,
     output,
+    payouts,
     people,
     platform,
     quorum,
@@ -104,6 +105,7 @@ app.add_typer(notifications.notify, name="notify")
 app.add_typer(notifications.subscriptions, name="subscriptions")
 
 app.add_typer(people.link, name="link")
+app.add_typer(payouts.app, name="payout-accounts")
 app.add_typer(people.blobs, name="blobs")
 app.add_typer(people.invite, name="invite")
 app.command("export-me")(people.export_me)

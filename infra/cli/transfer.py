@@ -1,4 +1,5 @@
-"""The verbs for cosigners of external transfers: `tokend transfer show | export | sign | import`.
+"""The verbs for cosigners of external transfers: `tokend transfer show | export | sign | import`,
+and `attest` for people who know what came of one.
 
 `sign` works offline, on a file that `export` made; `import` brings its signatures to the network.
 """
@@ -125,6 +126,35 @@ def import_signatures(
             )
             result = client.submit_until_final(sign_transaction(transaction, key))
             user_io.show_result(result, as_json=as_json)
+
+
+@app.command("attest")
+def attest(
+    number: NumberArgument,
+    outcome: Annotated[
+        str, typer.Argument(help="paid; ineffective: nothing moved, and nothing will.")
+    ],
+    evidence: Annotated[Path, typer.Option(help="What you go by, as the bank's letter.")],
+    account: Annotated[
+        str, typer.Option(help="The attestors' account, G...; else the endpoints' own.")
+    ] = "",
+    url: UrlOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what came of a payout of which the bank says nothing. It counts once enough of the
+    account's people have signed it (`tokend tx sign`, `tokend tx submit`)."""
+    from gateways.client.transfers import make_attestation
+
+    said = user_io.read_file(evidence)
+    if not account:
+        known = user_io.read_endpoints(endpoints).get("psim", {}).get("attestors")
+        if known is None:
+            raise LocalError("name the attestors' account by --account")
+        account = str(known["account"])
+    with user_io.connect(url, endpoints) as client:
+        envelope = make_attestation(client, account, number, outcome, said)
+    user_io.show_envelope(envelope, as_json=as_json)
 
 
 def _read_signer(seed_file: Path | None, wallet_seed: Path | None) -> "SeedSigner":

@@ -10,7 +10,10 @@ from infra.cli.user import EndpointsOption, SeedOption, UrlOption
 
 AssetArgument = Annotated[str, typer.Argument(help="The asset's code.")]
 AmountArgument = Annotated[str, typer.Argument(help="How much, as 0.25.")]
-ToArgument = Annotated[str, typer.Argument(help="An address of the asset's chain.")]
+ToArgument = Annotated[
+    str,
+    typer.Argument(help="An address of the asset's chain, an IBAN, or a payout account's id."),
+]
 
 
 def withdraw(

@@ -1,7 +1,9 @@
-"""The demo's bank and rates: euros come in by a bank's statement and leave by a gateway; three
-instances set a price that four of five providers agree on, and a limit converts by it."""
+"""The demo's bank and rates: euros come in by a bank's statement and leave by a gateway, francs
+leave by a payment file. Three instances set a price that four of five providers agree on, and a
+limit converts by it."""
 
 from gateways.client import transactions as make
+from gateways.client.api import ApiClient
 from gateways.client.deposits import take_address
 from gateways.client.horizon import HorizonClient
 from gateways.client.rates import make_first_price
@@ -14,12 +16,13 @@ from infra.demo.target import Target
 from infra.local import sandbox
 from infra.local.place import Place
 from infra.local.psim import SOURCE, get_address
+from infra.sandbox import bank as accounts
 from schemas.generated.common import Limit, LimitKind, PeriodAmounts
 from schemas.generated.operations import ManageLimits, PutLimit, RemoveLimit
 from schemas.strkey import decode_account_id
 
 PRICE, NEW_PRICE = "60000", "61000"
-IBAN = "NO9386011117947"
+IBAN, HOLDER = "NO9386011117947", "Alice Example"
 
 
 def earn(target: Target, person: Person, master: Person, steps: Steps) -> None:
@@ -36,6 +39,7 @@ def bank(target: Target, person: Person, master: Person, steps: Steps) -> None:
     with HorizonClient(target.gateways[0], person.key) as client:
         _pay_in(target.place, client, person, steps)
         _pay_out(target.place, client, person, steps)
+        _pay_by_file(target, client, person, steps)
     with HorizonClient(target.gateways[0], master.key) as client:
         _publish(target.place, client, master, steps)
         _limit(client, person, master, steps)
@@ -49,12 +53,7 @@ def _pay_in(place: Place, client: HorizonClient, person: Person, steps: Steps) -
     sandbox.control(place, "/control/bank", {"bookings": bookings})
     sandbox.control(place, "/control/bank", {"bookings": bookings, "is_repeated": True})
 
-    def has_arrived() -> bool:
-        query = {"filter[account]": person.address, "filter[asset]": sandbox.BANK_ASSET}
-        rows = client.walk("/v3/balances", query)
-        return any(each["attributes"]["available"] == "250.00" for each in rows)
-
-    steps.wait(has_arrived, "the statement is credited")
+    steps.wait(lambda: _has(client, person, sandbox.BANK_ASSET, "250.00"), "it is credited")
     steps.say("the statement was delivered twice; 250.00 TEUR are credited once")
 
 
@@ -64,11 +63,7 @@ def _pay_out(place: Place, client: HorizonClient, person: Person, steps: Steps) 
     body = make_withdrawal(client, person.address, sandbox.BANK_ASSET, "100.00", IBAN, "demo-TEUR")
     submit(client, person.key, (body,))
 
-    def is_paid() -> bool:
-        mine = list_withdrawals(client, person.address)
-        return any(e["asset"] == sandbox.BANK_ASSET and e["stand"] == "paid" for e in mine)
-
-    steps.wait(is_paid, "the gateway's payout is settled")
+    steps.wait(lambda: _is_paid(client, person, sandbox.BANK_ASSET), "the payout is settled")
     told = sandbox.control(place, "/control/gateway", {})
     paid = [each for each in told["payouts"] if each["destination"] == IBAN]
     if [each["amount"] for each in paid] != [10_000]:
@@ -76,9 +71,45 @@ def _pay_out(place: Place, client: HorizonClient, person: Person, steps: Steps) 
     steps.say("100.00 TEUR left by the gateway, which broke off after it took the order: paid once")
 
 
+def _pay_by_file(target: Target, client: HorizonClient, person: Person, steps: Steps) -> None:
+    """By a bank's payment file, to an account that API alone knows."""
+    place, services = target.place, target.endpoints.get("api")
+    if place is None or not services:
+        return
+    reference = take_address(client, person.key, sandbox.GIRO)["address"]
+    booking = {"amount": "300.00", "text": reference, "bank_reference": "G1"}
+    sandbox.control(place, "/control/bank", {"bank": accounts.GIRO, "bookings": [booking]})
+    steps.wait(lambda: _has(client, person, sandbox.GIRO_ASSET, "300.00"), "francs are credited")
+    with ApiClient(services[0], person.key) as api:
+        to = api.add_payout_account(person.address, IBAN, HOLDER)["id"]
+    body = make_withdrawal(client, person.address, sandbox.GIRO_ASSET, "120.00", to, "demo-TCHF")
+    submit(client, person.key, (body,))
+    steps.wait(
+        lambda: _is_paid(client, person, sandbox.GIRO_ASSET), "the statement says it is paid"
+    )
+    told = sandbox.control(place, "/control/payouts", {})["payouts"]
+    if [(each["holder"], each["amount"], each["paid"]) for each in told] != [(HOLDER, "120.00", 1)]:
+        raise DemoFailed(f"the bank has paid {told}")
+    steps.say(
+        "120.00 TCHF left by a payment file (pain.001); the ledger names nobody, API told whom"
+    )
+
+
 def _can_take(client: HorizonClient) -> bool:
     pools = [each["attributes"]["entry"] for each in client.walk("/v3/external-pools")]
-    return any(each["system"] == sandbox.BANK and int(each["free"]) > 0 for each in pools)
+    free = {each["system"] for each in pools if int(each["free"]) > 0}
+    return free >= {sandbox.BANK, sandbox.GIRO}
+
+
+def _has(client: HorizonClient, person: Person, asset: str, amount: str) -> bool:
+    query = {"filter[account]": person.address, "filter[asset]": asset}
+    rows = client.walk("/v3/balances", query)
+    return any(each["attributes"]["available"] == amount for each in rows)
+
+
+def _is_paid(client: HorizonClient, person: Person, asset: str) -> bool:
+    mine = list_withdrawals(client, person.address)
+    return any(each["asset"] == asset and each["stand"] == "paid" for each in mine)
 
 
 def _publish(place: Place, client: HorizonClient, master: Person, steps: Steps) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
-from infra.local import notifications
+from infra.local import notifications, psim
 from infra.local.folders import PROJECT
 from infra.local.place import Place
 from infra.local.registrar import arrange_registrar
@@ -128,6 +128,7 @@ def _get_settings(
         "private": {
             "listen": place.get_address(f"{name}.private"),
             "token_file": str(get_token_file(place)),
+            "payout_token_file": str(psim.get_payout_token_file(place)),
         },
         "notificators": {
             "urls": [place.get_private_url(f"{each}.http") for each in notificators],

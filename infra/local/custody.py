@@ -28,6 +28,8 @@ from infra.chains.wallets import Holder, make_bitcoin_keysets, make_ethereum_key
 from infra.local.errors import LocalError
 from infra.local.place import Place
 from infra.local.psim import (
+    ATTESTOR_KEYS,
+    ATTESTORS,
     COLD,
     PSIMS,
     RECOVERY,
@@ -39,12 +41,13 @@ from infra.local.psim import (
     get_gas_file,
 )
 from infra.local.rows import Report
-from infra.local.sandbox import BANK, BANK_ASSET, GATEWAY
+from infra.local.sandbox import BANK, BANK_ASSET, GATEWAY, GIRO, GIRO_ASSET
 from processors.psim.chains.rpc import RpcRefusal
 from processors.psim.chains.source import ChainUnavailable
 from processors.psim.transfers.ledger import CEILING, TARGET
 from schemas.generated.common import (
     U64,
+    AccountID,
     Amount,
     Cosigner,
     LedgerKeyOfCosigner,
@@ -66,9 +69,15 @@ from schemas.generated.operations import (
     U128Value,
 )
 from schemas.strkey import decode_account_id, decode_seed
-from streams.ledger.values import GENERAL_ROLE, SIGNATURE_THRESHOLD, AssetPolicy
+from streams.ledger.values import (
+    GENERAL_ROLE,
+    OWNER_SIGNER_ROLE,
+    SIGNATURE_THRESHOLD,
+    AssetPolicy,
+)
 
 PLATFORM, ROLE, SIGNER_ROLE = "custody.toml", "custody", "psim"
+ATTESTOR_ROLE = "attestors"
 MASTER = "master"
 ISSUANCE_MAX = "100000000"
 CAPS = (100, 1_000, 10**9)
@@ -88,9 +97,20 @@ class CustodyAsset(NamedTuple):
     token: str = ""
 
 
+class BankAsset(NamedTuple):
+    """An asset that comes in by a bank's account, and leaves by it or by another."""
+
+    code: str
+    digits: int
+    bank: str
+    pays_by: str
+
+
 BITCOIN_ASSET = CustodyAsset("BTC", 8, 1_000, 3_000_000)
 ETHEREUM_ASSET = CustodyAsset("ETH", 18, 10**12, 6 * 10**17)
 TOKEN_ASSET = CustodyAsset("TUSD", 6, 1_000, 1_000 * 10**6)
+EURO_ASSET = BankAsset(BANK_ASSET, 2, BANK, GATEWAY)
+FRANC_ASSET = BankAsset(GIRO_ASSET, 2, GIRO, GIRO)
 
 
 def arrange(place: Place, report: Report) -> None:
@@ -101,7 +121,7 @@ def arrange(place: Place, report: Report) -> None:
             custody = Custody(client, master, lambda name: get_address(place, name), report)
             custody.arrange()
             asyncio.run(_arrange_chains(custody, place))
-            custody.add_bank(lambda name: get_chain_seed(place, name))
+            custody.add_banks(lambda name: get_chain_seed(place, name))
     except (ClientError, ChainUnavailable, RpcRefusal, ValueError) as error:
         raise LocalError(f"cannot prepare the network for PSIM: {error}") from None
 
@@ -157,7 +177,7 @@ class Custody:
             apply_platform(self._client, self._master, read_platform(text))
             live = read_live(self._client)
             self._report("made the roles of PSIM")
-        names = [SOURCE, SUSPENSE, RECOVERY, *COLD, *map(get_cosigner, PSIMS)]
+        names = [SOURCE, SUSPENSE, RECOVERY, *COLD, ATTESTORS, *map(get_cosigner, PSIMS)]
         missing = [name for name in names if not self._is_account(self._get_address(name))]
         if missing:
             self._submit(MASTER, *(self._make_account(name, live) for name in missing))
@@ -191,22 +211,40 @@ class Custody:
             details=json.dumps({"deposit": stated}).encode(),
         )
 
-    def add_bank(self, get_seed: Callable[[str], bytes]) -> None:
-        """The asset of what comes in by the sandbox's bank and leaves by its gateway, and who signs
-        for that. Raises ClientError."""
+    def add_banks(self, get_seed: Callable[[str], bytes]) -> None:
+        """The assets of what comes in by the sandbox's bank, and who signs for what leaves by it or
+        by its gateway. Raises ClientError."""
         keysets = [each["attributes"]["entry"] for each in self._client.walk("/v3/keysets")]
-        if GATEWAY in {each["chain_id"] for each in keysets}:
-            return
-        details = {"deposit": {"chain": BANK, "minimum": "1"}, "payout": {"chain": GATEWAY}}
-        policies = AssetPolicy.TRANSFERABLE | AssetPolicy.WITHDRAWABLE
-        asset = make.make_create_asset(
-            BANK_ASSET,
-            2,
+        known = {each["id"] for each in self._client.walk("/v3/assets")}
+        for asset in (EURO_ASSET, FRANC_ASSET):
+            if asset.pays_by in {each["chain_id"] for each in keysets}:
+                continue
+            if asset.code not in known:
+                self._submit(SOURCE, self._make_bank_asset(asset))
+            caps = TransferCaps(*(Amount(each * 10**asset.digits) for each in CAPS))
+            policy = PutTransferPolicy(caps, None)
+            purpose = TransferPurpose.WITHDRAW
+            self._submit(
+                MASTER,
+                ManageTransferPolicy(asset.pays_by, asset.code, purpose, policy),
+                CreateGovernedChangeRequest(self._make_bank_keyset(asset.pays_by, get_seed), None),
+            )
+            self._report(f"made the asset of {asset.bank}")
+
+    def _make_bank_asset(self, asset: BankAsset) -> ManageAsset:
+        details: dict[str, Any] = {"deposit": {"chain": asset.bank, "minimum": "1"}}
+        if asset.pays_by != asset.bank:
+            details["payout"] = {"chain": asset.pays_by}
+        return make.make_create_asset(
+            asset.code,
+            asset.digits,
             ISSUANCE_MAX,
             get_public_key(self._master),
-            policies=policies,
+            policies=AssetPolicy.TRANSFERABLE | AssetPolicy.WITHDRAWABLE,
             details=json.dumps(details).encode(),
         )
+
+    def _make_bank_keyset(self, chain_id: str, get_seed: Callable[[str], bytes]) -> ManageKeyset:
         accounts = [*((get_cosigner(name), name) for name in PSIMS), (RECOVERY, RECOVERY)]
         cosigners = tuple(
             Cosigner(
@@ -217,20 +255,12 @@ class Custody:
             )
             for slot, (account, name) in enumerate(accounts)
         )
-        keyset = ManageKeyset(GATEWAY, WalletKind.HOT, 2, cosigners, "", "", U64(0), ())
-        caps = TransferCaps(*(Amount(each * 100) for each in CAPS))
-        policy = PutTransferPolicy(caps, None)
-        if BANK_ASSET not in {each["id"] for each in self._client.walk("/v3/assets")}:
-            self._submit(SOURCE, asset)
-        self._submit(
-            MASTER,
-            ManageTransferPolicy(GATEWAY, BANK_ASSET, TransferPurpose.WITHDRAW, policy),
-            CreateGovernedChangeRequest(keyset, None),
-        )
-        self._report(f"made the asset of {BANK}")
+        return ManageKeyset(chain_id, WalletKind.HOT, 2, cosigners, "", "", U64(0), ())
 
     def _make_account(self, name: str, live: Live) -> CreateAccount:
         account_id = decode_account_id(self._get_address(name))
+        if name == ATTESTORS:
+            return self._make_attestors(account_id, live)
         if name not in (SOURCE, SUSPENSE):  # of an instance, or of who keeps keys offline
             return make.make_create_account(account_id)
         owner = make.make_owner(get_public_key(self._master))
@@ -245,6 +275,21 @@ class Custody:
         )
         role = int(str(live.accounts.get_role_id(ROLE)))
         return make.make_create_account(account_id, (owner, *signers), role)
+
+    def _make_attestors(self, account_id: AccountID, live: Live) -> CreateAccount:
+        """Two of three people, and nobody else."""
+        signers = tuple(
+            SignerData(
+                PublicKey(decode_account_id(self._get_address(each))),
+                OWNER_SIGNER_ROLE,
+                WEIGHT,
+                number,
+                b"",
+            )
+            for number, each in enumerate(ATTESTOR_KEYS, 1)
+        )
+        role = int(str(live.accounts.get_role_id(ATTESTOR_ROLE)))
+        return make.make_create_account(account_id, signers, role)
 
     def _is_account(self, address: str) -> bool:
         try:

@@ -35,19 +35,24 @@ RECOVERY = "psim.recovery"
 """Who holds the keys to the hot and the deposit wallets that are kept offline."""
 COLD = ("psim.cold1", "psim.cold2", "psim.cold3")
 """Who hold the keys to the cold wallets, all of them offline."""
+ATTESTORS, ATTESTOR_KEYS = "psim.attestors", ("psim.attestor1", "psim.attestor2", "psim.attestor3")
+"""People's account, and who signs for it: two of three say what came of a payout at a bank."""
+APIS = ("api1", "api2")
 BATCH_S = 1.0
 BITCOIN_CONFIRMATIONS, POLL_S = 3, 0.5  # of test chains
 
 
 def prepare(place: Place) -> None:
     """Makes keys at the first start."""
-    for name in (SOURCE, SUSPENSE, RECOVERY, *COLD, *PSIMS, *map(get_cosigner, PSIMS)):
+    people = (RECOVERY, *COLD, ATTESTORS, *ATTESTOR_KEYS)
+    for name in (SOURCE, SUSPENSE, *people, *PSIMS, *map(get_cosigner, PSIMS)):
         get_seed_file(place, name)
     for name in (*PSIMS, RECOVERY, *COLD):
         get_chain_seed(place, name)
     for name in PSIMS:
         get_gas_file(place, name)
     get_token_file(place)
+    get_payout_token_file(place)
 
 
 def get_cosigner(name: str) -> str:
@@ -95,6 +100,11 @@ def get_token_file(place: Place) -> Path:
     return place.get_secret_file("psim.token", lambda: random(24).hex())
 
 
+def get_payout_token_file(place: Place) -> Path:
+    """API tells who bears it whom a bank shall pay."""
+    return place.get_secret_file("psim.payouts", lambda: random(24).hex())
+
+
 def get_address(place: Place, name: str) -> str:
     """The G... key of a seed."""
     seed = decode_seed(get_seed_file(place, name).read_text().strip())
@@ -112,6 +122,10 @@ def describe(place: Place) -> Mapping[str, Any]:
         "signers": {name: get_address(place, name) for name in PSIMS},
         "cosigners": {name: get_address(place, get_cosigner(name)) for name in PSIMS},
         "offline": {name: _describe_holder(place, name) for name in (RECOVERY, *COLD)},
+        "attestors": {
+            "account": get_address(place, ATTESTORS),
+            "seed_files": [str(get_seed_file(place, name)) for name in ATTESTOR_KEYS],
+        },
         "chains": {BITCOIN: bitcoin.CHAIN_ID, ETHEREUM: ethereum.CHAIN_ID},
     }
 
@@ -145,6 +159,10 @@ def make_row(
             "wallet_seed_file": str(get_chain_seed_file(place, name)),
             "chains": get_chains(place, name),
             "banks": get_banks_settings(place),
+            "payees": {
+                "urls": [place.get_private_url(f"{each}.private") for each in APIS],
+                "token_file": str(get_payout_token_file(place)),
+            },
             "rates": get_rates_settings(place),
             "poll_s": POLL_S,
             "batch_s": BATCH_S,

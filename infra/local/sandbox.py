@@ -13,7 +13,7 @@ from infra.local.chains import CHAINS
 from infra.local.errors import LocalError
 from infra.local.place import Place
 from infra.local.rows import Container, Report, Server, Service, Table
-from infra.sandbox.bank import ACCOUNT, CURRENCY
+from infra.sandbox import bank
 
 SANDBOX, PORT, COMMAND = "sandbox", 8300, "infra.sandbox.server"
 INSIDE, DATA, TOKEN_FILE = "/run/secrets", "/var/lib/sandbox", "token"
@@ -23,6 +23,8 @@ FILES = (TOKEN_FILE, GATEWAY_KEY_FILE)
 PAIR, SYMBOL = "BTC:TUSD", "BTC/USD"
 SLOT_S = 5
 BANK, GATEWAY, BANK_ASSET, BANK_POLL_S = "bank:sandbox", "bank:gateway", "TEUR", 2.0
+GIRO, GIRO_ASSET = "bank:giro", "TCHF"
+"""Another account, which pays out by payment files."""
 PROVIDERS = {
     "poloniex": "BTC_USDT",
     "coinmarketcap": SYMBOL,
@@ -106,22 +108,36 @@ def get_rates_settings(place: Place) -> Mapping[str, Any]:
 
 
 def get_banks_settings(place: Place) -> list[Mapping[str, Any]]:
-    """A bank that writes statements, and a payment gateway."""
+    """Two accounts at a bank that writes statements, one of which pays out, and a payment
+    gateway."""
     url = place.get_private_url(SANDBOX)
+    key_file = str(place.get_secret_file(f"{SANDBOX}.{GATEWAY_KEY_FILE}"))
     return [
         {
             "id": BANK,
-            "account": ACCOUNT,
-            "currency": CURRENCY,
-            "url": f"{url}/bank/statements",
+            "account": bank.ACCOUNT,
+            "currency": bank.CURRENCY,
+            "url": f"{url}/{bank.BANK}/statements",
             "poll_s": BANK_POLL_S,
+        },
+        {
+            "id": GIRO,
+            "account": bank.GIRO_ACCOUNT,
+            "currency": bank.GIRO_CURRENCY,
+            "url": f"{url}/{bank.GIRO}/statements",
+            "poll_s": BANK_POLL_S,
+            "payouts": {
+                "holder": "The operator of a test deployment",
+                "url": f"{url}/{bank.GIRO}/payouts",
+                "key_file": key_file,
+            },
         },
         {
             "id": GATEWAY,
             "kind": "gateway",
-            "currency": CURRENCY,
+            "currency": bank.CURRENCY,
             "url": f"{url}/gateway",
-            "key_file": str(place.get_secret_file(f"{SANDBOX}.{GATEWAY_KEY_FILE}")),
+            "key_file": key_file,
             "poll_s": BANK_POLL_S,
         },
     ]

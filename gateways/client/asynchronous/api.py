@@ -13,6 +13,7 @@ import httpx2
 from gateways.client.answers import Json, get_attributes, make_unavailable, read_document
 from gateways.client.errors import ClientError, HorizonUnavailable, ProblemError
 from gateways.client.keys import SigningKey
+from gateways.client.payouts import check_payout_account
 from gateways.client.proxies import environment_errors, is_outside
 from gateways.client.request_signing import RequestSigner
 from gateways.client.statements import encode_registration
@@ -153,6 +154,21 @@ class AsyncApiClient:
 
     async def put_setting(self, account: str, key: str, value: Any) -> None:
         await self._send("PUT", f"/v1/accounts/{account}/settings/{key}", value)
+
+    async def add_payout_account(self, account: str, iban: str, holder: str, bic: str = "") -> Json:
+        """Registers a bank account; the resource's id is what withdrawals name. Raises ClientError,
+        also where that is no hash of what was registered.
+        """
+        content = {"iban": iban, "holder": holder, "bic": bic}
+        path = f"/v1/accounts/{account}/payout-accounts"
+        return check_payout_account(_get_one(await self._send("POST", path, content)))
+
+    async def list_payout_accounts(self, account: str) -> list[Json]:
+        found = _get_all(await self._send("GET", f"/v1/accounts/{account}/payout-accounts"))
+        return [check_payout_account(each) for each in found]
+
+    async def remove_payout_account(self, account: str, account_hash: str) -> None:
+        await self._send("DELETE", f"/v1/accounts/{account}/payout-accounts/{account_hash}")
 
     async def accept_terms(self, account: str, version: str) -> Json:
         path = f"/v1/accounts/{account}/terms"

@@ -18,6 +18,7 @@ from streams.archive.bucket import ArchiveUnavailable, Bucket, ObjectMissing
 
 FILES_MAX, SUFFIX = 100_000, ".xml"
 TIMEOUT_S = 30.0
+PAGE = 1_000
 
 
 class FileStore(Protocol):
@@ -66,7 +67,7 @@ class BucketStore:
     def _list(self) -> Any:
         found: Any = []
         while len(found) < FILES_MAX:
-            page = self._bucket.list(self._prefix, found[-1] if found else "")
+            page = self._bucket.list(self._prefix, found[-1] if found else "", PAGE)
             if not page:
                 break
             found += page

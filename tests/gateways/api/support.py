@@ -57,7 +57,7 @@ from tests.support.network import get_key, get_public_key
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Servers
 
-TOKEN = "a token of tests"
+TOKEN, PAYOUT_TOKEN = "a token of tests", "another token"
 STATEMENT_KEY = get_key("keyserver")
 REGISTRAR = get_key("registrar")
 
@@ -274,7 +274,9 @@ def make_settings(gateway: Gateway, port: int, private: str, **more: Any) -> Api
         "horizon": (HorizonSettings(url=gateway.url),),
         "registrar_seed": Secret(get_seed(REGISTRAR)),
         "statement_keys": (bytes(STATEMENT_KEY.verify_key).hex(),),
-        "private": PrivateSettings(listen=private, token=Secret(TOKEN)),
+        "private": PrivateSettings(
+            listen=private, token=Secret(TOKEN), payout_token=Secret(PAYOUT_TOKEN)
+        ),
         "limits": ApiLimits(reads=MANY, writes=MANY, registrations=MANY),
         "cors": CorsSettings(origins=("*",)),
         **more,

@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from lxml import etree
+from lxml import etree  # type: ignore[import-untyped]
 
 from infra.sandbox.bank import Booking
 from infra.sandbox.payouts import PayoutMode
@@ -18,13 +18,13 @@ from tests.processors.psim.banks.payout_world import (
     ASSET,
     FUNDS,
     PAYEE,
-    SOURCE,
     PayoutWorld,
     run_withdrawals,
 )
+from tests.processors.psim.money.ledger import SOURCE
 from tests.processors.psim.world import SUSPENSE
 
-COUNT = 10
+COUNT = 3
 DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -248,5 +248,5 @@ def test_withdrawals_with_crashes_silence_rejections_and_returns(world: PayoutWo
 @pytest.mark.campaign
 @pytest.mark.timeout(3_000)
 def test_withdrawals_campaign(world: PayoutWorld, pytestconfig: pytest.Config) -> None:
-    run_withdrawals(world, COUNT * pytestconfig.getoption("--faults"))
+    run_withdrawals(world, 20 * pytestconfig.getoption("--faults"))
     check(world)
