@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from nacl.exceptions import BadSignatureError
@@ -67,6 +68,36 @@ def compute_sums(report: ReserveReport) -> tuple[int, int]:
         amount for kind, amount in sums.items() if kind not in (*ADDED, ReserveItemKind.OLD_DUST)
     )
     return held, owed
+
+
+def compute_sides(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report as Horizon shows it, with decimals, as two sides and the drift that nothing explains:
+    what is missing is negative."""
+    added = {each.name for each in ADDED}
+    items = [
+        {**each, "side": "outside" if each["kind"] in added else "ledger"}
+        for each in (
+            *report["items"],
+            *({**each, "name": f"({each['count']} more)"} for each in report["rests"]),
+        )
+        if each["kind"] != ReserveItemKind.OLD_DUST.name
+    ]
+    outside = {each["wallet"].lower(): each["amount"] for each in report["holdings"]}
+    sums = {"outside": sum(map(Decimal, outside.values())), "ledger": Decimal(report["issued"])}
+    for each in items:
+        sums[each["side"]] += Decimal(each["amount"])
+    return {
+        "asset": report["asset"],
+        "chain": report["chain_id"],
+        "height": report["height"],
+        "sequence": report["sequence"],
+        "outside": outside,
+        "issued": report["issued"],
+        "items": items,
+        "held": str(sums["outside"]),
+        "owed": str(sums["ledger"]),
+        "drift": str(Decimal(report["surplus"]) - Decimal(report["missing"])),
+    }
 
 
 def verify_balance_in_reserve(

@@ -28,6 +28,7 @@ from infra.cli import (
     platform,
     quorum,
     rates,
+    reconcile,
     replay,
     reserves,
     services,
@@ -93,6 +94,7 @@ app.add_typer(wallet_devices.devices, name="devices")
 app.command()(deposits.address)
 app.command()(reserves.reserves)
 app.command()(withdrawals.withdraw)
+app.command()(reconcile.reconcile)
 app.command()(withdrawals.withdrawals)
 app.add_typer(deposits.app, name="deposits")
 app.add_typer(chain.app, name="chain")

@@ -82,16 +82,16 @@ def _pay_by_file(target: Target, client: HorizonClient, person: Person, steps: S
     steps.wait(lambda: _has(client, person, sandbox.GIRO_ASSET, "300.00"), "francs are credited")
     with ApiClient(services[0], person.key) as api:
         to = api.add_payout_account(person.address, IBAN, HOLDER)["id"]
-    body = make_withdrawal(client, person.address, sandbox.GIRO_ASSET, "120.00", to, "demo-TCHF")
+    body = make_withdrawal(client, person.address, sandbox.GIRO_ASSET, "80.00", to, "demo-TCHF")
     submit(client, person.key, (body,))
     steps.wait(
         lambda: _is_paid(client, person, sandbox.GIRO_ASSET), "the statement says it is paid"
     )
     told = sandbox.control(place, "/control/payouts", {})["payouts"]
-    if [(each["holder"], each["amount"], each["paid"]) for each in told] != [(HOLDER, "120.00", 1)]:
+    if [(each["holder"], each["amount"], each["paid"]) for each in told] != [(HOLDER, "80.00", 1)]:
         raise DemoFailed(f"the bank has paid {told}")
     steps.say(
-        "120.00 TCHF left by a payment file (pain.001); the ledger names nobody, API told whom"
+        "80.00 TCHF left by a payment file (pain.001); the ledger names nobody, API told whom"
     )
 
 

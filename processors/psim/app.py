@@ -19,6 +19,7 @@ from processors.ledger_feed.process import exit_by_code
 from processors.ledger_feed.stream import Stream, run_to_end, run_until_signal, serve_streams
 from processors.ledger_feed.topic import Message, open_topic
 from processors.psim.banks.settings import Banks
+from processors.psim.banks.watch import AccountWatch
 from processors.psim.beginning import begin
 from processors.psim.chains.pkcs11_signer import Pkcs11Signer
 from processors.psim.chains.settings import make_rpc, make_source
@@ -171,16 +172,15 @@ class Psim:
         ]
         return DepositService([*watches, *self._make_bank_watches(view)])
 
-    def _make_bank_watches(self, view: LedgerView) -> Iterator[ChainWatch]:
+    def _make_bank_watches(self, view: LedgerView) -> Iterator[AccountWatch]:
         for chain_id, source in self._banks.sources.items():
-            yield ChainWatch(
+            yield AccountWatch(
                 chain_id,
                 source,
                 self._suspense,
                 lambda: view,
                 self._instance.wake,
                 poll_s=self._banks.settings[chain_id].poll_s,
-                find_problems=source.find_problems,
             )
 
     def _make_rates(self, view: LedgerView) -> RatesService:

@@ -17,6 +17,8 @@ from streams.ledger.chain import ChainPosition, get_genesis_position
 from streams.ledger.references import get_bucket
 
 log = structlog.get_logger()
+KINDS = (ReferenceKind.ISSUANCE, ReferenceKind.PAYMENT)
+"""References that the shared account credits by, and takes back by."""
 
 
 def begin(
@@ -76,7 +78,7 @@ def _load(
     references = (
         (get_bucket(bucket)[1], uses)
         for _, bucket, _, uses in rows.references
-        if get_bucket(bucket)[0] is ReferenceKind.ISSUANCE
+        if get_bucket(bucket)[0] in KINDS
     )
     view.load(verified.header.sequence, verified.header.close_time_ms, rows.entries, references)
     return verified.position

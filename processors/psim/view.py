@@ -25,7 +25,7 @@ from schemas.generated.entries import (
     Signer,
 )
 from schemas.generated.keys import KeyBytes
-from schemas.generated.operations import CreateIssuanceRequest, ManageAssetPair
+from schemas.generated.operations import CreateAmlAlert, CreateIssuanceRequest, ManageAssetPair
 from schemas.generated.requests import (
     GovernedChangeRequest,
     IssuanceRequest,
@@ -72,11 +72,14 @@ BRANCHES = frozenset(
 )
 """Kinds of entries that are kept; of accounts and signers only those of the shared account."""
 REFUSALS_MAX, CREDITS_MAX = 50_000, 50_000
+NOTED = (CreateIssuanceRequest, CreateAmlAlert)
+"""What the shared account credits by, and takes back by."""
 Kept = TypeVar("Kept")
 
 
 class Credit(NamedTuple):
-    """An issuance that the shared account asked for. `details`: as the operation has them."""
+    """An issuance that the shared account asked for, or an alert, of no asset here. `details`: as
+    the operation has them."""
 
     sequence: int
     reference: str
@@ -129,7 +132,8 @@ class LedgerView:
         entries: Iterable[tuple[bytes, bytes]],
         references: Iterable[tuple[int, bytes]],
     ) -> None:
-        """The whole state after a ledger. `references`: days of issuances with the packed uses."""
+        """The whole state after a ledger. `references`: days of issuances and payments with the
+        packed uses."""
         for key, entry in sorted(entries):  # a balance is known before requests that are from it
             self._put(KeyBytes(key), entry)
         for day, uses in references:
@@ -156,15 +160,13 @@ class LedgerView:
         self.state.trim_cache()
 
     def _fold_own(self, sequence: int, slices: AppliedSlices) -> Iterator[Hash]:
-        """Notes what came of issuances; gives the hash if it is the shared account's."""
+        """Notes what came of issuances and alerts; gives the hash if it is the shared account's."""
         envelope = decode(TransactionEnvelope, slices.envelope)
         transaction = decode(Transaction, envelope.transaction)
         succeeded = slices.code is TransactionCode.SUCCESS
         for operation, outcome in zip(transaction.operations, slices.outcomes, strict=False):
             body, source = operation.body, operation.source or transaction.source_account
-            if source != self.source or not isinstance(body, CreateIssuanceRequest):
-                continue
-            if body.reference is None:
+            if source != self.source or not isinstance(body, NOTED) or body.reference is None:
                 continue
             text = body.reference.text
             if succeeded:
@@ -172,7 +174,8 @@ class LedgerView:
                     body.reference.day, compute_use_hash(self.source, text)[:DIGEST_BYTES]
                 )
                 self.refusals.pop(text, None)
-                credit = Credit(sequence, text, body.asset, body.amount, body.creator_details)
+                asset = body.asset if isinstance(body, CreateIssuanceRequest) else ""
+                credit = Credit(sequence, text, asset, body.amount, body.creator_details)
                 _remember(self.credits, text, credit, CREDITS_MAX)
             else:
                 code = _get_code(outcome)
@@ -264,7 +267,7 @@ class LedgerView:
         return self.state.get_network_settings()
 
     def is_used(self, text: str) -> bool:
-        """Whether an issuance of the shared account has used a reference."""
+        """Whether an issuance or an alert of the shared account has used a reference."""
         return compute_use_hash(self.source, text)[:DIGEST_BYTES] in self._days
 
     def get_own_assets(self) -> list[Asset]:

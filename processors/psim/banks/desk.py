@@ -72,7 +72,7 @@ class BankDesk(FileDesk):
 
     @property
     def final(self) -> int:
-        return max(self._source.statements, default=0)
+        return self._source.final
 
     async def look(self, view: LedgerView) -> None:
         """Statements and rejections are evidence; that a file was taken is none."""

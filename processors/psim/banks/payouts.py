@@ -95,7 +95,7 @@ def decode_order(payload: bytes) -> BankOrder:
 def judge(
     order: BankOrder, booked: Sequence[tuple[int, Item]], statuses: Iterable[PaymentStatus]
 ) -> Judgement:
-    """`booked`: movements with the order's reference, by their statements' numbers. A debit of the
+    """`booked`: movements with the order's reference, and their statements' heights. A debit of the
     amount is evidence, and so is a rejection; two of them, or another amount, are for people."""
     debits = [each for each in booked if not each[1].is_credit and not each[1].is_reversal]
     codes = {each.code for each in statuses if each.reference == order.reference}
@@ -109,9 +109,9 @@ def judge(
         return Judgement(Evidence(TransferOutcome.CONFLICTED, digest, 0), "")
     if not debits:
         return Judgement(None, "")
-    ((number, item),) = debits
+    ((height, item),) = debits
     if item.amount != order.amount:
         problem = f"the bank has debited {item.amount} for {order.reference}, not as ordered"
         return Judgement(None, problem)
     digest = compute_evidence_key("bank-debit", item.key, item.ordinal, item.amount)
-    return Judgement(Evidence(TransferOutcome.PAID, digest, number), "")
+    return Judgement(Evidence(TransferOutcome.PAID, digest, height), "")

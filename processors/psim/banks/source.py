@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from processors.psim.banks.account import NOBODY, AccountSource
+from processors.psim.banks.clawbacks import TakenBack, match_reversals
 from processors.psim.banks.inbox import Delivery, read_delivery
 from processors.psim.banks.pain import PaymentStatus
 from processors.psim.banks.returns import RETURNED
@@ -41,11 +42,13 @@ class BankSource(AccountSource):
     ) -> None:
         self._chain_id = chain_id
         self._store = store
-        self._account, self._currency, self._digits = account, currency, digits
+        self.account = account
+        self._currency, self._digits = currency, digits
         self._first = first
         self._files: dict[str, Delivery] = {}
         self._held: dict[str, str] = {}
         self._booked: dict[str, list[tuple[int, Item]]] = {}
+        self._reversals: list[tuple[Item, tuple[int, Item] | None]] = []
         self._series = Series({}, "", {}, is_contradicted=False)
 
     async def look(self) -> None:
@@ -67,34 +70,41 @@ class BankSource(AccountSource):
     def _arrange(self) -> None:
         deliveries = [each for found in self._files.values() for each in found.statements]
         self._series = arrange(
-            deliveries, self._account, self._currency, self._first, self._make_origin(0)
+            deliveries, self.account, self._currency, self._first, self._make_origin(0)
         )
         booked: dict[str, list[tuple[int, Item]]] = {}
         for number, item in self._walk():
             if item.end_to_end_id:
                 booked.setdefault(item.end_to_end_id, []).append((number, item))
         self._booked = booked
+        self._reversals = match_reversals(self._walk())
 
     def _walk(self) -> Iterator[tuple[int, Item]]:
+        """All movements with the heights of their statements."""
         for number, statement in sorted(self.statements.items()):
             for item in statement.items:
-                yield number, item
+                yield number - self._first + FIRST, item
 
     def find_problems(self) -> list[str]:
         found = [f"{self._chain_id}: {name}: {each}" for name, each in sorted(self._held.items())]
         if self._series.problem:
             found.append(f"{self._chain_id}: {self._series.problem}")
-        items = [item for _, each in sorted(self.statements.items()) for item in each.items]
-        found += [
-            f"{self._chain_id}: {each.amount} were taken back by {each.key.hex()[:16]}: claw back"
-            for each in items
-            if each.is_reversal and not each.is_credit
-        ]
         return found
 
     def find_booked(self, end_to_end_id: str) -> Sequence[tuple[int, Item]]:
-        """Movements that name it, by their statements' numbers."""
+        """Movements that name it, with their statements' heights."""
         return self._booked.get(end_to_end_id, ())
+
+    def list_taken_back(self) -> list[TakenBack]:
+        """Reversals of credits, whether it is known of which or not."""
+        return [self._make_taken_back(each, of) for each, of in self._reversals]
+
+    def _make_taken_back(self, item: Item, of: tuple[int, Item] | None) -> TakenBack:
+        key = compute_evidence_key("bank-reversal", item.key, item.ordinal)
+        height, original = (FIRST, item) if of is None else of
+        block = Block(height, key, key, original.booked_ms)
+        payment = None if of is None else self._make_payment(original)
+        return TakenBack(key, item.amount, item.booked_ms, payment, block)
 
     def list_statuses(self) -> list[PaymentStatus]:
         """What the bank says of payments of ours."""
@@ -107,7 +117,7 @@ class BankSource(AccountSource):
             each.item.key: each.item
             for delivery in self._files.values()
             for each in delivery.expected
-            if (each.account, each.currency) == (self._account, self._currency)
+            if (each.account, each.currency) == (self.account, self._currency)
         }
         return [item for key, item in found.items() if item.is_credit and key not in booked]
 
@@ -119,6 +129,11 @@ class BankSource(AccountSource):
     async def get_tip_height(self) -> int:
         await self.look()
         return await self.get_final_height()
+
+    @property
+    def final(self) -> int:
+        """The height of the last statement that is believed."""
+        return max(self.statements, default=self._first - 1) - self._first + FIRST
 
     async def get_final_height(self) -> int:
         """What was delivered twice with different contents is final, too: whoever has worked it
@@ -166,7 +181,7 @@ class BankSource(AccountSource):
         if not item.is_return and not item.is_reversal:
             address = item.reference or NOBODY
         elif self._is_first_return(item):
-            key = compute_evidence_key("bank-return", self._account, item.end_to_end_id)
+            key = compute_evidence_key("bank-return", self.account, item.end_to_end_id)
             return ChainPayment(key, 0, RETURNED + item.end_to_end_id, COIN, item.amount)
         else:
             address = NOBODY

@@ -9,6 +9,8 @@ from collections.abc import Collection
 import msgspec
 
 from processors.psim.banks.account import NOBODY, AccountSource
+from processors.psim.banks.clawbacks import TakenBack
+from processors.psim.banks.statements import Item
 from processors.psim.chains.source import (
     COIN,
     Block,
@@ -68,13 +70,27 @@ class GatewaySource(AccountSource):
             self._hashes.append(compute_hash(self._hashes[-1] + compute_hash(content)))
 
     def find_problems(self) -> list[str]:
-        found = [self._problem] if self._problem else []
-        found += [
-            f"{self.chain_id}: {each.amount} were taken back ({each.kind}) of {each.id}: claw back"
+        return [self._problem] if self._problem else []
+
+    def list_taken_back(self) -> list[TakenBack]:
+        """Refunds and charge-backs, of payments by the provider's name for them."""
+        paid = {each.id: each for each in self.events if each.kind is EventKind.PAID_IN}
+        return [
+            self._make_taken_back(each, paid.get(each.id))
             for each in self.events
             if each.kind in TAKEN_BACK
         ]
-        return found
+
+    def _make_taken_back(self, event: GatewayEvent, of: GatewayEvent | None) -> TakenBack:
+        key = compute_evidence_key("gateway-taken-back", self.chain_id, event.number)
+        paid = event if of is None else of
+        block = Block(paid.number, key, key, paid.at_ms)
+        payment = None if of is None or event.amount > of.amount else self._make_payment(of)
+        return TakenBack(key, event.amount, event.at_ms, payment, block)
+
+    def list_expected(self) -> list[Item]:
+        """What a gateway has not said it does not say."""
+        return []
 
     async def get_tip_height(self) -> int:
         await self.look()
@@ -105,8 +121,11 @@ class GatewaySource(AccountSource):
             return []
         if event.currency != self._currency:
             raise ChainContradiction(f"event {event.number} is in {event.currency}")
+        return [self._make_payment(event)]
+
+    def _make_payment(self, event: GatewayEvent) -> ChainPayment:
         key = compute_evidence_key("gateway-payment", self.chain_id, event.id)
-        return [ChainPayment(key, 0, event.reference or NOBODY, COIN, event.amount)]
+        return ChainPayment(key, 0, event.reference or NOBODY, COIN, event.amount)
 
     async def get_holding(self, address: str, token: str, block: Block) -> int:
         """A reference holds nothing; money is what the provider says."""

@@ -8,15 +8,16 @@ from typing import Any
 from infra.sandbox.bank import ACCOUNT, CURRENCY, Bank, BankOrder, Booking
 from processors.psim.banks.source import BankSource
 from processors.psim.banks.store import FolderStore
+from processors.psim.banks.watch import AccountWatch
 from processors.psim.chains.source import ChainContradiction, ChainSource, ChainUnavailable
 from processors.psim.deposit.service import DepositService
-from processors.psim.deposit.watch import ChainWatch
 from processors.psim.view import LedgerView
 from schemas.generated.operations import BindExternalSystemAccountId
+from streams.ledger.values import AssetPolicy
 from tests.processors.psim import world as worlds
 from tests.processors.psim.world import SOURCE, SUSPENSE, Machine, World, create_own_asset, now
 from tests.support import border
-from tests.support.network import Network, get_account
+from tests.support.network import Network, get_account, pay
 
 BANK, ASSET = border.BANK, "BEUR"
 
@@ -25,7 +26,10 @@ def make_ledger(chain_id: str = BANK) -> Network:
     """The shared account with an asset of the bank's."""
     network = worlds.make_ledger()
     details = json.dumps({"deposit": {"chain": chain_id, "minimum": "1"}}).encode()
-    network.apply(SOURCE, create_own_asset(ASSET, details))
+    made: Any = create_own_asset(ASSET, details)
+    names = {name: getattr(made.action, name) for name in made.action.__struct_fields__}
+    policies = int(AssetPolicy.TRANSFERABLE)
+    network.apply(SOURCE, type(made)(0, type(made.action)(**{**names, "policies": policies})))
     return network
 
 
@@ -38,14 +42,14 @@ class BookMachine(Machine):
         network = self.world.network
         self.view = LedgerView(network.network_id, get_account(SOURCE))
         self.source = self.make_source()
-        self.watch = ChainWatch(
+        source: Any = self.source
+        self.watch = AccountWatch(
             self.chain_id,
-            self.source,
+            source,
             get_account(SUSPENSE),
             lambda: self.view,
             lambda: None,
-            lambda: self.view.close_time_ms / 1000,
-            find_problems=self.source.find_problems,  # type: ignore[attr-defined]
+            clock=lambda: self.view.close_time_ms / 1000,
         )
         self.service = DepositService([self.watch])
         self.signing = self.world.make_signing(self.name)
@@ -111,6 +115,9 @@ class BankWorld(World):
 
     def get_paid(self, name: str) -> int:
         return self.network.get_amount(name, ASSET)
+
+    def pay(self, payer: str, payee: str, amount: int) -> None:
+        self.close((payer, pay(self.network, payer, payee, ASSET, amount)))
 
     def get_parked(self) -> int:
         supply = self.network.ledger.state.get_asset_supply(ASSET)
