@@ -71,7 +71,7 @@ def compute_sums(report: ReserveReport) -> tuple[int, int]:
 
 
 def compute_sides(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A report as Horizon shows it, with decimals, as two sides and the drift that nothing explains:
+    """A report as Horizon shows it, with decimals, as two sides with the drift between them:
     what is missing is negative."""
     added = {each.name for each in ADDED}
     items = [
