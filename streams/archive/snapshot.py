@@ -26,10 +26,9 @@ from streams.archive.checkpoint import (
 )
 from streams.ledger.close import Ledger
 from streams.ledger.hash_window import HashWindow
-from streams.ledger.hashes import ZERO_HASH, compute_hash
+from streams.ledger.hashes import compute_hash
 from streams.ledger.invariants import check_everything
 from streams.ledger.references import (
-    ACCOUNT_BYTES,
     USE_BYTES,
     ReferenceRow,
     ReferenceWindow,
@@ -94,15 +93,13 @@ def make_ledger(rows: SnapshotRows, header: LedgerHeader, header_hash: Hash) -> 
     trie = build((compute_hash(key), compute_hash(entry)) for key, entry in encoded.items())
     window = HashWindow()
     window.restore(
-        (minute, Hash(running), _split(hashes, 0, HASH_BYTES))
-        for _, minute, running, hashes in _check_running(rows.hashes, 0, HASH_BYTES)
+        (minute, Hash(running), _split(hashes))
+        for _, minute, running, hashes in _check_size(rows.hashes, HASH_BYTES)
     )
     references = ReferenceWindow()
     references.restore(
         (sequence, ReferenceRow(*get_bucket(bucket), Hash(running), uses))
-        for sequence, bucket, running, uses in _check_running(
-            rows.references, ACCOUNT_BYTES, USE_BYTES
-        )
+        for sequence, bucket, running, uses in _check_size(rows.references, USE_BYTES)
     )
     for name, found, due in (
         ("state", trie.root, header.state_root),
@@ -118,21 +115,15 @@ def make_ledger(rows: SnapshotRows, header: LedgerHeader, header_hash: Hash) -> 
     return Ledger(state, trie, window, header, header_hash)
 
 
-def _check_running(
-    rows: Iterable[tuple[int, int, bytes, bytes]], offset: int, size: int
+def _check_size(
+    rows: Iterable[tuple[int, int, bytes, bytes]], size: int
 ) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """Each bucket's running hashes must be those of what was added: the roots commit to them
-    alone. A hash stands at `offset` in each `size` bytes. Raises `DamagedArchive`.
-    """
-    last: dict[int, bytes] = {}
+    """Each row must hold whole records of `size` bytes. Raises `DamagedArchive`."""
     for row in rows:
-        sequence, bucket, running, packed = row
-        added = b"".join(_split(packed, offset, size))
-        if len(packed) % size or compute_hash(last.get(bucket, ZERO_HASH) + added) != running:
-            raise DamagedArchive(f"a window of the snapshot is not what ledger {sequence} made it")
-        last[bucket] = running
+        if len(row[3]) % size:
+            raise DamagedArchive(f"a window of the snapshot is not what ledger {row[0]} made it")
         yield row
 
 
-def _split(packed: bytes, offset: int, size: int) -> tuple[Hash, ...]:
-    return tuple(Hash(packed[at + offset : at + size]) for at in range(0, len(packed), size))
+def _split(packed: bytes) -> tuple[Hash, ...]:
+    return tuple(Hash(packed[at : at + HASH_BYTES]) for at in range(0, len(packed), HASH_BYTES))

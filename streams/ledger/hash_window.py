@@ -49,9 +49,11 @@ class HashWindow:
             del self._hashes[minute]
 
     def restore(self, rows: Iterable[WindowRow]) -> None:
-        """What ledgers added, in their order."""
-        for minute, running, hashes in rows:
-            self._running[minute] = running
+        """What ledgers added, in their order. The running hashes are computed again, so that the
+        root shows what is not as it was."""
+        for minute, _, hashes in rows:
+            before = self._running.get(minute, ZERO_HASH)
+            self._running[minute] = compute_hash(before + b"".join(hashes))
             self._hashes.setdefault(minute, set()).update(hashes)
 
     def compute_root(self) -> Hash:

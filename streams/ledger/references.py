@@ -138,16 +138,19 @@ class ReferenceWindow:
         return tuple(rows)
 
     def restore(self, rows: Iterable[tuple[int, ReferenceRow]]) -> None:
-        """What ledgers added, with their sequences, in their order."""
+        """What ledgers added, with their sequences, in their order. The running hashes are
+        computed again, so that the root shows what is not as it was."""
         accounts: dict[AccountID, AccountID] = {}  # one object each, however often it stands there
         for sequence, row in rows:
             bucket = (ReferenceKind(row.kind), row.day)
-            self._running[bucket] = row.running
+            added = [self._running.get(bucket, ZERO_HASH)]
             for at in range(0, len(row.uses), USE_BYTES):
                 account_id = AccountID(row.uses[at : at + ACCOUNT_BYTES])
                 account_id = accounts.setdefault(account_id, account_id)
                 use_hash = Hash(row.uses[at + ACCOUNT_BYTES : at + USE_BYTES])
+                added.append(use_hash)
                 self._put(bucket, account_id, use_hash, sequence)
+            self._running[bucket] = compute_hash(b"".join(added))
 
     def compute_root(self) -> Hash:
         """Hash over (u8 kind || u64 day || running hash), ascending; zeros when there are none."""

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,13 +51,17 @@ class WorkerSettings(Settings, frozen=True):
 
 @dataclass
 class Publication:
-    """The work, with what it works on. `genesis`: where all trust begins. `tell`: takes events."""
+    """The work, with what it works on. `genesis`: where all trust begins. `tell`: takes events.
+    `open_others`: the archives of others, if it turns out that they are needed. `checkpoint`: how
+    many ledgers each has."""
 
     source: ArchiveSource
     archive: Archive
     settings: ArchiveSettings
     genesis: ChainPosition
     tell: Tell
+    open_others: Callable[[], Sequence[Archive]] = tuple
+    checkpoint: int = CHECKPOINT_LEDGERS
     failures: int = 0
 
     def begin(self) -> None:
@@ -77,7 +81,7 @@ class Publication:
     def publish_next(self) -> bool:
         """The next checkpoint, if all its ledgers are certified. Raises `ArchiveUnavailable`."""
         state = self.source.get_state()
-        first, last = state.archived + 1, state.archived + CHECKPOINT_LEDGERS
+        first, last = state.archived + 1, state.archived + self.checkpoint
         if state.certified < last:
             return False
         began = time.monotonic()
@@ -85,7 +89,7 @@ class Publication:
         size = 0
         for made in make_checkpoint(self.genesis.network_id, self._get_ledgers(first, last)):
             if isinstance(made, Checkpoint):
-                _check_range(made, first, last)
+                self._check_range(made, first, last)
                 kill_points.note("before-manifest")
                 self.archive.write_checkpoint(made)
             else:
@@ -109,7 +113,7 @@ class Publication:
         return self._get_others_ledgers(first, last)
 
     def _get_others_ledgers(self, first: int, last: int) -> Iterator[ArchivedLedger]:
-        others = [Archive(each) for each in self.settings.others]
+        others = self.open_others()
         genesis = self.source.load_ledger(GENESIS_SEQUENCE)
         if first == GENESIS_SEQUENCE and genesis is not None:
             yield genesis
@@ -158,12 +162,11 @@ class Publication:
             self.prune()
         return is_busy
 
-
-def _check_range(made: Checkpoint, first: int, last: int) -> None:
-    counts = {each.kind: each.records for each in made.objects}
-    found = (made.first_sequence, made.last_sequence, counts[ObjectKind.HEADERS])
-    if found != (first, last, CHECKPOINT_LEDGERS):
-        raise InvariantViolation(f"ledgers {first} to {last} changed while they were archived")
+    def _check_range(self, made: Checkpoint, first: int, last: int) -> None:
+        counts = {each.kind: each.records for each in made.objects}
+        found = (made.first_sequence, made.last_sequence, counts[ObjectKind.HEADERS])
+        if found != (first, last, self.checkpoint):
+            raise InvariantViolation(f"ledgers {first} to {last} changed while they were archived")
 
 
 def run(publication: Publication, idle_s: float = IDLE_S) -> None:
@@ -194,8 +197,12 @@ def open_publication(settings: WorkerSettings, tell: Tell) -> Iterator[Publicati
     genesis = open_genesis(decode_genesis(settings.genesis_file.read_bytes()))
     source = ArchiveSource(settings.database.url.reveal())
     archive = Archive(settings.archive.bucket)
+
+    def open_others() -> list[Archive]:
+        return [Archive(each) for each in settings.archive.others]
+
     try:
-        yield Publication(source, archive, settings.archive, genesis.position, tell)
+        yield Publication(source, archive, settings.archive, genesis.position, tell, open_others)
     finally:
         archive.close()
         source.close()

@@ -7,6 +7,7 @@ ledger, so that it goes on where it was stopped.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import structlog
 
@@ -15,10 +16,10 @@ from streams.archive.bucket import ArchiveUnavailable
 from streams.archive.checkpoint import DamagedArchive
 from streams.archive.history import UNUSABLE, History, HistoryUnavailable, Report
 from streams.archive.layout import ManifestName
-from streams.archive.snapshot import hold, make_ledger, read_snapshot
+from streams.archive.snapshot import SnapshotRows, hold, make_ledger, read_snapshot
 from streams.herder.catch_up import close_again
 from streams.herder.outputs import Commit
-from streams.ledger.chain import ChainPosition
+from streams.ledger.chain import ChainPosition, VerifiedLedger
 from streams.ledger.close import Ledger
 from streams.node.config import ArchiveSettings
 from streams.node.store import Store
@@ -26,6 +27,12 @@ from streams.node.store import Store
 REPORT_S = 5.0
 
 log = structlog.get_logger()
+
+
+class Installable(Protocol):
+    """What can begin with a snapshot: a node's `Store`, or the simulator's disk."""
+
+    def install(self, verified: VerifiedLedger, rows: SnapshotRows) -> None: ...
 
 
 @contextmanager
@@ -47,7 +54,7 @@ def get_position(ledger: Ledger) -> ChainPosition:
 
 
 def install_snapshot(
-    store: Store, history: History, last: int, report: Report = lambda *_: None
+    store: Installable, history: History, last: int, report: Report = lambda *_: None
 ) -> Ledger | None:
     """Puts the newest snapshot up to ledger `last`, if it is newer than the history's position, in
     the place of the store's state. None: there is none that is true. Raises `HistoryUnavailable`.

@@ -114,6 +114,8 @@ class Store:
         ).fetchone()
         if found is None:
             raise CorruptStore("the database holds no ledger")
+        if compute_hash(found[0]) != found[1]:
+            raise CorruptStore("the newest header is not the one that was stored")
         header = decode(LedgerHeader, found[0])
         rows = self._connection.execute(LOAD_ENTRIES, binary=True)
         encoded = {KeyBytes(key): entry for key, entry in rows}

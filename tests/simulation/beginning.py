@@ -7,12 +7,14 @@ which every node is given a copy.
 from dataclasses import dataclass
 from functools import cache
 
+from msgspec.structs import replace
+
 from schemas.generated.ledger import Certificate
 from schemas.generated.operations import CreateAccount
 from streams.herder.outputs import Commit
 from streams.ledger.admission import Candidate
 from streams.ledger.chain import ChainPosition
-from streams.ledger.genesis import open_genesis
+from streams.ledger.genesis import GenesisQuorumSet, open_genesis
 from streams.ledger.values import GENERAL_ROLE
 from tests.simulation.disk import Disk
 from tests.simulation.workload import get_spare
@@ -29,6 +31,9 @@ from tests.support.network import (
 
 NAMES = ("alice", "bob", "carol", "dave")
 AMOUNT = 1_000_000
+FLAT_4, FLAT_7, ORGANISATIONS = "four", "seven", "three organisations of three"
+VALIDATORS = {FLAT_4: 4, FLAT_7: 7, ORGANISATIONS: 9}
+"""How many there are, by topology."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +43,21 @@ class Beginning:
     network: Network
     disk: Disk
     position: ChainPosition
+    genesis: Disk
+    genesis_position: ChainPosition
 
 
 @cache
-def make_beginning(validators: int) -> Beginning:
-    network = Network(make_genesis(validators))
+def make_beginning(validators: int, topology: str = "") -> Beginning:
+    """All in one set, or by topology."""
+    genesis = make_genesis(validators)
+    if topology == ORGANISATIONS:
+        genesis = replace(genesis, quorum_set=make_organisations(genesis.quorum_set.validators))
+    network = Network(genesis)
     disk = Disk()
     opened = open_genesis(network.genesis)
     disk.commit(Commit(opened.closed, None, Certificate(())), 0)
+    empty = disk.copy()
 
     def close(*candidates: Candidate) -> None:
         closed = network.close(*candidates)
@@ -72,7 +84,13 @@ def make_beginning(validators: int) -> Beginning:
         header.close_time_ms,
         network.ledger.state.get_validators().quorum_set,
     )
-    return Beginning(network, disk, position)
+    return Beginning(network, disk, position, empty, opened.position)
+
+
+def make_organisations(keys: tuple[str, ...]) -> GenesisQuorumSet:
+    """Two of three validators speak for an organisation, two of three organisations for all."""
+    inner = tuple(GenesisQuorumSet(2, keys[at : at + 3]) for at in range(0, len(keys), 3))
+    return GenesisQuorumSet(2, (), inner)
 
 
 def _create_person(name: str) -> CreateAccount:

@@ -1,15 +1,20 @@
 """What must hold in every run, looked at while it happens and once more at its end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from schemas.codec import decode
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import Nominate, Statement
 from schemas.generated.overlay import Message, SignedHeader, Statements
+from streams.archive.history import History
 from streams.consensus.claims import can_follow
 from streams.herder.outputs import Commit
 from streams.ledger.chain import ChainPosition, verify_record
+from streams.ledger.genesis import GENESIS_SEQUENCE
 from tests.simulation.disk import Disk
+
+OpenHistory = Callable[[ChainPosition], History]
 
 
 class Broken(AssertionError):
@@ -27,6 +32,11 @@ class Checks:
     close_times: dict[int, int] = field(default_factory=dict)
     said: dict[tuple[PublicKey, int, bool], Statement] = field(default_factory=dict)
     signed: dict[tuple[PublicKey, int], Hash] = field(default_factory=dict)
+
+    def forget(self, node: PublicKey) -> None:
+        """It has lost its memory, so nobody can hold it to what it said."""
+        self.said = {key: each for key, each in self.said.items() if key[0] != node}
+        self.signed = {key: each for key, each in self.signed.items() if key[0] != node}
 
     def check_commit(self, name: str, commit: Commit) -> None:
         header, header_hash = commit.closed.header, commit.closed.header_hash
@@ -72,10 +82,17 @@ class Checks:
         self.said[key] = statement
 
 
-def check_chain(name: str, disk: Disk, position: ChainPosition) -> None:
-    """Every stored ledger after `position`, as a consumer would verify it. The newest may still
-    lack its certificate."""
+def check_chain(
+    name: str, disk: Disk, position: ChainPosition, open_history: OpenHistory | None = None
+) -> None:
+    """Every ledger after `position`, as a consumer would verify it: from archives what the disk no
+    longer has. The newest may still lack its certificate."""
     newest = max(disk.ledgers)
+    oldest = min(each for each in disk.ledgers if each > GENESIS_SEQUENCE)
+    if open_history is not None and oldest > position.sequence + 1:
+        history = open_history(position)
+        for _ in history.read_on(oldest - 1):
+            position = history.position
     for sequence in range(position.sequence + 1, newest + 1):
         record = disk.get_record(sequence)
         if record is not None:

@@ -6,21 +6,28 @@ from rows alone and refuses rows that do not fit together, as the store does.
 
 from copy import deepcopy
 from dataclasses import dataclass, field
+from random import Random
 
 from schemas.codec import decode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import QuorumSet
 from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
+from streams.archive.snapshot import SnapshotRows
 from streams.herder.outputs import Certified, Commit, Persist, SetRow, StatementRow
 from streams.herder.restored import Restored, RestoredHeader
 from streams.herder.votes import Vote
-from streams.ledger.chain import find_former_quorum_set
+from streams.ledger.chain import VerifiedLedger, find_former_quorum_set
 from streams.ledger.close import ClosedLedger, Ledger
 from streams.ledger.hash_window import MINUTE_MS, HashWindow
 from streams.ledger.hashes import compute_hash
 from streams.ledger.invariants import check_everything
-from streams.ledger.references import ReferenceRow, ReferenceWindow
+from streams.ledger.references import (
+    ReferenceRow,
+    ReferenceWindow,
+    compute_bucket_number,
+    get_bucket,
+)
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import build
 
@@ -52,6 +59,9 @@ class Disk:
     sets: dict[Hash, SetRow] = field(default_factory=dict)
     next_offset: int = 0
     votes: tuple[Vote, ...] = ()
+    archived: int = 0
+    snapshot: int = 0
+    is_damaged: bool = False
 
     def copy(self) -> "Disk":
         return deepcopy(self)
@@ -96,13 +106,61 @@ class Disk:
         self.references = [r for r in self.references if (r[1].kind, r[1].day) not in dropped]
         self.references += [(closed.header.sequence, row) for row in closed.reference_rows]
 
+    def damage(self, random: Random) -> None:
+        """Flips a bit of a row of the state, or tears the row."""
+        newest = self.ledgers[max(self.ledgers)]
+        what = random.choice(("entry", "entry", "header", "window"))
+        if what == "window" and self.window:
+            key = random.choice(sorted(self.window))
+            running, hashes = self.window[key]
+            self.window[key] = running, tuple(Hash(_flip(each, random)) for each in hashes[:1])
+        elif what == "header":
+            newest.header = _flip(newest.header, random)
+        else:
+            row = random.choice(sorted(self.entries))
+            raw = self.entries[row]
+            self.entries[row] = raw[:-1] if random.random() < 0.5 else _flip(raw, random)
+        self.is_damaged = True
+
+    def make_snapshot(self) -> SnapshotRows:
+        """What an archive's snapshot holds."""
+        window = sorted((s, m, *row) for (m, s), row in self.window.items())
+        return SnapshotRows(
+            sorted((bytes(key), entry) for key, entry in self.entries.items()),
+            [(s, m, running, b"".join(hashes)) for s, m, running, hashes in window],
+            [
+                (s, compute_bucket_number((row.kind, row.day)), row.running, row.uses)
+                for s, row in self.references
+            ],
+        )
+
+    def install(self, verified: VerifiedLedger, rows: SnapshotRows) -> None:
+        """A snapshot in the place of what is here. As the store does."""
+        self.entries = {KeyBytes(key): entry for key, entry in rows.entries}
+        self.statements, self.sets = {}, {}
+        self.window = {
+            (minute, sequence): (Hash(running), _split(hashes))
+            for sequence, minute, running, hashes in rows.hashes
+        }
+        self.references = [
+            (sequence, ReferenceRow(*get_bucket(bucket), Hash(running), uses))
+            for sequence, bucket, running, uses in rows.references
+        ]
+        self.ledgers = {s: row for s, row in self.ledgers.items() if row.certificate is not None}
+        record = verified.record
+        self.ledgers[verified.header.sequence] = LedgerRow(
+            verified.header_hash, record.header, record.body, None, record.certificate
+        )
+
     def certify(self, certified: Certified) -> None:
-        row = self.ledgers[certified.sequence]
-        if row.header_hash == certified.header_hash:
+        row = self.ledgers.get(certified.sequence)
+        if row is not None and row.header_hash == certified.header_hash:
             row.certificate = certified.certificate
 
     def load_ledger(self) -> Ledger:
         row = self.ledgers[max(self.ledgers)]
+        if compute_hash(row.header) != row.header_hash:
+            raise CorruptDisk("the newest header is not the one that was stored")
         header = decode(LedgerHeader, row.header)
         trie = build((compute_hash(k), compute_hash(raw)) for k, raw in self.entries.items())
         if trie.root != header.state_root:
@@ -154,3 +212,13 @@ class Disk:
         if row is None or row.certificate is None:
             return None
         return LedgerRecord(row.header, row.certificate, row.body)
+
+
+def _split(packed: bytes) -> tuple[Hash, ...]:
+    return tuple(Hash(packed[at : at + 32]) for at in range(0, len(packed), 32))
+
+
+def _flip(raw: bytes, random: Random) -> bytes:
+    changed = bytearray(raw)
+    changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
+    return bytes(changed)

@@ -1,9 +1,21 @@
-"""What goes wrong in a run, by its seed: weather, cuts, kills, clocks. Then all is mended."""
+"""What goes wrong in a run, by its seed: weather, cuts, kills, clocks, disks, archives, lies. Then
+all is mended, but for those who lie."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from schemas.codec import encode
+from schemas.generated.common import U64
+from schemas.generated.consensus import (
+    IntervalsUpgrade,
+    SetLimitsUpgrade,
+    TimeoutsUpgrade,
+    Upgrade,
+)
+from streams.herder.votes import Vote
+from tests.simulation.beginning import FLAT_4, VALIDATORS
 from tests.simulation.network import Link, Weather
+from tests.simulation.node import Node
 from tests.simulation.world import World
 
 STEP_MS = 400  # how often something may change
@@ -11,14 +23,23 @@ STEP_MS = 400  # how often something may change
 
 @dataclass(slots=True, frozen=True)
 class Plan:
-    """One run."""
+    """One run. No more validators lie, or lose their memory, than the quorum set bears."""
 
     seed: int
-    validators: int = 4
+    topology: str = FLAT_4
     chaos_ms: int = 12_000
     offers_per_step: int = 6
     has_twins: bool = False  # one validator runs twice, with the same key: it may say two things
+    liars: tuple[str, ...] = ()  # how the last validators lie
+    is_wiped: bool = False  # the first validator loses its disk, or bits of it, again and again
+    watchers: int = 0  # nodes that are no validators
+    is_slow: bool = False  # one node at a time
+    votes: bool = False  # operators vote for changes
     skew_max_ms: int = 0
+
+    @property
+    def validators(self) -> int:
+        return VALIDATORS[self.topology]
 
 
 class Faults:
@@ -40,6 +61,8 @@ class Faults:
         world.readers = [draw.random() < 0.8 for _ in world.nodes]
         world.readers[draw.randrange(len(world.nodes))] = True
         self._change_weather()
+        for behaviour, node in zip(self.plan.liars, self._get_liars(), strict=True):
+            world.make_liar(node, behaviour)
         for node in world.nodes:
             world.start(node)
         world.schedule(STEP_MS, self._step)
@@ -49,6 +72,9 @@ class Faults:
         world = self.world
         self.is_over = True
         world.outputs_left.clear()
+        world.slow = None
+        for bucket in world.buckets:
+            bucket.is_away, bucket.writes_left = False, None
         world.links.weather = Weather()
         world.set_cut(set())
         world.readers = [True] * len(world.nodes)
@@ -68,9 +94,21 @@ class Faults:
             (self._flap, 4),
             (self._kill_soon, 14),
             (self._kill_many, 2),
+            (self._take_archive_away, 4),
+            (self._kill_archiving, 6),
+            (self._damage_archive, 2),
+            (self._jump_clock, 3),
+            (self._change_slow, 8 if self.plan.is_slow else 0),
+            (self._lose_disk, 4 if self.plan.is_wiped else 0),
+            (self._damage_disk, 4 if self.plan.is_wiped else 0),
+            (self._vote, 8 if self.plan.votes else 0),
         )
         self.random.choices([c for c, _ in choices], [w for _, w in choices])[0]()
         self.world.schedule(STEP_MS, self._step)
+
+    def _get_liars(self) -> list[Node]:
+        count = self.plan.validators
+        return self.world.nodes[count - len(self.plan.liars) : count]
 
     def _do_nothing(self) -> None:
         """Most of the time."""
@@ -126,3 +164,63 @@ class Faults:
                 node.crash()
             pause_ms = self.random.randint(100, 3_000)
             self.world.schedule(pause_ms, lambda node=node: self.world.start(node))  # type: ignore[misc]
+
+    def _take_archive_away(self) -> None:
+        """One archive does not answer, for a while."""
+        bucket = self.random.choice(self.world.buckets)
+        if not bucket.is_away:
+            self.world.count("archive away")
+            bucket.is_away = True
+
+            def come_back() -> None:
+                bucket.is_away = False
+
+            self.world.schedule(self.random.randint(500, 6_000), come_back)
+
+    def _kill_archiving(self) -> None:
+        """The process beside a node dies at one of its next writes."""
+        self.random.choice(self.world.buckets).writes_left = self.random.randint(0, 6)
+
+    def _damage_archive(self) -> None:
+        """Always the same one's: what all have lost nobody can read."""
+        if self.world.buckets[0].damage(self.random):
+            self.world.count("archive damaged")
+
+    def _jump_clock(self) -> None:
+        self.world.count("clock jumped")
+        node = self.random.randrange(len(self.world.nodes))
+        self.world.skews_ms[node] = self.random.randint(-3_000, 3_000)
+
+    def _change_slow(self) -> None:
+        self.world.slow = self.random.choice((None, self.random.randrange(len(self.world.nodes))))
+
+    def _lose_disk(self) -> None:
+        node = self.world.nodes[0]
+        self.world.wipe(node)
+        self.world.schedule(self.random.randint(100, 3_000), lambda: self.world.start(node))
+
+    def _damage_disk(self) -> None:
+        """While the node is down, of which it learns when it is started."""
+        node = self.world.nodes[0]
+        if node.herder is not None:
+            node.crash()
+        self.world.count("disk damaged")
+        node.disk.damage(self.random)
+        self.world.schedule(self.random.randint(100, 3_000), lambda: self.world.start(node))
+
+    def _vote(self) -> None:
+        """A few operators, or all of them, for the same change."""
+        interval_ms = U64(self.random.choice((200, 300, 400)))
+        change = self.random.choice(
+            (
+                IntervalsUpgrade(interval_ms, U64(5_000)),
+                TimeoutsUpgrade(U64(self.random.choice((500, 800))), U64(500)),
+                SetLimitsUpgrade(self.random.choice((5, 50, 4_000)), 2_000_000),
+            )
+        )
+        vote = Vote(encode(Upgrade(change)), 0, 0, 1 << 60)
+        count = self.random.choice((1, 2, len(self.world.nodes)))
+        for node in self.random.sample(self.world.nodes, count):
+            if node.herder is not None:
+                self.world.count("votes")
+                node.vote(vote)

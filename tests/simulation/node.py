@@ -16,6 +16,7 @@ from schemas.generated.overlay import (
     CertificateRequest,
     LedgerReply,
     LedgerRequest,
+    LedgersArchived,
     Message,
     Transactions,
 )
@@ -25,7 +26,11 @@ from streams.herder.offsets import Offsets
 from streams.herder.outputs import Output, Timer, TimerName
 from streams.herder.votes import Vote
 from streams.ledger.admission import Candidate
+from streams.ledger.close import Ledger
+from streams.ledger.genesis import GENESIS_SEQUENCE
 from streams.ledger.hashes import compute_hash
+from streams.node.rejoin import get_position, install_snapshot
+from tests.simulation.archives import AWAY, Archiving
 from tests.simulation.disk import Disk
 
 RECORDS_MAX = 16  # in one answer
@@ -46,13 +51,19 @@ class World(Protocol):
     def open_envelope(self, envelope: bytes) -> Candidate | None: ...
     def note(self, node: "Node", output: Output) -> None: ...
     def note_crash(self, node: "Node") -> None: ...
+    def start_archive_reader(self, node: "Node", last: int) -> None: ...
+    def count(self, what: str) -> None: ...
 
 
 class Node:
     """A node on its disk; `herder` is None while its process is down."""
 
-    def __init__(self, world: World, index: int, key: SigningKey, disk: Disk) -> None:
+    def __init__(
+        self, world: World, index: int, key: SigningKey, disk: Disk, archiving: Archiving
+    ) -> None:
         self.world = world
+        self.archiving = archiving
+        self.is_reading = False
         self.index = index
         self.name = f"node {index}"
         self.key = key
@@ -70,16 +81,50 @@ class Node:
         return max(self.disk.ledgers)
 
     def start(self) -> None:
-        """A new process on what the disk holds."""
+        """A new process on what the disk holds; on an empty one it begins with a snapshot. Raises
+        `CorruptDisk`."""
         self.life += 1
-        self.herder = Herder(self.disk.load_ledger(), self.key)
+        self.is_reading = False
+        ledger = self.disk.load_ledger()
+        if ledger.header.sequence == GENESIS_SEQUENCE:
+            ledger = self._begin(ledger)
+        self.herder = Herder(ledger, self.key)
         self.offsets = Offsets()
         self.next_offset = self.disk.next_offset
         restored = self.disk.load_restored()
         self._do(lambda herder, now_ms: herder.start(restored, now_ms))
 
+    def _begin(self, ledger: Ledger) -> Ledger:
+        """As `rejoin.begin`."""
+        history = self.archiving.open_history(get_position(ledger))
+        try:
+            installed = install_snapshot(self.disk, history, history.find_newest())
+        except AWAY:
+            return ledger
+        if installed is None:
+            return ledger
+        self.world.count("snapshots installed")
+        return installed
+
+    def read_archive(self, last: int) -> None:
+        """As `ArchiveReader`: what archives have up to ledger `last` goes to the herder."""
+        self.is_reading = False
+        if self.herder is None:
+            return
+        history = self.archiving.open_history(get_position(self.herder.ledger))
+        try:
+            for verified in history.read_on(last):
+                if self.herder is None or verified.header.sequence != self.herder.open_slot:
+                    return
+                self.world.count("read from archives")
+                record = verified.record
+                self._do(lambda herder, now_ms: herder.take_ledger(record, now_ms))  # noqa: B023
+        except AWAY:
+            self.world.count("archives away")
+
     def crash(self) -> None:
         self.herder = None
+        self.archiving.end()
         self.timers.clear()
         self.world.note_crash(self)
 
@@ -114,13 +159,18 @@ class Node:
                 self._do(lambda herder, now_ms: herder.receive(peer, message, now_ms))
 
     def _answer_ledger_request(self, peer: PublicKey, first: int) -> None:
-        replies = []
+        replies: list[LedgerReply | LedgersArchived] = []
         for sequence in range(first, first + RECORDS_MAX):
             record = self.disk.get_record(sequence)
             if record is None:
                 break
             replies.append(LedgerReply(sequence, record))
-        for reply in replies or [LedgerReply(first, None)]:
+        if not replies:
+            kept = min((each for each in self.disk.ledgers if each >= first), default=None)
+            replies.append(
+                LedgerReply(first, None) if kept is None else LedgersArchived(kept, "archive")
+            )
+        for reply in replies:
             self.world.carry(self, peer, Message(reply))
 
     def _answer_certificate_request(self, peer: PublicKey, sequence: int) -> None:
@@ -180,6 +230,10 @@ class Node:
                 self.offsets.set_processed(*envelope_hashes)
             case outputs.Reject(envelope_hash, _):
                 self.offsets.set_processed(envelope_hash)
+            case outputs.ReadArchive(last):
+                if not self.is_reading:
+                    self.is_reading = True
+                    self.world.start_archive_reader(self, last)
             case outputs.Alarm():
                 pass  # noted above
 

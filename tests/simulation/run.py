@@ -3,9 +3,11 @@
 import argparse
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from tests.simulation.beginning import make_beginning
+from tests.simulation.beginning import FLAT_7, ORGANISATIONS, make_beginning
+from tests.simulation.byzantine import BEHAVIOURS
 from tests.simulation.checks import Broken, check_chain
 from tests.simulation.faults import Faults, Plan
 from tests.simulation.workload import Fate
@@ -30,21 +32,42 @@ class Report:
 
 
 def make_plan(seed: int) -> Plan:
-    """The kinds of runs take turns."""
-    kind = seed % 8
-    return Plan(
-        seed=seed,
-        validators=7 if kind in (3, 6) else 4,
-        has_twins=kind in (5, 6),
-        skew_max_ms=30_000 if kind == 7 else 0,
-    )
+    """The kinds of runs take turns, and in them the ways to lie."""
+    plan, kind, turn = Plan(seed), seed % len(KINDS), seed // len(KINDS)
+    names = list(BEHAVIOURS)
+    changes = KINDS[kind]
+    if "liars" in changes:
+        liars = tuple(names[(turn + 3 * each) % len(names)] for each in range(changes["liars"]))
+        changes = {**changes, "liars": liars}
+    return replace(plan, **changes)
+
+
+KINDS: tuple[dict[str, Any], ...] = (
+    {},
+    {"is_wiped": True},
+    {"liars": 1},
+    {"topology": FLAT_7},
+    {"watchers": 1, "votes": True},
+    {"has_twins": True},
+    {"topology": FLAT_7, "has_twins": True},
+    {"skew_max_ms": 30_000},
+    {"topology": FLAT_7, "liars": 2},
+    {"topology": ORGANISATIONS},
+    {"is_slow": True},
+    {"liars": 1, "votes": True},
+    {"topology": ORGANISATIONS, "liars": 1, "watchers": 1},
+    {"topology": FLAT_7, "is_wiped": True, "is_slow": True},
+    {"is_wiped": True, "watchers": 1, "votes": True},
+    {"liars": 1, "is_slow": True},
+)
 
 
 def simulate(plan: Plan) -> Report:
     """Raises `Broken`, or whatever a node raised, when the run shows a defect."""
-    beginning = make_beginning(plan.validators)
+    beginning = make_beginning(plan.validators, plan.topology)
     twins = (0,) if plan.has_twins else ()
-    world = World(plan.seed, beginning, (*range(plan.validators), *twins))
+    keys = (*range(plan.validators + plan.watchers), *twins)
+    world = World(plan.seed, beginning, keys)
     faults = Faults(world, plan)
     faults.begin()
     world.run_for(plan.chaos_ms)
@@ -87,11 +110,11 @@ def _get_missing(world: World) -> list[str]:
 
 
 def _check_end(world: World, plan: Plan) -> None:
-    position = make_beginning(plan.validators).position
+    position = make_beginning(plan.validators, plan.topology).position
     for node in world.honest:
         if node.disk.load_ledger().header.sequence != node.sequence:
             raise Broken(f"{node.name} cannot be loaded at its newest ledger")
-        check_chain(node.name, node.disk, position)
+        check_chain(node.name, node.disk, position, node.archiving.open_history)
     never = {o.envelope_hash for o in world.workload.offers if o.fate is Fate.NEVER}
     closed = never & world.checks.closed_envelopes
     if closed:
@@ -109,12 +132,20 @@ def _describe(world: World) -> str:
 
 def describe(report: Report) -> str:
     return (
-        f"seed {report.plan.seed}: {report.plan.validators} validators"
-        f"{' and a twin' if report.plan.has_twins else ''}, {report.ledgers} ledgers, "
+        f"seed {report.plan.seed}: {describe_plan(report.plan)}, {report.ledgers} ledgers, "
         f"{report.transactions} transactions, {report.crashes} kills; after mending the next "
         f"ledger closed in {report.first_close_ms} ms, all level in {report.level_ms} ms; "
         f"trace {report.trace_hash[:16]}"
     )
+
+
+def describe_plan(plan: Plan) -> str:
+    parts = [f"{plan.validators} validators"]
+    parts += ["a twin"] if plan.has_twins else []
+    parts += [f"one {each}" for each in plan.liars]
+    parts += [f"{plan.watchers} watcher"] if plan.watchers else []
+    parts += ["one loses its disk"] if plan.is_wiped else []
+    return ", ".join(parts)
 
 
 def get_command(seed: int) -> str:

@@ -17,8 +17,11 @@ from streams.herder import outputs
 from streams.herder.outputs import Output, Timer
 from streams.herder.signature_work import find_false_signatures, make_job
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
+from tests.simulation.archives import Archiving, MemoryBucket
 from tests.simulation.beginning import NAMES, Beginning
+from tests.simulation.byzantine import Liar
 from tests.simulation.checks import Checks
+from tests.simulation.disk import CorruptDisk
 from tests.simulation.network import Links
 from tests.simulation.node import Node
 from tests.simulation.workload import Workload
@@ -26,6 +29,7 @@ from tests.support.network import get_key
 
 POLL_MAX = 40
 RECONNECT_MAX_MS = 60
+SLOW = 100  # times as long
 
 
 class World:
@@ -37,10 +41,13 @@ class World:
         self.links = Links(self.random)
         self.checks = Checks()
         self.workload = Workload(beginning.network, self.random, NAMES)
-        self.nodes = [
-            Node(self, index, get_key(f"validator {key}"), beginning.disk.copy())
-            for index, key in enumerate(keys)
-        ]
+        self.beginning = beginning
+        rows = beginning.disk.ledgers.items()
+        self.checks.headers = {sequence: row.header_hash for sequence, row in rows}
+        self.buckets = [MemoryBucket(f"archive {index}") for index in range(len(keys))]
+        self.nodes = [self._make_node(index, key) for index, key in enumerate(keys)]
+        self.liars: dict[int, tuple[str, Liar]] = {}  # node -> behaviour, and who shows it
+        self.slow: int | None = None  # the node to which and from which everything takes long
         self.skews_ms = [0] * len(self.nodes)
         self.readers = [True] * len(self.nodes)
         self.outputs_left: dict[int, int] = {}  # node -> outputs until it is killed
@@ -54,7 +61,12 @@ class World:
         self._events_made = 0
         self._trace = sha256()
         keys_seen = [node.node_id for node in self.nodes]
-        self._twins = {key for key in keys_seen if keys_seen.count(key) > 1}
+        self._unsure = {key for key in keys_seen if keys_seen.count(key) > 1}
+
+    def _make_node(self, index: int, key: int) -> Node:
+        disk = self.beginning.disk.copy()
+        archiving = Archiving(disk, self.buckets, index, self.count)
+        return Node(self, index, get_key(f"validator {key}"), disk, archiving)
 
     # Time
 
@@ -77,15 +89,38 @@ class World:
 
     @property
     def honest(self) -> list[Node]:
-        """The nodes whose key is in one place only."""
-        return [node for node in self.nodes if node.node_id not in self._twins]
+        """The nodes whose key is in one place only, and that do not lie."""
+        return [node for node in self.nodes if node.node_id not in self._unsure]
+
+    def make_liar(self, node: Node, behaviour: str) -> None:
+        others = [peer.node_id for peer in self.nodes if peer is not node]
+        self._unsure.add(node.node_id)
+        self.liars[node.index] = behaviour, Liar(self.random, node.key, others, self._network_id)
+
+    def wipe(self, node: Node) -> None:
+        """Its disk is lost. Without its memory it may contradict what it said before."""
+        if node.herder is not None:
+            node.crash()
+        self.count("wiped")
+        self.checks.forget(node.node_id)
+        node.disk = self.beginning.genesis.copy()
+        node.archiving = Archiving(node.disk, self.buckets, node.index, self.count)
 
     def start(self, node: Node) -> None:
-        """Starts its process, unless it runs."""
+        """Starts its process, unless it runs. A disk that is found to be damaged is emptied, as an
+        operator would."""
         if node.herder is None:
             self._note(f"start {node.index}")
-            node.start()
+            try:
+                node.start()
+            except CorruptDisk:
+                if not node.disk.is_damaged:
+                    raise
+                self.count("damage found")
+                self.wipe(node)
+                node.start()
             self.poll(node)
+            self._archive(node)
             for peer in self.nodes:
                 self.connect(node, peer)
 
@@ -121,6 +156,17 @@ class World:
             if (other, one) not in cut:
                 self.connect(self.nodes[one], self.nodes[other])
 
+    def _archive(self, node: Node) -> None:
+        """What the worker beside it does, until both end."""
+        node.archiving.work(self.beginning.genesis_position)
+        self._schedule_for(node, self.random.randint(200, 900), lambda: self._archive(node))
+
+    def start_archive_reader(self, node: Node, last: int) -> None:
+        self._schedule_for(node, self.random.randint(5, 200), lambda: node.read_archive(last))
+
+    def count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+
     def _schedule_for(self, node: Node, delay_ms: int, action: Callable[[], None]) -> None:
         """An event of the process that runs now; void once it was killed."""
         life = node.life
@@ -154,18 +200,34 @@ class World:
     def carry(self, node: Node, peer: PublicKey | None, message: Message) -> None:
         self._trace.update(encode(message))
         self.sent[node.index, type(message.body).__name__] += 1
-        if node.node_id not in self._twins:
+        if node.node_id not in self._unsure:
             self.checks.check_sent(node.node_id, message)
         for receiver in self.nodes:
             if receiver.node_id == node.node_id or peer not in (None, receiver.node_id):
                 continue
-            for delivery in self.links.carry(node.index, receiver.index, message):
-                arriving = delivery.message
-                self._schedule_for(
-                    receiver,
-                    delivery.delay_ms,
-                    lambda r=receiver, m=arriving: r.receive(node.node_id, m),  # type: ignore[misc]
-                )
+            for said in self._lie(node, receiver, message):
+                self._carry(node, receiver, said)
+
+    def _lie(self, node: Node, receiver: Node, message: Message) -> list[Message]:
+        if node.index not in self.liars:
+            return [message]
+        behaviour, liar = self.liars[node.index]
+        said = liar.tell(behaviour, receiver.index, message)
+        if said != [message]:
+            self.count(behaviour)
+        return said
+
+    def _carry(self, node: Node, receiver: Node, message: Message) -> None:
+        slowness = SLOW if self.slow in (node.index, receiver.index) else 1
+        if slowness > 1:
+            self.count("slowed")
+        for delivery in self.links.carry(node.index, receiver.index, message):
+            arriving = delivery.message
+            self._schedule_for(
+                receiver,
+                delivery.delay_ms * slowness,
+                lambda m=arriving: receiver.receive(node.node_id, m),  # type: ignore[misc]
+            )
 
     def open_envelope(self, envelope: bytes) -> Candidate | None:
         """The candidate, if it is well-formed and its signatures are true; looked at once."""
@@ -179,16 +241,16 @@ class World:
     def note(self, node: Node, output: Output) -> None:
         """Remembers an output that is being performed, and looks at what must always hold."""
         kind = type(output).__name__
-        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.count(kind)
         self._note(f"{node.index} {kind} {_get_detail(output)}")
         if isinstance(output, outputs.Alarm):
             self.alarms.append(f"{node.name}: {output.text}")
-        if isinstance(output, outputs.Commit) and node.node_id not in self._twins:
+        if isinstance(output, outputs.Commit) and node.node_id not in self._unsure:
             self.checks.check_commit(node.name, output)
 
     def note_crash(self, node: Node) -> None:
         self.outputs_left.pop(node.index, None)
-        self.counts["crashes"] = self.counts.get("crashes", 0) + 1
+        self.count("crashes")
         self._note(f"crash {node.index}")
 
     def offer(self) -> None:

@@ -62,6 +62,7 @@ from schemas.generated.transactions import (
     TransactionEnvelope,
 )
 from schemas.strkey import encode_account_id
+from streams.consensus.quorum_set import get_nodes
 from streams.ledger.access.beginning import ACCOUNT_RULES
 from streams.ledger.admission import Candidate, RejectionReason, validate_envelope
 from streams.ledger.chain import compute_certificate
@@ -220,7 +221,9 @@ class Network:
             get_public_key(f"validator {i}"): Signature(
                 get_key(f"validator {i}").sign(payload).signature
             )
-            for i in range(quorum_set.threshold)
+            for i in range(
+                len(get_nodes(quorum_set)) if quorum_set.inner_sets else quorum_set.threshold
+            )
         }
         certificate = compute_certificate(quorum_set, signatures)
         if certificate is None:
