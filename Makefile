@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo schemas check test-quick test test-faults test-border test-containers test-newest simulate bench profile clean
+.PHONY: help setup demo schemas check test-quick test test-faults test-border test-containers test-newest simulate simulate-pr simulate-ci simulate-release bench profile clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -63,8 +63,17 @@ test-containers: setup  ## Tests and the demo on containers; root gets a Docker 
 test-newest: setup  ## The checks and all tests on the newest CPython at hand, in a clone of their own.
 	@tests/on_newest_python.sh
 
-simulate: setup  ## One simulated run, SEED=n; a batch from there on: SEEDS=n.
-	$(BIN)/python -m tests.simulation.run --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)
+simulate: setup  ## One simulated run, SEED=n, of LEDGERS=8 or more.
+	$(BIN)/python -m tests.simulation.run --seed $(or $(SEED),1) --ledgers $(or $(LEDGERS),8)
+
+simulate-pr: setup  ## 64 simulated runs, of all kinds (a minute and a half).
+	$(BIN)/python -m tests.simulation.campaign --seeds 64
+
+simulate-ci: setup  ## 2,000 simulated runs of 25 ledgers (20 minutes).
+	$(BIN)/python -m tests.simulation.campaign --seeds 2000 --ledgers 25
+
+simulate-release: setup  ## Simulated runs for MINUTES=60, from seed FIRST=100000 on; goes on where it was stopped.
+	$(BIN)/python -m tests.simulation.campaign --first $(or $(FIRST),100000) --seeds 100000 --ledgers 25 --minutes $(or $(MINUTES),60) --progress build/simulate-$(or $(FIRST),100000).json
 
 bench: setup  ## Measure four nodes, replay and visibility (some minutes); appends to bench.jsonl.
 	$(BIN)/python -m tests.bench

@@ -21,7 +21,7 @@ from schemas.generated.overlay import (
 from streams.consensus.quorum import Electorate, is_v_blocking
 from streams.consensus.quorum_set import get_nodes
 from streams.herder.lanes import Lane
-from streams.herder.outputs import Broadcast, Certified, Output, Send
+from streams.herder.outputs import Broadcast, Certified, Output, ReadCertificates, Send
 from streams.herder.restored import RestoredHeader
 from streams.ledger.chain import compute_certificate
 from streams.ledger.close import ClosedLedger
@@ -108,15 +108,27 @@ class Certifier:
     def receive_certificate(
         self, peer: PublicKey, reply: CertificateReply, last_closed: int, quorum_set: QuorumSet
     ) -> list[Output]:
-        """Judges its signatures one by one, like those that come alone; asks for the next."""
-        outputs: list[Output] = []
-        for signature in reply.certificate.signatures:
-            signed = SignedHeader(reply.sequence, reply.header_hash, signature)
-            outputs += self.receive_signature(signed, last_closed, quorum_set)
+        """Of a peer, which is asked for the next."""
+        outputs = self.take_certificate(reply, last_closed, quorum_set)
         oldest = next(iter(self.uncertified), last_closed)
         if outputs and oldest < last_closed:  # the newest has its own on the way
             outputs.append(Send(peer, Lane.REPLIES, Message(CertificateRequest(oldest))))
         return outputs
+
+    def take_certificate(
+        self, reply: CertificateReply, last_closed: int, quorum_set: QuorumSet
+    ) -> list[Output]:
+        """Judges its signatures one by one, like those that come alone."""
+        outputs: list[Output] = []
+        for signature in reply.certificate.signatures:
+            signed = SignedHeader(reply.sequence, reply.header_hash, signature)
+            outputs += self.receive_signature(signed, last_closed, quorum_set)
+        return outputs
+
+    def note_archived(self, first_kept: int) -> list[Output]:
+        """Certificates of older ledgers are in archives only."""
+        lacking = [sequence for sequence in self.uncertified if sequence < first_kept]
+        return [ReadCertificates(min(lacking), max(lacking))] if lacking else []
 
     def get_signed_headers(self) -> list[Message]:
         """Own signatures of ledgers that still lack their certificate."""

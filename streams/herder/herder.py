@@ -218,6 +218,11 @@ class Herder:
         self._set_time(now_ms)
         return self._close_again(record, now_ms)
 
+    def take_certificate(self, reply: overlay.CertificateReply, now_ms: int) -> list[Output]:
+        """Of a ledger that this node closed without one, from an archive."""
+        self._set_time(now_ms)
+        return self.certifier.take_certificate(reply, self.open_slot - 1, self.quorum_set)
+
     def _close_again(self, record: LedgerRecord, now_ms: int) -> list[Output]:
         closed = close_again(self.ledger, self.quorum_set, record)
         outputs = self._settle(closed, None, record.certificate, now_ms)
@@ -230,7 +235,7 @@ class Herder:
     ) -> list[Output]:
         """The next question goes to another peer, or to an archive."""
         self.catch_up.note_archived(peer, body.first_kept)
-        return self.catch_up.pause()
+        return [*self.certifier.note_archived(body.first_kept), *self.catch_up.pause()]
 
     # Messages to peers
 

@@ -142,6 +142,16 @@ class ReadArchive:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadCertificates:
+    """Peers have archived ledgers `first` to `last`, some of which this node closed without their
+    certificates: read those from an archive, and give them to the herder (`take_certificate`).
+    Said again as long as it is so."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     """Operators must know of this; the node goes on."""
 
@@ -159,5 +169,6 @@ Output: TypeAlias = (
     | Reject
     | Processed
     | ReadArchive
+    | ReadCertificates
     | Alarm
 )

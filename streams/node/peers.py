@@ -90,6 +90,11 @@ class Peers:
         if found is not None:
             reply = CertificateReply(sequence, *found)
             self._send(peer, Lane.REPLIES, encode(Message(reply)))
+            return
+        kept = await self._store.run(self._store.store.find_next, sequence)
+        if kept is not None and kept > sequence and self._archive is not None:
+            archived = LedgersArchived(kept, self._archive)
+            self._send(peer, Lane.REPLIES, encode(Message(archived)))
 
     def on_connected(self, peer: PublicKey) -> None:
         self.connected.add(peer)

@@ -103,6 +103,8 @@ class Performer:
                 self._offsets.set_processed(*envelope_hashes)
             case outputs.ReadArchive(last):
                 self._archive_reader.want(last)
+            case outputs.ReadCertificates(first, last):
+                self._archive_reader.want_certificates(first, last)
             case outputs.Alarm(text):
                 self._metrics.alarms.inc()
                 log.error("alarm", text=text)

@@ -100,7 +100,7 @@ class Node:
         config = make_overlay_config(settings.overlay, self.herder.network_id, signing_key)
         self.overlay = Overlay(config, self.peers)
         self.archiver = Archiver(settings, self.metrics)
-        self.archive_reader = ArchiveReader(settings.archive, self.herder, self.inbox)
+        self.archive_reader = ArchiveReader(settings.archive, self.herder, self.inbox, genesis)
         self.performer = self._make_performer()
         self.status = self._make_status()
 

@@ -27,7 +27,7 @@ class Plan:
 
     seed: int
     topology: str = FLAT_4
-    chaos_ms: int = 12_000
+    ledgers: int = 8  # so many at least are closed while things go wrong
     offers_per_step: int = 6
     has_twins: bool = False  # one validator runs twice, with the same key: it may say two things
     liars: tuple[str, ...] = ()  # how the last validators lie

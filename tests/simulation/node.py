@@ -29,8 +29,10 @@ from streams.ledger.admission import Candidate
 from streams.ledger.close import Ledger
 from streams.ledger.genesis import GENESIS_SEQUENCE
 from streams.ledger.hashes import compute_hash
+from streams.node.archive_reader import make_certificate_reply
 from streams.node.rejoin import get_position, install_snapshot
 from tests.simulation.archives import AWAY, Archiving
+from tests.simulation.beginning import Beginning
 from tests.simulation.disk import Disk
 
 RECORDS_MAX = 16  # in one answer
@@ -51,7 +53,9 @@ class World(Protocol):
     def open_envelope(self, envelope: bytes) -> Candidate | None: ...
     def note(self, node: "Node", output: Output) -> None: ...
     def note_crash(self, node: "Node") -> None: ...
-    def start_archive_reader(self, node: "Node", last: int) -> None: ...
+    @property
+    def beginning(self) -> Beginning: ...
+    def start_archive_reader(self, node: "Node", read: Callable[[], None]) -> None: ...
     def count(self, what: str) -> None: ...
 
 
@@ -122,6 +126,24 @@ class Node:
         except AWAY:
             self.world.count("archives away")
 
+    def read_certificates(self, first: int, last: int) -> None:
+        """As `ArchiveReader`."""
+        self.is_reading = False
+        history = self.archiving.open_history(self.world.beginning.genesis_position)
+        try:
+            history.follow(first - 1)
+            for verified in history.read_on(last):
+                self.world.count("certificates read from archives")
+                reply = make_certificate_reply(verified)
+                self._do(lambda herder, now_ms: herder.take_certificate(reply, now_ms))  # noqa: B023
+        except AWAY:
+            self.world.count("archives away")
+
+    def _start_reading(self, read: Callable[[], None]) -> None:
+        if not self.is_reading:
+            self.is_reading = True
+            self.world.start_archive_reader(self, read)
+
     def crash(self) -> None:
         self.herder = None
         self.archiving.end()
@@ -178,6 +200,9 @@ class Node:
         if row is not None and row.certificate is not None:
             reply = CertificateReply(sequence, row.header_hash, row.certificate)
             self.world.carry(self, peer, Message(reply))
+        elif row is None and self.sequence > sequence:
+            kept = min(each for each in self.disk.ledgers if each > sequence)
+            self.world.carry(self, peer, Message(LedgersArchived(kept, "archive")))
 
     def read(self, first: int, envelopes: Sequence[tuple[bytes, Hash]]) -> None:
         """Envelopes from the ingest topic, from offset `first` on."""
@@ -231,9 +256,9 @@ class Node:
             case outputs.Reject(envelope_hash, _):
                 self.offsets.set_processed(envelope_hash)
             case outputs.ReadArchive(last):
-                if not self.is_reading:
-                    self.is_reading = True
-                    self.world.start_archive_reader(self, last)
+                self._start_reading(lambda: self.read_archive(last))
+            case outputs.ReadCertificates(first, last):
+                self._start_reading(lambda: self.read_certificates(first, last))
             case outputs.Alarm():
                 pass  # noted above
 

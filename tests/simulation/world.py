@@ -161,8 +161,8 @@ class World:
         node.archiving.work(self.beginning.genesis_position)
         self._schedule_for(node, self.random.randint(200, 900), lambda: self._archive(node))
 
-    def start_archive_reader(self, node: Node, last: int) -> None:
-        self._schedule_for(node, self.random.randint(5, 200), lambda: node.read_archive(last))
+    def start_archive_reader(self, node: Node, read: Callable[[], None]) -> None:
+        self._schedule_for(node, self.random.randint(5, 200), read)
 
     def count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1

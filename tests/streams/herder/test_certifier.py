@@ -3,10 +3,10 @@
 import pytest
 
 from schemas.generated.common import Hash, Signature
-from schemas.generated.ledger import HeaderSignature, LedgerRecord
-from schemas.generated.overlay import SignedHeader
+from schemas.generated.ledger import Certificate, HeaderSignature, LedgerRecord
+from schemas.generated.overlay import CertificateReply, SignedHeader
 from streams.herder.certifier import AHEAD_MAX, Certifier
-from streams.herder.outputs import Certified
+from streams.herder.outputs import Certified, ReadCertificates
 from streams.herder.restored import RestoredHeader
 from streams.ledger.errors import InvariantViolation
 from streams.ledger.hashes import compute_header_payload
@@ -109,3 +109,14 @@ def test_a_ledger_closed_before_a_restart_is_certified_without_its_record() -> N
     (certified,) = certifier.receive_signature(sign(2), LAST, QUORUM_SET)
     assert isinstance(certified, Certified)
     assert certified.record is None
+
+
+def test_what_peers_have_archived_comes_from_an_archive() -> None:
+    certifier = make_certifier()
+    assert certifier.note_archived(LAST) == []
+    assert certifier.note_archived(LAST + 1) == [ReadCertificates(LAST, LAST)]
+    certificate = Certificate(tuple(sign(number).signature for number in range(3)))
+    reply = CertificateReply(LAST, OURS, certificate)
+    (certified,) = certifier.take_certificate(reply, LAST, QUORUM_SET)
+    assert isinstance(certified, Certified)
+    assert certifier.note_archived(LAST + 1) == []

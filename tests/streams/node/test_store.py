@@ -124,11 +124,15 @@ def test_references_are_loaded_again_and_dropped_with_their_day(node: Node) -> N
     assert node.reopen().load_ledger().header.reference_window_root == ZERO_HASH
 
 
-def test_a_lost_row_of_the_reference_window_is_found_at_the_start(node: Node) -> None:
+def use_a_reference(node: Node) -> None:
     node.close("issuer", 1_000)
     node.apply("issuer", create_asset("EUR"))
     node.apply("issuer", create_balance("issuer", "EUR"))
     node.apply("issuer", issue(node.network, "issuer", "EUR", 1, "lost"))
+
+
+def test_a_lost_row_of_the_reference_window_is_found_at_the_start(node: Node) -> None:
+    use_a_reference(node)
     with psycopg.connect(node.url) as connection:
         connection.execute("DELETE FROM reference_window")
     with pytest.raises(CorruptStore, match="reference window"):
@@ -194,6 +198,23 @@ def test_a_lost_row_of_the_hash_window_is_found_at_the_start(node: Node) -> None
     with psycopg.connect(node.url) as connection:
         connection.execute("DELETE FROM hash_window")
     with pytest.raises(CorruptStore, match="hash window"):
+        node.reopen().load_ledger()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE hash_window SET hashes = set_byte(hashes, 3, get_byte(hashes, 3) # 1)",
+        "UPDATE reference_window SET uses = set_byte(uses, 40, get_byte(uses, 40) # 1)",
+        "UPDATE ledgers SET header = set_byte(header, 40, get_byte(header, 40) # 1)",
+    ],
+)
+def test_a_flipped_bit_is_found_at_the_start(node: Node, damage: str) -> None:
+    use_a_reference(node)
+    node.reopen().load_ledger()
+    with psycopg.connect(node.url) as connection:
+        assert connection.execute(damage.encode()).rowcount > 0
+    with pytest.raises(CorruptStore):
         node.reopen().load_ledger()
 
 
