@@ -92,11 +92,14 @@ class Certifier:
         Raises InvariantViolation when the others agree on another header than ours.
         """
         sequence, node = message.sequence, message.signature.node_id
-        if sequence in self.uncertified:
-            quorum_set = self.uncertified[sequence].quorum_set
-        is_open = sequence in self.uncertified or last_closed < sequence <= last_closed + AHEAD_MAX
-        known = self._signatures.get(sequence, {})
-        if not is_open or node not in get_nodes(quorum_set) or node in known:
+        ours = self.uncertified.get(sequence)
+        if ours is not None:
+            quorum_set = ours.quorum_set
+        is_open = ours is not None or last_closed < sequence <= last_closed + AHEAD_MAX
+        if not is_open or node not in get_nodes(quorum_set):
+            return []
+        known = self._signatures.get(sequence, {}).get(node)
+        if known is not None and not _is_better(message.header_hash, known[0], ours):
             return []
         payload = compute_header_payload(self._network_id, sequence, message.header_hash)
         if not is_valid_signature(node, payload, message.signature.signature):
@@ -180,3 +183,8 @@ class Certifier:
                 f"ledger {sequence}: {len(others)} validators signed the header {theirs}, this "
                 f"node computed {ours.header_hash.hex()}; it stops rather than follow or mislead"
             )
+
+
+def _is_better(header_hash: Hash, known: Hash, ours: Uncertified | None) -> bool:
+    """Who has signed two headers counts for ours: certificates of others may hold that one."""
+    return ours is not None and header_hash == ours.header_hash != known

@@ -120,3 +120,14 @@ def test_what_peers_have_archived_comes_from_an_archive() -> None:
     (certified,) = certifier.take_certificate(reply, LAST, QUORUM_SET)
     assert isinstance(certified, Certified)
     assert certifier.note_archived(LAST + 1) == []
+
+
+def test_who_signed_another_header_too_counts_by_a_certificate() -> None:
+    certifier = make_certifier()
+    assert certifier.receive_signature(sign(1, THEIRS), LAST, QUORUM_SET) == []
+    assert certifier.receive_signature(sign(2), LAST, QUORUM_SET) == []
+    certificate = Certificate(tuple(sign(number).signature for number in range(3)))
+    reply = CertificateReply(LAST, OURS, certificate)
+    (certified,) = certifier.take_certificate(reply, LAST, QUORUM_SET)
+    assert isinstance(certified, Certified)
+    assert certifier.receive_signature(sign(3, THEIRS), LAST, QUORUM_SET) == []
