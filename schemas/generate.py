@@ -53,6 +53,7 @@ FRAMED = (
     "events.SignedReserveReport",
     "events.ReserveLiabilities",
     "events.SignedRateQuote",
+    "events.GatewayCallback",
     "events.KycEvent",
     "events.NotificationRequest",
     "events.NotificationReceipt",

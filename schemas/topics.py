@@ -197,6 +197,19 @@ TOPICS = (
         batch_bytes_max=1024 * 1024,
         segment_ms=DAY_MS,
     ),
+    # That a payment gateway has called. Who misses one asks a little later.
+    Topic(
+        name="gateway.callbacks",
+        writers=(Role.API,),
+        readers=(Role.PSIM,),
+        key="bank:NAME, text",
+        value="events.GatewayCallback, framed",
+        partitions=1,
+        retention_ms=HOUR_MS,
+        has_personal_data=False,
+        batch_bytes_max=1024 * 1024,
+        segment_ms=HOUR_MS,
+    ),
     Topic(
         name="psim.notifications",
         writers=(Role.PSIM,),
@@ -235,6 +248,7 @@ EVIDENCE_TOPIC, SIGNATURES_TOPIC = "psim.evidence", "psim.signatures"
 PSIM_NOTIFICATIONS = "psim.notifications"
 RESERVES_TOPIC, LIABILITIES_TOPIC = "psim.reserves", "psim.liabilities"
 QUOTES_TOPIC = "rates.quotes"
+CALLBACKS_TOPIC = "gateway.callbacks"
 KYC_EVENTS = "kyc.events"
 
 

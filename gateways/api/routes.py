@@ -4,6 +4,7 @@ from gateways.api import (
     accesses,
     blob_types,
     blobs,
+    callbacks,
     cases,
     documents,
     erasures,
@@ -44,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     *documents.ROUTES,
     *submissions.ROUTES,
     *cases.ROUTES,
+    *callbacks.ROUTES,
     *erasures.ROUTES,
     *make_system_routes(SealedHealth),
 )

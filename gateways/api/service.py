@@ -31,6 +31,7 @@ from gateways.http.store import Store
 from gateways.identity.outbox import PAUSE_SECONDS as OUTBOX_SECONDS
 from gateways.identity.outbox import Destination, Outbox
 from gateways.sealing.service import SealedService
+from processors.kyc.producer import EventProducer
 from schemas.generated.common import Hash
 from schemas.strkey import decode_account_id, decode_seed
 from streams.ledger.genesis import decode_genesis
@@ -81,6 +82,8 @@ class Api(SealedService):
         self.background.add("remind-of-expiries", expiries.remind, EXPIRIES_SECONDS)
         self.kyc_events = EventPublisher(self.store, settings.kafka, settings.kyc_topic)
         self.background.add("publish-kyc-events", self.kyc_events.publish, EVENTS_SECONDS)
+        self.callbacks = EventProducer(settings.kafka, settings.callbacks_topic)
+        self.called_at_ms: dict[str, int] = {}
         self.eraser = Eraser(
             self.store, self.objects, self.http, key, settings.erasure, settings.notificators
         )
@@ -115,6 +118,7 @@ class Api(SealedService):
         await self.ledger.stop()
         await asyncio.to_thread(self.outbox.close)
         await asyncio.to_thread(self.kyc_events.close)
+        await asyncio.to_thread(self.callbacks.close)
         self.objects.close()
 
     async def prune(self) -> None:

@@ -75,7 +75,8 @@ class ApiGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
     creates accounts. `statement_keys`: the KeyServer's, G...; the newest and those it had before.
     `kek`: seals addresses.
     `documents`: the bucket; `documents_url`: where users reach its server, if elsewhere. `cases`:
-    the database of the projection of KYC cases, which is only read.
+    the database of the projection of KYC cases, which is only read. `callbacks`: payment gateways
+    (bank:NAME) whose webhooks are taken.
     """
 
     name: str
@@ -91,6 +92,8 @@ class ApiGatewaySettings(GatewaySettings, frozen=True, kw_only=True):
     documents_url: str | None = None
     notifications_topic: str = "api.notifications"
     kyc_topic: str = "kyc.events"
+    callbacks: tuple[str, ...] = ()
+    callbacks_topic: str = "gateway.callbacks"
     cases: DatabaseSettings | None = None
     erasure: ErasureSettings = ErasureSettings()
     limits: ApiLimits = ApiLimits()

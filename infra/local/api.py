@@ -7,7 +7,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
-from infra.local import notifications, psim
+from infra.local import notifications, psim, sandbox
 from infra.local.folders import PROJECT
 from infra.local.place import Place
 from infra.local.registrar import arrange_registrar
@@ -120,6 +120,7 @@ def _get_settings(
         "documents": place.get_bucket_settings(name, BUCKET),
         **({} if published is None else {"documents_url": f"http://{published}"}),
         "kafka": place.get_kafka_settings(name),
+        "callbacks": [sandbox.GATEWAY],
         "notifications_topic": API_NOTIFICATIONS,
         "erasure": {
             "keychains": [place.get_gateway_settings(each) for each in KEYCHAINS],

@@ -49,12 +49,19 @@ from schemas.generated.common import AccountID
 from schemas.generated.events import (
     Evidence,
     EvidenceSignature,
+    GatewayCallback,
     SignedRateQuote,
     SignedReserveReport,
 )
 from schemas.settings import ConfigError
 from schemas.strkey import StrkeyError, decode_account_id
-from schemas.topics import EVIDENCE_TOPIC, QUOTES_TOPIC, RESERVES_TOPIC, SIGNATURES_TOPIC
+from schemas.topics import (
+    CALLBACKS_TOPIC,
+    EVIDENCE_TOPIC,
+    QUOTES_TOPIC,
+    RESERVES_TOPIC,
+    SIGNATURES_TOPIC,
+)
 from streams.ledger.chain import ChainPosition, VerifiedLedger
 from streams.ledger.windows import WINDOW_MS
 
@@ -64,7 +71,9 @@ FUNNEL_EASE = 4
 """Nobody waits for a sweep: the funnel looks so many times less often."""
 FRESH = 0.9
 """Of the time between two looks: so long the funnel takes what a withdrawal's look has seen."""
-Told = TypeVar("Told", Evidence, EvidenceSignature, SignedRateQuote, SignedReserveReport)
+Told = TypeVar(
+    "Told", Evidence, EvidenceSignature, SignedRateQuote, SignedReserveReport, GatewayCallback
+)
 
 
 def main(settings: PsimSettings) -> None:
@@ -114,6 +123,9 @@ class Psim:
             if isinstance(each, RatesService):
                 stream = self._make_side_stream(QUOTES_TOPIC, SignedRateQuote, since_ms, each.take)
                 streams.append(await stream)
+            elif isinstance(each, DepositService) and settings.banks:
+                made = self._make_side_stream(CALLBACKS_TOPIC, GatewayCallback, since_ms, each.hint)
+                streams.append(await made)
             elif isinstance(each, ReservesService):
                 self._instance.on_ledger.append(each.note_ledger)
                 take = each.take

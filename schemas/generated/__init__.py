@@ -16,6 +16,7 @@ FINGERPRINTS: dict[type, bytes] = {
     events.SignedReserveReport: bytes.fromhex("2853cfb9c6684ad4"),
     events.ReserveLiabilities: bytes.fromhex("f36d6eb980c26d9e"),
     events.SignedRateQuote: bytes.fromhex("9e5fd29832a17e65"),
+    events.GatewayCallback: bytes.fromhex("4a79cd300a2f971c"),
     events.KycEvent: bytes.fromhex("dd84bf17a3f2c498"),
     events.NotificationRequest: bytes.fromhex("750ec7a5746fcac4"),
     events.NotificationReceipt: bytes.fromhex("0553a8fc09cd856e"),

@@ -25,6 +25,29 @@ from schemas.generated.common import write_Price as write_Price
 from schemas.generated.common import write_WalletKind as write_WalletKind
 
 
+class GatewayCallback(Record, frozen=True):
+    """A payment gateway has called: a hint to ask it now, and nothing more. What it said is not
+    passed on.
+    """
+
+    chain_id: str
+    """The gateway, bank:NAME."""
+    called_at_ms: U64
+    """When, in milliseconds since 1970."""
+
+
+def read_GatewayCallback(data: Any, at: int) -> tuple[GatewayCallback, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_called_at_ms = from_bytes(data[at : at + 8])
+    at += 8
+    return GatewayCallback(f_chain_id, f_called_at_ms), at
+
+
+def write_GatewayCallback(value: GatewayCallback, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_unsigned(value.called_at_ms, out, 8)
+
+
 class Evidence(Record, frozen=True):
     """What an instance of a service derived from a final fact, in a window: whoever derives the
     same signs it.
@@ -1081,6 +1104,7 @@ WRITERS_1: dict[type, tuple[bytes, Callable[[Any, bytearray], None]]] = {
 }
 
 READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
+    GatewayCallback: read_GatewayCallback,
     Evidence: read_Evidence,
     EvidenceSignature: read_EvidenceSignature,
     KycEventKind: read_KycEventKind,
@@ -1108,6 +1132,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
 }
 
 WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
+    GatewayCallback: write_GatewayCallback,
     Evidence: write_Evidence,
     EvidenceSignature: write_EvidenceSignature,
     KycEventKind: write_KycEventKind,

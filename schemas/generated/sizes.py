@@ -306,6 +306,7 @@ BYTES_MAX: dict[type, int] = {
     ledger.LedgerRecord: 8488713,
     ledger.StateProofEntry: 64,
     ledger.StateProof: 31749,
+    events.GatewayCallback: 57,
     events.Evidence: 65644,
     events.EvidenceSignature: 168,
     events.KycEvent: 1132,

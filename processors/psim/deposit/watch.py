@@ -5,6 +5,7 @@ it true. An endpoint that is away, lags or contradicts itself is waited for.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -66,6 +67,7 @@ class ChainWatch:
     ) -> None:
         self.chain_id = chain_id
         self._poll_s = poll_s
+        self._hinted = asyncio.Event()
         self._find_more = find_problems
         self._source = source
         self._get_view = get_view
@@ -190,7 +192,17 @@ class ChainWatch:
             except ChainContradiction as error:
                 is_behind = False
                 self._note(f"the endpoint contradicts itself: {error}", is_contradiction=True)
-            await asyncio.sleep(0 if is_behind else self._poll_s)
+            await (asyncio.sleep(0) if is_behind else self._wait())
+
+    async def _wait(self) -> None:
+        """Until the next look is due, or a hint says that there is something new."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hinted.wait(), self._poll_s)
+        self._hinted.clear()
+
+    def hint(self) -> None:
+        """Looks now."""
+        self._hinted.set()
 
     def _note(self, problem: str, *, is_contradiction: bool) -> None:
         if problem and not self._problem:

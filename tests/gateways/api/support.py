@@ -58,6 +58,8 @@ from tests.support.sandbox import Sandbox
 from tests.support.servers import Servers
 
 TOKEN, PAYOUT_TOKEN = "a token of tests", "another token"
+CALLED = "bank:tests"
+"""A payment gateway whose webhooks are taken."""
 STATEMENT_KEY = get_key("keyserver")
 REGISTRAR = get_key("registrar")
 
@@ -273,6 +275,7 @@ def make_settings(gateway: Gateway, port: int, private: str, **more: Any) -> Api
         "genesis_file": str(gateway.world.genesis_file),
         "horizon": (HorizonSettings(url=gateway.url),),
         "registrar_seed": Secret(get_seed(REGISTRAR)),
+        "callbacks": (CALLED,),
         "statement_keys": (bytes(STATEMENT_KEY.verify_key).hex(),),
         "private": PrivateSettings(
             listen=private, token=Secret(TOKEN), payout_token=Secret(PAYOUT_TOKEN)

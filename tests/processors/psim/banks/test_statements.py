@@ -119,15 +119,6 @@ def test_what_names_nobody_is_parked_after_a_day(world: BankWorld) -> None:
     assert world.get_parked() == 700
 
 
-def test_what_is_taken_back_is_told(world: BankWorld) -> None:
-    reference = world.bind("alice")
-    world.book(Booking("10.00", text=reference, bank_reference="B1"))
-    world.book(Booking("-10.00", text=reference, bank_reference="B1R", is_reversal=True))
-    world.run(5)
-    assert world.get_paid("alice") == 1_000
-    assert any("claw back" in each for each in world.find_problems())
-
-
 def test_a_file_that_cannot_be_read_is_told_and_holds_nothing_else(world: BankWorld) -> None:
     reference = world.bind("alice")
     (world.folder / "zzz.xml").write_bytes(b"<html>down for maintenance</html>")
