@@ -4,6 +4,7 @@ The Notificator's private port knows no owners' rights; here a subscription is i
 and is about the owner's account alone.
 """
 
+import re
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ from gateways.http.problems import (
     Problem,
 )
 from gateways.http.routes import Call, Parameter, Route
+from gateways.http.system import HTML, PAGE_POLICY
 from schemas.strkey import encode_account_id
 
 JSON = "application/json"
@@ -48,6 +50,27 @@ def _parse_id(text: str) -> str:
 SUBSCRIPTION = Parameter(
     "id", ParameterType(_parse_id, {"type": "string", "pattern": ID_PATTERN}), "A subscription."
 )
+
+
+def _parse_leaving(text: str) -> str:
+    if not LEAVING_KEY.fullmatch(text):
+        raise ValueError("expected the key of a message's link")
+    return text
+
+
+LEAVING_KEY = re.compile(r"G[A-Z2-7]{55}\.[a-z_]{1,64}\.[0-9a-f]{32}")
+LEAVING = Parameter(
+    "key",
+    ParameterType(_parse_leaving, {"type": "string", "pattern": f"^{LEAVING_KEY.pattern}$"}),
+    "From the link of a message.",
+)
+FORM_POLICY = PAGE_POLICY.replace("form-action 'none'", "form-action 'self'")
+LEAVE_BUTTON = '<form method="post"><button>No more of these</button></form>'
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Messages</title>
+<style>body{{font-family:sans-serif;max-width:42em;margin:2em auto;line-height:1.5}}</style></head>
+<body><h1>{heading}</h1>{more}</body></html>
+"""
 Words = Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=50)]
 
 
@@ -92,6 +115,22 @@ class Redelivery(msgspec.Struct, forbid_unknown_fields=True):
     """From which ledger on; null: from where it was."""
 
     from_ledger: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None
+
+
+async def show_leaving(_: Call) -> Response:
+    """Changes nothing: scanners of mail follow links."""
+    return _respond_page("Do you want no more messages of this kind?", LEAVE_BUTTON)
+
+
+async def leave(call: Call) -> Response:
+    """RFC 8058: mail programs post here by themselves. Whoever has the message may."""
+    await _ask(call, "POST", f"/v1/leave/{call.path[LEAVING.name]}")
+    return _respond_page("You will get no more messages of this kind.", "")
+
+
+def _respond_page(heading: str, more: str) -> Response:
+    page = PAGE.format(heading=heading, more=more)
+    return Response(page, headers={"Content-Security-Policy": FORM_POLICY}, media_type=HTML)
 
 
 async def get_choices(call: Call) -> Response:
@@ -189,7 +228,7 @@ async def _ask(call: Call, method: str, path: str, content: Any = None) -> Any:
         if answer.status_code == 200:
             return answer.json()
         if answer.status_code == 404:
-            raise Problem(NOT_FOUND, "the account has no such subscription")
+            raise Problem(NOT_FOUND, "the Notificator knows nothing of this name")
         if answer.status_code == 400:
             raise Problem(NOTIFICATION_REFUSED, str(answer.json()["error"])[:300])
     raise Problem(NOTIFICATOR_UNAVAILABLE, "no Notificator answers")
@@ -198,7 +237,30 @@ async def _ask(call: Call, method: str, path: str, content: Any = None) -> Any:
 _PROBLEMS = (BAD_REQUEST, FORBIDDEN, LEDGER_UNAVAILABLE, NOTIFICATOR_UNAVAILABLE)
 _SUBSCRIPTIONS = "/v1/accounts/{account}/subscriptions"
 
+_LEAVING = "/v1/unsubscribe/{key}"
+
 ROUTES = (
+    Route(
+        _LEAVING,
+        "GET",
+        show_leaving,
+        "The page behind the link by which messages of a kind end.",
+        media_type=HTML,
+        path_parameters=(LEAVING,),
+        problems=(BAD_REQUEST,),
+        tag="notifications",
+    ),
+    Route(
+        _LEAVING,
+        "POST",
+        leave,
+        "End the messages of a kind, by the key in each of them.",
+        rate_class=WRITES,
+        media_type=HTML,
+        path_parameters=(LEAVING,),
+        problems=(BAD_REQUEST, NOT_FOUND, NOTIFICATOR_UNAVAILABLE),
+        tag="notifications",
+    ),
     Route(
         "/v1/accounts/{account}/notifications",
         "GET",

@@ -18,6 +18,7 @@ from schemas.topics import RECEIPTS_TOPIC, get_intake_topics
 DATABASE = "notificator"
 SENDER = "tokend <noreply@tokend.example>"
 OPERATORS = "operators@tokend.example"
+API = "api1"
 DEMO = "demo"
 """The port on which a demonstration may take webhooks and play a provider of e-mail."""
 
@@ -70,7 +71,7 @@ def get_settings(place: Place, name: str, cores: tuple[str, ...]) -> Mapping[str
         "contacts_file": str(get_contacts_file(place)),
         "intake_topics": list(get_intake_topics()),
         "receipts_topic": RECEIPTS_TOPIC,
-        "email": {"sender": SENDER, "providers": ["smtp"]},
+        "email": {"sender": SENDER, "providers": ["smtp"], **_get_unsubscribe(place)},
         "smtp": {"host": mail_host, "port": int(mail_port), "security": "none"},
         "webhooks": {"allowed": [] if demo is None else [demo]},
         "operators": {"email": OPERATORS},
@@ -86,6 +87,13 @@ def get_settings(place: Place, name: str, cores: tuple[str, ...]) -> Mapping[str
     }
 
 
+def _get_unsubscribe(place: Place) -> Mapping[str, str]:
+    """Where API runs, people end messages by its page."""
+    if API not in place.watched:
+        return {}
+    return {"unsubscribe_url": f"{place.get_url(f'{API}.http')}/v1/unsubscribe"}
+
+
 def add_failing_provider(table: Table) -> Table:
     """For a demonstration: the first provider of e-mail is Mailgun, played at the port `DEMO`."""
 
@@ -98,10 +106,10 @@ def add_failing_provider(table: Table) -> Table:
                 "domain": "tokend.example",
                 "url": f"http://{place.get_address(f'{DEMO}.http')}",
             }
-            email = {"sender": SENDER, "providers": ["mailgun", "smtp"]}
+            settings = service.get_settings(place)
             return {
-                **service.get_settings(place),
-                "email": email,
+                **settings,
+                "email": {**settings["email"], "providers": ["mailgun", "smtp"]},
                 "mailgun": {**mailgun, "api_key": "none"},
             }
 

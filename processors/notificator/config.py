@@ -46,7 +46,8 @@ class TwilioSettings(Settings, frozen=True):
 
 
 class EmailSettings(Settings, frozen=True):
-    """`sender`: whom messages are from. `unsubscribe_url`: a page that API serves; a key is added.
+    """`sender`: whom messages are from. `unsubscribe_url`: of API, PUBLIC_URL/v1/unsubscribe; a
+    key is added.
 
     `providers`: in the order in which they are asked; each needs its own table.
     """

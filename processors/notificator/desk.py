@@ -203,6 +203,17 @@ class Desk:
             )
         return {"account": account, "types": sorted(set(types))}
 
+    async def leave(self, key: str) -> dict[str, Any]:
+        """By the key of a message: the account is told of no more events of its type."""
+        account, _, rest = key.partition(".")
+        type_ = rest.partition(".")[0]
+        expected = self._vault.make_leaving_key(account, type_)
+        if not secrets.compare_digest(key.encode(), expected.encode()):
+            raise Wrong("the key is of no message", 404)
+        sql = "DELETE FROM notificator.choices WHERE account_id = %s AND type = %s"
+        await self._store.count(sql, (decode_account(account), type_))
+        return {"account": account, "type": type_}
+
     async def show_choices(self, account: str) -> dict[str, Any]:
         """Of which types of events the account is told, and of which it could be."""
         sql = "SELECT type FROM notificator.choices WHERE account_id = %s ORDER BY type"

@@ -83,7 +83,7 @@ class Letters:
             html=rendered.html,
             sms=rendered.sms or rendered.subject,
             asked_at=message.created_at,
-            unsubscribe=self._make_unsubscribe(key) if row.is_optional else None,
+            unsubscribe=self._make_unsubscribe(message, key) if row.is_optional else None,
         )
 
     async def find_contact(self, message: Any) -> Contact:
@@ -145,14 +145,16 @@ class Letters:
             return {}
         return unseal(await self._get_private_key(-1 if epoch is None else epoch), box)
 
-    def _make_unsubscribe(self, key: str) -> str | None:
+    def _make_unsubscribe(self, message: Claimed, key: str) -> str | None:
         email = self._settings.email
         if email is None:
             return None
         address = email.sender.rpartition("<")[2].rstrip("> ")
         links = [f"<mailto:{address}?subject={quote(f'unsubscribe {key}')}>"]
-        if email.unsubscribe_url is not None:
-            links.insert(0, f"<{email.unsubscribe_url}?key={key}>")
+        if email.unsubscribe_url is not None and message.account_id is not None:
+            account = encode_account_id(message.account_id)
+            leaving = self._vault.make_leaving_key(account, message.type)
+            links.insert(0, f"<{email.unsubscribe_url}/{leaving}>")
         return ", ".join(links)
 
 

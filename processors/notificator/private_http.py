@@ -77,6 +77,7 @@ class PrivateHttp:
             ("GET", "/v1/providers", lambda _: desk.list_providers()),
             ("GET", "/v1/accounts/{account}/choices", self._show_choices),
             ("PUT", "/v1/accounts/{account}/choices", self._choose),
+            ("POST", "/v1/leave/{key}", self._leave),
             ("DELETE", "/v1/accounts/{account}", self._forget),
             ("POST", "/v1/suppressions", self._suppress),
             ("DELETE", "/v1/suppressions", self._suppress),
@@ -156,6 +157,9 @@ class PrivateHttp:
 
     async def _preview(self, request: Request) -> Any:
         return await self._desk.preview(await _read(request, PreviewRequest))
+
+    async def _leave(self, request: Request) -> Any:
+        return await self._desk.leave(request.path_params["key"])
 
     async def _show_choices(self, request: Request) -> Any:
         return await self._desk.show_choices(request.path_params["account"])

@@ -6,6 +6,7 @@ them. The database holds private keys encrypted under a key from the settings, s
 opens nothing.
 """
 
+import hmac
 from hashlib import sha256
 from typing import Any
 
@@ -60,6 +61,7 @@ class Vault:
         secret = key.reveal().encode()
         self._box = SecretBox(sha256(b"tokend-notificator-vault" + secret).digest())
         self._pepper = sha256(b"tokend-notificator-address" + secret).digest()
+        self._leaving = sha256(b"tokend-notificator-leaving" + secret).digest()
 
     def encrypt(self, content: bytes) -> bytes:
         return bytes(self._box.encrypt(content))
@@ -70,6 +72,11 @@ class Vault:
             return self._box.decrypt(content)
         except (CryptoError, ValueError):
             raise Unopenable("it was encrypted under another key of the settings") from None
+
+    def make_leaving_key(self, account: str, type_: str) -> str:
+        """Whoever has it may end the account's messages of this type: it stands in each of them."""
+        mark = hmac.digest(self._leaving, f"{account}.{type_}".encode(), sha256).hex()[:32]
+        return f"{account}.{type_}.{mark}"
 
     def hash_address(self, channel: str, address: str) -> bytes:
         """Names an address without telling it."""

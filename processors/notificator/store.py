@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
 
-from processors.notificator.channels.base import Outcome, Verdict
+from processors.notificator.channels.base import Outcome
 from processors.notificator.states import Claimed, OpenAttempt, Settlement
 
 CONNECTIONS_MAX = 8
@@ -55,18 +55,31 @@ RETURNING id"""
 END_ATTEMPT = """
 UPDATE notificator.attempts SET ended_at = clock_timestamp(), outcome = %s, reason = %s,
     provider_id = %s WHERE id = %s"""
+# In one statement, and so in one commit: the attempt ends, the message is settled, and what is
+# unknown of attempts before a sent one does not matter any more. A message that was lost meanwhile
+# and waits again was sent all the same, if the provider has accepted it.
 SETTLE = """
+WITH ended AS (
+    UPDATE notificator.attempts SET ended_at = clock_timestamp(), outcome = %(outcome)s,
+        reason = %(attempt_reason)s, provider_id = %(attempt_provider_id)s
+    WHERE id = %(attempt_id)s
+), settled AS (
 UPDATE notificator.messages SET state = %(state)s, reason = %(reason)s, channel = %(channel)s,
     tries = %(tries)s, provider_id = coalesce(%(provider_id)s, provider_id), worker = NULL,
     lease_until = NULL, next_at = clock_timestamp() + make_interval(secs => %(delay_s)s),
     contact = CASE WHEN %(state)s IN ('SENT', 'DELIVERED') THEN NULL ELSE contact END,
     sealed_data = CASE WHEN %(state)s IN ('SENT', 'DELIVERED') THEN NULL ELSE sealed_data END,
     ended_at = CASE WHEN %(state)s = 'QUEUED' THEN NULL ELSE clock_timestamp() END
-WHERE id = %(id)s AND state = 'SENDING' AND changes = %(changes)s"""
-NOTE_LATE = """
-UPDATE notificator.messages SET state = 'SENT', reason = '', provider = %s, provider_id = %s,
-    ended_at = clock_timestamp(), contact = NULL, sealed_data = NULL
-WHERE id = %s AND state = 'QUEUED'"""
+WHERE id = %(id)s AND state = 'SENDING' AND changes = %(changes)s RETURNING id
+), closed AS (
+    UPDATE notificator.attempts SET outcome = 'found', ended_at = clock_timestamp()
+    WHERE message_id = (SELECT id FROM settled) AND %(state)s = 'SENT'
+    AND id IS DISTINCT FROM %(attempt_id)s AND (outcome IS NULL OR outcome = 'unknown')
+)
+UPDATE notificator.messages SET state = 'SENT', reason = '', provider = %(provider)s,
+    provider_id = %(attempt_provider_id)s, ended_at = clock_timestamp(), contact = NULL,
+    sealed_data = NULL
+WHERE id = %(id)s AND state = 'QUEUED' AND %(outcome)s = 'accepted'"""
 USE = """
 INSERT INTO notificator.usage AS u (key, ends_at, count)
 VALUES (%(key)s, to_timestamp(
@@ -111,6 +124,9 @@ PRUNE = (
     "DELETE FROM notificator.messages WHERE ended_at < clock_timestamp() - make_interval(secs=>%s)",
     "DELETE FROM notificator.usage WHERE ends_at < clock_timestamp()",
 )
+
+
+ATTEMPT_FIELDS = ("attempt_id", "provider", "outcome", "attempt_reason", "attempt_provider_id")
 
 
 class Store:
@@ -191,19 +207,13 @@ class Store:
             "changes": message.changes,
             "channel": message.channel if settlement.channel is None else settlement.channel,
             "tries": message.tries if settlement.tries is None else settlement.tries,
+            **dict.fromkeys(ATTEMPT_FIELDS),
         }
-        async with self.pool.connection() as connection, connection.transaction():
-            if ended is not None:
-                attempt_id, provider, outcome = ended
-                await connection.execute(
-                    END_ATTEMPT,
-                    (outcome.verdict.value, outcome.reason, outcome.provider_id, attempt_id),
-                )
-            done = await connection.execute(SETTLE, values)
-            if settlement.state == "SENT" and done.rowcount:
-                await connection.execute(CLOSE_ATTEMPTS, ("found", message.id))
-            if ended is not None and not done.rowcount and outcome.verdict is Verdict.ACCEPTED:
-                await connection.execute(NOTE_LATE, (provider, outcome.provider_id, message.id))
+        if ended is not None:
+            values["attempt_id"], values["provider"], outcome = ended
+            values["outcome"], values["attempt_reason"] = outcome.verdict.value, outcome.reason
+            values["attempt_provider_id"] = outcome.provider_id
+        await self.count(SETTLE, values)
 
     async def use(self, key: str, most: int, window_s: int) -> bool:
         """Counts one use of a limit, unless that would exceed it."""

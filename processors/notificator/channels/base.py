@@ -67,6 +67,16 @@ class Letter:
     asked_at: float
     unsubscribe: str | None = None
 
+    @property
+    def unsubscribe_headers(self) -> dict[str, str]:
+        """RFC 2369, and RFC 8058 where a page takes a single click."""
+        if self.unsubscribe is None:
+            return {}
+        headers = {"List-Unsubscribe": self.unsubscribe}
+        if not self.unsubscribe.startswith("<mailto:"):
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        return headers
+
 
 class Provider(Protocol):
     """`takes_key`: the same key twice is one letter there. `knows_fate`: worth asking later."""

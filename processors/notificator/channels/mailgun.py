@@ -60,7 +60,7 @@ class Mailgun:
 
     def make_form(self, letter: Letter) -> dict[str, str]:
         """The fields of a letter, as the official library would send them."""
-        form = {
+        return {
             "from": self._sender,
             "to": letter.to,
             "subject": letter.subject,
@@ -70,10 +70,8 @@ class Mailgun:
             "o:tracking": "no",  # links in messages about money are not rewritten
             "h:Message-Id": get_message_id(letter.key, self._settings.domain),
             "v:key": letter.key,
+            **{f"h:{name}": value for name, value in letter.unsubscribe_headers.items()},
         }
-        if letter.unsubscribe is not None:
-            form["h:List-Unsubscribe"] = letter.unsubscribe
-        return form
 
     async def send(self, letter: Letter) -> Outcome:
         try:

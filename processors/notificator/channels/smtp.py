@@ -36,8 +36,8 @@ class Smtp:
         message["Date"] = formatdate(letter.asked_at)
         message["Message-ID"] = get_message_id(letter.key, address.rpartition("@")[2])
         message["Auto-Submitted"] = "auto-generated"
-        if letter.unsubscribe is not None:
-            message["List-Unsubscribe"] = letter.unsubscribe
+        for header, value in letter.unsubscribe_headers.items():
+            message[header] = value
         message.set_content(letter.text)
         message.add_alternative(letter.html, subtype="html")
         return message

@@ -52,12 +52,13 @@ from schemas.generated.operations import (
 )
 from schemas.settings import BucketSettings, DatabaseSettings, Secret
 from tests.gateways.support import MANY, Gateway, serve, wait_until
-from tests.processors.notificator.support import World
+from tests.processors.notificator.support import Instance, World
 from tests.support.network import get_key, get_public_key
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Servers
 
 TOKEN, PAYOUT_TOKEN = "a token of tests", "another token"
+SENDER = "Tokend <noreply@example.org>"
 CALLED = "bank:tests"
 """A payment gateway whose webhooks are taken."""
 STATEMENT_KEY = get_key("keyserver")
@@ -120,6 +121,8 @@ class Apis:
     private_urls: list[str]
     sandbox: Sandbox
     documents: BucketSettings
+    notificator: World
+    instance: Instance
     http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=40))
 
     def send(
@@ -236,7 +239,9 @@ def run_apis(
         lines: list[str] = []
         arrange_registrar(gateway.url, get_key("master"), get_address(REGISTRAR), lines.append)
         addresses = {"urls": private_urls, "token": TOKEN}
-        instance = stack.enter_context(notificator.run(api=addresses))
+        page = f"http://127.0.0.1:{ports[0]}/v1/unsubscribe"
+        email = {"sender": SENDER, "providers": ["mailgun"], "unsubscribe_url": page}
+        instance = stack.enter_context(notificator.run(api=addresses, email=email))
         shared: dict[str, Any] = {
             "store": DatabaseSettings(url=Secret(database_url)),
             "kek": kek,
@@ -250,9 +255,9 @@ def run_apis(
         for port, private in zip(ports[:2], private_urls, strict=True):
             made = make_settings(gateway, port, private.removeprefix("http://"), **shared)
             urls.append(stack.enter_context(serve(make_app(made), port, made.limits)))
-        sandbox = notificator.sandbox
-        keks = open_keks(kek)
-        apis = Apis(gateway, miner, urls, database_url, keks, private_urls, sandbox, documents)
+        keks, of_messages = open_keks(kek), (notificator, instance)
+        seen = (private_urls, notificator.sandbox, documents)
+        apis = Apis(gateway, miner, urls, database_url, keks, *seen, *of_messages)
         stack.enter_context(apis.http)
         for url in urls:
             wait_until(lambda at=url: apis.http.get(f"{at}/ready").status_code == 200)

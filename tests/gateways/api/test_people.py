@@ -258,6 +258,31 @@ def test_an_account_chooses_what_it_is_told_of(apis: Apis) -> None:
     assert apis.send("GET", path, PHONE.format("rita")).status_code == 403
 
 
+def test_a_message_has_the_link_by_which_its_kind_ends(apis: Apis) -> None:
+    """A scanner that follows it changes nothing; a mail program posts, without any key of ours."""
+    path, signer = get_path("sven", "notifications"), PHONE.format("sven")
+    chosen = {"types": ["issued", "payment_received"]}
+    assert apis.send("PUT", path, signer, chosen).status_code == 200
+    data = {"amount": "1", "asset": "EUR", "ledger": "1", "account": "G"}
+    request = apis.notificator.request(
+        type="payment_received",
+        recipient=AccountRecipient(get_account("sven")),
+        data=msgspec.json.encode(data),
+    )
+    apis.notificator.produce(request)
+    apis.notificator.wait_for(request.token, "SENT")
+    (letter,) = [e for e in apis.sandbox.letters if e.fields.get("o:tag") == request.type]
+    assert letter.fields["h:List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = letter.fields["h:List-Unsubscribe"].partition(">")[0].removeprefix("<")
+    assert apis.http.get(link).status_code == 200
+    assert apis.get(path, signer)["attributes"]["types"] == chosen["types"]
+    forged = link[:-1] + ("0" if link[-1] != "0" else "1")
+    assert find_kind(apis.http.post(forged)) == "not-found"
+    one_click = {"List-Unsubscribe": "One-Click"}
+    assert apis.http.post(link, data=one_click).status_code == 200
+    assert apis.get(path, signer)["attributes"]["types"] == ["issued"]
+
+
 def test_a_webhook_is_its_owner_s_alone_and_tells_of_no_other_account(apis: Apis) -> None:
     path, signer = get_path("sven", "subscriptions"), PHONE.format("sven")
     content = {"url": f"{apis.sandbox.url}/hook", "types": ["payment_received"]}

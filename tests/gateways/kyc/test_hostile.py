@@ -7,6 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from nacl.public import PrivateKey
 
 from gateways.checker.children import Paper, inspect
@@ -53,6 +54,13 @@ def look_and_measure(folder: Path, content: bytes) -> tuple[list[str], int]:
     return codes, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
 
 
+def choose_quick() -> Iterator[ParameterSet]:
+    """Every fourth; the others are a campaign, because each takes a process that imports much."""
+    for number, sample in enumerate(make_bad()):
+        marks = () if number % 4 == 0 else (pytest.mark.campaign, pytest.mark.faults)
+        yield pytest.param(sample, id=sample.name, marks=marks)
+
+
 @pytest.fixture(scope="module")
 def checker() -> Iterator[ProcessPoolExecutor]:
     """A process whose only children are the checker's, and that is small itself: what a process
@@ -67,7 +75,7 @@ def test_good_documents_pass(sample: Sample, tmp_path: Path) -> None:
     assert make_previews(sample.make())[0].startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("sample", list(make_bad()), ids=lambda each: each.name)
+@pytest.mark.parametrize("sample", list(choose_quick()))
 def test_hostile_documents_are_found(
     checker: ProcessPoolExecutor, sample: Sample, tmp_path: Path
 ) -> None:

@@ -212,7 +212,7 @@ class Instance:
             return False
 
     def wait_until_ready(self) -> None:
-        assert wait_until(self.is_ready, 30), self.log.read_text()
+        assert wait_until(self.is_ready, 120), self.log.read_text()
 
     def kill(self) -> None:
         assert self.process is not None
