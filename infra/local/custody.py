@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from eth_account import Account
 from nacl.signing import SigningKey
 
 from gateways.client import transactions as make
@@ -44,7 +45,7 @@ from infra.local.rows import Report
 from infra.local.sandbox import BANK, BANK_ASSET, GATEWAY, GIRO, GIRO_ASSET
 from processors.psim.chains.rpc import RpcRefusal
 from processors.psim.chains.source import ChainUnavailable
-from processors.psim.transfers.ledger import CEILING, TARGET
+from processors.psim.transfers.ledger import CEILING, RELAYERS, TARGET
 from schemas.generated.common import (
     U64,
     AccountID,
@@ -66,6 +67,7 @@ from schemas.generated.operations import (
     ManageTransferPolicy,
     PutKeyValue,
     PutTransferPolicy,
+    StringValue,
     U128Value,
 )
 from schemas.strkey import decode_account_id, decode_seed
@@ -151,6 +153,8 @@ async def _arrange_chains(custody: "Custody", place: Place) -> None:
             token = await other.deploy_token("A dollar of the test chain", "TUSD", 6)
             gas_keys = [bytes.fromhex(get_gas_file(place, n).read_text()) for n in PSIMS]
             keysets = await make_ethereum_keysets(other, find_holders, gas_keys)
+        relayers = [str(Account.from_key(each).address) for each in gas_keys]
+        custody.put_relayers(ethereum.CHAIN_ID, relayers)
         custody.add_chain(keysets, ETHEREUM_ASSET, TOKEN_ASSET._replace(token=token))
 
 
@@ -199,6 +203,11 @@ class Custody:
         for keyset in keysets:
             self._submit(MASTER, CreateGovernedChangeRequest(keyset, None))
         self._report(f"made the wallets of {chain_id}")
+
+    def put_relayers(self, chain_id: str, addresses: Sequence[str]) -> None:
+        """Whose gas the hot wallet pays. Raises ClientError."""
+        value = PutKeyValue(StringValue(",".join(addresses)))
+        self._submit(MASTER, ManageKeyValue(RELAYERS + chain_id, value))
 
     def _make_asset(self, chain_id: str, asset: CustodyAsset) -> ManageAsset:
         stated = {"chain": chain_id, "token": asset.token, "minimum": str(asset.minimum)}

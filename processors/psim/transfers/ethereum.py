@@ -17,8 +17,10 @@ from processors.psim.transfers.ledger import (
     find_assets,
     find_open,
     find_payload,
+    find_relayers,
     find_valid_slots,
     get_target,
+    is_gas,
 )
 from processors.psim.transfers.rules import find_sendable
 from processors.psim.view import LedgerView, Withdrawal
@@ -29,7 +31,6 @@ from schemas.generated.operations import CreateExternalTransfer
 
 ADDRESSES_AT_ONCE = 200
 """Deposit addresses whose holdings are asked for at a look; all of them come up in turn."""
-GAS_LOW_WEI = 5 * 10**16
 
 
 class Open(NamedTuple):
@@ -93,6 +94,8 @@ class EthereumDesk:
             self.chain_id, self.facts.number, final, nonces, held, forwarders, frozenset()
         )
         facts.failing = await self._find_failing(view, facts, transfers)
+        relayers = find_relayers(view, self.chain_id)
+        facts.gas = {each: await self._wallet.get_balance(each) for each in relayers}
         self.facts = facts
         if self._wallet.relayer is not None:
             self._gas = await self._wallet.get_balance(self._wallet.relayer)
@@ -160,7 +163,9 @@ class EthereumDesk:
         if outcome is None:
             self._strange[number] = "its token contradicts itself about what was moved"
         else:
-            self.found[number] = Found(outcome, evidence, execution.height)
+            is_fee = is_gas(transfer) and outcome is TransferOutcome.PAID
+            fee = int(transfer.amount) if is_fee else 0
+            self.found[number] = Found(outcome, evidence, execution.height, fee)
 
     async def _measure_payout(
         self,
@@ -319,7 +324,7 @@ class EthereumDesk:
 
     def find_problems(self, view: LedgerView) -> list[str]:
         problems = [f"transfer {number}: {why}" for number, why in sorted(self._strange.items())]
-        if self._gas is not None and self._gas < GAS_LOW_WEI:
+        if self._gas is not None and self._gas < rules.GAS_LOW:
             problems.append(f"{self.chain_id}: {self._wallet.relayer} has little gas: refill it")
         for asset, token in sorted(find_assets(view, self.chain_id).items()):
             held = self.facts.safes.get((WalletKind.HOT, token), 0)

@@ -28,8 +28,10 @@ from processors.psim.transfers.ledger import (
     find_assets,
     find_keyset,
     find_payload,
+    find_relayers,
     find_resources,
     find_unsettled,
+    is_gas,
 )
 from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import (
@@ -49,6 +51,8 @@ OPEN_MAX = 20
 """So many nonces at a time."""
 AFTER_BEHIND_MAX = 10_000
 SWEEP = "sweep(address,uint256,uint256)"
+GAS_LOW, GAS_FILL = 5 * 10**16, 2 * 10**17
+"""Below so many wei a key that pays gas gets so many more."""
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -62,7 +66,7 @@ class Holding(msgspec.Struct, frozen=True):
 class EthereumFacts(msgspec.Struct):
     """What an instance knows. `nonce`: the hot Safe's next one in the last final block; `safes`:
     what hot and cold hold; `forwarders`: what lies at deposit addresses; `failing`: transfers whose
-    execution fails at that block though the wallet has enough."""
+    execution fails at that block though the wallet has enough; `gas`: what relayers have."""
 
     chain_id: str
     number: int
@@ -71,6 +75,7 @@ class EthereumFacts(msgspec.Struct):
     safes: Mapping[tuple[WalletKind, str], int] = {}
     forwarders: tuple[Holding, ...] = ()
     failing: frozenset[int] = frozenset()
+    gas: Mapping[str, int] = {}
 
 
 def make_call(token: str, to: str, amount: int) -> Call:
@@ -113,11 +118,13 @@ def compute_free(view: LedgerView, facts: EthereumFacts, wallet: WalletKind, ass
     """What the wallet holds and no open transfer pays out."""
     token = find_assets(view, facts.chain_id).get(asset, COIN)
     held = facts.safes.get((wallet, token), 0)
-    outgoing = TransferPurpose.WITHDRAW if wallet is WalletKind.HOT else TransferPurpose.REFILL
+    outgoing = {TransferPurpose.REFILL}
+    if wallet is WalletKind.HOT:
+        outgoing.add(TransferPurpose.WITHDRAW)
     return held - sum(
         each.amount
         for each in find_unsettled(view, facts.chain_id)
-        if each.asset == asset and each.wallet is wallet and each.purpose is outgoing
+        if each.asset == asset and each.wallet is wallet and each.purpose in outgoing
     )
 
 
@@ -234,6 +241,9 @@ def _make_calls(
             return None
         are_ours = all(each.to in ours and not each.wei for each in calls)
         return calls if are_ours and moved == transfer.amount else None
+    if is_gas(transfer):
+        calls = find_all_calls(payload)
+        return calls if are_gas_calls(view, facts, calls, int(transfer.amount)) else None
     if transfer.purpose is TransferPurpose.REFILL:
         token = find_assets(view, facts.chain_id).get(transfer.asset)
         hot = find_safes(view, facts.chain_id).get(WalletKind.HOT)
@@ -243,6 +253,14 @@ def _make_calls(
     made = [None if e is None else _make_payout(view, facts, e) for e in withdrawals]
     calls = [each for each in made if each is not None]
     return calls if len(calls) == len(made) == 1 else None
+
+
+def are_gas_calls(
+    view: LedgerView, facts: EthereumFacts, calls: Sequence[Call], amount: int
+) -> bool:
+    """Whether they fill up keys that the ledger names, each once, and nothing else."""
+    known = {Call(each, GAS_FILL, b"") for each in find_relayers(view, facts.chain_id)}
+    return set(calls) <= known and amount == GAS_FILL * len(set(calls)) == GAS_FILL * len(calls)
 
 
 def make_cancel_of(

@@ -8,6 +8,7 @@ from processors.psim.chains.adapter import PayloadUnreadable
 from processors.psim.chains.calls import encode_call
 from processors.psim.chains.ethereum_transfers import ZERO, Call
 from processors.psim.deposit.rules import find_meanings
+from processors.psim.transfers.ethereum_gas import judge_gas, propose_gas
 from processors.psim.transfers.ethereum_rules import (
     SWEEP,
     EthereumFacts,
@@ -28,6 +29,7 @@ from processors.psim.transfers.ledger import (
     find_unsettled,
     get_ceiling,
     get_target,
+    is_gas,
 )
 from processors.psim.view import LedgerView
 from schemas.generated.common import TransferPurpose, WalletKind
@@ -43,10 +45,14 @@ LOW = 4
 
 
 def propose_sweep(view: LedgerView, facts: EthereumFacts) -> CreateExternalTransfer | None:
-    """Of one token, the largest holdings first; or from cold to hot, where hot is low."""
+    """Gas first; of one token, the largest holdings first; or from cold to hot, where hot is
+    low."""
     keyset = get_current_keyset(view.state, facts.chain_id, WalletKind.HOT)
     if keyset is None or not is_room(view, facts):
         return None
+    gas = propose_gas(view, facts)
+    if gas is not None:
+        return gas
     meanings, _ = find_meanings(view, facts.chain_id)
     for token, meaning in sorted(meanings.items()):
         asset = meaning.asset.code
@@ -119,7 +125,7 @@ def compute_hot(view: LedgerView, facts: EthereumFacts, asset: str) -> int:
         payload = find_payload(view, each, 1)
         if payload is None or each.asset != asset:
             continue
-        if each.purpose is TransferPurpose.REFILL:
+        if each.purpose is TransferPurpose.REFILL and not is_gas(each):
             held += each.amount
         elif each.purpose is TransferPurpose.SWEEP:
             held += sum(read_sweep(call)[1] for call in find_all_calls(payload.payload))
@@ -134,7 +140,7 @@ def _propose_refill(
     hot = find_safes(view, facts.chain_id).get(WalletKind.HOT)
     held, target = compute_hot(view, facts, asset), get_target(view, asset)
     unsettled = find_unsettled(view, facts.chain_id)
-    if any(each.purpose is TransferPurpose.REFILL for each in unsettled):
+    if any(each.purpose is TransferPurpose.REFILL and not is_gas(each) for each in unsettled):
         return None
     free = compute_free(view, facts, WalletKind.COLD, asset)
     room = find_room(view, facts.chain_id, asset, TransferPurpose.REFILL)
@@ -146,6 +152,8 @@ def _propose_refill(
 
 
 def judge_sweep(view: LedgerView, facts: EthereumFacts, op: CreateExternalTransfer) -> str | None:
+    if is_gas(op):
+        return judge_gas(view, facts, op)
     token = find_assets(view, facts.chain_id).get(op.asset)
     hot = find_safes(view, facts.chain_id).get(WalletKind.HOT)
     if token is None or hot is None:

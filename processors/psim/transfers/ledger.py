@@ -7,7 +7,13 @@ from processors.psim.chains.adapter import AdapterError, CosignerKey
 from processors.psim.chains.table import get_adapter
 from processors.psim.deposit.rules import find_meanings, read_payout_chain
 from processors.psim.view import LedgerView, Withdrawal
-from schemas.generated.common import Hash, Resource, TransferPurpose, UtxoResource
+from schemas.generated.common import (
+    Hash,
+    Resource,
+    TransferPurpose,
+    UtxoResource,
+    WalletKind,
+)
 from schemas.generated.entries import (
     ExternalTransfer,
     Keyset,
@@ -32,11 +38,24 @@ from streams.ledger.border.transfer_policies import (
     is_within_caps,
 )
 from streams.ledger.halts import is_withdrawal_halted
-from streams.ledger.key_values import get_number
+from streams.ledger.key_values import get_number, get_text
 
+RELAYERS = "relayers:"
+"""A key-value by chain: whose gas the hot wallet pays, addresses with commas between them."""
 TARGET, CEILING = "hot_target:", "hot_ceiling:"
 """Key-values by asset, in its smallest unit: what the funnel fills the hot wallet up to, and above
 which it sends to the cold one whatever is lacking. Without a target all goes to the cold wallet."""
+
+
+def is_gas(transfer: ExternalTransfer | CreateExternalTransfer) -> bool:
+    """Whether it fills up the keys that pay gas: out of the hot wallet, where other refills go
+    into it."""
+    return transfer.purpose is TransferPurpose.REFILL and transfer.wallet is WalletKind.HOT
+
+
+def find_relayers(view: LedgerView, chain_id: str) -> tuple[str, ...]:
+    """Addresses of the keys that send transfers on a chain, as the ledger has them."""
+    return tuple(filter(None, (get_text(view.state, RELAYERS + chain_id) or "").split(",")))
 
 
 def find_open(

@@ -22,6 +22,7 @@ from processors.psim.transfers.ledger import (
     find_payload,
     find_ready,
     find_valid_slots,
+    is_gas,
 )
 from processors.psim.transfers.looks import Looks
 from processors.psim.transfers.proposals import Proposals
@@ -195,7 +196,7 @@ class TransferService:
             f"transfer {each.transfer_id}: has too few signatures"
             for each in find_open(view, desk.chain_id, self._purposes)
             if each.state is TransferState.COMMITTED
-            and each.purpose is not TransferPurpose.REFILL
+            and (each.purpose is not TransferPurpose.REFILL or is_gas(each))
             and view.close_time_ms - each.created_at_ms > UNSIGNED_ALARM_MS
         ]
 

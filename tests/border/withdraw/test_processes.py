@@ -79,7 +79,7 @@ def test_twenty_withdrawals_over_kills_at_each_point(
     def kill(number: int) -> None:
         name = tuple(PSIMS)[(number + part) % len(PSIMS)]
         process_id = border.control.get_state(name).process_id
-        if process_id is not None:
+        if process_id:  # 0 would be the whole group of this process
             os.kill(process_id, signal.SIGKILL)
 
     pay_twenty(people, rich, kill)

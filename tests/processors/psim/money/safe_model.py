@@ -205,7 +205,7 @@ class ModelSafeEndpoint(ModelEndpoint[SafeModel]):
         return self.chain.is_reverting(sender, to, wei, data)
 
     async def get_balance(self, address: str) -> int:
-        return 10**18
+        return self.chain.get_held().get((address, COIN), 10**18)
 
     async def send(self, to: str, data: bytes) -> str:
         self._check()

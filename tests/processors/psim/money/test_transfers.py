@@ -5,8 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from processors.psim.chains.bitcoin_addresses import Network
+from processors.psim.transfers.ethereum_gas import judge_gas, propose_gas
+from processors.psim.transfers.ethereum_rules import GAS_FILL, GAS_LOW, make_call, make_op
+from processors.psim.transfers.ledger import RELAYERS
 from schemas.generated.common import TransferPurpose, WalletKind
 from schemas.generated.entries import TransferState
+from schemas.generated.operations import ManageKeyValue, PutKeyValue, StringValue
 from schemas.generated.transactions import TransactionCode
 from tests.processors.psim.money.ledger import (
     ASSETS,
@@ -240,3 +244,40 @@ def test_in_every_window_some_instance_proposes_at_once(world: World) -> None:
         if number % 3 == 2:
             run_until(world, lambda: is_over(world))
             world.wait_a_window()
+
+
+def test_keys_that_pay_gas_are_refilled_from_hot_as_a_network_fee(world: World) -> None:
+    low, full = (checksum("0x" + each * 20) for each in ("99", "98"))
+    value = PutKeyValue(StringValue(f"{low},{full}"))
+    world.close(("master", ManageKeyValue(RELAYERS + ETHEREUM, value)))
+    world.safes.mine(gifts={(low, ""): GAS_LOW - 1, (full, ""): GAS_LOW})
+    before = world.safes.get_held()[checksum(HOT), ""]
+    run_until(world, lambda: is_over(world) and world.safes.get_held()[low, ""] > GAS_LOW)
+    held = world.safes.get_held()
+    assert (held[low, ""], held[full, ""]) == (GAS_LOW - 1 + GAS_FILL, GAS_LOW)
+    assert held[checksum(HOT), ""] == before - GAS_FILL
+    view = world.machines[0].view
+    world.machines[0].follow()
+    assert [int(each.amount) for each in view.books.debts.values()] == [GAS_FILL]
+
+
+def test_gas_for_a_key_that_the_ledger_does_not_name_is_refused(world: World) -> None:
+    low, other = (checksum("0x" + each * 20) for each in ("99", "66"))
+    value = PutKeyValue(StringValue(low))
+    world.close(("master", ManageKeyValue(RELAYERS + ETHEREUM, value)))
+    world.safes.mine(gifts={(low, ""): 0})
+    world.mine(2)
+    machine = world.machines[0]
+    machine.follow()
+    machine.look()
+    facts = machine.services[1][0].desks[1].facts  # type: ignore[attr-defined]
+    op = propose_gas(machine.view, facts)
+    assert op is not None
+    assert judge_gas(machine.view, facts, op) is None
+    keyset = world.get_keyset(ETHEREUM)
+    calls = [make_call("", other, GAS_FILL)]
+    made = make_op(machine.view, facts, keyset, op.purpose, op.asset, GAS_FILL, calls)
+    assert judge_gas(machine.view, facts, made) == "WRONG_RECIPIENTS"
+    calls = [make_call("", low, GAS_FILL + 1)]
+    made = make_op(machine.view, facts, keyset, op.purpose, op.asset, GAS_FILL + 1, calls)
+    assert judge_gas(machine.view, facts, made) == "WRONG_RECIPIENTS"
