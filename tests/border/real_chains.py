@@ -7,6 +7,7 @@ from typing import Any
 
 import wallycore as wally
 from eth_abi import decode
+from eth_account import Account
 
 from infra.chains import bitcoin, ethereum
 from infra.chains.bitcoin import BitcoinTestChain
@@ -100,6 +101,10 @@ class RealChains:
             Holder(get_account(f"{name} cosigner"), self.seeds[name], is_offline=name in OFFLINE)
             for name in names
         ]
+
+    def get_relayers(self) -> list[str]:
+        """Addresses of the keys that pay gas."""
+        return [str(Account.from_key(each).address) for each in self._gas.values()]
 
     def swap_owner(self, safe: str, before: EthereumKey, after: EthereumKey) -> None:
         """Of a Safe, by itself: as its owners do, but without a nonce."""

@@ -12,6 +12,8 @@ from processors.psim.chains.calls import encode_call
 from processors.psim.chains.signers import make_ethereum_key
 from processors.psim.intents import Intent
 from processors.psim.signing.rules import Publish, Signing
+from processors.psim.transfers.ethereum_rules import GAS_FILL, GAS_LOW
+from processors.psim.transfers.ledger import RELAYERS
 from processors.psim.transfers.proposals import make_key
 from schemas.generated.common import SignerData, WalletKind
 from schemas.generated.entries import TransferState
@@ -19,10 +21,13 @@ from schemas.generated.operations import (
     CreateExternalTransfer,
     CreateSigner,
     ManageKeyset,
+    ManageKeyValue,
     ManageSigner,
+    PutKeyValue,
     ReviewAction,
     ReviewRequest,
     SettleExternalTransfer,
+    StringValue,
     UnknownOutcome,
 )
 from streams.ledger.values import MASTER_SIGNER_ROLE
@@ -234,6 +239,18 @@ def test_what_is_pinned_counts_as_not_paid(world: BorderWorld) -> None:
     assert (world.get_person("BTC")[1], world.count_payouts(asked)) == (SATOSHIS, 0)
     run_until(world, lambda: is_over(world))
     assert (find_outcomes(world), world.count_payouts(asked)) == (["PAID"], 1)
+
+
+def test_a_key_with_little_gas_is_refilled(world: BorderWorld) -> None:
+    relayers, rpc = world.chains.get_relayers(), world.chains.safe_rpc
+    names = PutKeyValue(StringValue(",".join(relayers)))
+    world.close(("master", ManageKeyValue(RELAYERS + ETHEREUM, names)))
+    now(rpc.call("anvil_setBalance", relayers[0], hex(GAS_LOW // 2), answer=Any))
+    world.mine(3)
+    run_until(world, lambda: is_over(world) and bool(world.seen))
+    assert find_outcomes(world) == ["PAID"]
+    assert now(world.chains.ethereum.get_balance(relayers[0])) > GAS_FILL
+    assert world.network.ledger.state.get_network_fee_debt(min(world.seen)) is not None
 
 
 def test_an_address_of_another_network_is_given_back(world: BorderWorld) -> None:
