@@ -55,7 +55,7 @@ test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an ho
 
 # Counts and campaigns of what moves value in and out, in shards that run beside one another.
 test-border: setup  ## Deposits, withdrawals and banks on real nodes, in full counts (40 minutes); SYSTEM=deposit, withdraw or banks: only its own; FAULTS=1: a tenth.
-	$(BIN)/pytest -m border --faults $(or $(FAULTS),10) $(if $(SYSTEM),--system $(SYSTEM)) --durations 20 -v
+	$(BIN)/pytest -m border --faults $(or $(FAULTS),10) $(if $(SYSTEM),--system $(SYSTEM)) -n 2 --dist loadscope --durations 20 -v
 
 test-containers: setup  ## Tests and the demo on containers; root gets a Docker engine if there is none.
 	@infra/containers/test.sh

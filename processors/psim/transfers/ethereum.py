@@ -17,7 +17,6 @@ from processors.psim.transfers.ledger import (
     find_assets,
     find_open,
     find_payload,
-    find_relayers,
     find_valid_slots,
     get_target,
     is_gas,
@@ -94,7 +93,7 @@ class EthereumDesk:
             self.chain_id, self.facts.number, final, nonces, held, forwarders, frozenset()
         )
         facts.failing = await self._find_failing(view, facts, transfers)
-        relayers = find_relayers(view, self.chain_id)
+        relayers = rules.find_relayers(view, self.chain_id)
         facts.gas = {each: await self._wallet.get_balance(each) for each in relayers}
         self.facts = facts
         if self._wallet.relayer is not None:

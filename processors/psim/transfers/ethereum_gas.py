@@ -13,13 +13,13 @@ from processors.psim.transfers.ethereum_rules import (
     are_gas_calls,
     compute_free,
     find_all_calls,
+    find_relayers,
     judge_calls,
     make_call,
     make_op,
 )
 from processors.psim.transfers.ledger import (
     find_coin_asset,
-    find_relayers,
     find_room,
     find_unsettled,
     is_gas,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from eth_abi import decode as decode_abi
-from eth_utils import to_checksum_address
+from eth_utils import is_address, to_checksum_address
 
 from processors.psim.chains.adapter import PayloadUnreadable
 from processors.psim.chains.calls import encode_call
@@ -25,10 +25,10 @@ from processors.psim.chains.ethereum_transfers import (
 )
 from processors.psim.chains.source import COIN
 from processors.psim.transfers.ledger import (
+    RELAYERS,
     find_assets,
     find_keyset,
     find_payload,
-    find_relayers,
     find_resources,
     find_unsettled,
     is_gas,
@@ -46,6 +46,7 @@ from schemas.generated.common import (
 from schemas.generated.entries import ExternalTransfer, Keyset
 from schemas.generated.operations import CreateExternalTransfer
 from streams.ledger.border.keysets import get_current_keyset
+from streams.ledger.key_values import get_text
 
 OPEN_MAX = 20
 """So many nonces at a time."""
@@ -253,6 +254,13 @@ def _make_calls(
     made = [None if e is None else _make_payout(view, facts, e) for e in withdrawals]
     calls = [each for each in made if each is not None]
     return calls if len(calls) == len(made) == 1 else None
+
+
+def find_relayers(view: LedgerView, chain_id: str) -> tuple[str, ...]:
+    """The keys that send transfers, as the ledger names them; what is no address is passed over."""
+    names = (get_text(view.state, RELAYERS + chain_id) or "").split(",")
+    found = (str(to_checksum_address(each)) for each in map(str.strip, names) if is_address(each))
+    return tuple(dict.fromkeys(found))
 
 
 def are_gas_calls(

@@ -38,7 +38,7 @@ from streams.ledger.border.transfer_policies import (
     is_within_caps,
 )
 from streams.ledger.halts import is_withdrawal_halted
-from streams.ledger.key_values import get_number, get_text
+from streams.ledger.key_values import get_number
 
 RELAYERS = "relayers:"
 """A key-value by chain: whose gas the hot wallet pays, addresses with commas between them."""
@@ -51,11 +51,6 @@ def is_gas(transfer: ExternalTransfer | CreateExternalTransfer) -> bool:
     """Whether it fills up the keys that pay gas: out of the hot wallet, where other refills go
     into it."""
     return transfer.purpose is TransferPurpose.REFILL and transfer.wallet is WalletKind.HOT
-
-
-def find_relayers(view: LedgerView, chain_id: str) -> tuple[str, ...]:
-    """Addresses of the keys that send transfers on a chain, as the ledger has them."""
-    return tuple(filter(None, (get_text(view.state, RELAYERS + chain_id) or "").split(",")))
 
 
 def find_open(

@@ -248,7 +248,7 @@ def test_in_every_window_some_instance_proposes_at_once(world: World) -> None:
 
 def test_keys_that_pay_gas_are_refilled_from_hot_as_a_network_fee(world: World) -> None:
     low, full = (checksum("0x" + each * 20) for each in ("99", "98"))
-    value = PutKeyValue(StringValue(f"{low},{full}"))
+    value = PutKeyValue(StringValue(f"{low.lower()}, {full},0x99"))
     world.close(("master", ManageKeyValue(RELAYERS + ETHEREUM, value)))
     world.safes.mine(gifts={(low, ""): GAS_LOW - 1, (full, ""): GAS_LOW})
     before = world.safes.get_held()[checksum(HOT), ""]
