@@ -47,11 +47,12 @@ class BitcoinDesk:
         self._source = source
         self._wallet = wallet
         self._read: dict[int, int] = {}  # up to which block each transfer was looked for
+        self._newest: Block | None = None
         self._last_read: Block | None = None
         self._strange: dict[int, str] = {}
         self._refused: dict[int, str] = {}
         self._spends: OrderedDict[Hash, Mapping[Outpoint, Spend]] = OrderedDict()
-        self._looked_at: tuple[Hash, int, frozenset[bytes]] | None = None
+        self._looked_at: tuple[Block, int, frozenset[bytes]] | None = None
 
     @property
     def final(self) -> int:
@@ -64,10 +65,13 @@ class BitcoinDesk:
             self._source.get_final_height(), self._source.get_tip_height()
         )
         transfers = find_open(view, self.chain_id)
-        await self._forget_replaced(final)
+        newest = await self._source.get_block(tip)
+        if newest != self._newest:
+            await self._forget_replaced(final)
+            self._newest = newest
         await self._find_outcomes(view, transfers, final)
         await self._find_mined(view, transfers, final, tip)
-        await self._find_coins(view, tip, final)
+        await self._find_coins(view, newest, final)
 
     async def _forget_replaced(self, final: int) -> None:
         """Where a final block is another one now, everything is looked for again, as after a
@@ -81,14 +85,13 @@ class BitcoinDesk:
             self._read.clear()
         self._last_read = newest
 
-    async def _find_coins(self, view: LedgerView, tip: int, final: int) -> None:
+    async def _find_coins(self, view: LedgerView, newest: Block, final: int) -> None:
         """When there is another block, or another address."""
         places = find_places(view, self.facts.network)
-        newest = (await self._source.get_block(tip)).block_hash
         if self._looked_at == (newest, final, frozenset(places)):
             return
-        coins = await self._wallet.find_coins(places, tip, final)
-        if (await self._source.get_block(tip)).block_hash != newest:
+        coins = await self._wallet.find_coins(places, newest.height, final)
+        if await self._source.get_block(newest.height) != newest:
             raise ChainUnavailable("a block came while coins were counted")
         rate = await self._wallet.estimate_rate()
         self.facts = BitcoinFacts(self.facts.network, final, coins, rate)
