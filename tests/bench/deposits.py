@@ -18,7 +18,7 @@ from tests.support.deployments import BORDER, make_border_table, start_deploymen
 SATOSHIS = 10_000
 AT_ONCE, OUTPUTS = 2_000, 500
 PER_S, SECONDS = 20, 30
-WAIT_S = 300.0
+WAIT_S = 900.0
 
 
 def measure_deposits(calibration: Calibration) -> list[Figure]:
