@@ -39,7 +39,7 @@ def test_every_deposit_is_credited_once_whoever_is_killed(
     killed = 0
     for number in range(kills):
         asyncio.run(pay(number))
-        mine(people.place, chance.randrange(3))
+        mine(people.place, chance.randrange(1, 3))
         process_id = border.control.get_state(chance.choice(list(PSIMS))).process_id
         if process_id:  # 0 would be the whole group of this process
             os.kill(process_id, signal.SIGKILL)
