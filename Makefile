@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo schemas check test-quick test test-faults test-border test-containers test-newest simulate simulate-pr simulate-ci simulate-release bench profile clean
+.PHONY: help setup demo schemas check test-quick test test-faults test-border test-containers test-newest simulate simulate-pr simulate-ci simulate-release mutants bench profile clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -74,6 +74,9 @@ simulate-ci: setup  ## 2,000 simulated runs of 25 ledgers (20 minutes).
 
 simulate-release: setup  ## Simulated runs for MINUTES=60, from seed FIRST=100000 on; goes on where it was stopped.
 	$(BIN)/python -m tests.simulation.campaign --first $(or $(FIRST),100000) --seeds 100000 --ledgers 25 --minutes $(or $(MINUTES),60) --progress build/simulate-$(or $(FIRST),100000).json
+
+mutants: setup  ## Plants known defects one at a time; the tests must notice 95 % of them (half an hour).
+	$(BIN)/python -m tests.mutants
 
 bench: setup  ## Measure four nodes, replay and visibility (some minutes); appends to bench.jsonl.
 	$(BIN)/python -m tests.bench
