@@ -231,6 +231,8 @@ def _describe_node(node: dict[str, Any]) -> str:
         parts.append(f"{node['archive_backlog']} checkpoints to archive")
     if node["missing"]:
         parts.append(f"missing {', '.join(node['missing'])}")
+    if not node["has_quorum"]:
+        parts.append("no quorum")
     if not node["is_healthy"]:
         parts.append("stalled")
     return "  ".join(parts)

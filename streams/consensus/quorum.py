@@ -7,6 +7,7 @@ sets were learnt, so nothing here may order nodes by it. Knows no slot and no st
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from schemas.generated.common import Hash, PublicKey
@@ -104,3 +105,10 @@ class Electorate:
         validators = self.get_bits(quorum_set.validators)
         blocking_size = entries - quorum_set.threshold + 1
         return Slices(quorum_set.threshold, validators, inner, blocking_size)
+
+
+def is_satisfied(quorum_set: QuorumSet, nodes: Iterable[PublicKey]) -> bool:
+    """Whether `nodes` contain a slice of the quorum set."""
+    electorate = Electorate()
+    quorum_set_hash = electorate.add(quorum_set)
+    return is_slice(electorate.slices[quorum_set_hash], electorate.get_bits(tuple(nodes)))

@@ -19,7 +19,7 @@ from schemas.generated.ledger import (
     LedgerHeader,
     LedgerRecord,
 )
-from streams.consensus.quorum import Electorate, is_slice
+from streams.consensus.quorum import is_satisfied
 from streams.consensus.quorum_set import get_nodes
 from streams.ledger.hashes import ZERO_HASH, compute_hash, compute_header_payload
 from streams.ledger.signatures import is_valid_signature
@@ -98,15 +98,9 @@ def compute_certificate(
 ) -> Certificate | None:
     """The certificate these (true) signatures make, or None while they do not satisfy the set."""
     members = sorted(node for node in get_nodes(quorum_set) if node in signatures)
-    if not _is_satisfied(quorum_set, members):
+    if not is_satisfied(quorum_set, members):
         return None
     return Certificate(tuple(HeaderSignature(node, signatures[node]) for node in members))
-
-
-def _is_satisfied(quorum_set: QuorumSet, nodes: list[PublicKey]) -> bool:
-    electorate = Electorate()
-    quorum_set_hash = electorate.add(quorum_set)
-    return is_slice(electorate.slices[quorum_set_hash], electorate.get_bits(tuple(nodes)))
 
 
 def _check_chain(position: ChainPosition, header: LedgerHeader) -> None:
@@ -130,7 +124,7 @@ def verify_certificate(
         raise ForgedLedger(f"ledger {header.sequence}: the certificate is not ascending by node")
     if not set(nodes) <= set(get_nodes(position.quorum_set)):
         raise ForgedLedger(f"ledger {header.sequence}: a stranger signed the certificate")
-    if not _is_satisfied(position.quorum_set, nodes):
+    if not is_satisfied(position.quorum_set, nodes):
         raise ForgedLedger(f"ledger {header.sequence}: too few validators signed the certificate")
     payload = compute_header_payload(position.network_id, header.sequence, header_hash)
     for each in certificate.signatures:

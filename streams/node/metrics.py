@@ -16,6 +16,7 @@ GAUGES: Mapping[str, str] = {
     "waiting_transactions": "Transactions in the queue",
     "connected": "Peers there is a connection to",
     "missing": "Validators that are not connected, or silent in the open slot",
+    "has_quorum": "1 while the validators that answer are a quorum",
     "kafka_clients_replaced": "Kafka clients that lost all brokers and were replaced",
     "archived": "The last ledger in the node's archive",
     "archive_backlog": "Checkpoints that are due in the archive and not there",

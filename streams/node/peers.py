@@ -18,6 +18,9 @@ from schemas.generated.overlay import (
     Message,
     Transactions,
 )
+from schemas.strkey import encode_account_id
+from streams.consensus.quorum import is_satisfied
+from streams.consensus.quorum_set import get_nodes
 from streams.herder.herder import Herder
 from streams.herder.lanes import Lane
 from streams.ledger.hashes import compute_hash
@@ -53,6 +56,7 @@ class Peers:
         self._store = store
         self._send = send
         self._archive = archive
+        self._has_quorum = False
 
     async def on_message(self, peer: PublicKey, payload: bytes) -> None:
         try:
@@ -99,12 +103,26 @@ class Peers:
     def on_connected(self, peer: PublicKey) -> None:
         self.connected.add(peer)
         log.info("connected", peer=self.names.get(peer))
+        self._tell_quorum()
         self._inbox.put(lambda now_ms: self._herder.connect(peer, now_ms))
 
     def on_disconnected(self, peer: PublicKey, reason: Reason, detail: str) -> None:
         self.connected.discard(peer)
+        self._tell_quorum()
         self._inbox.put(lambda _: self._herder.disconnect(peer))
         log.info("disconnected", peer=self.names.get(peer), reason=reason.name, detail=detail)
+
+    def _tell_quorum(self) -> None:
+        """Logs when the connected validators become a quorum, and when they are none any more."""
+        herder = self._herder
+        members = set(get_nodes(herder.quorum_set))
+        present = members & {herder.agreement.node_id, *self.connected}
+        had_quorum, self._has_quorum = self._has_quorum, is_satisfied(herder.quorum_set, present)
+        if had_quorum and not self._has_quorum:
+            names = sorted(self.names.get(n, encode_account_id(n)) for n in members - present)
+            log.error("no_quorum", since=herder.ledger.header.sequence, missing=names)
+        elif self._has_quorum and not had_quorum:
+            log.info("quorum", sequence=herder.ledger.header.sequence)
 
     def on_refused(self, address: Address, reason: Reason, detail: str) -> None:
         if reason is not Reason.UNREACHABLE:

@@ -4,6 +4,8 @@ from typing import Any
 
 from schemas.strkey import encode_account_id
 from streams.broker import BrokerWatch
+from streams.consensus.quorum import is_satisfied
+from streams.consensus.quorum_set import get_nodes
 from streams.herder.herder import Herder
 from streams.node.archive_reader import ArchiveReader
 from streams.node.archiver import Archiver
@@ -47,9 +49,12 @@ class Status:
         herder, peers = self._herder, self._peers
         header = herder.ledger.header
         slot = herder.agreement.scp.get_state(herder.open_slot)
-        stalls = self._find_stalls()
         names = {herder.agreement.node_id: self._name, **peers.names}
         silent = set(() if slot is None else slot.missing) | (set(peers.names) - peers.connected)
+        missing = sorted(names.get(n, encode_account_id(n)) for n in silent)
+        has_quorum = is_satisfied(herder.quorum_set, set(get_nodes(herder.quorum_set)) - silent)
+        halted = f"no quorum since ledger {header.sequence}, missing {', '.join(missing)}"
+        stalls = self._find_stalls()
         return {
             "node": self._name,
             "node_id": encode_account_id(herder.agreement.node_id),
@@ -61,7 +66,8 @@ class Status:
             "published": self._publisher.published,
             "waiting_transactions": len(herder.intake.queue),
             "connected": sorted(names.get(n, encode_account_id(n)) for n in peers.connected),
-            "missing": sorted(names.get(n, encode_account_id(n)) for n in silent),
+            "missing": missing,
+            "has_quorum": has_quorum,
             "behind": max(0, herder.catch_up.get_slots_behind(herder.open_slot)),
             "phase": "idle" if slot is None else slot.phase.name.lower(),
             "unreadable_batches": self._ingest.unreadable_batches,
@@ -71,6 +77,7 @@ class Status:
             "archive_target": self._archive_reader.target,
             "problems": [
                 *stalls,
+                *([] if has_quorum else [halted]),
                 *self._ingest.get_problems(),
                 *self._archiver.get_problems(header.sequence),
                 *filter(None, [self._archive_reader.problem]),

@@ -146,6 +146,8 @@ def test_two_nodes_down_halt_the_network_until_one_is_back(
     status = whole_deployment.get_statuses()[witness]
     assert status is not None
     assert status["missing"] == list(down)
+    assert status["has_quorum"] is False
+    assert any(each.startswith("no quorum since") for each in status["problems"])
     whole_deployment.start(down[0])
     follower.wait_for(hashes, CLOSED_S)
     whole_deployment.start(down[1])

@@ -85,7 +85,7 @@ MUTANTS = (
         "streams/herder/herder.py",
         SIGNED,
         "outputs.insert(0, Broadcast(Lane.SCP, Message(signed)))",
-        HERDER_TESTS,
+        ("tests/simulation/test_scenarios.py",),
     ),
     Mutant(
         "a ledger is published before its certificate",
@@ -125,7 +125,7 @@ MUTANTS = (
     Mutant(
         "too few signatures make a certificate",
         CHAIN,
-        "    if not _is_satisfied(position.quorum_set, nodes):\n        raise",
+        "    if not is_satisfied(position.quorum_set, nodes):\n        raise",
         "    if not nodes:\n        raise",
         CHAIN_TESTS,
     ),

@@ -20,14 +20,10 @@ from streams.node.archive_worker import Publication
 from streams.node.config import ArchiveSettings
 from tests.simulation.disk import Disk
 
-CHECKPOINT, SNAPSHOT, KEPT = 4, 8, 6
-"""Ledgers in a checkpoint, between snapshots, and kept in a database when they are archived."""
+CHECKPOINT, SNAPSHOT = 4, 8
+"""Ledgers in a checkpoint, and between snapshots."""
 AWAY = (ArchiveUnavailable, DamagedArchive, HistoryUnavailable)
-SETTINGS = ArchiveSettings(
-    BucketSettings("http://nowhere", "archive", "none", Secret("none")),
-    keep=KEPT,
-    snapshot_ledgers=SNAPSHOT,
-)
+NOWHERE = BucketSettings("http://nowhere", "archive", "none", Secret("none"))
 
 
 class WorkerKilled(Exception):
@@ -129,11 +125,18 @@ class DiskSource(ArchiveSource):
 
 
 class Archiving:
-    """The worker beside a node, and how a node reads any archive. `note` counts what happens."""
+    """The worker beside a node, and how a node reads any archive. `kept`: so many ledgers stay on
+    the disk when they are archived. `note` counts what happens."""
 
     def __init__(
-        self, disk: Disk, buckets: Sequence[MemoryBucket], own: int, note: Callable[[str], None]
+        self,
+        disk: Disk,
+        buckets: Sequence[MemoryBucket],
+        own: int,
+        kept: int,
+        note: Callable[[str], None],
     ) -> None:
+        self._settings = ArchiveSettings(NOWHERE, keep=kept, snapshot_ledgers=SNAPSHOT)
         self._disk = disk
         self._own = buckets[own]
         self._others = [each for each in buckets if each is not self._own]
@@ -147,7 +150,7 @@ class Archiving:
                 made = Publication(
                     DiskSource(self._disk),
                     MemoryArchive(self._own),
-                    SETTINGS,
+                    self._settings,
                     genesis,
                     lambda event: self._note(event["event"]),
                     lambda: [MemoryArchive(each) for each in self._others],

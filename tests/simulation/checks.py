@@ -71,6 +71,14 @@ class Checks:
             if first != body.header_hash:
                 raise Broken(f"{node.hex()[:8]} signed two headers of ledger {body.sequence}")
 
+    def check_durable(self, name: str, node: PublicKey, message: Message, disk: Disk) -> None:
+        """Who signs a header has made its ledger durable first."""
+        body = message.body
+        if isinstance(body, SignedHeader) and body.signature.node_id == node:
+            row = disk.ledgers.get(body.sequence)
+            if row is None or row.header_hash != body.header_hash:
+                raise Broken(f"{name} signed ledger {body.sequence} before it was durable")
+
     def _check_statement(self, node: PublicKey, statement: Statement) -> None:
         key = (node, statement.slot, isinstance(statement.pledges, Nominate))
         before = self.said.get(key)

@@ -17,6 +17,7 @@ from tests.simulation.workload import Fate
 from tests.simulation.world import World
 
 CHAOS_MS, CHAOS_MAX_MS, HEALING_MAX_MS = 12_000, 300_000, 60_000
+KEPT = 6  # ledgers, by nodes that have archived more
 SETTLED_LEDGERS = 3
 
 
@@ -70,7 +71,7 @@ def simulate(plan: Plan) -> Report:
     beginning = make_beginning(plan.validators, plan.topology)
     twins = (0,) if plan.has_twins else ()
     keys = (*range(plan.validators + plan.watchers), *twins)
-    world = World(plan.seed, beginning, keys)
+    world = World(plan.seed, beginning, keys, KEPT)
     faults = Faults(world, plan)
     faults.begin()
     world.run_for(CHAOS_MS)

@@ -33,9 +33,13 @@ SLOW = 100  # times as long
 
 
 class World:
-    """Everything of one run. `keys`: per node the number of its validator's key."""
+    """Everything of one run. `keys`: per node the number of its validator's key. `kept`: ledgers
+    that nodes keep when they are archived."""
 
-    def __init__(self, seed: int, beginning: Beginning, keys: tuple[int, ...]) -> None:
+    def __init__(
+        self, seed: int, beginning: Beginning, keys: tuple[int, ...], kept: int = 1_000
+    ) -> None:
+        self.kept = kept
         self.random = Random(seed)
         self.now_ms = beginning.network.ledger.header.close_time_ms
         self.links = Links(self.random)
@@ -65,7 +69,7 @@ class World:
 
     def _make_node(self, index: int, key: int) -> Node:
         disk = self.beginning.disk.copy()
-        archiving = Archiving(disk, self.buckets, index, self.count)
+        archiving = Archiving(disk, self.buckets, index, self.kept, self.count)
         return Node(self, index, get_key(f"validator {key}"), disk, archiving)
 
     # Time
@@ -104,7 +108,7 @@ class World:
         self.count("wiped")
         self.checks.forget(node.node_id)
         node.disk = self.beginning.genesis.copy()
-        node.archiving = Archiving(node.disk, self.buckets, node.index, self.count)
+        node.archiving = Archiving(node.disk, self.buckets, node.index, self.kept, self.count)
 
     def start(self, node: Node) -> None:
         """Starts its process, unless it runs. A disk that is found to be damaged is emptied, as an
@@ -202,6 +206,7 @@ class World:
         self.sent[node.index, type(message.body).__name__] += 1
         if node.node_id not in self._unsure:
             self.checks.check_sent(node.node_id, message)
+            self.checks.check_durable(node.name, node.node_id, message, node.disk)
         for receiver in self.nodes:
             if receiver.node_id == node.node_id or peer not in (None, receiver.node_id):
                 continue

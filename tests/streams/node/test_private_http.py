@@ -25,6 +25,7 @@ STATUS: dict[str, Any] = {
     "waiting_transactions": 20,
     "connected": ["core2", "core3"],
     "missing": ["core4"],
+    "has_quorum": True,
     "behind": 0,
     "phase": "idle",
     "kafka_clients_replaced": 0,
