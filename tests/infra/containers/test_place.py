@@ -64,7 +64,7 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
         if row.program == "psim":
             own = {f"kafka.{row.name}", f"s3.{row.name}", f"{row.name}.seed", "psim.token"}
             own |= {"btcd.rpc", f"{row.name}.gas", "sandbox.gateway"}
-            own |= {f"{row.name}.cosigner.seed", f"{row.name}.chains"}
+            own |= {f"{row.name}.cosigner.seed", f"{row.name}.chains", "psim.payouts"}
         if row.program == "notificator":
             own |= {"notificator.key", "notificator.token", "api.token"}
         if row.program == "keyserver":
@@ -73,6 +73,7 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
             own = {"keychain-postgres.keychain", "keychain.reader.seed"}
         if row.program == "api":
             own |= {"api.registrar.seed", "api.token", "notificator.token", f"s3.{row.name}"}
+                own |= {"psim.payouts"}
         if row.program == "kyc":
             own |= {"kyc.token", "kyc.checker.seed", f"s3.{row.name}"}
         assert seen == own
