@@ -73,7 +73,7 @@ def test_each_service_sees_its_own_secrets_alone(root: Path) -> None:
             own = {"keychain-postgres.keychain", "keychain.reader.seed"}
         if row.program == "api":
             own |= {"api.registrar.seed", "api.token", "notificator.token", f"s3.{row.name}"}
-                own |= {"psim.payouts"}
+            own |= {"psim.payouts"}
         if row.program == "kyc":
             own |= {"kyc.token", "kyc.checker.seed", f"s3.{row.name}"}
         assert seen == own
