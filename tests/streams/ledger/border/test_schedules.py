@@ -47,6 +47,7 @@ def test_schedules_go_as_the_model_says() -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(1_200)
 def test_many_more_do(fault_round: int) -> None:
     """Ten rounds are 10,000 schedules."""
     for seed in range(1_000 + IN_A_ROUND * fault_round, 1_000 + IN_A_ROUND * (fault_round + 1)):
