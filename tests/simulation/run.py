@@ -17,7 +17,7 @@ from tests.simulation.workload import Fate
 from tests.simulation.world import World
 
 CHAOS_MS, CHAOS_MAX_MS, HEALING_MAX_MS = 12_000, 300_000, 60_000
-KEPT = 6  # ledgers, by nodes that have archived more
+KEPT = 3  # ledgers, by nodes that have archived more
 SETTLED_LEDGERS = 3
 
 

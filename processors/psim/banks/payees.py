@@ -59,11 +59,12 @@ class ApiPayees:
         settings: PayeeSettings | None,
         instance: str,
         clock: Callable[[], float] = time.monotonic,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._urls = () if settings is None else settings.urls
         token = "" if settings is None else settings.token.reveal()
-        headers = {"authorization": f"Bearer {token}"}
-        self._client = httpx2.AsyncClient(trust_env=False, timeout=TIMEOUT_S, headers=headers)
+        self._transport = transport
+        self._headers = {"authorization": f"Bearer {token}"}
         self._instance = instance
         self._clock = clock
         self._known: dict[Hash, PayoutDetails] = {}
@@ -115,9 +116,18 @@ class ApiPayees:
             return ""
         return problem
 
+    def _make_client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            trust_env=False, timeout=TIMEOUT_S, headers=self._headers, transport=self._transport
+        )
+
     async def _post(self, url: str, body: dict[str, str]) -> _Answer:
+        """By a client of its own: a payee is asked for once, and nothing is left open."""
         content = bytearray()
-        async with self._client.stream("POST", f"{url}/v1/payees", json=body) as response:
+        async with (
+            self._make_client() as client,
+            client.stream("POST", f"{url}/v1/payees", json=body) as response,
+        ):
             response.raise_for_status()
             async for piece in response.aiter_bytes():
                 content += piece

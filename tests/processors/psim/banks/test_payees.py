@@ -28,9 +28,9 @@ class Api:
         self.asked: list[Any] = []
         self.now = 0.0
         settings = PayeeSettings(("http://api",), Secret("token"))
-        self.payees = ApiPayees(settings, "psim1", lambda: self.now)
         app = Starlette(routes=[Route("/v1/payees", self.answer, methods=["POST"])])
-        self.payees._client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app))
+        transport = httpx2.ASGITransport(app=app)
+        self.payees = ApiPayees(settings, "psim1", lambda: self.now, transport)
 
     async def answer(self, request: Request) -> Response:
         self.asked.append(await request.json())
