@@ -25,7 +25,7 @@ from streams.archive.checkpoint import (
     split,
 )
 from streams.ledger.close import Ledger
-from streams.ledger.hash_window import HashWindow
+from streams.ledger.hash_window import HASH_BYTES, HashWindow, split_hashes
 from streams.ledger.hashes import compute_hash
 from streams.ledger.invariants import check_everything
 from streams.ledger.references import (
@@ -37,7 +37,6 @@ from streams.ledger.references import (
 from streams.ledger.state import LedgerState
 from streams.ledger.state_trie import build
 
-HASH_BYTES = 32
 EntryRow = tuple[bytes, bytes]  # key, entry
 HashesRow = tuple[int, int, bytes, bytes]  # sequence, minute, running hash, hashes
 ReferencesRow = tuple[int, int, bytes, bytes]  # sequence, bucket's number, running hash, uses
@@ -93,7 +92,7 @@ def make_ledger(rows: SnapshotRows, header: LedgerHeader, header_hash: Hash) -> 
     trie = build((compute_hash(key), compute_hash(entry)) for key, entry in encoded.items())
     window = HashWindow()
     window.restore(
-        (minute, Hash(running), _split(hashes))
+        (minute, Hash(running), split_hashes(hashes))
         for _, minute, running, hashes in _check_size(rows.hashes, HASH_BYTES)
     )
     references = ReferenceWindow()
@@ -123,7 +122,3 @@ def _check_size(
         if len(row[3]) % size:
             raise DamagedArchive(f"a window of the snapshot is not what ledger {row[0]} made it")
         yield row
-
-
-def _split(packed: bytes) -> tuple[Hash, ...]:
-    return tuple(Hash(packed[at : at + HASH_BYTES]) for at in range(0, len(packed), HASH_BYTES))

@@ -11,7 +11,13 @@ from schemas.generated.common import Hash
 from streams.ledger.hashes import ZERO_HASH, compute_hash
 
 MINUTE_MS = 60_000
+HASH_BYTES = 32
 WindowRow = tuple[int, Hash, tuple[Hash, ...]]  # minute, running hash after it, hashes it added
+
+
+def split_hashes(packed: bytes) -> tuple[Hash, ...]:
+    """As rows and archives keep them: one after the other."""
+    return tuple(Hash(packed[at : at + HASH_BYTES]) for at in range(0, len(packed), HASH_BYTES))
 
 
 class HashWindow:

@@ -12,7 +12,7 @@ from psycopg import sql
 from schemas.generated.common import Hash
 from streams.archive.snapshot import SnapshotRows
 from streams.ledger.close import ClosedLedger
-from streams.ledger.hash_window import MINUTE_MS, HashWindow
+from streams.ledger.hash_window import MINUTE_MS, HashWindow, split_hashes
 from streams.ledger.references import (
     Bucket,
     ReferenceRow,
@@ -20,8 +20,6 @@ from streams.ledger.references import (
     compute_bucket_number,
     get_bucket,
 )
-
-HASH_BYTES = 32
 
 WRITE_HASHES = "INSERT INTO hash_window (sequence, minute, running, hashes) VALUES (%b, %b, %b, %b)"
 WRITE_REFERENCES = """
@@ -36,7 +34,7 @@ def load_hash_window(connection: Connection) -> HashWindow:
         "SELECT minute, running, hashes FROM hash_window ORDER BY sequence", binary=True
     )
     window.restore(
-        (minute, Hash(running), _split_hashes(hashes)) for minute, running, hashes in rows
+        (minute, Hash(running), split_hashes(hashes)) for minute, running, hashes in rows
     )
     return window
 
@@ -102,7 +100,3 @@ def _create_partition(cursor: psycopg.Cursor[Any], bucket: Bucket) -> None:
 def _get_partition(bucket: Bucket) -> sql.Identifier:
     kind, day = bucket
     return sql.Identifier(f"reference_window_{kind.name.lower()}_{day}")
-
-
-def _split_hashes(raw: bytes) -> tuple[Hash, ...]:
-    return tuple(Hash(raw[i : i + HASH_BYTES]) for i in range(0, len(raw), HASH_BYTES))

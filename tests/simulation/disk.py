@@ -19,7 +19,7 @@ from streams.herder.restored import Restored, RestoredHeader
 from streams.herder.votes import Vote
 from streams.ledger.chain import VerifiedLedger, find_former_quorum_set
 from streams.ledger.close import ClosedLedger, Ledger
-from streams.ledger.hash_window import MINUTE_MS, HashWindow
+from streams.ledger.hash_window import MINUTE_MS, HashWindow, split_hashes
 from streams.ledger.hashes import compute_hash
 from streams.ledger.invariants import check_everything
 from streams.ledger.references import (
@@ -139,7 +139,7 @@ class Disk:
         self.entries = {KeyBytes(key): entry for key, entry in rows.entries}
         self.statements, self.sets = {}, {}
         self.window = {
-            (minute, sequence): (Hash(running), _split(hashes))
+            (minute, sequence): (Hash(running), split_hashes(hashes))
             for sequence, minute, running, hashes in rows.hashes
         }
         self.references = [
@@ -212,10 +212,6 @@ class Disk:
         if row is None or row.certificate is None:
             return None
         return LedgerRecord(row.header, row.certificate, row.body)
-
-
-def _split(packed: bytes) -> tuple[Hash, ...]:
-    return tuple(Hash(packed[at : at + 32]) for at in range(0, len(packed), 32))
 
 
 def _flip(raw: bytes, random: Random) -> bytes:

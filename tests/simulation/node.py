@@ -112,37 +112,39 @@ class Node:
 
     def read_archive(self, last: int) -> None:
         """As `ArchiveReader`: what archives have up to ledger `last` goes to the herder."""
-        self.is_reading = False
         if self.herder is None:
             return
         history = self.archiving.open_history(get_position(self.herder.ledger))
-        try:
-            for verified in history.read_on(last):
-                if self.herder is None or verified.header.sequence != self.herder.open_slot:
-                    return
-                self.world.count("read from archives")
-                record = verified.record
-                self._do(lambda herder, now_ms: herder.take_ledger(record, now_ms))  # noqa: B023
-        except AWAY:
-            self.world.count("archives away")
+        for verified in history.read_on(last):
+            if self.herder is None or verified.header.sequence != self.herder.open_slot:
+                return
+            self.world.count("read from archives")
+            record = verified.record
+            self._do(lambda herder, now_ms: herder.take_ledger(record, now_ms))  # noqa: B023
 
     def read_certificates(self, first: int, last: int) -> None:
         """As `ArchiveReader`."""
-        self.is_reading = False
         history = self.archiving.open_history(self.world.beginning.genesis_position)
-        try:
-            history.follow(first - 1)
-            for verified in history.read_on(last):
-                self.world.count("certificates read from archives")
-                reply = make_certificate_reply(verified)
-                self._do(lambda herder, now_ms: herder.take_certificate(reply, now_ms))  # noqa: B023
-        except AWAY:
-            self.world.count("archives away")
+        history.follow(first - 1)
+        for verified in history.read_on(last):
+            self.world.count("certificates read from archives")
+            reply = make_certificate_reply(verified)
+            self._do(lambda herder, now_ms: herder.take_certificate(reply, now_ms))  # noqa: B023
 
     def _start_reading(self, read: Callable[[], None]) -> None:
-        if not self.is_reading:
-            self.is_reading = True
-            self.world.start_archive_reader(self, read)
+        """One at a time; what is away is asked for again by the herder."""
+        if self.is_reading:
+            return
+        self.is_reading = True
+
+        def work() -> None:
+            self.is_reading = False
+            try:
+                read()
+            except AWAY:
+                self.world.count("archives away")
+
+        self.world.start_archive_reader(self, work)
 
     def crash(self) -> None:
         self.herder = None

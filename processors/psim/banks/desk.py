@@ -29,18 +29,13 @@ from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import (
     AccountID,
     Hash,
-    IdempotencyResource,
     PayoutAccount,
     PayoutDetails,
-    Resource,
     TransferOutcome,
-    TransferPurpose,
-    WalletKind,
 )
 from schemas.generated.entries import ExternalTransfer, Keyset, TransferState
 from schemas.generated.operations import CreateExternalTransfer
 from schemas.strkey import encode_account_id
-from streams.ledger.border.keysets import get_current_keyset
 
 SUFFIX = ".xml"
 DIGITS_MAX = 18
@@ -62,12 +57,11 @@ class BankDesk(FileDesk):
         cosigner: Cosigner | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(chain_id)
+        super().__init__(chain_id, cosigner)
         self._payer = payer
         self._source = source
         self._outbox = outbox
         self._payees = payees
-        self._cosigner = cosigner
         self._clock = clock
 
     @property
@@ -129,16 +123,12 @@ class BankDesk(FileDesk):
     ) -> None:
         """The submitter notes in the ledger that he begins, and lays the file there soon after, or
         never."""
-        cosigner = self._cosigner
-        if cosigner is None or transfer.submitter != cosigner.account_id:
-            return
-        if transfer.submitted_at_ms is None:
-            if transfer.state is TransferState.CONFIRMED:
-                cosigner.note_upload(view, transfer)
+        submitted_ms = self.begin(view, transfer)
+        if submitted_ms is None:
             return
         now_ms = max(int(self._clock() * 1000), view.close_time_ms)
         payee = self._find_payee(view, transfer)
-        if now_ms >= transfer.submitted_at_ms + UPLOAD_MS:
+        if now_ms >= submitted_ms + UPLOAD_MS:
             self.note(transfer, "nobody knows whether the bank has it: only evidence settles it")
         elif payee is not None:
             await self._upload(transfer, decode_order(payload), payee)
@@ -160,10 +150,10 @@ class BankDesk(FileDesk):
         self, view: LedgerView, ready: Sequence[Withdrawal]
     ) -> CreateExternalTransfer | None:
         """The first whose payee is known, by itself: one request is one file."""
-        if self._cosigner is None:
+        if self.cosigner is None:
             return None
         at_ms = view.close_time_ms // 1000 * 1000
-        made = (self._make(view, each, self._cosigner.account_id, at_ms) for each in ready)
+        made = (self._make(view, each, self.cosigner.account_id, at_ms) for each in ready)
         return next((each for each in made if each is not None), None)
 
     def judge_withdrawal(
@@ -188,22 +178,10 @@ class BankDesk(FileDesk):
     ) -> CreateExternalTransfer | None:
         """By the request and the payee alone, but for the submitter and the time."""
         order = self._make_order(view, withdrawal, at_ms)
-        keyset = get_current_keyset(view.state, self.chain_id, WalletKind.HOT)
-        if order is None or keyset is None:
+        if order is None:
             return None
-        return CreateExternalTransfer(
-            chain_id=self.chain_id,
-            wallet=WalletKind.HOT,
-            keyset_version=keyset.version,
-            purpose=TransferPurpose.WITHDRAW,
-            asset=withdrawal.asset,
-            amount=withdrawal.body.amount,
-            requests=(withdrawal.request.request_id,),
-            resources=(Resource(IdempotencyResource(self.chain_id, order.reference)),),
-            parent=None,
-            submitter=submitter,
-            payload=encode_order(order),
-        )
+        payload = encode_order(order)
+        return self.make_transfer(view, withdrawal, submitter, order.reference, payload)
 
     def _make_order(self, view: LedgerView, withdrawal: Withdrawal, at_ms: int) -> BankOrder | None:
         payee = self._get_payee(withdrawal)

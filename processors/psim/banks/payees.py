@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 import httpx2
 import msgspec
 
+from processors.psim.http_answers import AnswerTooLarge, read_bounded
 from schemas.generated.common import Hash, PayoutDetails
 from schemas.payout_accounts import compute_account_hash
 from schemas.settings import Secret, Settings
@@ -123,14 +124,13 @@ class ApiPayees:
 
     async def _post(self, url: str, body: dict[str, str]) -> _Answer:
         """By a client of its own: a payee is asked for once, and nothing is left open."""
-        content = bytearray()
         async with (
             self._make_client() as client,
             client.stream("POST", f"{url}/v1/payees", json=body) as response,
         ):
             response.raise_for_status()
-            async for piece in response.aiter_bytes():
-                content += piece
-                if len(content) > ANSWER_BYTES_MAX:
-                    raise msgspec.DecodeError("too large")
-        return msgspec.json.decode(bytes(content), type=_Answer)
+            try:
+                content = await read_bounded(response, ANSWER_BYTES_MAX)
+            except AnswerTooLarge as error:
+                raise msgspec.DecodeError(str(error)) from None
+        return msgspec.json.decode(content, type=_Answer)

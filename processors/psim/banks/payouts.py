@@ -12,8 +12,9 @@ import msgspec
 
 from processors.psim.banks.pain import REJECTED, SETTLED, Payer, PaymentStatus, make_file
 from processors.psim.banks.statements import Item
-from processors.psim.gateways.orders import Evidence, Judgement
 from processors.psim.intents import compute_evidence_key
+from processors.psim.transfers.desk import Found, Judgement
+from processors.psim.transfers.order_text import decode_order_text, encode_order_text
 from schemas.generated.common import Hash, PayoutDetails, TransferOutcome
 from schemas.payout_accounts import compute_account_hash
 
@@ -73,23 +74,13 @@ def make_ordered_file(payer: Payer, order: BankOrder, payee: PayoutDetails) -> b
 
 
 def encode_order(order: BankOrder) -> bytes:
-    """The payload that cosigners sign: text that people read, a line each."""
-    values = msgspec.structs.asdict(order)
-    lines = [FORMAT, *(f"{name} {value}" for name, value in values.items())]
-    return "\n".join(lines).encode() + b"\n"
+    """The payload that cosigners sign."""
+    return encode_order_text(FORMAT, order)
 
 
 def decode_order(payload: bytes) -> BankOrder:
     """Raises ValueError for anything that `encode_order` does not make."""
-    lines = payload.decode("ascii").splitlines()
-    names = BankOrder.__struct_fields__
-    if lines[:1] != [FORMAT] or [each.partition(" ")[0] for each in lines[1:]] != [*names]:
-        raise ValueError("the payload is no bank's payout")
-    values = {name: each.partition(" ")[2] for name, each in zip(names, lines[1:], strict=True)}
-    order = msgspec.convert(values, BankOrder, strict=False)
-    if encode_order(order) != payload:
-        raise ValueError("the payload is no bank's payout")
-    return order
+    return decode_order_text(FORMAT, "bank's payout", BankOrder, payload)
 
 
 def judge(
@@ -106,7 +97,7 @@ def judge(
         return Judgement(None, f"{order.reference} is said to be rejected and paid")
     if is_rejected:
         digest = compute_evidence_key("bank-rejection", order.reference)
-        return Judgement(Evidence(TransferOutcome.CONFLICTED, digest, 0), "")
+        return Judgement(Found(TransferOutcome.CONFLICTED, digest, 0), "")
     if not debits:
         return Judgement(None, "")
     ((height, item),) = debits
@@ -114,4 +105,4 @@ def judge(
         problem = f"the bank has debited {item.amount} for {order.reference}, not as ordered"
         return Judgement(None, problem)
     digest = compute_evidence_key("bank-debit", item.key, item.ordinal, item.amount)
-    return Judgement(Evidence(TransferOutcome.PAID, digest, height), "")
+    return Judgement(Found(TransferOutcome.PAID, digest, height), "")

@@ -13,6 +13,7 @@ import msgspec
 
 from processors.psim.banks.iso20022 import BYTES_MAX
 from processors.psim.chains.source import ChainContradiction, ChainUnavailable
+from processors.psim.http_answers import AnswerTooLarge, read_bounded
 from schemas.settings import BucketSettings
 from streams.archive.bucket import ArchiveUnavailable, Bucket, ObjectMissing
 
@@ -99,15 +100,12 @@ class HttpStore:
         return await self._get(f"{self._url}/{name}")
 
     async def _get(self, url: str) -> bytes:
-        content = bytearray()
         try:
             async with self._client.stream("GET", url) as response:
                 if response.status_code != httpx2.codes.OK:
                     raise ChainUnavailable(f"the bank's files: HTTP status {response.status_code}")
-                async for piece in response.aiter_bytes():
-                    content += piece
-                    if len(content) > BYTES_MAX:
-                        raise ChainContradiction(f"a bank's file: more than {BYTES_MAX} bytes")
+                return await read_bounded(response, BYTES_MAX)
+        except AnswerTooLarge as error:
+            raise ChainContradiction(f"a bank's file: {error}") from None
         except (httpx2.HTTPError, OSError) as error:
             raise ChainUnavailable(f"the bank's files: {type(error).__name__}") from None
-        return bytes(content)

@@ -8,6 +8,7 @@ import httpx2
 import msgspec
 
 from processors.psim.chains.source import ChainContradiction, ChainUnavailable
+from processors.psim.http_answers import AnswerTooLarge, read_bounded
 
 Answer = TypeVar("Answer")
 BYTES_MAX = 64 * 1024 * 1024  # the largest blocks of Bitcoin, decoded by the node, have a third
@@ -143,17 +144,14 @@ class JsonRpc:
 
     async def _post(self, method: str, body: bytes) -> bytes:
         headers = {"content-type": "application/json"}
-        content = bytearray()
         try:
             async with self._client.stream(
                 "POST", self._url, content=body, headers=headers
             ) as response:
                 if response.status_code in BUSY:
                     raise ChainUnavailable(f"{method}: HTTP status {response.status_code}")
-                async for piece in response.aiter_bytes():
-                    content += piece
-                    if len(content) > BYTES_MAX:
-                        raise ChainContradiction(f"{method}: more than {BYTES_MAX} bytes")
+                return await read_bounded(response, BYTES_MAX)
+        except AnswerTooLarge as error:
+            raise ChainContradiction(f"{method}: {error}") from None
         except (httpx2.HTTPError, OSError) as error:
             raise ChainUnavailable(f"{method}: {type(error).__name__}") from None
-        return bytes(content)

@@ -12,6 +12,7 @@ from processors.psim.gateways.adapter import (
     Payout,
     PayoutOrder,
 )
+from processors.psim.http_answers import AnswerTooLarge, read_bounded
 
 BYTES_MAX = 4 * 1024 * 1024
 TIMEOUT_S = 10.0
@@ -50,22 +51,20 @@ class GatewayClient:
     async def _call(
         self, method: str, path: str, body: bytes | None = None, headers: Any = None
     ) -> bytes:
-        content = bytearray()
         try:
             async with self._client.stream(
                 method, self._url + path, content=body, headers=headers
             ) as response:
-                async for piece in response.aiter_bytes():
-                    content += piece
-                    if len(content) > BYTES_MAX:
-                        raise GatewayUnknown(f"more than {BYTES_MAX} bytes")
+                content = await read_bounded(response, BYTES_MAX)
+        except AnswerTooLarge as error:
+            raise GatewayUnknown(str(error)) from None
         except (httpx2.HTTPError, OSError) as error:
             raise GatewayUnknown(type(error).__name__) from None
         if response.status_code in SURE:
-            raise GatewayRefused(_read_code(bytes(content)) or str(response.status_code))
+            raise GatewayRefused(_read_code(content) or str(response.status_code))
         if response.status_code not in (200, 201):
             raise GatewayUnknown(f"HTTP status {response.status_code}")
-        return bytes(content)
+        return content
 
 
 def _decode(content: bytes, kind: type[T]) -> T:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from processors.psim.gateways.adapter import Gateway, PayoutOrder
 from processors.psim.gateways.orders import (
-    Judgement,
     decode_order,
     encode_order,
     judge,
@@ -16,20 +15,16 @@ from processors.psim.gateways.orders import (
 from processors.psim.gateways.payer import Payer
 from processors.psim.gateways.source import GatewaySource
 from processors.psim.signing.cosigner import Cosigner
+from processors.psim.transfers.desk import Judgement
 from processors.psim.transfers.file_desk import FileDesk
 from processors.psim.transfers.ledger import find_open, find_payload
 from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import (
     AccountID,
     BankAccount,
-    IdempotencyResource,
-    Resource,
-    TransferPurpose,
-    WalletKind,
 )
-from schemas.generated.entries import ExternalTransfer, Keyset, TransferState
+from schemas.generated.entries import ExternalTransfer, Keyset
 from schemas.generated.operations import CreateExternalTransfer
-from streams.ledger.border.keysets import get_current_keyset
 
 
 class GatewayDesk(FileDesk):
@@ -44,11 +39,10 @@ class GatewayDesk(FileDesk):
         cosigner: Cosigner | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(source.chain_id)
+        super().__init__(source.chain_id, cosigner)
         self._currency = currency
         self._source = source
         self._payer = Payer(gateway, ttl_ms, clock)
-        self._cosigner = cosigner
 
     @property
     def final(self) -> int:
@@ -80,15 +74,10 @@ class GatewayDesk(FileDesk):
         signatures: Mapping[int, bytes],  # noqa: ARG002
     ) -> None:
         """The submitter notes in the ledger that he begins, before he does."""
-        cosigner = self._cosigner
-        if cosigner is None or transfer.submitter != cosigner.account_id:
+        submitted_ms = self.begin(view, transfer)
+        if submitted_ms is None:
             return
-        if transfer.submitted_at_ms is None:
-            if transfer.state is TransferState.CONFIRMED:
-                cosigner.note_upload(view, transfer)
-            return
-        order, submitted_ms = decode_order(payload), int(transfer.submitted_at_ms)
-        problem = await self._payer.step(order, submitted_ms, view.close_time_ms)
+        problem = await self._payer.step(decode_order(payload), submitted_ms, view.close_time_ms)
         self.note(transfer, problem)
 
     # Deciding
@@ -97,9 +86,9 @@ class GatewayDesk(FileDesk):
         self, view: LedgerView, ready: Sequence[Withdrawal]
     ) -> CreateExternalTransfer | None:
         """The first, by itself: a gateway takes one order at a time."""
-        if self._cosigner is None or not ready:
+        if self.cosigner is None or not ready:
             return None
-        return self._make(view, ready[0], self._cosigner.account_id)
+        return self._make(view, ready[0], self.cosigner.account_id)
 
     def judge_withdrawal(
         self, view: LedgerView, op: CreateExternalTransfer, requests: Sequence[Withdrawal]
@@ -115,22 +104,10 @@ class GatewayDesk(FileDesk):
     ) -> CreateExternalTransfer | None:
         """By the request alone, but for the submitter."""
         order = self._make_order(view, withdrawal)
-        keyset = get_current_keyset(view.state, self.chain_id, WalletKind.HOT)
-        if order is None or keyset is None:
+        if order is None:
             return None
-        return CreateExternalTransfer(
-            chain_id=self.chain_id,
-            wallet=WalletKind.HOT,
-            keyset_version=keyset.version,
-            purpose=TransferPurpose.WITHDRAW,
-            asset=withdrawal.asset,
-            amount=withdrawal.body.amount,
-            requests=(withdrawal.request.request_id,),
-            resources=(Resource(IdempotencyResource(self.chain_id, order.reference)),),
-            parent=None,
-            submitter=submitter,
-            payload=encode_order(order),
-        )
+        payload = encode_order(order)
+        return self.make_transfer(view, withdrawal, submitter, order.reference, payload)
 
     def _make_order(self, view: LedgerView, withdrawal: Withdrawal) -> PayoutOrder | None:
         to = withdrawal.body.destination

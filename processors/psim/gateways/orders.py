@@ -8,11 +8,12 @@ again and again; after it an order is looked up and never posted, because it cou
 from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import sha256
-from typing import NamedTuple
 
 import msgspec
 
 from processors.psim.gateways.adapter import EventKind, GatewayEvent, Payout, PayoutOrder
+from processors.psim.transfers.desk import Found, Judgement
+from processors.psim.transfers.order_text import decode_order_text, encode_order_text
 from schemas.generated.common import Hash, TransferOutcome
 
 MARGIN_MS = 60_000
@@ -22,21 +23,6 @@ ENDED = {
     EventKind.PAYOUT_FAILED: TransferOutcome.INEFFECTIVE,  # its key is used, and nothing moved
 }
 FORMAT = "tokend payout 1"
-
-
-class Evidence(NamedTuple):
-    """`height`: of the event; `digest`: of its contents."""
-
-    outcome: TransferOutcome
-    digest: Hash
-    height: int
-
-
-class Judgement(NamedTuple):
-    """At most one is set. `problem`: what people must look at, because nothing explains it."""
-
-    evidence: Evidence | None
-    problem: str
 
 
 class Step(StrEnum):
@@ -53,38 +39,19 @@ def make_reference(network_id: Hash, request_id: int) -> str:
 
 
 def encode_order(order: PayoutOrder) -> bytes:
-    """The payload that cosigners sign: text that people read, a line each."""
-    lines = (
-        FORMAT,
-        f"reference {order.reference}",
-        f"amount {order.amount}",
-        f"currency {order.currency}",
-        f"destination {order.destination}",
-    )
-    return "\n".join(lines).encode() + b"\n"
+    """The payload that cosigners sign."""
+    return encode_order_text(FORMAT, order)
 
 
 def decode_order(payload: bytes) -> PayoutOrder:
     """Raises ValueError for anything that `encode_order` does not make."""
-    lines = payload.decode("ascii").splitlines()
-    if len(lines) != len(PayoutOrder.__struct_fields__) + 1 or lines[0] != FORMAT:
-        raise ValueError("the payload is no payout")
-    values = dict(each.split(" ", 1) for each in lines[1:])
-    order = PayoutOrder(
-        values.get("reference", ""),
-        int(values.get("amount", "")),
-        values.get("currency", ""),
-        values.get("destination", ""),
-    )
-    if encode_order(order) != payload:
-        raise ValueError("the payload is no payout")
-    return order
+    return decode_order_text(FORMAT, "payout", PayoutOrder, payload)
 
 
 def judge(order: PayoutOrder, events: Iterable[GatewayEvent]) -> Judgement:
     """By the events that name the order's reference. One that says another amount is no evidence of
     anything, and neither are two that contradict each other: people must look."""
-    found: Evidence | None = None
+    found: Found | None = None
     names: set[str] = set()
     for event in events:
         if event.reference != order.reference or event.kind not in ENDED:
@@ -95,7 +62,7 @@ def judge(order: PayoutOrder, events: Iterable[GatewayEvent]) -> Judgement:
                 None, f"payout {event.id} is of {event.amount} {event.currency}, not as ordered"
             )
         digest = Hash(sha256(b"tokend-gateway-event" + msgspec.json.encode(event)).digest())
-        evidence = Evidence(ENDED[event.kind], digest, event.number)
+        evidence = Found(ENDED[event.kind], digest, event.number)
         if found is not None and found.outcome is not evidence.outcome:
             return Judgement(None, f"payout {event.id} is said to be paid and failed")
         found = found or evidence

@@ -11,6 +11,7 @@ from fractions import Fraction
 import httpx2
 import structlog
 
+from processors.psim.http_answers import AnswerTooLarge, read_bounded
 from processors.psim.rates.agreement import Told
 from processors.psim.rates.numbers import NoPrice, read_ratio
 from processors.psim.rates.providers import read_answer
@@ -94,16 +95,14 @@ class ProviderWatch:
             raise NoPrice("it was not asked yet")
         key = None if settings.key is None else settings.key.reveal()
         question = self._shape.ask(settings.pairs[pair].symbol, key)
-        content = bytearray()
         url = self._shape.url + question.path
         async with client.stream("GET", url, headers=dict(question.headers)) as response:
             if response.status_code != httpx2.codes.OK:
                 raise NoPrice(f"HTTP status {response.status_code}")
-            async for piece in response.aiter_bytes():
-                content += piece
-                if len(content) > BYTES_MAX:
-                    raise NoPrice(f"more than {BYTES_MAX} bytes")
-        return bytes(content)
+            try:
+                return await read_bounded(response, BYTES_MAX)
+            except AnswerTooLarge as error:
+                raise NoPrice(str(error)) from None
 
     def _note(self, pair: str, content: bytes) -> None:
         symbol = self._settings.pairs[pair]

@@ -22,6 +22,14 @@ class Found(NamedTuple):
     fee: int = 0
 
 
+class Judgement(NamedTuple):
+    """At most one is set. `evidence`: `height` is of the statement or event; `problem`: what people
+    must look at, because nothing explains it."""
+
+    evidence: Found | None
+    problem: str
+
+
 class Bump(NamedTuple):
     """A further version of a transfer. `resources`: what it uses beside what the others do."""
 

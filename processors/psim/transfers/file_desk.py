@@ -3,20 +3,28 @@ which nothing is swept, replaced or cancelled."""
 
 from collections.abc import Sequence
 
-from processors.psim.gateways.orders import Judgement
-from processors.psim.transfers.desk import Bump, Found
+from processors.psim.signing.cosigner import Cosigner
+from processors.psim.transfers.desk import Bump, Found, Judgement
 from processors.psim.view import LedgerView, Withdrawal
-from schemas.generated.common import WalletKind
-from schemas.generated.entries import ExternalTransfer
+from schemas.generated.common import (
+    AccountID,
+    IdempotencyResource,
+    Resource,
+    TransferPurpose,
+    WalletKind,
+)
+from schemas.generated.entries import ExternalTransfer, TransferState
 from schemas.generated.operations import CreateExternalTransfer
 from streams.ledger.border.keysets import get_current_keyset
 
 
 class FileDesk:
-    """The part of a `Desk` that is the same for both."""
+    """The part of a `Desk` that is the same for both. `cosigner`: this instance's, as which it
+    places what names it as the submitter."""
 
-    def __init__(self, chain_id: str) -> None:
+    def __init__(self, chain_id: str, cosigner: Cosigner | None) -> None:
         self.chain_id = chain_id
+        self.cosigner = cosigner
         self.depth = 0
         self.found: dict[int, Found] = {}
         self.mined: frozenset[int] = frozenset()
@@ -33,7 +41,7 @@ class FileDesk:
 
     def note_judgement(self, transfer: ExternalTransfer, judged: Judgement) -> None:
         if judged.evidence is not None:
-            self.found[int(transfer.transfer_id)] = Found(*judged.evidence)
+            self.found[int(transfer.transfer_id)] = judged.evidence
         if judged.problem:
             self.note(transfer, judged.problem)
 
@@ -47,7 +55,43 @@ class FileDesk:
         told = sorted(self._problems.items())
         return [f"{self.chain_id}: transfer {number}: {problem}" for number, problem in told]
 
+    def begin(self, view: LedgerView, transfer: ExternalTransfer) -> int | None:
+        """When this instance, as the submitter, began by the ledger; before that it notes there
+        that it does. None: it is not its turn."""
+        cosigner = self.cosigner
+        if cosigner is None or transfer.submitter != cosigner.account_id:
+            return None
+        if transfer.submitted_at_ms is None and transfer.state is TransferState.CONFIRMED:
+            cosigner.note_upload(view, transfer)
+        return transfer.submitted_at_ms
+
     # Deciding
+
+    def make_transfer(
+        self,
+        view: LedgerView,
+        withdrawal: Withdrawal,
+        submitter: AccountID,
+        reference: str,
+        payload: bytes,
+    ) -> CreateExternalTransfer | None:
+        """One request is one order, under its `reference`."""
+        keyset = get_current_keyset(view.state, self.chain_id, WalletKind.HOT)
+        if keyset is None:
+            return None
+        return CreateExternalTransfer(
+            chain_id=self.chain_id,
+            wallet=WalletKind.HOT,
+            keyset_version=keyset.version,
+            purpose=TransferPurpose.WITHDRAW,
+            asset=withdrawal.asset,
+            amount=withdrawal.body.amount,
+            requests=(withdrawal.request.request_id,),
+            resources=(Resource(IdempotencyResource(self.chain_id, reference)),),
+            parent=None,
+            submitter=submitter,
+            payload=payload,
+        )
 
     def judge_submitter(self, view: LedgerView, op: CreateExternalTransfer) -> str | None:
         """One request, and one of the cosigners who are online: a code."""
