@@ -1,7 +1,7 @@
 """What goes wrong with withdrawals on real nodes, and the one outcome that each has."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from streams.ledger.values import MASTER_SIGNER_ROLE
 from streams.ledger.windows import compute_window
 from tests.border.real_chains import RealChains
 from tests.border.withdraw.world import BorderWorld
-from tests.processors.psim.money.ledger import ASSETS, BITCOIN, ETHEREUM, SOURCE
+from tests.processors.psim.money.ledger import BITCOIN, ETHEREUM, SOURCE
 from tests.processors.psim.money.schedules import THIEF, poison
 from tests.processors.psim.world import make_signer, now
 from tests.support.contracts import read_contracts
@@ -44,7 +44,6 @@ from tests.support.requests import govern, put_policy
 pytestmark = [pytest.mark.faults, pytest.mark.campaign, pytest.mark.timeout(600)]
 CODE = Path(__file__).with_name("Recipients.sol")
 SATOSHIS, WEI, UNITS = 10**6, 10**16, 10**6
-STEPS = 40
 REVIEWERS = ("anna", "boris")
 
 
@@ -53,19 +52,6 @@ def world(real_chains: RealChains) -> BorderWorld:
     made = BorderWorld(real_chains)
     made.begin()
     return made
-
-
-def run_until(world: BorderWorld, is_true: Callable[[], bool], steps: int = STEPS) -> None:
-    for _ in range(steps):
-        if is_true():
-            return
-        world.step()
-        world.mine()
-    assert is_true(), [(e.transfer_id, e.state.name, e.outcome) for e in world.get_transfers()]
-
-
-def is_over(world: BorderWorld) -> bool:
-    return not world.get_transfers() and not any(world.get_person(each)[1] for each in ASSETS)
 
 
 def find_outcomes(world: BorderWorld) -> list[str]:
@@ -92,7 +78,7 @@ def test_a_garbage_signer_stalls_nothing(real_chains: RealChains) -> None:
     world = BorderWorld(real_chains, garbage="psim3")
     world.begin()
     asked = [world.ask("BTC", SATOSHIS), world.ask("ETH", WEI)]
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert find_outcomes(world) == ["PAID", "PAID"]
     assert [world.count_payouts(each) for each in asked] == [1, 1]
 
@@ -131,7 +117,7 @@ def test_a_poisoned_proposal_is_refused_by_name(world: BorderWorld) -> None:
     shown: Any = world.machines[0].services[0][0].get_status()["chains"]
     refused = {each["chain"]: each["refused"] for each in shown}
     assert refused[BITCOIN] == ["WRONG_RECIPIENTS"]
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert (find_outcomes(world), world.count_payouts(asked)) == (["PAID"], 1)
     network = world.machines[0].services[0][0].desks[0].facts.network  # type: ignore[attr-defined]
     assert now(world.chains.bitcoin.get_received(network.encode_address(THIEF))) == 0
@@ -153,9 +139,9 @@ def test_a_recipient_that_reverts_is_cancelled_and_refunded(world: BorderWorld) 
     before = world.get_person("ETH")
     to = now(world.chains.ethereum.deploy(read_contracts(CODE)["Refuses"]))
     asked, other = world.ask("ETH", WEI, to), world.ask("ETH", WEI)
-    run_until(world, lambda: bool(world.get_transfers()))
+    world.run_until(lambda: bool(world.get_transfers()))
     world.close(interval_ms=61_000)
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert sorted(find_outcomes(world)) == ["CANCELLED", "CONFLICTED", "PAID", "PAID"]
     assert (world.count_payouts(asked), world.count_payouts(other)) == (0, 1)
     assert world.get_person("ETH") == (before[0] - WEI, 0)
@@ -170,7 +156,7 @@ def test_a_token_that_says_no_is_ineffective_and_refunded(real_chains: RealChain
     now(ethereum.send(purse, token, encode_call("setMood(bool)", True)))
     before = world.get_person("USD")
     asked = world.ask("USD", UNITS)
-    run_until(world, lambda: is_over(world) and bool(world.seen))
+    world.run_until(lambda: world.is_over() and bool(world.seen))
     assert find_outcomes(world) == ["INEFFECTIVE", "INEFFECTIVE"]
     assert (world.count_payouts(asked), world.get_person("USD")) == (0, before)
 
@@ -198,7 +184,7 @@ def test_a_rotation_in_mid_flight_collects_signatures_again(world: BorderWorld) 
     world.restart(2)
     (transfer,) = world.get_transfers()
     assert [each.keyset_version for each in transfer.versions] == [1, 2]
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert (find_outcomes(world), world.count_payouts(asked)) == (["PAID"], 1)
 
 
@@ -219,9 +205,9 @@ def govern_by_two(network: Network, change: Any) -> None:
 def test_an_ancestor_that_is_mined_again_is_paid_once(world: BorderWorld) -> None:
     """The payout and the coin that it spends are both in blocks that are replaced."""
     asked = world.ask("BTC", SATOSHIS)
-    run_until(world, lambda: world.count_payouts(asked) == 1)
+    world.run_until(lambda: world.count_payouts(asked) == 1)
     now(world.chains.bitcoin.reorganise(8, is_dropping=False))
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert (find_outcomes(world), world.count_payouts(asked)) == (["PAID"], 1)
 
 
@@ -237,7 +223,7 @@ def test_what_is_pinned_counts_as_not_paid(world: BorderWorld) -> None:
     assert len({name for name, _ in world.chains.find_sent_coins()}) > 2
     assert any("not mined for long" in each for each in world.problems)
     assert (world.get_person("BTC")[1], world.count_payouts(asked)) == (SATOSHIS, 0)
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert (find_outcomes(world), world.count_payouts(asked)) == (["PAID"], 1)
 
 
@@ -247,7 +233,7 @@ def test_a_key_with_little_gas_is_refilled(world: BorderWorld) -> None:
     world.close(("master", ManageKeyValue(RELAYERS + ETHEREUM, names)))
     now(rpc.call("anvil_setBalance", relayers[0], hex(GAS_LOW // 2), answer=Any))
     world.mine(3)
-    run_until(world, lambda: is_over(world) and bool(world.seen))
+    world.run_until(lambda: world.is_over() and bool(world.seen))
     assert find_outcomes(world) == ["PAID"]
     assert now(world.chains.ethereum.get_balance(relayers[0])) > GAS_FILL
     assert world.network.ledger.state.get_network_fee_debt(min(world.seen)) is not None

@@ -51,7 +51,7 @@ class BorderWorld(World):
         keysets = chains.make_keysets(token)
         genesis = replace(make_genesis(), close_time_ms=int(time.time() * 1000))
         network = make_ledger(Network(genesis), keysets, chains.token)
-        super().__init__(secrets.randbits(60), garbage=garbage, network=network)
+        super().__init__(secrets.randbits(60), garbage=garbage, network=network, steps_max=40)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)

@@ -1,15 +1,12 @@
 """Withdrawals by a bank on a real ledger: three instances, a bank that takes files, pays, rejects,
 keeps still and gives back, and an API that knows the payees."""
 
-import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from nacl.signing import SigningKey
 
 from infra.sandbox.bank import GIRO, GIRO_ACCOUNT, GIRO_CURRENCY, Bank, BankOrder, Booking
 from infra.sandbox.payouts import PayoutBook, PayoutMode, PayoutsDo
@@ -22,39 +19,24 @@ from processors.psim.deposit.service import DepositService
 from processors.psim.deposit.watch import ChainWatch
 from processors.psim.signing.rules import Signing
 from schemas.generated.common import (
-    U64,
     Amount,
     Hash,
-    LedgerKeyOfCosigner,
     PayoutAccount,
     PayoutDetails,
-    PublicKey,
-    TransferCaps,
-    TransferPurpose,
-    WalletKind,
 )
-from schemas.generated.common import Cosigner as CosignerEntry
 from schemas.generated.operations import (
-    CreateIssuanceRequest,
     CreateWithdrawalRequest,
-    IssuanceToAccount,
-    ManageKeyset,
-    ManageKeyValue,
-    ManageTransferPolicy,
-    PutKeyValue,
-    PutTransferPolicy,
-    U32Value,
 )
 from schemas.payout_accounts import compute_account_hash
 from streams.ledger.hashes import compute_hash
-from tests.processors.psim.money.ledger import NAMES, OFFLINE, PERSON, SOURCE, TASKS, get_seed
+from tests.processors.psim.file_ledger import FUNDS, add_file_asset
+from tests.processors.psim.money.ledger import PERSON, SOURCE
 from tests.processors.psim.money.ledger import make_ledger as make_money_ledger
 from tests.processors.psim.money.world import Machine, World
-from tests.processors.psim.world import SUSPENSE, create_own_asset, make_signer, now
+from tests.processors.psim.world import SUSPENSE, make_signer, now
 from tests.support.network import Network, create_account, get_account, make_reference
-from tests.support.requests import govern
 
-CHAIN, ASSET, FUNDS = "bank:giro", "BCHF", 10**9
+CHAIN, ASSET = "bank:giro", "BCHF"
 KEY = "the customer's key"
 PAYEE = PayoutDetails(Hash(b"\x07" * 32), "DE75512108001245126199", "", "Alice Müller")
 PAYER = Payer("The Operator", GIRO_ACCOUNT, "", GIRO_CURRENCY, 2)
@@ -65,27 +47,7 @@ def make_ledger() -> Network:
     network = make_money_ledger()
     network.apply("master", create_account(SUSPENSE))
     details = {"deposit": {"chain": CHAIN, "minimum": "1"}}
-    made: Any = create_own_asset(ASSET, json.dumps(details).encode())
-    names = {name: getattr(made.action, name) for name in made.action.__struct_fields__}
-    network.apply(SOURCE, type(made)(0, type(made.action)(**{**names, "policies": 9})))
-    cosigners = tuple(
-        CosignerEntry(
-            get_account(f"{name} cosigner"),
-            LedgerKeyOfCosigner(PublicKey(bytes(SigningKey(get_seed(name)).verify_key))),
-            slot,
-            is_offline=name in OFFLINE,
-        )
-        for slot, name in enumerate((*NAMES, OFFLINE[0]))
-    )
-    caps = PutTransferPolicy(TransferCaps(*(Amount(10**12),) * 3), None)
-    network.apply(
-        "master",
-        ManageKeyValue(f"withdrawal_tasks:{ASSET}", PutKeyValue(U32Value(TASKS))),
-        ManageTransferPolicy(CHAIN, ASSET, TransferPurpose.WITHDRAW, caps),
-        govern(ManageKeyset(CHAIN, WalletKind.HOT, 2, cosigners, "", "", U64(0), ())),
-    )
-    to, reference = IssuanceToAccount(get_account(PERSON)), make_reference(network, "funds")
-    network.apply(SOURCE, CreateIssuanceRequest(ASSET, Amount(FUNDS), to, b"", reference, None))
+    add_file_asset(network, CHAIN, ASSET, details)
     return network
 
 

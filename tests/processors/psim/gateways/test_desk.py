@@ -1,14 +1,12 @@
 """Withdrawals by a gateway on a real ledger: three instances, crashes, keys that expire, a gateway
 that misbehaves. Nobody is paid twice, and nothing is settled without evidence."""
 
-import json
 import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nacl.signing import SigningKey
 
 from infra.sandbox.gateway import GatewayBook, GatewayDo
 from processors.psim.gateways.adapter import PayoutState
@@ -16,38 +14,22 @@ from processors.psim.gateways.desk import GatewayDesk
 from processors.psim.gateways.orders import make_reference as make_payout_reference
 from processors.psim.gateways.source import GatewaySource
 from schemas.generated.common import (
-    U64,
     Amount,
     BankAccount,
-    LedgerKeyOfCosigner,
-    PublicKey,
-    TransferCaps,
-    TransferPurpose,
-    WalletKind,
 )
-from schemas.generated.common import Cosigner as CosignerEntry
 from schemas.generated.entries import TransferState
 from schemas.generated.operations import (
-    CreateIssuanceRequest,
     CreateWithdrawalRequest,
-    IssuanceToAccount,
-    ManageKeyset,
-    ManageKeyValue,
-    ManageTransferPolicy,
-    PutKeyValue,
-    PutTransferPolicy,
-    U32Value,
 )
+from tests.processors.psim.file_ledger import FUNDS, add_file_asset
 from tests.processors.psim.gateways.test_payouts import PAYOUTS, TTL_MS, Direct
 from tests.processors.psim.gateways.test_source import CHAIN, KEY
-from tests.processors.psim.money.ledger import NAMES, OFFLINE, PERSON, SOURCE, TASKS, get_seed
+from tests.processors.psim.money.ledger import PERSON
 from tests.processors.psim.money.ledger import make_ledger as make_money_ledger
 from tests.processors.psim.money.world import Machine, World
-from tests.processors.psim.world import create_own_asset
-from tests.support.network import Network, get_account, make_reference
-from tests.support.requests import govern
+from tests.support.network import Network, make_reference
 
-ASSET, IBAN, FUNDS = "BEUR", "DE75512108001245126199", 10**9
+ASSET, IBAN = "BEUR", "DE75512108001245126199"
 QUICK = PAYOUTS // 50
 
 
@@ -55,28 +37,7 @@ def make_ledger() -> Network:
     """The person has an asset that leaves by the gateway; the instances sign for it."""
     network = make_money_ledger()
     details = {"deposit": {"chain": "bank:example"}, "payout": {"chain": CHAIN}}
-    made: Any = create_own_asset(ASSET, json.dumps(details).encode())
-    names = {name: getattr(made.action, name) for name in made.action.__struct_fields__}
-    made = type(made)(0, type(made.action)(**{**names, "policies": 9}))
-    network.apply(SOURCE, made)
-    cosigners = tuple(
-        CosignerEntry(
-            get_account(f"{name} cosigner"),
-            LedgerKeyOfCosigner(PublicKey(bytes(SigningKey(get_seed(name)).verify_key))),
-            slot,
-            is_offline=name in OFFLINE,
-        )
-        for slot, name in enumerate((*NAMES, OFFLINE[0]))
-    )
-    caps = PutTransferPolicy(TransferCaps(*(Amount(10**12),) * 3), None)
-    network.apply(
-        "master",
-        ManageKeyValue(f"withdrawal_tasks:{ASSET}", PutKeyValue(U32Value(TASKS))),
-        ManageTransferPolicy(CHAIN, ASSET, TransferPurpose.WITHDRAW, caps),
-        govern(ManageKeyset(CHAIN, WalletKind.HOT, 2, cosigners, "", "", U64(0), ())),
-    )
-    to, reference = IssuanceToAccount(get_account(PERSON)), make_reference(network, "funds")
-    network.apply(SOURCE, CreateIssuanceRequest(ASSET, Amount(FUNDS), to, b"", reference, None))
+    add_file_asset(network, CHAIN, ASSET, details)
     return network
 
 

@@ -1,7 +1,5 @@
 """Withdrawals and sweeps by three instances, case by case, on small chains."""
 
-from collections.abc import Callable
-
 import pytest
 
 from processors.psim.chains.bitcoin_addresses import Network
@@ -23,8 +21,6 @@ from tests.processors.psim.money.ledger import (
 )
 from tests.processors.psim.money.world import World
 
-STEPS = 30
-
 
 @pytest.fixture
 def world() -> World:
@@ -33,24 +29,11 @@ def world() -> World:
     return made
 
 
-def run_until(world: World, is_true: Callable[[], bool], steps: int = STEPS) -> None:
-    for _ in range(steps):
-        if is_true():
-            return
-        world.step()
-        world.mine()
-    assert is_true(), [(e.transfer_id, e.state.name, e.outcome) for e in world.get_transfers()]
-
-
-def is_over(world: World) -> bool:
-    return not world.get_transfers() and not any(world.get_person(each)[1] for each in ASSETS)
-
-
 def test_withdrawals_of_coins_and_tokens_arrive_once(world: World) -> None:
     asked = [world.ask("BTC", 10**6), world.ask("ETH", 10**17), world.ask("USD", 10**6)]
     asked += [world.ask("BTC", 2 * 10**6)]
     before = {each: world.get_person(each)[0] for each in ASSETS}
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert [world.count_payouts(each) for each in asked] == [1] * 4
     assert {each: world.get_person(each) for each in ASSETS} == {e: (before[e], 0) for e in ASSETS}
     assert all(each.code is TransactionCode.SUCCESS for each in world.results)
@@ -61,7 +44,7 @@ def test_requests_at_the_same_time_go_out_in_one_bitcoin_transaction(world: Worl
     world.run(2)
     (transfer,) = world.get_transfers()
     assert len(transfer.requests) == 5
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert [world.count_payouts(each) for each in asked] == [1] * 5
 
 
@@ -81,7 +64,7 @@ def test_what_can_never_be_paid_is_given_back(
     before = world.get_person(asset)
     asked = world.ask(asset, amount, to)
     assert world.get_person(asset) == (before[0] - amount, amount)
-    run_until(world, lambda: world.get_person(asset) == before)
+    world.run_until(lambda: world.get_person(asset) == before)
     assert to is not None or world.count_payouts(asked) == 0
     assert world.get_transfers() == []
 
@@ -100,7 +83,7 @@ def test_a_recipient_that_fails_is_cancelled_and_refunded_only_then(world: World
         refunded_early |= is_refunded and used == 0
         return is_refunded and world.get_person("ETH")[1] == 0 and not world.get_transfers()
 
-    run_until(world, is_done, 60)
+    world.run_until(is_done, 60)
     assert not refunded_early
     assert (world.count_payouts(asked), world.count_payouts(other)) == (0, 1)
 
@@ -109,7 +92,7 @@ def test_a_token_that_says_no_is_not_paid_and_given_back(world: World) -> None:
     before = world.get_person("USD")
     world.safes.lying.add(checksum(TOKEN))
     asked = world.ask("USD", 10**6)
-    run_until(world, lambda: world.get_person("USD") == before and not world.get_transfers())
+    world.run_until(lambda: world.get_person("USD") == before and not world.get_transfers())
     assert world.count_payouts(asked) == 0
     assert world.safes.get_nonces()[checksum(HOT)] == 1
 
@@ -125,7 +108,7 @@ def test_a_transaction_that_waits_is_replaced_by_one_that_pays_more(world: World
     fees = [each.fee for each in world.coins.sent.values()]
     assert len(fees) > 2
     assert fees == sorted(set(fees))
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert world.count_payouts(asked) == 1
 
 
@@ -146,7 +129,7 @@ def test_a_fee_that_the_change_does_not_pay_is_paid_by_a_further_coin() -> None:
     (first, *_, last) = world.coins.sent.values()
     assert set(first.inputs) < set(last.inputs)
     assert first.outputs[0] == last.outputs[0]
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert world.count_payouts(asked) == 1
 
 
@@ -173,18 +156,18 @@ def test_a_coin_that_somebody_else_spent_gives_the_request_back_to_another_try(
     world.run(4)
     (paid,) = world.coins.waiting
     world.coins.steal(paid.inputs[0], b"\x00\x14" + bytes(20))
-    run_until(world, lambda: is_over(world), 40)
+    world.run_until(world.is_over, 40)
     assert world.count_payouts(asked) == 1
     assert paid.name not in {t.name for _, block in world.coins.blocks for t in block}
 
 
 def test_a_reorganisation_brings_the_same_bytes_again(world: World) -> None:
     asked = world.ask("BTC", 10**6)
-    run_until(world, lambda: world.count_payouts(asked) == 1)
+    world.run_until(lambda: world.count_payouts(asked) == 1)
     world.coins.drop(2)
     world.coins.waiting.clear()
     assert world.count_payouts(asked) == 0
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert world.count_payouts(asked) == 1
     assert len(world.coins.sent) == 1
 
@@ -193,7 +176,7 @@ def test_one_bad_cosigner_stalls_nothing() -> None:
     world = World(garbage="psim2")
     world.begin()
     asked = [world.ask("BTC", 10**6), world.ask("ETH", 10**17)]
-    run_until(world, lambda: is_over(world))
+    world.run_until(world.is_over)
     assert [world.count_payouts(each) for each in asked] == [1, 1]
 
 
@@ -220,9 +203,9 @@ def test_sweeps_fill_hot_to_its_target_and_send_the_rest_to_cold(world: World) -
     world.safes.mine(gifts={(place, ""): 10**18, (place, checksum(TOKEN)): 10**7})
     world.mine(3)
     world.checkpoint()
-    run_until(world, lambda: len(world.get_transfers()) >= 3)
+    world.run_until(lambda: len(world.get_transfers()) >= 3)
     assert {each.purpose for each in world.get_transfers()} == {TransferPurpose.SWEEP}
-    run_until(world, lambda: not world.get_transfers())
+    world.run_until(lambda: not world.get_transfers())
     held = world.safes.get_held()
     assert (held[place, ""], held[place, checksum(TOKEN)]) == (0, 0)
     assert held[world.safes.cold, ""] == 10**18
@@ -242,7 +225,7 @@ def test_in_every_window_some_instance_proposes_at_once(world: World) -> None:
         assert newest > taken, f"request {number} waits for somebody's turn"
         taken = newest
         if number % 3 == 2:
-            run_until(world, lambda: is_over(world))
+            world.run_until(world.is_over)
             world.wait_a_window()
 
 
@@ -252,7 +235,7 @@ def test_keys_that_pay_gas_are_refilled_from_hot_as_a_network_fee(world: World) 
     world.close(("master", ManageKeyValue(RELAYERS + ETHEREUM, value)))
     world.safes.mine(gifts={(low, ""): GAS_LOW - 1, (full, ""): GAS_LOW})
     before = world.safes.get_held()[checksum(HOT), ""]
-    run_until(world, lambda: is_over(world) and world.safes.get_held()[low, ""] > GAS_LOW)
+    world.run_until(lambda: world.is_over() and world.safes.get_held()[low, ""] > GAS_LOW)
     held = world.safes.get_held()
     assert (held[low, ""], held[full, ""]) == (GAS_LOW - 1 + GAS_FILL, GAS_LOW)
     assert held[checksum(HOT), ""] == before - GAS_FILL

@@ -155,13 +155,15 @@ class Asked:
 
 @dataclass
 class World:
-    """`loss`: how many of a hundred messages are lost. `garbage`: whose signatures are none."""
+    """`loss`: how many of a hundred messages are lost. `garbage`: whose signatures are none.
+    `steps_max`: after which what is waited for does not come."""
 
     seed: int = 1
     loss: int = 0
     garbage: str = ""
     machine: type[Machine] = Machine
     network: Network = field(default_factory=make_ledger)
+    steps_max: int = 30
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -242,6 +244,19 @@ class World:
     def run(self, steps: int) -> None:
         for _ in range(steps):
             self.step()
+
+    def run_until(self, is_true: Callable[[], bool], steps: int | None = None) -> None:
+        """Steps and blocks, `steps_max` unless it is said how many."""
+        for _ in range(self.steps_max if steps is None else steps):
+            if is_true():
+                return
+            self.step()
+            self.mine()
+        assert is_true(), [(e.transfer_id, e.state.name, e.outcome) for e in self.get_transfers()]
+
+    def is_over(self) -> bool:
+        """Nothing is open, and the person has nothing locked."""
+        return not self.get_transfers() and not any(self.get_person(each)[1] for each in ASSETS)
 
     def wait_a_window(self) -> None:
         close_time_ms = self.network.ledger.header.close_time_ms
