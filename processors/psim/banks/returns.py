@@ -1,6 +1,7 @@
 """Payouts that a bank gives back: whose they are, by what stands on the ledger. Pure."""
 
 from processors.psim.banks.payouts import decode_order
+from processors.psim.transfers.ledger import find_payload
 from processors.psim.view import LedgerView
 from schemas.generated.common import AccountID, IdempotencyResource, Resource, TransferOutcome
 from schemas.strkey import decode_account_id
@@ -19,8 +20,7 @@ def find_receiver(view: LedgerView, chain_id: str, address: str, amount: int) ->
     transfer = None if used is None else view.transfers.get(used.transfer_id)
     if transfer is None or transfer.outcome is not TransferOutcome.PAID or amount > transfer.amount:
         return None
-    version = transfer.versions[-1].payload_version
-    payload = view.state.get_transfer_payload(transfer.transfer_id, version)
+    payload = find_payload(view, transfer)
     try:
         return decode_account_id(decode_order(b"" if payload is None else payload.payload).account)
     except ValueError:  # of a gateway, or of people

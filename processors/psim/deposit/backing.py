@@ -3,7 +3,8 @@ were spent otherwise. Those that were mined again are backed again. Shell.
 """
 
 from processors.psim.chains.source import Block, ChainSource, ChainUnavailable
-from processors.psim.deposit.rules import compute_reference_text, find_meanings, is_of_chain
+from processors.psim.deposit.rules import compute_reference_text, is_of_chain
+from processors.psim.meanings import find_meanings
 from processors.psim.view import Credit, LedgerView
 from schemas.generated.entries import ChainCheckpoint
 

@@ -12,12 +12,12 @@ from processors.psim.deposit.rules import (
     ENDED,
     Decision,
     Deposit,
-    Meaning,
     Stand,
     compute_reference_text,
     decide,
 )
 from processors.psim.intents import Intent, compute_evidence_key
+from processors.psim.meanings import Meaning
 from processors.psim.view import LedgerView
 from schemas.generated.common import U64, AccountID, Hash, WalletKind
 from schemas.generated.entries import ChainCheckpoint

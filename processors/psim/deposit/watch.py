@@ -30,12 +30,11 @@ from processors.psim.deposit.chain import (
 )
 from processors.psim.deposit.pool import Wanted, find_wanted, make_refill
 from processors.psim.deposit.rules import (
-    Meaning,
     Stand,
-    find_meanings,
     show_transaction_id,
 )
 from processors.psim.intents import Intent
+from processors.psim.meanings import Meaning, find_meanings
 from processors.psim.view import Credit, LedgerView
 from schemas.generated.common import AccountID, Hash
 from schemas.generated.entries import ChainCheckpoint

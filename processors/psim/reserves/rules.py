@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from processors.psim.chains.source import Block
-from processors.psim.deposit.rules import Meaning
+from processors.psim.meanings import Meaning
 from processors.psim.view import LedgerView
 from schemas.codec import encode
 from schemas.contract import ReferenceKind

@@ -23,10 +23,10 @@ from processors.psim.chains.source import (
 from processors.psim.deposit.chain import compute_first_height
 from processors.psim.deposit.rules import (
     compute_reference_text,
-    find_meanings,
     show_transaction_id,
 )
 from processors.psim.intents import Intent, compute_evidence_key
+from processors.psim.meanings import find_meanings
 from processors.psim.reserves.agreement import Agreement, Wanted
 from processors.psim.reserves.holdings import HoldingsReader, Paid
 from processors.psim.reserves.rules import (

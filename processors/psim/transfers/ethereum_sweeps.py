@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from processors.psim.chains.adapter import PayloadUnreadable
 from processors.psim.chains.calls import encode_call
 from processors.psim.chains.ethereum_transfers import ZERO, Call
-from processors.psim.deposit.rules import find_meanings
+from processors.psim.meanings import find_meanings
 from processors.psim.transfers.ethereum_gas import judge_gas, propose_gas
 from processors.psim.transfers.ethereum_rules import (
     SWEEP,

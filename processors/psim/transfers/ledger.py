@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from processors.psim.chains.adapter import AdapterError, CosignerKey
 from processors.psim.chains.table import get_adapter
-from processors.psim.deposit.rules import find_meanings, read_payout_chain
+from processors.psim.meanings import find_meanings, read_payout_chain
 from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import (
     Hash,

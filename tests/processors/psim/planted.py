@@ -44,7 +44,7 @@ def cut_amounts_to_64_bits(patch: Patch) -> None:
 
 
 def credit_dust(patch: Patch) -> None:
-    right = rules.find_meanings
+    right = watch.find_meanings
 
     def find(view: Any, chain_id: str) -> Any:
         found, mistakes = right(view, chain_id)
@@ -119,7 +119,7 @@ def send_a_single_signature(patch: Patch) -> None:
 
 
 def take_another_token_for_ours(patch: Patch) -> None:
-    right = rules.find_meanings
+    right = watch.find_meanings
 
     def find(view: Any, chain_id: str) -> Any:
         found, mistakes = right(view, chain_id)

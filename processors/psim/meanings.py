@@ -1,0 +1,66 @@
+"""What coins, tokens and accounts outside are in the network: by the details of assets. Pure."""
+
+import json
+from functools import lru_cache
+from typing import NamedTuple
+
+from processors.psim.view import LedgerView
+from schemas.generated.entries import Asset
+
+
+class Meaning(NamedTuple):
+    """What a coin or token of a chain is in the network. `minimum`: less is not credited."""
+
+    asset: Asset
+    minimum: int
+
+
+def find_meanings(view: LedgerView, chain_id: str) -> tuple[dict[str, Meaning], list[str]]:
+    """Per token of a chain what it is credited as, and what is wrong with the assets' details.
+
+    The details of an asset of the shared account say it:
+    {"deposit": {"chain": ..., "token": ..., "minimum": "1000"}}; without `token` it is the coin.
+    Two assets of one token are a mistake, for which nothing is credited.
+    """
+    found: dict[str, Meaning] = {}
+    twice: set[str] = set()
+    problems = []
+    for asset in view.get_own_assets():
+        stated = read_deposit_details(asset.details)
+        if stated is None or stated[0] != chain_id:
+            continue
+        _, token, minimum = stated
+        if token in found:
+            twice.add(token)
+            problems.append(f"{found[token].asset.code} and {asset.code} are of one token")
+        found[token] = Meaning(asset, minimum)
+    return {token: each for token, each in found.items() if token not in twice}, problems
+
+
+@lru_cache(maxsize=1_024)
+def read_deposit_details(details: bytes) -> tuple[str, str, int] | None:
+    """Chain, token and minimum that an asset's details name, if they do."""
+    try:
+        content = json.loads(details or b"null")
+    except (ValueError, RecursionError):
+        return None
+    stated = content.get("deposit") if isinstance(content, dict) else None
+    if not isinstance(stated, dict) or not isinstance(stated.get("chain"), str):
+        return None
+    token, minimum = stated.get("token", ""), stated.get("minimum", "0")
+    if not isinstance(token, str) or not isinstance(minimum, str) or not minimum.isdecimal():
+        return None
+    return stated["chain"], token, int(minimum[:40])
+
+
+@lru_cache(maxsize=1_024)
+def read_payout_chain(details: bytes) -> str | None:
+    """By which chain, bank or gateway an asset leaves, where that is another than it comes in by:
+    {"payout": {"chain": ...}} in the asset's details."""
+    try:
+        content = json.loads(details or b"null")
+    except (ValueError, RecursionError):
+        return None
+    stated = content.get("payout") if isinstance(content, dict) else None
+    chain = stated.get("chain") if isinstance(stated, dict) else None
+    return chain if isinstance(chain, str) else None
