@@ -17,7 +17,6 @@ from schemas.generated.builders import OperationBody
 from schemas.generated.common import (
     U64,
     AccountID,
-    BankAccount,
     BitcoinAddress,
     EthereumAddress,
     EthereumAddressBytes,
@@ -163,7 +162,8 @@ def _get_digits(client: HorizonClient, asset: str) -> int:
 
 
 def read_destination(chain: str, address: str) -> Destination:
-    """At a bank it is an IBAN, or the hash of a payout account. Raises ClientError."""
+    """At a bank or gateway it is a payout account's id: an account number would stand on the ledger
+    for ever. Raises ClientError."""
     if chain.startswith("bip122:"):
         return BitcoinAddress(address)
     if chain.startswith("eip155:"):
@@ -171,6 +171,8 @@ def read_destination(chain: str, address: str) -> Destination:
             return EthereumAddress(EthereumAddressBytes(bytes.fromhex(address.removeprefix("0x"))))
         except ValueError:
             raise ClientError("an address of Ethereum is 0x and 40 hexadecimal digits") from None
-    if re.fullmatch("[0-9a-f]{64}", address):
-        return PayoutAccount(Hash(bytes.fromhex(address)))
-    return BankAccount(address, "")
+    if not re.fullmatch("[0-9a-f]{64}", address):
+        raise ClientError(
+            "a bank account is named by its id, 64 hexadecimal digits: `tokend payout-accounts add`"
+        )
+    return PayoutAccount(Hash(bytes.fromhex(address)))

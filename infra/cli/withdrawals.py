@@ -12,7 +12,7 @@ AssetArgument = Annotated[str, typer.Argument(help="The asset's code.")]
 AmountArgument = Annotated[str, typer.Argument(help="How much, as 0.25.")]
 ToArgument = Annotated[
     str,
-    typer.Argument(help="An address of the asset's chain, an IBAN, or a payout account's id."),
+    typer.Argument(help="An address of the asset's chain, or a payout account's id."),
 ]
 
 

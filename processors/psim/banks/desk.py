@@ -3,7 +3,7 @@ that its transfer names, and settled by statements, rejections or people. Shell.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from processors.psim.banks.outbox import Outbox
 from processors.psim.banks.pain import Payer
@@ -24,12 +24,10 @@ from processors.psim.chains.source import ChainUnavailable
 from processors.psim.signing.cosigner import Cosigner
 from processors.psim.transfers.desk import Found
 from processors.psim.transfers.file_desk import FileDesk
-from processors.psim.transfers.ledger import find_assets, find_open, find_payload
+from processors.psim.transfers.ledger import find_open, find_payload
 from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import (
     AccountID,
-    Hash,
-    PayoutAccount,
     PayoutDetails,
     TransferOutcome,
 )
@@ -57,11 +55,10 @@ class BankDesk(FileDesk):
         cosigner: Cosigner | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(chain_id, cosigner)
+        super().__init__(chain_id, payees, cosigner)
         self._payer = payer
         self._source = source
         self._outbox = outbox
-        self._payees = payees
         self._clock = clock
 
     @property
@@ -79,14 +76,7 @@ class BankDesk(FileDesk):
                 self._close(view, each)
             else:
                 self._judge(view, each)
-        await self._payees.ask(list(self._find_payees(view)))
-
-    def _find_payees(self, view: LedgerView) -> Iterator[tuple[Hash, int]]:
-        assets = find_assets(view, self.chain_id)
-        for number, each in sorted(view.withdrawals.items()):
-            to = each.body.destination
-            if each.asset in assets and isinstance(to, PayoutAccount):
-                yield to.account_hash, number
+        await self.ask_payees(view)
 
     def _close(self, view: LedgerView, transfer: ExternalTransfer) -> None:
         """What was paid may come back, and whoever asked for what was not has to be told so first;
@@ -127,7 +117,7 @@ class BankDesk(FileDesk):
         if submitted_ms is None:
             return
         now_ms = max(int(self._clock() * 1000), view.close_time_ms)
-        payee = self._find_payee(view, transfer)
+        payee = self.find_payee(view, transfer)
         if now_ms >= submitted_ms + UPLOAD_MS:
             self.note(transfer, "nobody knows whether the bank has it: only evidence settles it")
         elif payee is not None:
@@ -168,7 +158,7 @@ class BankDesk(FileDesk):
             return "NOT_AN_ORDER"
         if op.submitter is None or abs(view.close_time_ms - at_ms) > AT_MS:
             return "WRONG_TIME"
-        if self._get_payee(requests[0]) is None:
+        if self.get_payee(requests[0]) is None:
             return "PAYEE_UNKNOWN"
         made = self._make(view, requests[0], op.submitter, at_ms)
         return None if made == op else "DERIVED_OTHERWISE"
@@ -184,7 +174,7 @@ class BankDesk(FileDesk):
         return self.make_transfer(view, withdrawal, submitter, order.reference, payload)
 
     def _make_order(self, view: LedgerView, withdrawal: Withdrawal, at_ms: int) -> BankOrder | None:
-        payee = self._get_payee(withdrawal)
+        payee = self.get_payee(withdrawal)
         if payee is None:
             return None
         reference = make_reference(view.network_id, int(withdrawal.request.request_id))
@@ -192,14 +182,6 @@ class BankDesk(FileDesk):
         return make_order(
             self._payer, reference, at_ms, int(withdrawal.body.amount), payee, account
         )
-
-    def _get_payee(self, withdrawal: Withdrawal) -> PayoutDetails | None:
-        to = withdrawal.body.destination
-        return self._payees.get(to.account_hash) if isinstance(to, PayoutAccount) else None
-
-    def _find_payee(self, view: LedgerView, transfer: ExternalTransfer) -> PayoutDetails | None:
-        withdrawal = self.find_withdrawal(view, transfer)
-        return None if withdrawal is None else self._get_payee(withdrawal)
 
     def review(
         self,
@@ -222,14 +204,11 @@ class BankDesk(FileDesk):
 
     def find_rejection(self, view: LedgerView, withdrawal: Withdrawal) -> str | None:
         """Also of what a bank has not paid: no second file is made for a request."""
-        if not isinstance(withdrawal.body.destination, PayoutAccount):
-            return "DESTINATION_IS_NO_PAYOUT_ACCOUNT"
+        code = super().find_rejection(view, withdrawal)
+        if code is not None:
+            return code
         if len(str(int(withdrawal.body.amount))) > DIGITS_MAX:
             return "AMOUNT_TOO_LARGE"
         number = withdrawal.request.request_id
         ended = (e for e in find_open(view, self.chain_id) if e.state is TransferState.SETTLED)
         return "NOT_PAID_BY_BANK" if any(number in each.requests for each in ended) else None
-
-    def find_problems(self, view: LedgerView) -> list[str]:
-        waits = [f"{self.chain_id}: {self._payees.problem}"] if self._payees.problem else []
-        return [*waits, *super().find_problems(view)]

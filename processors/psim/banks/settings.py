@@ -80,12 +80,12 @@ class Banks:
         found: list[BankDesk | GatewayDesk] = []
         for chain_id, source in self.sources.items():
             settings = self.settings[chain_id]
+            payees = ApiPayees(self._payees, self._instance)
             if isinstance(source, GatewaySource):
                 ttl_ms = settings.idempotency_ttl_s * 1000
-                client = _make_client(settings)
-                found.append(GatewayDesk(source, client, settings.currency, ttl_ms, cosigner))
+                client, currency = _make_client(settings), settings.currency
+                found.append(GatewayDesk(source, client, currency, ttl_ms, payees, cosigner))
             elif settings.payouts is not None:
-                payees = ApiPayees(self._payees, self._instance)
                 payer, outbox = _make_payer(settings, settings.payouts), _make_outbox(settings)
                 found.append(BankDesk(chain_id, payer, source, outbox, payees, cosigner))
         return found

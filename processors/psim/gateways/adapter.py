@@ -53,7 +53,8 @@ class Payout(msgspec.Struct, frozen=True):
 
 
 class PayoutOrder(msgspec.Struct, frozen=True):
-    """What is asked for. The same key with other contents is refused."""
+    """What is asked for, of the provider alone: `destination` is an IBAN. The same key with other
+    contents is refused."""
 
     reference: str
     amount: int

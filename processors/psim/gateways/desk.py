@@ -5,8 +5,10 @@ that its transfer names, and settled by the gateway's events alone. Shell.
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from processors.psim.gateways.adapter import Gateway, PayoutOrder
+from processors.psim.banks.payees import Payees
+from processors.psim.gateways.adapter import Gateway
 from processors.psim.gateways.orders import (
+    GatewayOrder,
     decode_order,
     encode_order,
     judge,
@@ -19,10 +21,7 @@ from processors.psim.transfers.desk import Judgement
 from processors.psim.transfers.file_desk import FileDesk
 from processors.psim.transfers.ledger import find_open, find_payload
 from processors.psim.view import LedgerView, Withdrawal
-from schemas.generated.common import (
-    AccountID,
-    BankAccount,
-)
+from schemas.generated.common import AccountID, PayoutAccount
 from schemas.generated.entries import ExternalTransfer, Keyset
 from schemas.generated.operations import CreateExternalTransfer
 
@@ -36,10 +35,11 @@ class GatewayDesk(FileDesk):
         gateway: Gateway,
         currency: str,
         ttl_ms: int,
+        payees: Payees,
         cosigner: Cosigner | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(source.chain_id, cosigner)
+        super().__init__(source.chain_id, payees, cosigner)
         self._currency = currency
         self._source = source
         self._payer = Payer(gateway, ttl_ms, clock)
@@ -55,6 +55,7 @@ class GatewayDesk(FileDesk):
         self.forget_others(transfers)
         for each in transfers:
             self._judge(view, each)
+        await self.ask_payees(view)
 
     def _judge(self, view: LedgerView, transfer: ExternalTransfer) -> None:
         payload = find_payload(view, transfer)
@@ -77,7 +78,11 @@ class GatewayDesk(FileDesk):
         submitted_ms = self.begin(view, transfer)
         if submitted_ms is None:
             return
-        problem = await self._payer.step(decode_order(payload), submitted_ms, view.close_time_ms)
+        order, payee = decode_order(payload), self.find_payee(view, transfer)
+        try:
+            problem = await self._payer.step(order, payee, submitted_ms, view.close_time_ms)
+        except ValueError as error:
+            problem = str(error)
         self.note(transfer, problem)
 
     # Deciding
@@ -85,10 +90,11 @@ class GatewayDesk(FileDesk):
     def propose_withdrawal(
         self, view: LedgerView, ready: Sequence[Withdrawal]
     ) -> CreateExternalTransfer | None:
-        """The first, by itself: a gateway takes one order at a time."""
-        if self.cosigner is None or not ready:
+        """The first whose payee is known, by itself: a gateway takes one order at a time."""
+        if self.cosigner is None:
             return None
-        return self._make(view, ready[0], self.cosigner.account_id)
+        known = next((each for each in ready if self.get_payee(each) is not None), None)
+        return None if known is None else self._make(view, known, self.cosigner.account_id)
 
     def judge_withdrawal(
         self, view: LedgerView, op: CreateExternalTransfer, requests: Sequence[Withdrawal]
@@ -96,6 +102,8 @@ class GatewayDesk(FileDesk):
         code = self.judge_submitter(view, op)
         if code is not None or op.submitter is None:
             return code
+        if self.get_payee(requests[0]) is None:
+            return "PAYEE_UNKNOWN"
         made = self._make(view, requests[0], op.submitter)
         return None if made == op else "DERIVED_OTHERWISE"
 
@@ -109,13 +117,13 @@ class GatewayDesk(FileDesk):
         payload = encode_order(order)
         return self.make_transfer(view, withdrawal, submitter, order.reference, payload)
 
-    def _make_order(self, view: LedgerView, withdrawal: Withdrawal) -> PayoutOrder | None:
+    def _make_order(self, view: LedgerView, withdrawal: Withdrawal) -> GatewayOrder | None:
         to = withdrawal.body.destination
-        if not isinstance(to, BankAccount):
+        if not isinstance(to, PayoutAccount):
             return None
         reference = make_reference(view.network_id, int(withdrawal.request.request_id))
         amount = int(withdrawal.body.amount)
-        return PayoutOrder(reference, amount, self._currency, to.iban)
+        return GatewayOrder(reference, amount, self._currency, to.account_hash.hex())
 
     def review(
         self,
@@ -129,11 +137,3 @@ class GatewayDesk(FileDesk):
         if order is None or transfer.amount != order.amount:
             return "NOT_THE_REQUEST"
         return None if encode_order(order) == payload else "NOT_THE_REQUEST"
-
-    def find_rejection(
-        self,
-        view: LedgerView,  # noqa: ARG002 - other chains look at it
-        withdrawal: Withdrawal,
-    ) -> str | None:
-        is_account = isinstance(withdrawal.body.destination, BankAccount)
-        return None if is_account else "DESTINATION_IS_NO_BANK_ACCOUNT"

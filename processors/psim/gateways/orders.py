@@ -1,6 +1,8 @@
-"""Payouts by a gateway: what is asked for, what is evidence of what came of it, and whether it may
-be posted again. Pure.
+"""Payouts by a gateway: what is ordered, what is evidence of what came of it, and whether it may be
+posted again. Pure.
 
+The order stands on the ledger and names the payee by his payout account's salted hash; the bank
+account enters only what is posted to the provider.
 A gateway keeps an idempotency key for a while only. Within that time the same order may be posted
 again and again; after it an order is looked up and never posted, because it could be paid twice.
 """
@@ -14,7 +16,8 @@ import msgspec
 from processors.psim.gateways.adapter import EventKind, GatewayEvent, Payout, PayoutOrder
 from processors.psim.transfers.desk import Found, Judgement
 from processors.psim.transfers.order_text import decode_order_text, encode_order_text
-from schemas.generated.common import Hash, TransferOutcome
+from schemas.generated.common import Hash, PayoutDetails, TransferOutcome
+from schemas.payout_accounts import compute_account_hash
 
 MARGIN_MS = 60_000
 """So long before a key expires nothing is posted any more: a call may be on its way."""
@@ -22,7 +25,7 @@ ENDED = {
     EventKind.PAYOUT_PAID: TransferOutcome.PAID,
     EventKind.PAYOUT_FAILED: TransferOutcome.INEFFECTIVE,  # its key is used, and nothing moved
 }
-FORMAT = "tokend payout 1"
+FORMAT = "tokend payout 2"
 
 
 class Step(StrEnum):
@@ -38,17 +41,33 @@ def make_reference(network_id: Hash, request_id: int) -> str:
     return f"{network_id.hex()[:16]}-{request_id}"
 
 
-def encode_order(order: PayoutOrder) -> bytes:
+class GatewayOrder(msgspec.Struct, frozen=True):
+    """`payee`: the payout account's hash, hexadecimal."""
+
+    reference: str
+    amount: int
+    currency: str
+    payee: str
+
+
+def make_posted(order: GatewayOrder, payee: PayoutDetails) -> PayoutOrder:
+    """What the provider is asked for. Raises ValueError if the order is of another payee."""
+    if compute_account_hash(payee).hex() != order.payee:
+        raise ValueError("the order is of another payee")
+    return PayoutOrder(order.reference, order.amount, order.currency, payee.iban)
+
+
+def encode_order(order: GatewayOrder) -> bytes:
     """The payload that cosigners sign."""
     return encode_order_text(FORMAT, order)
 
 
-def decode_order(payload: bytes) -> PayoutOrder:
+def decode_order(payload: bytes) -> GatewayOrder:
     """Raises ValueError for anything that `encode_order` does not make."""
-    return decode_order_text(FORMAT, "payout", PayoutOrder, payload)
+    return decode_order_text(FORMAT, "payout", GatewayOrder, payload)
 
 
-def judge(order: PayoutOrder, events: Iterable[GatewayEvent]) -> Judgement:
+def judge(order: GatewayOrder, events: Iterable[GatewayEvent]) -> Judgement:
     """By the events that name the order's reference. One that says another amount is no evidence of
     anything, and neither are two that contradict each other: people must look."""
     found: Found | None = None
@@ -72,7 +91,7 @@ def judge(order: PayoutOrder, events: Iterable[GatewayEvent]) -> Judgement:
 
 
 def decide(
-    order: PayoutOrder, submitted_ms: int, now_ms: int, ttl_ms: int, found: Payout | None
+    order: GatewayOrder, submitted_ms: int, now_ms: int, ttl_ms: int, found: Payout | None
 ) -> Step:
     """`submitted_ms`: when the ledger noted that the submitter begins, before he did anything.
     `found`: what a look-up by the reference gave."""

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import structlog
 
-from processors.psim.gateways.adapter import Gateway, GatewayRefused, GatewayUnknown, PayoutOrder
-from processors.psim.gateways.orders import Step, decide
+from processors.psim.gateways.adapter import Gateway, GatewayRefused, GatewayUnknown
+from processors.psim.gateways.orders import GatewayOrder, Step, decide, make_posted
+from schemas.generated.common import PayoutDetails
 
 log = structlog.get_logger()
 
@@ -25,8 +26,15 @@ class Payer:
         self._ttl_ms = ttl_ms
         self._clock = clock
 
-    async def step(self, order: PayoutOrder, submitted_ms: int, ledger_ms: int) -> str:
-        """Once; why it is not posted or not known, or empty. Raises nothing that a gateway does."""
+    async def step(
+        self,
+        order: GatewayOrder,
+        payee: PayoutDetails | None,
+        submitted_ms: int,
+        ledger_ms: int,
+    ) -> str:
+        """Once; why it is not posted or not known, or empty. Raises nothing that a gateway does,
+        and ValueError if the order is of another payee."""
         try:
             found = await self._gateway.find_payout(order.reference)
         except (GatewayUnknown, GatewayRefused) as error:
@@ -37,8 +45,10 @@ class Payer:
             return "nobody knows whether it was paid: only evidence settles it"
         if step is Step.WAIT:
             return ""
+        if payee is None:
+            return "not posted: nobody has said who is to be paid"
         try:
-            await self._gateway.post_payout(order)
+            await self._gateway.post_payout(make_posted(order, payee))
         except GatewayUnknown as error:
             return f"not known: {error}"
         except GatewayRefused as error:

@@ -1,14 +1,19 @@
 """What desks of banks and payment gateways have in common: orders that a named submitter places, of
-which nothing is swept, replaced or cancelled."""
+which nothing is swept, replaced or cancelled. Whom they pay API tells; the ledger has a hash."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from processors.psim.banks.payees import Payees
 from processors.psim.signing.cosigner import Cosigner
 from processors.psim.transfers.desk import Bump, Found, Judgement
+from processors.psim.transfers.ledger import find_assets
 from processors.psim.view import LedgerView, Withdrawal
 from schemas.generated.common import (
     AccountID,
+    Hash,
     IdempotencyResource,
+    PayoutAccount,
+    PayoutDetails,
     Resource,
     TransferPurpose,
     WalletKind,
@@ -19,11 +24,12 @@ from streams.ledger.border.keysets import get_current_keyset
 
 
 class FileDesk:
-    """The part of a `Desk` that is the same for both. `cosigner`: this instance's, as which it
-    places what names it as the submitter."""
+    """The part of a `Desk` that is the same for both. `payees`: who is behind payout accounts.
+    `cosigner`: this instance's, as which it places what names it as the submitter."""
 
-    def __init__(self, chain_id: str, cosigner: Cosigner | None) -> None:
+    def __init__(self, chain_id: str, payees: Payees, cosigner: Cosigner | None) -> None:
         self.chain_id = chain_id
+        self.payees = payees
         self.cosigner = cosigner
         self.depth = 0
         self.found: dict[int, Found] = {}
@@ -52,16 +58,38 @@ class FileDesk:
             self._problems[int(transfer.transfer_id)] = problem
 
     def find_problems(self, view: LedgerView) -> list[str]:  # noqa: ARG002 - a `Desk`'s form
+        waits = [f"{self.chain_id}: {self.payees.problem}"] if self.payees.problem else []
         told = sorted(self._problems.items())
-        return [f"{self.chain_id}: transfer {number}: {problem}" for number, problem in told]
+        return [*waits, *(f"{self.chain_id}: transfer {n}: {problem}" for n, problem in told)]
+
+    async def ask_payees(self, view: LedgerView) -> None:
+        """Of all withdrawals that wait."""
+        await self.payees.ask(list(self._find_payees(view)))
+
+    def _find_payees(self, view: LedgerView) -> Iterator[tuple[Hash, int]]:
+        assets = find_assets(view, self.chain_id)
+        for number, each in sorted(view.withdrawals.items()):
+            to = each.body.destination
+            if each.asset in assets and isinstance(to, PayoutAccount):
+                yield to.account_hash, number
+
+    def get_payee(self, withdrawal: Withdrawal) -> PayoutDetails | None:
+        """None: API has not said it."""
+        to = withdrawal.body.destination
+        return self.payees.get(to.account_hash) if isinstance(to, PayoutAccount) else None
+
+    def find_payee(self, view: LedgerView, transfer: ExternalTransfer) -> PayoutDetails | None:
+        withdrawal = self.find_withdrawal(view, transfer)
+        return None if withdrawal is None else self.get_payee(withdrawal)
 
     def begin(self, view: LedgerView, transfer: ExternalTransfer) -> int | None:
         """When this instance, as the submitter, began by the ledger; before that it notes there
-        that it does. None: it is not its turn."""
+        that it does, once it knows the payee. None: it is not its turn."""
         cosigner = self.cosigner
         if cosigner is None or transfer.submitter != cosigner.account_id:
             return None
-        if transfer.submitted_at_ms is None and transfer.state is TransferState.CONFIRMED:
+        is_first = transfer.submitted_at_ms is None and transfer.state is TransferState.CONFIRMED
+        if is_first and self.find_payee(view, transfer) is not None:
             cosigner.note_upload(view, transfer)
         return transfer.submitted_at_ms
 
@@ -106,6 +134,14 @@ class FileDesk:
         """Its one request."""
         numbers = list(map(int, transfer.requests))
         return view.withdrawals.get(numbers[0]) if len(numbers) == 1 else None
+
+    def find_rejection(
+        self,
+        view: LedgerView,  # noqa: ARG002 - a `Desk`'s form
+        withdrawal: Withdrawal,
+    ) -> str | None:
+        is_account = isinstance(withdrawal.body.destination, PayoutAccount)
+        return None if is_account else "DESTINATION_IS_NO_PAYOUT_ACCOUNT"
 
     def propose_sweep(self, view: LedgerView) -> CreateExternalTransfer | None:  # noqa: ARG002
         """There is nothing to sweep."""

@@ -1,6 +1,8 @@
-"""An asset that leaves by a bank or gateway: instances sign for it, and a person has some."""
+"""An asset that leaves by a bank or gateway: instances sign for it, a person has some, and API
+knows who is to be paid."""
 
 import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nacl.signing import SigningKey
@@ -8,7 +10,9 @@ from nacl.signing import SigningKey
 from schemas.generated.common import (
     U64,
     Amount,
+    Hash,
     LedgerKeyOfCosigner,
+    PayoutDetails,
     PublicKey,
     TransferCaps,
     TransferPurpose,
@@ -31,6 +35,22 @@ from tests.support.network import Network, get_account, make_reference
 from tests.support.requests import govern
 
 FUNDS = 10**9
+PAYEE = PayoutDetails(Hash(b"\x07" * 32), "DE75512108001245126199", "", "Alice Müller")
+
+
+class KnownPayees:
+    """A `Payees`: what API would say."""
+
+    def __init__(self, known: Mapping[Hash, PayoutDetails]) -> None:
+        self._known = known
+        self.problem = ""
+
+    async def ask(self, wanted: Collection[tuple[Hash, int]]) -> None:
+        missing = [number for each, number in wanted if self.get(each) is None]
+        self.problem = f"requests {missing} have no payee" if missing else ""
+
+    def get(self, account_hash: Hash) -> PayoutDetails | None:
+        return self._known.get(account_hash)
 
 
 def add_file_asset(network: Network, chain: str, asset: str, details: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from processors.psim import meanings
 from processors.psim import view as views
 from processors.psim.chains.source import Block, ChainPayment
 from processors.psim.deposit import chain, rules, watch
@@ -44,7 +45,7 @@ def cut_amounts_to_64_bits(patch: Patch) -> None:
 
 
 def credit_dust(patch: Patch) -> None:
-    right = watch.find_meanings
+    right = meanings.find_meanings
 
     def find(view: Any, chain_id: str) -> Any:
         found, mistakes = right(view, chain_id)
@@ -119,7 +120,7 @@ def send_a_single_signature(patch: Patch) -> None:
 
 
 def take_another_token_for_ours(patch: Patch) -> None:
-    right = watch.find_meanings
+    right = meanings.find_meanings
 
     def find(view: Any, chain_id: str) -> Any:
         found, mistakes = right(view, chain_id)

@@ -3,7 +3,6 @@ keeps still and gives back, and an API that knows the payees."""
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,13 @@ from processors.psim.chains.source import ChainUnavailable
 from processors.psim.deposit.service import DepositService
 from processors.psim.deposit.watch import ChainWatch
 from processors.psim.signing.rules import Signing
-from schemas.generated.common import (
-    Amount,
-    Hash,
-    PayoutAccount,
-    PayoutDetails,
-)
+from schemas.generated.common import Amount, PayoutAccount
 from schemas.generated.operations import (
     CreateWithdrawalRequest,
 )
 from schemas.payout_accounts import compute_account_hash
 from streams.ledger.hashes import compute_hash
-from tests.processors.psim.file_ledger import FUNDS, add_file_asset
+from tests.processors.psim.file_ledger import FUNDS, PAYEE, KnownPayees, add_file_asset
 from tests.processors.psim.money.ledger import PERSON, SOURCE
 from tests.processors.psim.money.ledger import make_ledger as make_money_ledger
 from tests.processors.psim.money.world import Machine, World
@@ -38,7 +32,6 @@ from tests.support.network import Network, create_account, get_account, make_ref
 
 CHAIN, ASSET = "bank:giro", "BCHF"
 KEY = "the customer's key"
-PAYEE = PayoutDetails(Hash(b"\x07" * 32), "DE75512108001245126199", "", "Alice Müller")
 PAYER = Payer("The Operator", GIRO_ACCOUNT, "", GIRO_CURRENCY, 2)
 
 
@@ -84,21 +77,6 @@ class BookOutbox:
         return True
 
 
-class KnownPayees:
-    """What API would say; `problem` as in `Payees`."""
-
-    def __init__(self, world: "PayoutWorld") -> None:
-        self._world = world
-        self.problem = ""
-
-    async def ask(self, wanted: Collection[tuple[Hash, int]]) -> None:
-        missing = [number for each, number in wanted if self.get(each) is None]
-        self.problem = f"requests {missing} have no payee" if missing else ""
-
-    def get(self, account_hash: Hash) -> PayoutDetails | None:
-        return self._world.payees.get(account_hash)
-
-
 class PayoutMachine(Machine):
     """One instance with the bank alone, whose statements it credits too."""
 
@@ -126,7 +104,7 @@ class PayoutMachine(Machine):
         world = self.world
         assert isinstance(world, PayoutWorld)
         cosigner = world.make_cosigner(self.name)
-        outbox, payees = BookOutbox(world), KnownPayees(world)
+        outbox, payees = BookOutbox(world), KnownPayees(world.payees)
         return [BankDesk(CHAIN, PAYER, self.source, outbox, payees, cosigner, world.get_time)]
 
     def look(self) -> None:
@@ -190,10 +168,6 @@ class PayoutWorld(World):
 
     def get_amount(self, name: str = PERSON) -> int:
         return self.network.get_amount(name, ASSET)
-
-    def get_problems(self) -> list[str]:
-        services = (service for machine in self.machines for service, _ in machine.services)
-        return [problem for each in services for problem in each.get_status()["problems"]]
 
 
 def run_withdrawals(world: PayoutWorld, count: int) -> None:

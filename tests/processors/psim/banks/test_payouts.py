@@ -16,11 +16,10 @@ from schemas.generated.entries import TransferState
 from schemas.generated.operations import SettledOutcome, SettleExternalTransfer
 from tests.processors.psim.banks.payout_world import (
     ASSET,
-    PAYEE,
     PayoutWorld,
     run_withdrawals,
 )
-from tests.processors.psim.file_ledger import FUNDS
+from tests.processors.psim.file_ledger import FUNDS, PAYEE
 from tests.processors.psim.money.ledger import SOURCE
 from tests.processors.psim.world import SUSPENSE
 

@@ -13,15 +13,13 @@ from processors.psim.gateways.adapter import PayoutState
 from processors.psim.gateways.desk import GatewayDesk
 from processors.psim.gateways.orders import make_reference as make_payout_reference
 from processors.psim.gateways.source import GatewaySource
-from schemas.generated.common import (
-    Amount,
-    BankAccount,
-)
+from schemas.generated.common import Amount, BankAccount, Hash, PayoutAccount
 from schemas.generated.entries import TransferState
 from schemas.generated.operations import (
     CreateWithdrawalRequest,
 )
-from tests.processors.psim.file_ledger import FUNDS, add_file_asset
+from schemas.payout_accounts import compute_account_hash
+from tests.processors.psim.file_ledger import FUNDS, PAYEE, KnownPayees, add_file_asset
 from tests.processors.psim.gateways.test_payouts import PAYOUTS, TTL_MS, Direct
 from tests.processors.psim.gateways.test_source import CHAIN, KEY
 from tests.processors.psim.money.ledger import PERSON
@@ -29,7 +27,7 @@ from tests.processors.psim.money.ledger import make_ledger as make_money_ledger
 from tests.processors.psim.money.world import Machine, World
 from tests.support.network import Network, make_reference
 
-ASSET, IBAN = "BEUR", "DE75512108001245126199"
+ASSET = "BEUR"
 QUICK = PAYOUTS // 50
 
 
@@ -50,7 +48,8 @@ class GatewayMachine(Machine):
         cosigner = world.make_cosigner(self.name)
         gateway = Direct(world.book, world.random)
         source = GatewaySource(CHAIN, gateway, "EUR")
-        return [GatewayDesk(source, gateway, "EUR", TTL_MS, cosigner, world.get_time)]
+        payees = KnownPayees(world.payees)
+        return [GatewayDesk(source, gateway, "EUR", TTL_MS, payees, cosigner, world.get_time)]
 
 
 class GatewayWorld(World):
@@ -58,16 +57,17 @@ class GatewayWorld(World):
         self.book = GatewayBook(folder, KEY, self.get_time)
         self.book.do(GatewayDo(ttl_s=TTL_MS / 1000, is_settling=False))
         self.amounts: dict[int, int] = {}
+        self.payees = {compute_account_hash(PAYEE): PAYEE}
         super().__init__(seed, machine=GatewayMachine, network=make_ledger())
 
     def get_time(self) -> float:
         return float(self.network.ledger.header.close_time_ms) / 1000
 
-    def withdraw(self, amount: int) -> None:
+    def withdraw(self, amount: int, to: Any = None) -> None:
         number = len(self.amounts)
         reference = make_reference(self.network, f"out{number}")
         balance_id = self.network.get_balance_id(PERSON, ASSET)
-        to = BankAccount(IBAN, "")
+        to = to or PayoutAccount(compute_account_hash(PAYEE))
         body = CreateWithdrawalRequest(balance_id, Amount(amount), None, to, reference, b"")
         self.close((PERSON, body))
         newest = self.network.ledger.state.get_counters().request
@@ -92,7 +92,7 @@ def test_a_withdrawal_is_ordered_once_and_settled_by_the_event(world: GatewayWor
     world.withdraw(1_000)
     world.run(30)
     (payout,) = world.book.list_payouts()
-    assert (payout.amount, payout.destination) == (1_000, IBAN)
+    assert (payout.amount, payout.destination) == (1_000, PAYEE.iban)
     assert world.network.get_amount(PERSON, ASSET) == FUNDS - 1_000
     (transfer,) = world.get_transfers()
     assert transfer.state is not TransferState.SETTLED
@@ -109,6 +109,43 @@ def test_a_failed_payout_is_given_back(world: GatewayWorld) -> None:
     world.run(8)
     assert world.get_transfers() == []
     assert world.network.get_amount(PERSON, ASSET) == FUNDS
+    assert len(world.book.list_payouts()) == 1
+
+
+def test_nobody_is_named_on_the_ledger(world: GatewayWorld) -> None:
+    world.withdraw(1_000)
+    world.run(30)
+    assert len(world.book.list_payouts()) == 1
+    for closed in world.network.closed:
+        assert PAYEE.iban.encode() not in closed.body
+        assert PAYEE.holder.encode() not in closed.body
+
+
+def test_destinations_that_are_none(world: GatewayWorld) -> None:
+    world.withdraw(1_000, BankAccount(PAYEE.iban, ""))
+    world.run(8)
+    assert world.network.get_amount(PERSON, ASSET) == FUNDS
+    world.withdraw(1_000, PayoutAccount(Hash(b"\x09" * 32)))
+    world.withdraw(2_000)
+    world.run(30)
+    assert [each.amount for each in world.book.list_payouts()] == [2_000]
+    assert len(world.machines[0].view.withdrawals) == 2
+    assert any("have no payee" in each for each in world.get_problems())
+
+
+def test_an_order_is_not_posted_before_somebody_says_who_is_paid(world: GatewayWorld) -> None:
+    world.withdraw(1_000)
+    while not world.get_transfers():
+        world.step()
+    known, world.payees = dict(world.payees), {}
+    for machine in world.machines:
+        machine.start()
+    world.run(20)
+    assert world.book.list_payouts() == []
+    world.payees.update(known)
+    for machine in world.machines:
+        machine.start()
+    world.run(20)
     assert len(world.book.list_payouts()) == 1
 
 

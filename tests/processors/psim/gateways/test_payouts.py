@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from infra.sandbox.gateway import GatewayBook, GatewayDo, GatewayMode
@@ -19,17 +20,23 @@ from processors.psim.gateways.adapter import (
 )
 from processors.psim.gateways.orders import (
     MARGIN_MS,
+    GatewayOrder,
     Step,
     decide,
     decode_order,
     encode_order,
     judge,
+    make_posted,
     make_reference,
 )
 from processors.psim.gateways.payer import Payer
 from schemas.generated.common import Hash, TransferOutcome
-from tests.processors.psim.gateways.test_source import KEY, ORDER, open_gateway
+from schemas.payout_accounts import compute_account_hash
+from tests.processors.psim.file_ledger import PAYEE
+from tests.processors.psim.gateways.test_source import KEY, open_gateway
 
+PAYEE_HASH = compute_account_hash(PAYEE).hex()
+ORDER = GatewayOrder("request-1", 1_000, "EUR", PAYEE_HASH)
 PAYOUTS = 500
 QUICK = PAYOUTS // 10
 TTL_MS = 1_800_000
@@ -55,6 +62,12 @@ def test_the_payload_is_text_that_reads_back() -> None:
     for wrong in (b"", payload + b"more 1\n", payload.replace(b"1000", b"01000"), b"\xff"):
         with pytest.raises(ValueError, match=r".*"):
             decode_order(wrong)
+
+
+def test_only_whom_the_order_hashes_is_paid() -> None:
+    assert make_posted(ORDER, PAYEE).destination == PAYEE.iban
+    with pytest.raises(ValueError, match="another payee"):
+        make_posted(ORDER, msgspec.structs.replace(PAYEE, iban="NO9386011117947"))
 
 
 def test_references_are_of_one_network() -> None:
@@ -92,9 +105,9 @@ def test_nothing_is_posted_after_the_key_may_have_expired() -> None:
     end_ms = 1_000 + TTL_MS - MARGIN_MS
     assert decide(ORDER, 1_000, end_ms - 1, TTL_MS, None) is Step.POST
     assert decide(ORDER, 1_000, end_ms, TTL_MS, None) is Step.UNKNOWN
-    found = Payout("out-1", ORDER.reference, 1_000, "EUR", ORDER.destination, PayoutState.PENDING)
+    found = Payout("out-1", ORDER.reference, 1_000, "EUR", PAYEE.iban, PayoutState.PENDING)
     assert decide(ORDER, 1_000, end_ms * 9, TTL_MS, found) is Step.WAIT
-    other = Payout("out-1", ORDER.reference, 999, "EUR", ORDER.destination, PayoutState.PAID)
+    other = Payout("out-1", ORDER.reference, 999, "EUR", PAYEE.iban, PayoutState.PAID)
     assert decide(ORDER, 1_000, 1_001, TTL_MS, other) is Step.UNKNOWN
 
 
@@ -142,16 +155,17 @@ async def run_payouts(folder: Path, count: int, seed: int) -> Counter[str]:
     book = GatewayBook(folder, KEY, clock)
     book.do(GatewayDo(ttl_s=TTL_MS / 1000, is_settling=False))
     gateway, found = Direct(book, chance), Counter[str]()
-    open_orders: dict[str, tuple[PayoutOrder, int]] = {}
+    open_orders: dict[str, tuple[GatewayOrder, int]] = {}
     for number in range(count):
         reference = make_reference(Hash(bytes(32)), number)
-        order = PayoutOrder(reference, chance.randrange(1, 10_000), "EUR", ORDER.destination)
+        order = GatewayOrder(reference, chance.randrange(1, 10_000), "EUR", PAYEE_HASH)
         submitted_ms = int(clock() * 1000)
         newest = open_orders[reference] = (order, submitted_ms)
         for _ in range(chance.randrange(6)):
             payer = Payer(gateway, TTL_MS, clock)  # a process that knows nothing
             older = chance.choice(list(open_orders.values()))
-            told = await payer.step(*(older if chance.randrange(4) == 0 else newest), 0)
+            chosen, since_ms = older if chance.randrange(4) == 0 else newest
+            told = await payer.step(chosen, PAYEE, since_ms, 0)
             found["not known"] += "known" in told
             clock.at_s += chance.choice((1, 1, 30, 300, 1_700, 4_000))
         if chance.randrange(3) == 0:
@@ -165,7 +179,7 @@ async def run_payouts(folder: Path, count: int, seed: int) -> Counter[str]:
         assert (judged.evidence is not None) == bool(paid[reference])
         if judged.evidence is None:
             clock.at_s = (submitted_ms + 10 * TTL_MS) / 1000
-            assert await Payer(gateway, TTL_MS, clock).step(order, submitted_ms, 0) != ""
+            assert await Payer(gateway, TTL_MS, clock).step(order, PAYEE, submitted_ms, 0) != ""
             found["unknown for ever"] += 1
         else:
             found[judged.evidence.outcome.name] += 1
@@ -200,8 +214,8 @@ def test_a_time_out_after_accept_is_paid_once_over_http(tmp_path: Path) -> None:
             now_ms = int(book._clock() * 1000)
             for mode in (GatewayMode.TAKEN_BROKEN, GatewayMode.BROKEN, GatewayMode.BUSY):
                 book.do(GatewayDo(mode=mode, calls=1))
-                await Payer(client, TTL_MS).step(ORDER, now_ms, now_ms)
-            assert await Payer(client, TTL_MS).step(ORDER, now_ms, now_ms) == ""
+                await Payer(client, TTL_MS).step(ORDER, PAYEE, now_ms, now_ms)
+            assert await Payer(client, TTL_MS).step(ORDER, PAYEE, now_ms, now_ms) == ""
             assert len(book.find_payouts(ORDER.reference)) == 1
             assert judge(ORDER, await client.list_events(0)).evidence is not None
 

@@ -198,6 +198,10 @@ class World:
         self.machines[number] = self.machine(self, NAMES[number])
         self.waiting = [each for each in self.waiting if each[0].name != NAMES[number]]
 
+    def get_problems(self) -> list[str]:
+        services = (service for machine in self.machines for service, _ in machine.services)
+        return [problem for each in services for problem in each.get_status()["problems"]]
+
     def step(self) -> None:
         """Everybody looks, derives and tells; what reached the network is closed."""
         for machine in self.random.sample(self.machines, len(self.machines)):
