@@ -23,6 +23,7 @@ from processors.psim.banks.watch import AccountWatch
 from processors.psim.beginning import begin
 from processors.psim.chains.pkcs11_signer import Pkcs11Signer
 from processors.psim.chains.settings import make_rpc, make_source
+from processors.psim.chains.shared import SharedSource
 from processors.psim.chains.signers import ChainSigner, SeedSigner, SeveralSigners
 from processors.psim.deposit.service import DepositService
 from processors.psim.deposit.watch import ChainWatch
@@ -70,7 +71,7 @@ STALL_S = 30.0
 FUNNEL_EASE = 4
 """Nobody waits for a sweep: the funnel looks so many times less often."""
 FRESH = 0.9
-"""Of the time between two looks: so long the funnel takes what a withdrawal's look has seen."""
+"""Of the time between two looks: so long a service takes what another one's look has seen."""
 Told = TypeVar(
     "Told", Evidence, EvidenceSignature, SignedRateQuote, SignedReserveReport, GatewayCallback
 )
@@ -95,8 +96,14 @@ class Psim:
         self._metrics = Metrics()
         self._publisher = Publisher(settings.kafka, self._source)
         self._banks = Banks(settings.banks, settings.payees, settings.name)
+        fresh_s = settings.poll_s * FRESH
+        self._rpcs = {each.id: make_rpc(each) for each in settings.chains}
+        self._sources = {
+            each.id: SharedSource(make_source(each, self._rpcs[each.id]), fresh_s)
+            for each in settings.chains
+        }
         self._desks: dict[str, Desk] = {}
-        self._looks = Looks(settings.poll_s * FRESH)
+        self._looks = Looks(fresh_s)
         self._next_offset = 0
         self._folded_at = time.monotonic()
 
@@ -174,7 +181,7 @@ class Psim:
         watches = [
             ChainWatch(
                 each.id,
-                make_source(each, make_rpc(each)),
+                self._sources[each.id],
                 self._suspense,
                 lambda: view,
                 self._instance.wake,
@@ -208,9 +215,8 @@ class Psim:
             desk = self._desks.get(each.id)
             if desk is None:
                 raise ConfigError("services: reserves needs withdraw or funnel, named before it")
-            rpc = make_rpc(each)
-            source = make_source(each, rpc)
-            holdings = make_holdings(each.id, source, rpc, desk)
+            source = self._sources[each.id]
+            holdings = make_holdings(each.id, source, self._rpcs[each.id], desk)
             watches.append(
                 ReserveWatch(each.id, source, holdings, self._key, lambda: view, tell, wake)
             )
@@ -222,7 +228,8 @@ class Psim:
         cosigner = self._make_cosigner()
         for each in self._settings.chains:
             if each.id not in self._desks:
-                self._desks[each.id] = make_desk(each, make_rpc(each))
+                rpc, source = self._rpcs[each.id], self._sources[each.id]
+                self._desks[each.id] = make_desk(each, rpc, source)
         desks = list(self._desks.values())
         if kind is WithdrawService:
             desks += self._banks.make_desks(cosigner)

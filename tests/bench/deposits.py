@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from nacl.signing import SigningKey
 
+from gateways.client.errors import ProblemError
 from infra.chains.bitcoin import CHAIN_ID
 from infra.chains.purses import open_bitcoin
 from infra.local.place import Place
@@ -28,7 +29,7 @@ def measure_deposits(calibration: Calibration) -> list[Figure]:
         people = People(running.place)
         with people.client:
             key = people.make_account()
-            address = people.take_address(key, CHAIN_ID)
+            address = take_address(people, key)
             pay(running.place, address, [1])
             wait_for(people, key, 1)
             per_s = measure_rate(people, key, address)
@@ -37,6 +38,18 @@ def measure_deposits(calibration: Calibration) -> list[Figure]:
         calibration.judge_rate("deposits_per_s", per_s, "deposits/s"),
         Figure("deposit_credit_p99_s", latency_s, "s", "bar", latency_s / 5),
     ]
+
+
+def take_address(people: People, key: SigningKey) -> str:
+    """Once the instances have filled the pool."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return people.take_address(key, CHAIN_ID)
+        except ProblemError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def pay(place: Place, address: str, counts: list[int]) -> None:

@@ -82,6 +82,9 @@ class BitcoinSource:
     async def get_tip_height(self) -> int:
         return await self._rpc.call("getblockcount", answer=int)
 
+    async def get_tip(self) -> Block:
+        return await self._make_block(await self._rpc.call("getbestblockhash", answer=str))
+
     async def get_final_height(self) -> int:
         return max(0, await self.get_tip_height() - self._confirmations + 1)
 
@@ -90,11 +93,15 @@ class BitcoinSource:
             name = await self._rpc.call("getblockhash", height, answer=str)
         except RpcRefusal as refusal:
             raise ChainUnavailable(f"height {height}: {refusal}") from None
+        block = await self._make_block(name)
+        if block.height != height:
+            raise ChainContradiction(f"height {height}: the endpoint gives one of {block.height}")
+        return block
+
+    async def _make_block(self, name: str) -> Block:
         header = await self._get_header(name)
-        if header.height != height:
-            raise ChainContradiction(f"height {height}: the endpoint gives one of {header.height}")
         return Block(
-            height,
+            header.height,
             decode_hash(header.hash),
             decode_hash(header.previousblockhash),
             1000 * await self._compute_median_time(header),
@@ -181,7 +188,7 @@ async def get_transactions(rpc: JsonRpc, block_hash: Hash) -> list[DecodedTransa
     """All of a block. Raises `ChainUnavailable` and `ChainContradiction`."""
     name = encode_hash(block_hash)
     try:
-        found = await rpc.call("getblock", name, DECODED, answer=_Block, is_large=True)
+        found = await rpc.call_once("getblock", name, DECODED, answer=_Block, is_large=True)
     except RpcRefusal as refusal:
         raise ChainUnavailable(f"block {name}: {refusal}") from None
     if found.hash != name:

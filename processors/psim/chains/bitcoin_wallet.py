@@ -1,7 +1,8 @@
 """What the network's wallets have on Bitcoin, and what became of it: by the RPC of Bitcoin Core, or
-of btcd where that lacks a call. Nothing of it is kept; every look asks again.
+of btcd where that lacks a call.
 """
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,7 @@ from schemas.generated.common import Hash
 from schemas.generated.entries import Keyset
 
 METHOD_UNKNOWN, NO_TRANSACTIONS = -32601, -5
-PAGE = 1_000
+PAGE, AT_ONCE = 100, 20
 BLOCKS_TO_WAIT = 6
 """An estimate is of the fee that gets into one of so many blocks."""
 BYTES_OF_RATE = 1_000
@@ -60,6 +61,36 @@ class _Estimate(msgspec.Struct):
     feerate: Decimal | None = None
 
 
+class _Searched:
+    """What final blocks say of one output script. `count`: of its transactions in them; `coins`:
+    satoshis and height of the outputs that they do not spend."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.coins: dict[Outpoint, tuple[int, int]] = {}
+
+    def fold(
+        self, script: bytes, transactions: list[DecodedTransaction], depth: int, tip: int
+    ) -> set[Outpoint]:
+        """The next ones in their order; those with `depth` confirmations are final. What the others
+        spend."""
+        spent: set[Outpoint] = set()
+        for each in transactions:
+            inputs = {Outpoint(decode_hash(i.txid), i.vout) for i in each.vin if i.txid}
+            if each.confirmations < depth:
+                spent |= inputs
+                continue
+            self.count += 1
+            for outpoint in inputs:
+                self.coins.pop(outpoint, None)
+            for output in each.vout:
+                if output.scriptPubKey.hex == script.hex():
+                    outpoint = Outpoint(decode_hash(each.txid), output.n)
+                    height = tip - each.confirmations + 1
+                    self.coins[outpoint] = count_satoshis(output.value), height
+        return spent
+
+
 class BitcoinWallet:
     """`network`: whose addresses are asked for."""
 
@@ -67,6 +98,8 @@ class BitcoinWallet:
         self._network = network
         self._rpc = rpc
         self._can_scan = True
+        self._searched: dict[bytes, _Searched] = {}
+        self._searched_to: tuple[int, str] | None = None
 
     async def find_coins(
         self, places: Mapping[bytes, Place], tip: int, final: int
@@ -102,26 +135,46 @@ class BitcoinWallet:
     async def _search(
         self, places: Mapping[bytes, Place], tip: int, final: int
     ) -> dict[Outpoint, Coin]:
+        """What final blocks say of an address is asked for once."""
+        at_tip, at_final = await asyncio.gather(self._get_hash(tip), self._get_hash(final))
+        if self._searched_to is not None:
+            height, name = self._searched_to
+            if height > final or await self._get_hash(height) != name:
+                self._searched.clear()
+        scripts, found = list(places), list[list[DecodedTransaction]]()
+        for first in range(0, len(scripts), AT_ONCE):
+            asked = map(self._find_transactions, scripts[first : first + AT_ONCE])
+            found += await asyncio.gather(*asked)
+        if await self._rpc.call("getbestblockhash", answer=str) != at_tip:
+            raise ChainUnavailable("a block came while coins were counted")
         coins: dict[Outpoint, Coin] = {}
-        spent: set[Outpoint] = set()
-        for script in places:
-            for each in await self._find_transactions(self._network.encode_address(script)):
-                spent |= {Outpoint(decode_hash(i.txid), i.vout) for i in each.vin if i.txid}
-                height = tip - each.confirmations + 1
-                for output in each.vout if each.confirmations and height <= final else ():
-                    if output.scriptPubKey.hex == script.hex():
-                        outpoint = Outpoint(decode_hash(each.txid), output.n)
-                        satoshis = count_satoshis(output.value)
-                        coins[outpoint] = _make_coin(outpoint, satoshis, height, places[script])
-        return {outpoint: coin for outpoint, coin in coins.items() if outpoint not in spent}
+        for script, transactions in zip(scripts, found, strict=True):
+            searched = self._searched.setdefault(script, _Searched())
+            spent = searched.fold(script, transactions, tip - final + 1, tip)
+            for outpoint, (satoshis, height) in searched.coins.items():
+                if outpoint not in spent:
+                    coins[outpoint] = _make_coin(outpoint, satoshis, height, places[script])
+        self._searched_to = final, at_final
+        return coins
 
-    async def _find_transactions(self, address: str) -> list[DecodedTransaction]:
-        found: list[DecodedTransaction] = []
+    async def _get_hash(self, height: int) -> str:
+        try:
+            return await self._rpc.call("getblockhash", height, answer=str)
+        except RpcRefusal as refusal:
+            raise ChainUnavailable(f"height {height}: {refusal}") from None
+
+    async def _find_transactions(self, script: bytes) -> list[DecodedTransaction]:
+        """Those of an address that were not all final when they were asked for last, the oldest
+        first, and what waits last."""
+        searched = self._searched.get(script)
+        first, found = 0 if searched is None else searched.count, list[DecodedTransaction]()
+        address = self._network.encode_address(script)
         while True:
             try:
                 page = await self._rpc.call(
-                    *("searchrawtransactions", address, 1, len(found), PAGE, 0),
+                    *("searchrawtransactions", address, 1, first + len(found), PAGE, 0),
                     answer=list[DecodedTransaction],
+                    is_large=searched is None,
                 )
             except RpcRefusal as refusal:
                 if refusal.code != NO_TRANSACTIONS:

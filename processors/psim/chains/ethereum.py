@@ -5,7 +5,7 @@ to trace calls, and a failed transaction shows nothing. Coins that arrive withou
 by a contract's end, paid to a miner) are not deposits.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Annotated, Any
 
 import msgspec
@@ -76,6 +76,9 @@ class EthereumSource:
     async def get_tip_height(self) -> int:
         return int(await self._ask("eth_blockNumber", answer=Hex), 16)
 
+    async def get_tip(self) -> Block:
+        return _make_block(await self._ask("eth_getBlockByNumber", "latest", False, answer=_Block))
+
     async def get_final_height(self) -> int:
         if self._confirmations is not None:
             return max(0, await self.get_tip_height() - self._confirmations + 1)
@@ -90,12 +93,7 @@ class EthereumSource:
             raise ChainUnavailable(f"height {height}: the chain is not so long")
         if int(found.number, 16) != height:
             raise ChainContradiction(f"height {height}: the endpoint gives another")
-        return Block(
-            height,
-            decode_hash(found.hash),
-            decode_hash(found.parentHash),
-            1000 * int(found.timestamp, 16),
-        )
+        return _make_block(found)
 
     async def get_payments(
         self, block: Block, addresses: Collection[str], tokens: Collection[str]
@@ -161,12 +159,16 @@ class EthereumSource:
     async def _get_logs(self, block: Block, criteria: dict[str, Any]) -> list[_Log]:
         name = "0x" + block.block_hash.hex()
         filters = {"blockHash": name, **criteria}
-        found: list[_Log] = await self._ask("eth_getLogs", filters, answer=list[_Log])
+        found: list[_Log] = await self._ask(
+            "eth_getLogs", filters, answer=list[_Log], call=self._rpc.call_once
+        )
         if any(each.blockHash.lower() != name or each.removed for each in found):
             raise ChainContradiction(f"block {name}: the endpoint gives logs of another")
         return found
 
-    async def _ask(self, method: str, *params: Any, answer: Any) -> Any:
+    async def _ask(
+        self, method: str, *params: Any, answer: Any, call: Callable[..., Any] | None = None
+    ) -> Any:
         """A refusal means that what is asked for is not there, or is no longer."""
         try:
             if not self._is_checked:
@@ -174,9 +176,18 @@ class EthereumSource:
                 if number != self._number:
                     raise ChainContradiction(f"the endpoint's chain is {NAMESPACE}:{number}")
                 self._is_checked = True
-            return await self._rpc.call(method, *params, answer=answer)
+            return await (call or self._rpc.call)(method, *params, answer=answer)
         except RpcRefusal as refusal:
             raise ChainUnavailable(str(refusal)) from None
+
+
+def _make_block(found: _Block) -> Block:
+    return Block(
+        int(found.number, 16),
+        decode_hash(found.hash),
+        decode_hash(found.parentHash),
+        1000 * int(found.timestamp, 16),
+    )
 
 
 def _make_payment(log: _Log, first: dict[str, int]) -> ChainPayment:

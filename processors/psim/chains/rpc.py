@@ -1,6 +1,7 @@
 """JSON-RPC 2.0 over HTTP: how a chain's endpoint is asked. Its answers are bounded and typed."""
 
 import asyncio
+from collections import OrderedDict
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -14,6 +15,8 @@ Answer = TypeVar("Answer")
 BYTES_MAX = 64 * 1024 * 1024  # the largest blocks of Bitcoin, decoded by the node, have a third
 TIMEOUT_S = 20.0
 BATCH_MAX = 20
+KEPT_BYTES_MAX = 32 * 1024 * 1024
+EMPTY = frozenset({b"null", b"[]"})
 BUSY = frozenset({401, 403, 408, 429, 502, 503, 504})
 
 
@@ -48,6 +51,25 @@ class _Waiting(msgspec.Struct):
         return {"jsonrpc": "2.0", "id": self.id, "method": self.method, "params": self.params}
 
 
+class _Kept:
+    """Answers that never change, the newest ones, as long as they are small enough together."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[bytes, bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, asked: bytes) -> bytes | None:
+        return self._answers.get(asked)
+
+    def put(self, asked: bytes, answer: bytes) -> None:
+        if len(answer) > KEPT_BYTES_MAX or asked in self._answers:
+            return
+        self._answers[asked] = answer
+        self._size += len(answer)
+        while self._size > KEPT_BYTES_MAX:
+            self._size -= len(self._answers.popitem(last=False)[1])
+
+
 class JsonRpc:
     """One endpoint. `user`, `password`: for HTTP's basic authentication."""
 
@@ -58,6 +80,7 @@ class JsonRpc:
         self._count = 0
         self._waiting: list[_Waiting] = []
         self._sending: set[asyncio.Task[None]] = set()
+        self._kept = _Kept()
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,6 +104,19 @@ class JsonRpc:
     @overload
     async def call(self, method: str, *params: Any, answer: Any, is_large: bool = False) -> Any: ...
 
+    async def call_once(
+        self, method: str, *params: Any, answer: type[Answer], is_large: bool = False
+    ) -> Answer:
+        """As `call`, of what never changes, as a block by its hash: services that read the same
+        share an answer. An empty one is not kept: the endpoint may not have all of it yet."""
+        asked = msgspec.json.encode([method, params])
+        raw = self._kept.get(asked)
+        if raw is None:
+            raw = bytes(await self.call(method, *params, answer=msgspec.Raw, is_large=is_large))
+            if raw not in EMPTY:
+                self._kept.put(asked, raw)
+        return _decode(method, raw, answer)
+
     async def call(self, method: str, *params: Any, answer: Any, is_large: bool = False) -> Any:
         """Calls that are made at the same moment go out together, but for those whose answers are
         large. Raises `ChainUnavailable`, `ChainContradiction` (not what the method answers) and
@@ -97,10 +133,7 @@ class JsonRpc:
         envelope = await future
         if envelope.error is not None:
             raise RpcRefusal(method, envelope.error.code, envelope.error.message[:200])
-        try:
-            return msgspec.json.decode(envelope.result, type=answer)
-        except msgspec.DecodeError as error:
-            raise ChainContradiction(f"{method}: an answer of another form: {error}") from None
+        return _decode(method, envelope.result, answer)
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -155,3 +188,10 @@ class JsonRpc:
             raise ChainContradiction(f"{method}: {error}") from None
         except (httpx2.HTTPError, OSError) as error:
             raise ChainUnavailable(f"{method}: {type(error).__name__}") from None
+
+
+def _decode(method: str, raw: bytes, answer: type[Answer]) -> Answer:
+    try:
+        return msgspec.json.decode(raw, type=answer)
+    except msgspec.DecodeError as error:
+        raise ChainContradiction(f"{method}: an answer of another form: {error}") from None

@@ -8,7 +8,7 @@ from processors.psim.chains.bitcoin import BitcoinSource
 from processors.psim.chains.bitcoin_addresses import Network
 from processors.psim.chains.ethereum import NAMESPACE, EthereumSource
 from processors.psim.chains.rpc import JsonRpc
-from processors.psim.chains.source import ChainSource
+from processors.psim.chains.shared import TipSource
 from schemas.settings import ConfigError, Secret, Settings
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -38,7 +38,7 @@ def make_rpc(settings: ChainSettings) -> JsonRpc:
     return JsonRpc(settings.url.reveal(), settings.user, password)
 
 
-def make_source(settings: ChainSettings, rpc: JsonRpc) -> ChainSource:
+def make_source(settings: ChainSettings, rpc: JsonRpc) -> TipSource:
     """Raises `ConfigError`."""
     try:
         if settings.id.startswith(f"{NAMESPACE}:"):

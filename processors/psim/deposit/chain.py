@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from processors.psim.chains.source import Block, ChainPayment
+from processors.psim.deposit.batches import Credit, combine
 from processors.psim.deposit.rules import (
     ENDED,
     Decision,
@@ -167,16 +168,26 @@ class ChainProgress:
             return self._step_back(checkpoint)
         if checkpoint is None:
             return self._set_first()
-        intents: dict[Hash, Intent] = {}
-        in_flight = 0  # without those that wait for somebody, which may be many for long
-        for key, each in self.open.items():
-            if each.decision.intent is not None:
-                intents[key] = each.decision.intent
-                in_flight += not each.decision.reason
-                if in_flight >= IN_FLIGHT_MAX or len(intents) >= 2 * IN_FLIGHT_MAX:
-                    break
-        intents.update(self._advance(checkpoint))
-        return intents
+        return {**self._offer(), **self._advance(checkpoint)}
+
+    def _offer(self) -> dict[Hash, Intent]:
+        """The first ones that are open, together where nothing was refused of them yet."""
+        alone: list[Intent] = []
+        credits: list[Credit] = []
+        is_all = True
+        for deposit, (stand, intent, reason) in self.open.values():
+            if intent is None:
+                continue
+            if stand is Stand.CREDIT and not reason:
+                credits.append(Credit(deposit.block.height, intent))
+            else:
+                alone.append(intent)
+            # Those that wait for somebody may be many, for long.
+            if len(credits) >= IN_FLIGHT_MAX or len(alone) >= IN_FLIGHT_MAX:
+                is_all = False
+                break
+        together = combine(self.chain_id, credits, is_all=is_all)
+        return {each.key: each for each in (*alone, *together)}
 
     def _advance(self, checkpoint: ChainCheckpoint) -> dict[Hash, Intent]:
         """The newest height is offered, those before it are signed when a peer asks."""

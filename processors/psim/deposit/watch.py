@@ -76,6 +76,8 @@ class ChainWatch:
         self.tip = self.final = -1
         self._known_final = KnownFinal()
         self._refill: Intent | None = None
+        self._derived_from: object = None
+        self._intents: dict[Hash, Intent] = {}
         self._pending: OrderedDict[Hash, list[ChainPayment]] = OrderedDict()
         self._pending_blocks: list[Block] = []
         self._backing = Backing(chain_id, source)
@@ -88,6 +90,14 @@ class ChainWatch:
     # What services ask
 
     def get_intents(self, view: LedgerView) -> dict[Hash, Intent]:
+        """Derived anew when there is another ledger, or something new of the chain."""
+        progress = self.progress
+        known = (view.sequence, progress.cursor, progress.first, progress.back, self._refill)
+        if known != self._derived_from:
+            self._derived_from, self._intents = known, self._derive_intents(view)
+        return dict(self._intents)
+
+    def _derive_intents(self, view: LedgerView) -> dict[Hash, Intent]:
         self.progress.fold_ledger(view, self._find_meanings(view))
         intents = self.progress.get_intents(view)
         wanted = find_wanted(view, self.chain_id)

@@ -91,8 +91,6 @@ class BitcoinDesk:
         if self._looked_at == (newest, final, frozenset(places)):
             return
         coins = await self._wallet.find_coins(places, newest.height, final)
-        if await self._source.get_block(newest.height) != newest:
-            raise ChainUnavailable("a block came while coins were counted")
         rate = await self._wallet.estimate_rate()
         self.facts = BitcoinFacts(self.facts.network, final, coins, rate)
         self._looked_at = (newest, final, frozenset(places))

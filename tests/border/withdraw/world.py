@@ -34,7 +34,11 @@ class BorderMachine(Machine):
     def make_desks(self) -> list[Any]:
         chains = self.world.chains
         rpcs = chains.rpcs[self.name]
-        return [make_desk(each, rpcs[each.id]) for each in chains.get_settings(self.name)]
+        sources = chains.make_sources(self.name)
+        return [
+            make_desk(each, rpcs[each.id], sources[each.id])
+            for each in chains.get_settings(self.name)
+        ]
 
     def look(self) -> None:
         super().look()
