@@ -12,6 +12,7 @@ from typing import Any
 from nacl.utils import random
 
 from gateways.sealing.keks import KEY_BYTES, KekError, KeyEncryptionKeys, Unopenable
+from streams.security_module import ModuleUnavailable, load_pkcs11, log_in
 
 FORM = 2
 IV_BYTES, TAG_BITS = 12, 128
@@ -25,18 +26,10 @@ class Pkcs11Keks(KeyEncryptionKeys):
 
     def __init__(self, name: str, module: str, token: str, pin: str) -> None:
         super().__init__(name)
-        self._pkcs11 = _import()
         self._lock = threading.Lock()
         self._keys: dict[int, Any] = {}
-        self._session = self._open(module, token, pin)
+        self._pkcs11, self._session = _open(module, token, pin)
         self.refresh()
-
-    def _open(self, module: str, token: str, pin: str) -> Any:
-        try:
-            return _log_in(self._pkcs11, module, token, pin)
-        except (self._pkcs11.PKCS11Error, RuntimeError) as error:
-            text = f"the token {token!r} of {module} cannot be opened ({type(error).__name__})"
-            raise KekError(f"{text}: correct the settings, or start the module") from None
 
     @property
     def newest(self) -> int:
@@ -96,10 +89,10 @@ class Pkcs11Keks(KeyEncryptionKeys):
 
 def add_version(name: str, module: str, token: str, pin: str) -> int:
     """Makes the next version of the keys, with the look-up key at first. Raises KekError."""
-    pkcs11 = _import()
+    pkcs11, session = _open(module, token, pin)
     kinds, attribute = pkcs11.KeyType, pkcs11.Attribute
     kept = {attribute.SENSITIVE: True, attribute.EXTRACTABLE: False, attribute.TOKEN: True}
-    with _errors(pkcs11), _log_in(pkcs11, module, token, pin) as session:
+    with _errors(pkcs11), session:
         wanted = {attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY}
         labels = {key.label for key in session.get_objects(wanted)}
         numbers = [label.removeprefix(f"{name}.") for label in labels]
@@ -118,21 +111,13 @@ def add_version(name: str, module: str, token: str, pin: str) -> int:
     return version
 
 
-def _log_in(pkcs11: Any, module: str, token: str, pin: str) -> Any:
-    """A session. Who has logged in is the process: only its first session needs the PIN."""
-    found = pkcs11.lib(module).get_token(token_label=token)
+def _open(module: str, token: str, pin: str) -> tuple[Any, Any]:
+    """The library, and a session. Raises KekError."""
     try:
-        return found.open(user_pin=pin, rw=True)
-    except pkcs11.UserAlreadyLoggedIn:
-        return found.open(rw=True)
-
-
-def _import() -> Any:
-    try:
-        import pkcs11
-    except ImportError:
-        raise KekError("PKCS#11 needs the extra `hsm`: pip install tokend[hsm]") from None
-    return pkcs11
+        pkcs11 = load_pkcs11()
+        return pkcs11, log_in(pkcs11, module, token, pin)
+    except ModuleUnavailable as error:
+        raise KekError(str(error)) from None
 
 
 @contextmanager

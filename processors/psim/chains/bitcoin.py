@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from decimal import Decimal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,7 +18,7 @@ from processors.psim.chains.source import (
 from schemas.generated.common import Hash
 from schemas.generated.entries import Keyset
 
-SATOSHIS = 100_000_000
+SATOSHIS, COINS_MAX = 100_000_000, 21_000_000
 COINBASE_DEPTH = 100
 """A coinbase's outputs can be spent by the block so many higher than theirs (Bitcoin's rule)."""
 MEDIAN_OF = 11
@@ -28,20 +29,25 @@ DECODED = 2
 """The verbosity of `getblock` that decodes transactions."""
 
 
+HexHash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+HexBytes = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{2})*$")]
+Number = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+
+
 class _Header(msgspec.Struct):
-    hash: str
-    height: int
-    time: int
-    previousblockhash: str = "00" * 32  # that of the first block
+    hash: HexHash
+    height: Number
+    time: Number
+    previousblockhash: HexHash = "00" * 32  # that of the first block
 
 
 class _Script(msgspec.Struct):
-    hex: str
+    hex: HexBytes
 
 
 class TransactionOutput(msgspec.Struct):
     value: Decimal
-    n: int
+    n: Number
     scriptPubKey: _Script  # noqa: N815  # Core's word
 
 
@@ -49,14 +55,14 @@ class TransactionInput(msgspec.Struct):
     """Of a coinbase, or with the output that it spends."""
 
     coinbase: str | None = None
-    txid: str = ""
-    vout: int = 0
+    txid: HexHash | None = None
+    vout: Number = 0
 
 
 class DecodedTransaction(msgspec.Struct):
     """`confirmations`: where the call says them; 0: it is in no block."""
 
-    txid: str
+    txid: HexHash
     vin: list[TransactionInput]
     vout: list[TransactionOutput]
     confirmations: int = 0
@@ -78,22 +84,20 @@ class BitcoinSource:
         self._rpc = rpc
         self._confirmations = confirmations
         self._headers: dict[str, _Header] = {}
+        self._is_checked = False
 
     async def get_tip_height(self) -> int:
-        return await self._rpc.call("getblockcount", answer=int)
+        height: int = await self._ask("getblockcount", answer=Number)
+        return height
 
     async def get_tip(self) -> Block:
-        return await self._make_block(await self._rpc.call("getbestblockhash", answer=str))
+        return await self._make_block(await self._ask("getbestblockhash", answer=HexHash))
 
     async def get_final_height(self) -> int:
         return max(0, await self.get_tip_height() - self._confirmations + 1)
 
     async def get_block(self, height: int) -> Block:
-        try:
-            name = await self._rpc.call("getblockhash", height, answer=str)
-        except RpcRefusal as refusal:
-            raise ChainUnavailable(f"height {height}: {refusal}") from None
-        block = await self._make_block(name)
+        block = await self._make_block(await self._ask("getblockhash", height, answer=HexHash))
         if block.height != height:
             raise ChainContradiction(f"height {height}: the endpoint gives one of {block.height}")
         return block
@@ -164,16 +168,26 @@ class BitcoinSource:
     async def _get_header(self, name: str) -> _Header:
         header = self._headers.get(name)
         if header is None:
-            try:
-                header = await self._rpc.call("getblockheader", name, True, answer=_Header)
-            except RpcRefusal as refusal:
-                raise ChainUnavailable(f"block {name}: {refusal}") from None
+            header = await self._ask("getblockheader", name, True, answer=_Header)
             if header.hash != name:
                 raise ChainContradiction(f"block {name}: the endpoint gives another")
             while len(self._headers) >= HEADERS_MAX:
                 del self._headers[next(iter(self._headers))]
             self._headers[name] = header
         return header
+
+    async def _ask(self, method: str, *params: Any, answer: Any) -> Any:
+        """A refusal means that what is asked for is not there, or is no longer. Chains are named by
+        their first block."""
+        try:
+            if not self._is_checked:
+                first = await self._rpc.call("getblockhash", 0, answer=HexHash)
+                if not first.startswith(self._network.chain_id.partition(":")[2]):
+                    raise ChainContradiction(f"the endpoint's chain begins with {first}")
+                self._is_checked = True
+            return await self._rpc.call(method, *params, answer=answer)
+        except RpcRefusal as refusal:
+            raise ChainUnavailable(str(refusal)) from None
 
     async def _compute_median_time(self, header: _Header) -> int:
         """Seconds. By the block itself and up to ten before it; btcd's headers do not say it."""
@@ -202,7 +216,6 @@ def _is_coinbase(transaction: DecodedTransaction) -> bool:
 
 def count_satoshis(value: Decimal) -> int:
     """Satoshis. No float has touched the value: it is decoded from JSON's own digits."""
-    satoshis = value * SATOSHIS
-    if satoshis != satoshis.to_integral_value() or satoshis < 0:
-        raise ChainContradiction(f"an output of {value} coins")
-    return int(satoshis)
+    if not 0 <= value <= COINS_MAX or value * SATOSHIS % 1:
+        raise ChainContradiction("an output of an amount that there is not")
+    return int(value * SATOSHIS)

@@ -11,6 +11,9 @@ import msgspec
 
 from processors.psim.chains.bitcoin import (
     DecodedTransaction,
+    HexBytes,
+    HexHash,
+    Number,
     count_satoshis,
     get_transactions,
 )
@@ -46,11 +49,11 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class _Unspent(msgspec.Struct):
-    txid: str
-    vout: int
+    txid: HexHash
+    vout: Number
     amount: Decimal
-    height: int
-    scriptPubKey: str  # noqa: N815
+    height: Number
+    scriptPubKey: HexBytes  # noqa: N815
 
 
 class _Scanned(msgspec.Struct):

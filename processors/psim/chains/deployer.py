@@ -8,7 +8,7 @@ import time
 
 from eth_account import Account
 
-from processors.psim.chains.calls import encode_call
+from processors.psim.chains.calls import Number, Quantity, encode_call
 from processors.psim.chains.forwarders import compute_salt, decode_derivation
 from processors.psim.chains.rpc import JsonRpc
 from schemas.generated.entries import Keyset
@@ -44,9 +44,10 @@ class ForwarderDeployer:
 
     async def _send(self, to: str, data: str) -> None:
         call = {"from": self.address, "to": to, "data": data}
-        gas = int(await self._rpc.call("eth_estimateGas", call, answer=str), 16)
-        price = int(await self._rpc.call("eth_gasPrice", answer=str), 16)
-        count = await self._rpc.call("eth_getTransactionCount", self.address, "pending", answer=str)
+        gas = int(await self._rpc.call("eth_estimateGas", call, answer=Quantity), 16)
+        price = int(await self._rpc.call("eth_gasPrice", answer=Quantity), 16)
+        asked = ("eth_getTransactionCount", self.address, "pending")
+        count = await self._rpc.call(*asked, answer=Number)
         signed = self._account.sign_transaction(
             {
                 "chainId": self._number,

@@ -6,12 +6,19 @@ by a contract's end, paid to a miner) are not deposits.
 """
 
 from collections.abc import Callable, Collection
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from eth_utils import keccak, to_checksum_address
 
-from processors.psim.chains.calls import encode_call
+from processors.psim.chains.calls import (
+    Hex,
+    HexAddress,
+    HexHash,
+    Number,
+    Quantity,
+    encode_call,
+)
 from processors.psim.chains.deployer import ForwarderDeployer
 from processors.psim.chains.forwarders import derive_address
 from processors.psim.chains.rpc import JsonRpc, RpcRefusal
@@ -30,23 +37,21 @@ RECEIVED = "0x" + keccak(text="Received(address,uint256)").hex()
 TRANSFER = "0x" + keccak(text="Transfer(address,address,uint256)").hex()
 WORD = 32
 
-Hex = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]*$")]
-
 
 class _Block(msgspec.Struct):
-    number: Hex
-    hash: Hex
-    parentHash: Hex  # noqa: N815  # the protocol's word
-    timestamp: Hex
+    number: Number
+    hash: HexHash
+    parentHash: HexHash  # noqa: N815  # the protocol's word
+    timestamp: Number
 
 
 class _Log(msgspec.Struct):
-    address: Hex
-    topics: list[Hex]
+    address: HexAddress
+    topics: list[HexHash]
     data: Hex
-    blockHash: Hex  # noqa: N815
-    transactionHash: Hex  # noqa: N815
-    logIndex: Hex  # noqa: N815
+    blockHash: HexHash  # noqa: N815
+    transactionHash: HexHash  # noqa: N815
+    logIndex: Number  # noqa: N815
     removed: bool = False
 
 
@@ -74,7 +79,7 @@ class EthereumSource:
             self._deployer = ForwarderDeployer(rpc, self._number, deployer_key)
 
     async def get_tip_height(self) -> int:
-        return int(await self._ask("eth_blockNumber", answer=Hex), 16)
+        return int(await self._ask("eth_blockNumber", answer=Number), 16)
 
     async def get_tip(self) -> Block:
         return _make_block(await self._ask("eth_getBlockByNumber", "latest", False, answer=_Block))
@@ -104,14 +109,17 @@ class EthereumSource:
         mine = [
             each
             for each in await self._get_logs(block, {"topics": [RECEIVED]})
-            if _to_address(each.address) in addresses
+            if _is_of(each, RECEIVED) and _to_address(each.address) in addresses
         ]
         if contracts:
             criteria = {"topics": [TRANSFER], "address": contracts}
             mine += [
                 each
                 for each in await self._get_logs(block, criteria)
-                if len(each.topics) == 3 and _get_recipient(each) in addresses
+                if _is_of(each, TRANSFER)
+                and len(each.topics) == 3
+                and _to_address(each.address) in contracts
+                and _get_recipient(each) in addresses
             ]
         if not mine:
             return []
@@ -125,7 +133,7 @@ class EthereumSource:
     async def get_holding(self, address: str, token: str, block: Block) -> int:
         at = {"blockHash": "0x" + block.block_hash.hex()}
         if token == COIN:
-            return int(await self._ask("eth_getBalance", address, at, answer=Hex), 16)
+            return int(await self._ask("eth_getBalance", address, at, answer=Quantity), 16)
         call = {"to": token, "data": "0x" + encode_call("balanceOf(address)", address).hex()}
         answer = decode_hex(await self._ask("eth_call", call, at, answer=Hex))
         if len(answer) < WORD:
@@ -138,7 +146,7 @@ class EthereumSource:
             raise ValueError("what arrives of the coin is what the forwarder's event says")
         sender = "0x" + address[2:].lower().rjust(2 * WORD, "0")
         logs = await self._get_logs(block, {"topics": [TRANSFER, sender], "address": token})
-        return sum(int.from_bytes(decode_hex(each.data), "big") for each in logs)
+        return sum(_read_amount(each) for each in logs if _is_of(each, TRANSFER))
 
     async def prepare_address(self, keyset: Keyset, index: int) -> bool:
         """Whether the forwarder stands in a final block: before, coins would arrive unseen."""
@@ -172,7 +180,7 @@ class EthereumSource:
         """A refusal means that what is asked for is not there, or is no longer."""
         try:
             if not self._is_checked:
-                number = int(await self._rpc.call("eth_chainId", answer=Hex), 16)
+                number = int(await self._rpc.call("eth_chainId", answer=Quantity), 16)
                 if number != self._number:
                     raise ChainContradiction(f"the endpoint's chain is {NAMESPACE}:{number}")
                 self._is_checked = True
@@ -191,17 +199,28 @@ def _make_block(found: _Block) -> Block:
 
 
 def _make_payment(log: _Log, first: dict[str, int]) -> ChainPayment:
-    content = decode_hex(log.data)
-    if len(content) != WORD or log.transactionHash not in first:
-        raise ChainContradiction(f"transaction {log.transactionHash}: a log of another form")
+    if log.transactionHash not in first:
+        raise ChainContradiction(f"transaction {log.transactionHash}: a log is not in its block")
     is_coin = log.topics[0].lower() == RECEIVED
     return ChainPayment(
         decode_hash(log.transactionHash),
         int(log.logIndex, 16) - first[log.transactionHash],
         _to_address(log.address) if is_coin else _get_recipient(log),
         COIN if is_coin else _to_address(log.address),
-        int.from_bytes(content, "big"),
+        _read_amount(log),
     )
+
+
+def _is_of(log: _Log, event: str) -> bool:
+    """An endpoint that does not know filters gives all logs."""
+    return bool(log.topics) and log.topics[0].lower() == event
+
+
+def _read_amount(log: _Log) -> int:
+    content = decode_hex(log.data)
+    if len(content) != WORD:
+        raise ChainContradiction(f"transaction {log.transactionHash}: a log of another form")
+    return int.from_bytes(content, "big")
 
 
 def _get_recipient(log: _Log) -> str:

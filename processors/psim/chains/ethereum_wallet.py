@@ -12,8 +12,15 @@ import msgspec
 from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 
-from processors.psim.chains.calls import encode_call
-from processors.psim.chains.ethereum import Hex, decode_hash, decode_hex
+from processors.psim.chains.calls import (
+    Hex,
+    HexAddress,
+    HexHash,
+    Number,
+    Quantity,
+    encode_call,
+)
+from processors.psim.chains.ethereum import decode_hash, decode_hex
 from processors.psim.chains.rpc import JsonRpc, RpcRefusal
 from processors.psim.chains.source import ChainContradiction, ChainUnavailable
 from schemas.generated.common import Hash
@@ -50,18 +57,18 @@ class Moved(NamedTuple):
 
 
 class _Log(msgspec.Struct):
-    address: Hex
-    topics: list[Hex]
+    address: HexAddress
+    topics: list[HexHash]
     data: Hex
-    blockHash: Hex  # noqa: N815  # the protocol's words
-    blockNumber: Hex  # noqa: N815
-    transactionHash: Hex  # noqa: N815
+    blockHash: HexHash  # noqa: N815  # the protocol's words
+    blockNumber: Number  # noqa: N815
+    transactionHash: HexHash  # noqa: N815
     removed: bool = False
 
 
 class _Receipt(msgspec.Struct):
-    status: Hex
-    blockHash: Hex  # noqa: N815
+    status: Quantity
+    blockHash: HexHash  # noqa: N815
     logs: list[_Log]
 
 
@@ -96,7 +103,7 @@ class EthereumWallet:
                 "toBlock": hex(min(start + BLOCKS_AT_ONCE - 1, last)),
             }
             logs = await self._ask("eth_getLogs", criteria, answer=list[_Log])
-            found += [_read_execution(each) for each in logs if not each.removed]
+            found += [_read_execution(each) for each in logs if _is_execution(each, safe)]
         return found
 
     async def find_moved(self, execution: Execution) -> list[Moved]:
@@ -130,7 +137,7 @@ class EthereumWallet:
         return False
 
     async def get_balance(self, address: str) -> int:
-        return int(await self._ask("eth_getBalance", address, "latest", answer=Hex), 16)
+        return int(await self._ask("eth_getBalance", address, "latest", answer=Quantity), 16)
 
     async def send(self, to: str, data: bytes) -> str:
         """A transaction of the relayer's; empty, or why it was not taken. One waits at a time: the
@@ -139,10 +146,10 @@ class EthereumWallet:
             return "no key that pays the gas"
         call = {"from": self.relayer, "to": to, "data": "0x" + data.hex()}
         try:
-            gas = int(await self._rpc.call("eth_estimateGas", call, answer=Hex), 16)
-            price = int(await self._rpc.call("eth_gasPrice", answer=Hex), 16)
+            gas = int(await self._rpc.call("eth_estimateGas", call, answer=Quantity), 16)
+            price = int(await self._rpc.call("eth_gasPrice", answer=Quantity), 16)
             count = await self._rpc.call(
-                "eth_getTransactionCount", self.relayer, "latest", answer=Hex
+                "eth_getTransactionCount", self.relayer, "latest", answer=Number
             )
             nonce, now = int(count, 16), time.monotonic()
             before, sent_at, paid = self._sent
@@ -185,6 +192,11 @@ def compute_change(moved: Sequence[Moved], address: str) -> int:
     """By how much what an address holds grew, by what the token says."""
     received = sum(each.amount for each in moved if each.to == address)
     return received - sum(each.amount for each in moved if each.sender == address)
+
+
+def _is_execution(log: _Log, safe: str) -> bool:
+    is_of_safe = log.address.lower() == safe.lower() and not log.removed
+    return is_of_safe and bool(log.topics) and log.topics[0].lower() in (SUCCESS, FAILURE)
 
 
 def _read_execution(log: _Log) -> Execution:

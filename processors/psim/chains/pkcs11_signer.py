@@ -15,6 +15,7 @@ from processors.psim.chains.adapter import CosignerKey
 from processors.psim.chains.signers import SignDigest, SignerBroken
 from schemas.generated.common import EthereumAddressBytes, EthereumKey
 from schemas.settings import ConfigError, Secret, Settings
+from streams.security_module import ModuleUnavailable, load_pkcs11, log_in
 
 COORDINATE_BYTES = 32
 CURVE = "secp256k1"
@@ -34,15 +35,13 @@ class Pkcs11Signer:
     """A `ChainSigner`. Raises `ConfigError` where the module has no such key."""
 
     def __init__(self, settings: ModuleSettings) -> None:
-        self._pkcs11 = _import()
+        self._pkcs11, self._session = _open(settings)
         try:
-            token = self._pkcs11.lib(settings.library).get_token(token_label=settings.token)
-            self._session = token.open(user_pin=settings.pin.reveal())
             self._private, public = _find_pair(self._pkcs11, self._session, settings.key)
             point = bytes(public[self._pkcs11.Attribute.EC_POINT])
         except (self._pkcs11.PKCS11Error, RuntimeError) as error:
-            text = f"module: {settings.token}: {settings.key}: {type(error).__name__}"
-            raise ConfigError(f"{text}: correct the settings, or start the module") from None
+            text = f"module: key: {settings.key}: {type(error).__name__}"
+            raise ConfigError(f"{text}: name a pair of keys that the token has") from None
         coordinates = point[-2 * COORDINATE_BYTES :]  # behind what DER says before them
         parity = 2 + coordinates[-1] % 2
         self._public_key = bytes([parity]) + coordinates[:COORDINATE_BYTES]
@@ -69,11 +68,10 @@ class Pkcs11Signer:
 
 def make_key(settings: ModuleSettings) -> None:
     """Makes a pair of keys that cannot be taken out of the token."""
-    pkcs11 = _import()
+    pkcs11, session = _open(settings)
     from pkcs11.util.ec import encode_named_curve_parameters
 
-    token = pkcs11.lib(settings.library).get_token(token_label=settings.token)
-    with token.open(user_pin=settings.pin.reveal(), rw=True) as session:
+    with session:
         curve = {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters(CURVE)}
         domain = session.create_domain_parameters(pkcs11.KeyType.EC, curve, local=True)
         domain.generate_keypair(store=True, label=settings.key)
@@ -85,9 +83,10 @@ def _find_pair(pkcs11: Any, session: Any, label: str) -> tuple[Any, Any]:
     return private, session.get_key(object_class=pkcs11.ObjectClass.PUBLIC_KEY, **about)
 
 
-def _import() -> Any:
+def _open(settings: ModuleSettings) -> tuple[Any, Any]:
+    """The library, and a session. Raises `ConfigError`."""
     try:
-        import pkcs11
-    except ImportError:
-        raise ConfigError("a security module needs the extra hsm: install tokend[hsm]") from None
-    return pkcs11
+        pkcs11 = load_pkcs11()
+        return pkcs11, log_in(pkcs11, settings.library, settings.token, settings.pin.reveal())
+    except ModuleUnavailable as error:
+        raise ConfigError(f"module: {error}") from None

@@ -104,19 +104,6 @@ class JsonRpc:
     @overload
     async def call(self, method: str, *params: Any, answer: Any, is_large: bool = False) -> Any: ...
 
-    async def call_once(
-        self, method: str, *params: Any, answer: type[Answer], is_large: bool = False
-    ) -> Answer:
-        """As `call`, of what never changes, as a block by its hash: services that read the same
-        share an answer. An empty one is not kept: the endpoint may not have all of it yet."""
-        asked = msgspec.json.encode([method, params])
-        raw = self._kept.get(asked)
-        if raw is None:
-            raw = bytes(await self.call(method, *params, answer=msgspec.Raw, is_large=is_large))
-            if raw not in EMPTY:
-                self._kept.put(asked, raw)
-        return _decode(method, raw, answer)
-
     async def call(self, method: str, *params: Any, answer: Any, is_large: bool = False) -> Any:
         """Calls that are made at the same moment go out together, but for those whose answers are
         large. Raises `ChainUnavailable`, `ChainContradiction` (not what the method answers) and
@@ -134,6 +121,19 @@ class JsonRpc:
         if envelope.error is not None:
             raise RpcRefusal(method, envelope.error.code, envelope.error.message[:200])
         return _decode(method, envelope.result, answer)
+
+    async def call_once(
+        self, method: str, *params: Any, answer: type[Answer], is_large: bool = False
+    ) -> Answer:
+        """As `call`, of what never changes, as a block by its hash: services that read the same
+        share an answer. An empty one is not kept: the endpoint may not have all of it yet."""
+        asked = msgspec.json.encode([method, params])
+        raw = self._kept.get(asked)
+        if raw is None:
+            raw = bytes(await self.call(method, *params, answer=msgspec.Raw, is_large=is_large))
+            if raw not in EMPTY:
+                self._kept.put(asked, raw)
+        return _decode(method, raw, answer)
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -23,12 +23,12 @@ class Credit(NamedTuple):
     intent: Intent
 
 
-def combine(chain_id: str, credits: Sequence[Credit], *, is_all: bool) -> Iterator[Intent]:
+def combine(chain_id: str, offered: Sequence[Credit], *, is_all: bool) -> Iterator[Intent]:
     """Batches of credits, which are in the order of the chain; a credit of a batch is signed by
     itself, too, when a peer asks. `is_all`: no more are offered now; otherwise the last batch may
     not be whole and is left out."""
     batches: list[list[Intent]] = []
-    for _, same in groupby(credits, lambda each: each.height):
+    for _, same in groupby(offered, lambda each: each.height):
         batches.append([])
         for each in same:
             batches[-1].append(each.intent)

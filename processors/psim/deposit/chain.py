@@ -173,21 +173,21 @@ class ChainProgress:
     def _offer(self) -> dict[Hash, Intent]:
         """The first ones that are open, together where nothing was refused of them yet."""
         alone: list[Intent] = []
-        credits: list[Credit] = []
+        together: list[Credit] = []
         is_all = True
         for deposit, (stand, intent, reason) in self.open.values():
             if intent is None:
                 continue
             if stand is Stand.CREDIT and not reason:
-                credits.append(Credit(deposit.block.height, intent))
+                together.append(Credit(deposit.block.height, intent))
             else:
                 alone.append(intent)
             # Those that wait for somebody may be many, for long.
-            if len(credits) >= IN_FLIGHT_MAX or len(alone) >= IN_FLIGHT_MAX:
+            if len(together) >= IN_FLIGHT_MAX or len(alone) >= IN_FLIGHT_MAX:
                 is_all = False
                 break
-        together = combine(self.chain_id, credits, is_all=is_all)
-        return {each.key: each for each in (*alone, *together)}
+        offered = combine(self.chain_id, together, is_all=is_all)
+        return {each.key: each for each in (*alone, *offered)}
 
     def _advance(self, checkpoint: ChainCheckpoint) -> dict[Hash, Intent]:
         """The newest height is offered, those before it are signed when a peer asks."""
