@@ -29,7 +29,8 @@ class HttpSettings(Settings, frozen=True):
 class CheckSettings(Settings, frozen=True, kw_only=True):
     """As whom, and by what, it checks. `seed`: of a signer of the master account. `clamd`: the
     scanner, HOST:PORT or the path of its socket; without one what needs a scan waits. `sanctions`:
-    a file of names (`gateways.checker.sanctions`). `memory`, `cpu_s`, `wall_s`: of a child.
+    a file of names (`gateways.checker.sanctions`). `documents_url`: where the S3 server of API's
+    addresses is reached, if by another way. `memory`, `cpu_s`, `wall_s`: of a child.
     `task`: the bit that it clears, `manual_task`: the one that it adds for people.
     """
 
@@ -39,6 +40,7 @@ class CheckSettings(Settings, frozen=True, kw_only=True):
     horizons: tuple[GatewayAddress, ...]
     clamd: str | None = None
     sanctions: str | None = None
+    documents_url: str | None = None
     memory: Bytes = 768 * 1024 * 1024
     cpu_s: Seconds = 30.0
     wall_s: Seconds = 60.0

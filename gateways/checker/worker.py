@@ -176,7 +176,7 @@ class Checker:
         for each in shown.documents:
             slot = form["documents"][each.slot]
             sealed = folder / each.slot
-            fetch_paper(api, each, sealed)
+            fetch_paper(api, each, sealed, self._settings.documents_url)
             paper = Paper(
                 sealed,
                 self._open_key(keychain, each),

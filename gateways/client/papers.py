@@ -150,9 +150,12 @@ def verify_submission(attributes: Json, account: str, commitment: bytes, schema_
     return Shown(form, sealed_form, documents, valid_until)
 
 
-def fetch_paper(kyc: KycClient, paper: SealedPaper, target: Path) -> None:
-    """The sealed bytes of a document into a file. Raises SwapNoticed, ClientError."""
-    kyc.fetch_sealed(paper.url, target, paper.length)
+def fetch_paper(
+    kyc: KycClient, paper: SealedPaper, target: Path, server: str | None = None
+) -> None:
+    """The sealed bytes of a document into a file. `server`: as `KycClient.fetch_sealed` has it.
+    Raises SwapNoticed, ClientError."""
+    kyc.fetch_sealed(paper.url, target, paper.length, server)
     require_digest(paper, iter_pieces(target))
 
 

@@ -160,6 +160,7 @@ def _get_settings(place: Place) -> Mapping[str, Any]:
             "keychains": [place.get_gateway_settings(each) for each in keychain.INSTANCES],
             "horizons": [place.get_gateway_settings(f"gateway{pair}") for pair in ("1", "2")],
             **({} if clamd is None else {"clamd": clamd}),
+            "documents_url": f"http://{place.get_address('s3')}",
         },
     }
 

@@ -100,10 +100,17 @@ class AsyncKycClient(AsyncApiClient):
         path = f"/v1/accounts/{account}/submissions/{commitment}"
         return get_attributes(await self._send("GET", path))
 
-    async def fetch_sealed(self, url: str, target: Path, length: int) -> None:
-        """Sealed bytes, of an address that API gave, into a file. Raises ClientError."""
+    async def fetch_sealed(
+        self, url: str, target: Path, length: int, server: str | None = None
+    ) -> None:
+        """Sealed bytes, of an address that API gave, into a file. `server`: where the address's
+        server is reached, if by another way (inside a cluster, say). Raises ClientError.
+        """
+        named = httpx2.URL(url)
+        reached = url if server is None else f"{server.rstrip('/')}{named.raw_path.decode()}"
+        host = {"host": named.netloc.decode()}  # which the address's signature covers
         try:
-            async with self._http.stream("GET", url) as answer:
+            async with self._http.stream("GET", reached, headers=host) as answer:
                 if answer.status_code != 200:
                     raise ClientError(f"the object store refuses: {answer.status_code}")
                 with target.open("wb") as file:

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from gateways.api import documents
+from gateways.api.objects import Objects
 from gateways.client.errors import ClientError, ProblemError
 from gateways.client.keys import get_address
 from gateways.client.papers import (
@@ -266,6 +267,19 @@ def test_a_swap_is_noticed(kyc: Kyc, change: str) -> None:
             address = get_address(get_key("somebody else"))
     with pytest.raises(SwapNoticed):
         verify_submission(shown, address, handed.commitment, handed.schema_id)
+
+
+def test_an_address_for_users_is_reached_from_inside_by_another_way(
+    kyc: Kyc, tmp_path: Path
+) -> None:
+    settings = kyc.apis.documents
+    store = Objects(settings, "http://documents.example:9000")
+    kyc.object_store.client.put_object(Bucket=settings.bucket, Key="inside", Body=PNG)
+    with kyc.open("wanda") as api:
+        address = store.presign_get("inside")
+        api.fetch_sealed(address, tmp_path / "sealed", len(PNG), server=settings.url)
+    store.close()
+    assert (tmp_path / "sealed").read_bytes() == PNG
 
 
 def test_bytes_that_were_exchanged_in_the_bucket_are_noticed(kyc: Kyc, tmp_path: Path) -> None:
