@@ -46,6 +46,9 @@ SYSTEMS = {
 BORDER = frozenset({"deposit", "withdraw", "banks"})
 """Systems whose faults are those of `make test-border`."""
 
+TOGETHER = tuple(f"tests/gateways/{name}/" for name in ("api", "keychain", "keyserver", "kyc"))
+"""Packages whose tests share servers: one of several processes runs all of a package."""
+
 # How long an example takes depends on what else the machine does.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -108,6 +111,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if systems.get(item) != wanted]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if systems.get(item) == wanted]
+    _distribute(items)
+
+
+def _distribute(items: list[pytest.Item]) -> None:
+    """What one of several processes runs: a package of `TOGETHER`, or a file. Packages first, for
+    they take longest, then what starts servers; what only computes fills the end."""
+    order: dict[str, tuple[bool, bool]] = {}
+    groups = {item: _get_group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+        has_servers = item.get_closest_marker("servers") is not None
+        order[group] = (group in TOGETHER, has_servers or order.get(group, (False, False))[1])
+    items.sort(key=lambda item: order[groups[item]], reverse=True)
+
+
+def _get_group(item: pytest.Item) -> str:
+    path = item.path.relative_to(item.config.rootpath).as_posix()
+    return next((place for place in TOGETHER if path.startswith(place)), path)
 
 
 def get_system(fault: pytest.Item) -> str:

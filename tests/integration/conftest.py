@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from infra.local.logs import get_tail
+from tests.support.canary import ProcessWatch
 from tests.support.whole_deployment import WholeDeployment, start_whole_deployment
 from tests.support.workload import Follower, make_economy
 
@@ -13,7 +14,14 @@ LOG_LINES = 60
 
 
 @pytest.fixture(scope="session")
-def whole_deployment() -> Iterator[WholeDeployment]:
+def process_watch() -> Iterator[ProcessWatch]:
+    """What every process was told, from before the deployment starts."""
+    with ProcessWatch() as watch:
+        yield watch
+
+
+@pytest.fixture(scope="session")
+def whole_deployment(process_watch: ProcessWatch) -> Iterator[WholeDeployment]:
     """All systems, an issuer and fifty payers."""
     with start_whole_deployment() as running:
         load = running.workload

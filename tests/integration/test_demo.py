@@ -10,9 +10,9 @@ import pytest
 
 from infra.local import processes
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.servers, pytest.mark.whole, pytest.mark.timeout(900)]
 TOKEND = Path(sys.executable).with_name("tokend")
-END_S = 480  # on a machine with other things to do
+END_S = 840  # on a machine with other things to do
 
 
 def start_demo() -> "subprocess.Popen[str]":
@@ -27,7 +27,6 @@ def assert_nothing_is_left(told: str) -> None:
     assert processes.find_processes(root) == []
 
 
-@pytest.mark.servers
 def test_the_demo_runs_to_its_end_and_leaves_nothing() -> None:
     demo = start_demo()
     _, told = demo.communicate(timeout=END_S)
@@ -37,8 +36,7 @@ def test_the_demo_runs_to_its_end_and_leaves_nothing() -> None:
     assert_nothing_is_left(told)
 
 
-@pytest.mark.servers
-@pytest.mark.parametrize("moment", ["Kafka is ready", "2. The master account", "kill -9 core3"])
+@pytest.mark.parametrize("moment", ["Kafka is ready", "kill -9 core3"])
 def test_ctrl_c_at_any_moment_leaves_nothing(moment: str) -> None:
     demo = start_demo()
     told = ""

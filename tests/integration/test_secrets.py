@@ -20,13 +20,12 @@ from infra.local.place import Place
 from infra.local.toml import encode_toml
 from schemas.settings import Secret
 from schemas.topics import INGEST_TOPIC
+from tests.integration.conftest import NAMES
 from tests.support.canary import Canaries, ProcessWatch, find_in_open_files
-from tests.support.whole_deployment import WholeDeployment, start_whole_deployment
-from tests.support.workload import Follower, make_economy, make_payments
+from tests.support.whole_deployment import WholeDeployment
 
 TOKEND = str(Path(sys.executable).with_name("tokend"))
 RUN_S, END_S = 4, 10
-NAMES = ["anna", "bert"]
 PROGRAMS = {
     "core1": "core",
     "horizon1": "horizon-processor",
@@ -38,39 +37,26 @@ PATHS = (
 )
 
 
-@contextlib.contextmanager
-def run_watched_set() -> Iterator[tuple[WholeDeployment, Canaries, ProcessWatch]]:
-    with ProcessWatch() as watch, start_whole_deployment() as whole_deployment:
-        yield whole_deployment, Canaries.read(whole_deployment.running.place.folder.secrets), watch
-
-
-@pytest.mark.servers
-def test_no_secret_shows_anywhere(tmp_path: Path) -> None:
-    shown: list[bytes] = []
-    with run_watched_set() as (whole_deployment, canaries, watch):
-        place = whole_deployment.running.place
-        load = whole_deployment.workload
-        follower = Follower.open(load.kafka, "core1")
-        make_economy(load, NAMES, follower)
-        payments = make_payments(load, NAMES, 20)
-        load.produce(envelope for _, envelope in payments)
-        follower.wait_for({transaction_hash for transaction_hash, _ in payments})
-        shown += ask_everything(place)
-        shown += knock_at_doors(place)
+def test_no_secret_shows_anywhere(
+    whole_deployment: WholeDeployment, process_watch: ProcessWatch, tmp_path: Path
+) -> None:
+    place = whole_deployment.running.place
+    root = place.folder.root
+    canaries = Canaries.read(place.folder.secrets)
+    with whole_deployment.under_load(NAMES, "core1", 20, 20):
+        shown = [*ask_everything(place), *knock_at_doors(place)]
         with ThreadPoolExecutor() as pool:
             shown += pool.map(lambda service: run_badly(place, service, tmp_path), PROGRAMS)
         shown += [run_verbs(place)]
         for name in ("core2", "horizon1", "gateway1", "kafka", "postgres"):
             whole_deployment.kill(name)
         whole_deployment.wait_until_ready()
-        whole_deployment.check()
-        root = place.folder.root
-        assert find_in_open_files(root, canaries) == {}
-        shown += [file.read_bytes() for file in place.folder.logs.iterdir()]
-        shown += [place.folder.endpoints_file.read_bytes(), place.folder.state_file.read_bytes()]
-        everything = len(canaries.forms)
-    shown += watch.seen
-    assert everything >= 30 * 6
+    whole_deployment.check()
+    assert find_in_open_files(root, canaries) == {}
+    shown += [file.read_bytes() for file in place.folder.logs.iterdir()]
+    shown += [place.folder.endpoints_file.read_bytes(), place.folder.state_file.read_bytes()]
+    shown += process_watch.seen
+    assert len(canaries.forms) >= 30 * 6
     assert any(b"core1" in each for each in shown)
     found = {name for each in shown for name in canaries.find(each)}
     assert found == set()
