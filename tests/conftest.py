@@ -40,7 +40,11 @@ SYSTEMS = {
         "tests/processors/psim/gateways/",
         "tests/processors/psim/rates/",
     ),
-    "deployment": ("tests/integration/test_faults.py", "tests/integration/test_disk_full.py"),
+    "deployment": (
+        "tests/infra/cli/test_matrix.py",
+        "tests/integration/test_faults.py",
+        "tests/integration/test_disk_full.py",
+    ),
 }
 """Where the faults of each system are: every fault is of one (`make test-faults SYSTEM=NAME`)."""
 BORDER = frozenset({"deposit", "withdraw", "banks"})

@@ -10,10 +10,11 @@ from hashlib import sha256
 import msgspec
 import wallycore as wally
 
+from infra.chains.nodes import BITCOIN_CHAIN_ID
 from processors.psim.chains.bitcoin_addresses import Network, encode_hash
 from processors.psim.chains.rpc import JsonRpc, RpcRefusal
 
-CHAIN_ID = "bip122:683e86bd5c6d110d91b94b97137ba6bf"  # btcd's simnet
+CHAIN_ID = BITCOIN_CHAIN_ID
 HEIGHT_MIN = 450
 """Segwit holds on simnet from height 300 on, and coins of miners ripen for 100 blocks more."""
 MATURITY = 100

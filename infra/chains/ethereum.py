@@ -12,12 +12,12 @@ import msgspec
 from eth_abi import encode
 from eth_utils import to_checksum_address
 
-from infra.chains.nodes import CONTRACTS
+from infra.chains.nodes import CONTRACTS, ETHEREUM_CHAIN_ID
 from processors.psim.chains.calls import encode_call
 from processors.psim.chains.forwarders import get_creation_code
 from processors.psim.chains.rpc import JsonRpc
 
-CHAIN_ID = "eip155:31337"
+CHAIN_ID = ETHEREUM_CHAIN_ID
 RECEIPT_S = 20.0
 ZERO = "0x" + 40 * "0"
 GAS = 1_000_000

@@ -46,8 +46,7 @@ def arrange(data: FolderOption) -> None:
 
     place = ContainerPlace(DataFolder(data.resolve()), TABLE)
     for tier in TABLE.tiers:
-        if tier in TABLE.arrange:
-            TABLE.arrange[tier](place, report)
+        TABLE.arrange_tier(tier, place, report)
 
 
 @app.command()

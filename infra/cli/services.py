@@ -1,6 +1,5 @@
 """Verbs about one service (run, config check, migrate), and doctor."""
 
-import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,6 +31,8 @@ def run(
     config: ConfigOption,
 ) -> None:
     """Run one service in the foreground; environment variables override its settings file."""
+    from infra.local.rows import load_object
+
     program = _get_program(service)
     settings = _load(program, config)
     forget_clients(os.environ)
@@ -144,12 +145,7 @@ def _get_program(name: str) -> "Program":
 
 
 def _load(program: "Program", config: Path) -> Any:
+    from infra.local.rows import load_object
     from schemas.settings import load_config
 
     return load_config(load_object(program.settings), config, os.environ)
-
-
-def load_object(address: str) -> Any:
-    """The object at "module:name"."""
-    module, _, name = address.partition(":")
-    return getattr(importlib.import_module(module), name)

@@ -16,7 +16,7 @@ from infra.demo.target import Target
 from infra.local import sandbox
 from infra.local.place import Place
 from infra.local.psim import SOURCE, get_address
-from infra.sandbox import bank as accounts
+from infra.sandbox import accounts
 from schemas.generated.common import Limit, LimitKind, PeriodAmounts
 from schemas.generated.operations import ManageLimits, PutLimit, RemoveLimit
 from schemas.strkey import decode_account_id

@@ -10,8 +10,7 @@ from nacl.utils import random
 from infra.local import notifications, psim, sandbox
 from infra.local.folders import PROJECT
 from infra.local.place import Place
-from infra.local.registrar import arrange_registrar
-from infra.local.rows import Program, Report, Service
+from infra.local.rows import Program, Service
 from infra.local.seaweedfs import get_bucket
 from schemas.strkey import decode_seed, encode_account_id, encode_seed
 from schemas.topics import API_NOTIFICATIONS, Role
@@ -41,13 +40,6 @@ def prepare(place: Place) -> None:
     get_token_file(place)
     get_statement_key(place)
     place.get_kek_file(DATABASE)
-
-
-def arrange(place: Place, report: Report) -> None:
-    """Lets the registrar create accounts on the network that runs."""
-    url = place.get_url("gateway1.http")
-    master = _read_key(place.get_secret_file("master.seed"))
-    arrange_registrar(url, master, get_registrar(place), report)
 
 
 def get_services(

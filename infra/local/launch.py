@@ -199,8 +199,7 @@ async def _start_services(
     place.save()
     for tiers in table.get_waves(services):
         for tier in tiers:
-            if tier in table.arrange:
-                await asyncio.to_thread(table.arrange[tier], place, report)
+            await asyncio.to_thread(table.arrange_tier, tier, place, report)
         for tier in tiers:
             await asyncio.to_thread(Control(place).start_tier, tier)
         members = [service for service in services if service.tier in tiers]

@@ -11,8 +11,13 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
-from infra.chains import bitcoin, ethereum
-from infra.chains.nodes import BITCOIN, ETHEREUM, RPC_USER
+from infra.chains.nodes import (
+    BITCOIN,
+    BITCOIN_CHAIN_ID,
+    ETHEREUM,
+    ETHEREUM_CHAIN_ID,
+    RPC_USER,
+)
 from infra.local.place import Place
 from infra.local.rows import Program, Service
 from infra.local.sandbox import get_banks_settings, get_rates_settings
@@ -82,14 +87,14 @@ def get_chains(place: Place, name: str) -> list[Mapping[str, Any]]:
     """The test chains, as an instance reaches them."""
     return [
         {
-            "id": bitcoin.CHAIN_ID,
+            "id": BITCOIN_CHAIN_ID,
             "url": place.get_private_url(BITCOIN),
             "user": RPC_USER,
             "password_file": str(place.get_secret_file(f"{BITCOIN}.rpc")),
             "confirmations": BITCOIN_CONFIRMATIONS,
         },
         {
-            "id": ethereum.CHAIN_ID,
+            "id": ETHEREUM_CHAIN_ID,
             "url": place.get_private_url(ETHEREUM),
             "deployer_key_file": str(get_gas_file(place, name)),
         },
@@ -126,7 +131,7 @@ def describe(place: Place) -> Mapping[str, Any]:
             "account": get_address(place, ATTESTORS),
             "seed_files": [str(get_seed_file(place, name)) for name in ATTESTOR_KEYS],
         },
-        "chains": {BITCOIN: bitcoin.CHAIN_ID, ETHEREUM: ethereum.CHAIN_ID},
+        "chains": {BITCOIN: BITCOIN_CHAIN_ID, ETHEREUM: ETHEREUM_CHAIN_ID},
     }
 
 

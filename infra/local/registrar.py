@@ -17,11 +17,13 @@ from gateways.client.platform.apply import apply_platform
 from gateways.client.platform.file import read_platform
 from gateways.client.platform.live import read_live
 from gateways.client.submission import submit
+from infra.local.api import get_registrar
 from infra.local.errors import LocalError
+from infra.local.place import Place
 from infra.local.rows import Report
 from schemas.generated.common import PublicKey, SignerData
 from schemas.generated.operations import CreateSigner, ManageSigner
-from schemas.strkey import decode_account_id
+from schemas.strkey import decode_account_id, decode_seed
 from streams.ledger.values import SIGNATURE_THRESHOLD
 
 ROLE_KEY = "account_role:unverified"
@@ -30,6 +32,12 @@ REGISTRAR = "registrar"
 FORM_CLASS, DOCUMENT_CLASS = "kyc-form", "kyc-document"
 """What forms of the operator name, if the deployment's services are to check and to erase them."""
 IDENTITY = 1_001  # of the registrar: its weight is its own
+
+
+def arrange(place: Place, report: Report) -> None:
+    """Lets the registrar create accounts on the network that runs. Raises LocalError."""
+    master = SigningKey(decode_seed(place.get_secret("master.seed").strip()))
+    arrange_registrar(place.get_url("gateway1.http"), master, get_registrar(place), report)
 
 
 def arrange_registrar(url: str, master: SigningKey, registrar: str, report: Report) -> None:

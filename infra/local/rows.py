@@ -5,6 +5,7 @@ row per instance; a new server is a class and a row. Everything else (settings f
 migrations, users, supervision, status, containers) follows from the rows.
 """
 
+import importlib
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -195,15 +196,22 @@ def _describe_nothing(_: Place) -> Mapping[str, Any]:
     return {}
 
 
+def load_object(address: str) -> Any:
+    """The object at "module:name"."""
+    module, _, name = address.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """All of it. `tiers` start in this order, each when the one before is ready, and stop in the
     opposite order; those of servers come first. `starts_with`: tiers of services that start with
-    an earlier one instead. A profile is a choice of tiers. `prepare` runs
-    before settings files are written (keys, a genesis file). `arrange`: by tier, what its services
-    need of the network, called when those of the tiers before are ready. `describe`
-    adds to endpoints.json. `get_kept_files`: files of the configuration that cannot be made again,
-    for backups. `runner` is the command that takes PROGRAM --config FILE.
+    an earlier one instead. A profile is a choice of tiers. `prepare` runs before settings files are
+    written (keys, a genesis file). `arrange`: by tier, the "module:name" of a function that makes
+    what its services need of the network (few processes need what such a module imports), called
+    when those of the tiers before are ready. `describe` adds to endpoints.json. `get_kept_files`:
+    files of the configuration that cannot be made again, for backups. `runner` is the command that
+    takes PROGRAM --config FILE.
     """
 
     tiers: tuple[str, ...]
@@ -214,7 +222,7 @@ class Table:
     services: tuple[Service, ...] = ()
     topics: tuple[Topic, ...] = ()
     prepare: Callable[[Place], None] = _do_nothing
-    arrange: Mapping[str, Callable[[Place, Report], None]] = field(default_factory=dict)
+    arrange: Mapping[str, str] = field(default_factory=dict)
     describe: Callable[[Place], Mapping[str, Any]] = _describe_nothing
     get_kept_files: Callable[[Place], tuple[Path, ...]] = _keep_nothing
     runner: tuple[str, ...] = (str(Path(sys.executable).with_name("tokend")), "run")
@@ -223,6 +231,11 @@ class Table:
         """Kafka's users, whatever the profile: each service, `USERS` and `OPERATOR`."""
         roles = {s.name: self.programs[s.program].role for s in self.services}
         return {**{name: role for name, role in roles.items() if role}, **PEOPLE}
+
+    def arrange_tier(self, tier: str, place: Place, report: Report) -> None:
+        """Makes what the tier's services need of the network. Raises LocalError."""
+        if tier in self.arrange:
+            load_object(self.arrange[tier])(place, report)
 
     def get_services(self, profile: str) -> tuple[Service, ...]:
         """The services of a profile, in the order in which they start."""

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from infra.local import ports
 from infra.local.chains import CHAINS
 from infra.local.errors import LocalError
 from infra.local.place import Place
 from infra.local.rows import Container, Report, Server, Service, Table
-from infra.sandbox import bank
+from infra.sandbox import accounts
 
 SANDBOX, PORT, COMMAND = "sandbox", 8300, "infra.sandbox.server"
 INSIDE, DATA, TOKEN_FILE = "/run/secrets", "/var/lib/sandbox", "token"
@@ -115,27 +113,27 @@ def get_banks_settings(place: Place) -> list[Mapping[str, Any]]:
     return [
         {
             "id": BANK,
-            "account": bank.ACCOUNT,
-            "currency": bank.CURRENCY,
-            "url": f"{url}/{bank.BANK}/statements",
+            "account": accounts.ACCOUNT,
+            "currency": accounts.CURRENCY,
+            "url": f"{url}/{accounts.BANK}/statements",
             "poll_s": BANK_POLL_S,
         },
         {
             "id": GIRO,
-            "account": bank.GIRO_ACCOUNT,
-            "currency": bank.GIRO_CURRENCY,
-            "url": f"{url}/{bank.GIRO}/statements",
+            "account": accounts.GIRO_ACCOUNT,
+            "currency": accounts.GIRO_CURRENCY,
+            "url": f"{url}/{accounts.GIRO}/statements",
             "poll_s": BANK_POLL_S,
             "payouts": {
                 "holder": "The operator of a test deployment",
-                "url": f"{url}/{bank.GIRO}/payouts",
+                "url": f"{url}/{accounts.GIRO}/payouts",
                 "key_file": key_file,
             },
         },
         {
             "id": GATEWAY,
             "kind": "gateway",
-            "currency": bank.CURRENCY,
+            "currency": accounts.CURRENCY,
             "url": f"{url}/gateway",
             "key_file": key_file,
             "poll_s": BANK_POLL_S,
@@ -145,6 +143,8 @@ def get_banks_settings(place: Place) -> list[Mapping[str, Any]]:
 
 def control(place: Place, path: str, order: Mapping[str, Any]) -> Any:
     """Tells the sandbox what to do; its answer. Raises LocalError."""
+    import httpx2  # every verb and service imports this module, few need a client
+
     token = place.get_secret(f"{SANDBOX}.{TOKEN_FILE}")
     headers = {"authorization": f"Bearer {token}"}
     try:

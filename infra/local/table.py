@@ -1,7 +1,7 @@
 """The table of what tokend runs on one machine."""
 
 from infra.chains.nodes import BITCOIN, ETHEREUM
-from infra.local import api, custody, keychain, kyc, network, psim
+from infra.local import api, keychain, network, psim
 from infra.local.chains import CHAINS, BitcoinServer, EthereumServer
 from infra.local.kafka import KafkaServer
 from infra.local.mail import MAIL, MailServer
@@ -50,7 +50,10 @@ TABLE = Table(
     services=SERVICES,
     topics=network.get_kafka_topics(),
     prepare=network.prepare,
-    arrange={api.IDENTITY: kyc.arrange, psim.PSIM: custody.arrange},
+    arrange={
+        api.IDENTITY: "infra.local.checker:arrange",
+        psim.PSIM: "infra.local.custody:arrange",
+    },
     describe=network.describe,
     get_kept_files=lambda place: (network.get_genesis_file(place),),
 )

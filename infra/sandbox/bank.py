@@ -16,12 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from infra.sandbox.accounts import ACCOUNT, BANK, CURRENCY, GIRO, GIRO_ACCOUNT, GIRO_CURRENCY
 from streams.private_port import respond
 
-ACCOUNT, CURRENCY = "DE75512108001245126199", "EUR"
-GIRO_ACCOUNT, GIRO_CURRENCY = "CH9300762011623852957", "CHF"
-BANK, GIRO = "bank", "giro"
-"""Its two accounts, by their names here."""
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 
 

@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from infra.sandbox.bank import GIRO, Bank, BankOrder, Booking
+from infra.sandbox.accounts import GIRO
+from infra.sandbox.bank import Bank, BankOrder, Booking
 from processors.psim.banks.iso20022 import read_message
 from processors.psim.banks.pain import KIND, REJECTED
 from processors.psim.banks.statements import StatementHeld

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from infra.local import custody, launch, network, psim
+from infra.local import launch, network, psim
 from infra.local.chains import CHAINS
 from infra.local.place import Place
 from infra.local.rows import SERVERS, Service, Table
@@ -61,7 +61,7 @@ def make_border_table() -> Table:
         starts_with={},
         profiles={BORDER: tiers},
         services=(*alone.services, *rows),
-        arrange={psim.PSIM: custody.arrange},
+        arrange={psim.PSIM: "infra.local.custody:arrange"},
     )
 
 

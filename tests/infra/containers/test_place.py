@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from infra.cli.services import load_object
 from infra.containers.place import IMAGE_USER, INSIDE, SETTINGS, prepare
 from infra.containers.target import COMPOSE_FILE
 from infra.local.folders import DataFolder
+from infra.local.rows import load_object
 from infra.local.table import TABLE
 from schemas.settings import load_config
 from tests.support.canary import Canaries, find_in_open_files

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra.sandbox.bank import GIRO, GIRO_ACCOUNT, GIRO_CURRENCY, Bank, BankOrder, Booking
+from infra.sandbox.accounts import GIRO, GIRO_ACCOUNT, GIRO_CURRENCY
+from infra.sandbox.bank import Bank, BankOrder, Booking
 from infra.sandbox.payouts import PayoutBook, PayoutMode, PayoutsDo
 from processors.psim.banks.desk import BankDesk
 from processors.psim.banks.pain import Payer

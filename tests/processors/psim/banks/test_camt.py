@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.bank import ACCOUNT, BankOrder, Booking, make_statement
+from infra.sandbox.accounts import ACCOUNT
+from infra.sandbox.bank import BankOrder, Booking, make_statement
 from processors.psim.banks.inbox import read_delivery
 from processors.psim.banks.iso20022 import BYTES_MAX
 from processors.psim.banks.statements import (

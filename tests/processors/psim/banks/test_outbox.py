@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from infra.sandbox.bank import GIRO
+from infra.sandbox.accounts import GIRO
 from infra.sandbox.server import make_app
 from processors.psim.banks import store as store_module
 from processors.psim.banks.outbox import BucketOutbox, FolderOutbox, HttpOutbox, Outbox

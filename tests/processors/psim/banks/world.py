@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra.sandbox.bank import ACCOUNT, CURRENCY, Bank, BankOrder, Booking
+from infra.sandbox.accounts import ACCOUNT, CURRENCY
+from infra.sandbox.bank import Bank, BankOrder, Booking
 from processors.psim.banks.source import BankSource
 from processors.psim.banks.store import FolderStore
 from processors.psim.banks.watch import AccountWatch
