@@ -89,7 +89,14 @@ def make_table(**extra: object) -> Table:
         },
         servers=(KafkaServer("kafka"), PostgresServer("postgres")),
         services=(
-            Service("second", "two", "sample", get_settings("second", **extra)),
+            Service(
+                "second",
+                "two",
+                "sample",
+                get_settings("second", **extra),
+                # Without a page what lives for a second is ready: too early to see a failure.
+                health_path="/health" if extra else None,
+            ),
             Service(
                 "first",
                 "one",
