@@ -116,22 +116,30 @@ class EthereumTestChain:
             raise ValueError("the chain made no contract")
         return str(to_checksum_address(receipt.contractAddress))
 
-    async def send(self, sender: str, to: str | None, data: bytes = b"", wei: int = 0) -> _Receipt:
-        """Sends it and waits until it is mined. Raises `ValueError` if it failed."""
+    async def send(
+        self, sender: str, to: str | None, data: bytes = b"", wei: int = 0, gas: int | None = None
+    ) -> _Receipt:
+        """Sends it and waits until it is mined; `gas`: instead of what the node estimates. Raises
+        `ValueError` if it failed."""
         request = {"from": sender, "data": "0x" + data.hex(), "value": hex(wei)}
         request |= {} if to is None else {"to": to}
+        request |= {} if gas is None else {"gas": hex(gas)}
         name = await self._rpc.call("eth_sendTransaction", request, answer=str)
+        receipt = await self.wait_for(name)
+        if receipt.status != "0x1":
+            raise ValueError(f"transaction {name} failed")
+        return receipt
+
+    async def wait_for(self, name: str) -> _Receipt:
+        """Until the transaction is mined."""
         async with asyncio.timeout(RECEIPT_S):
             while True:
                 receipt: _Receipt | None = await self._rpc.call(
                     "eth_getTransactionReceipt", name, answer=_Receipt | None
                 )
                 if receipt is not None:
-                    break
+                    return receipt
                 await asyncio.sleep(0.02)
-        if receipt.status != "0x1":
-            raise ValueError(f"transaction {name} failed")
-        return receipt
 
     async def send_together(
         self, requests: Sequence[tuple[str, str, bytes, int]], gas: int = GAS

@@ -3,7 +3,7 @@
 from infra.local.folders import PROJECT
 
 FOLDER = PROJECT / ".cache" / "chains"
-BTCD, ANVIL = FOLDER / "bin" / "btcd", FOLDER / "bin" / "anvil"
+BTCD, ANVIL, GETH = (FOLDER / "bin" / each for each in ("btcd", "anvil", "geth"))
 CONTRACTS = FOLDER / "contracts.json"
 SETUP = PROJECT / "infra" / "chains" / "setup.sh"
 BITCOIN, ETHEREUM = "btcd", "anvil"

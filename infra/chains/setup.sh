@@ -4,6 +4,7 @@
 # call waits for the first; where everything is there already it does nothing.
 #   setup.sh              now
 #   setup.sh background   beside other work; what goes wrong stands in .cache/chains/setup.log
+#   setup.sh geth         bin/geth alone, which only the long gate runs (five minutes of a core)
 set -eu
 cd "$(dirname "$0")/../.."
 made=$PWD/.cache/chains
@@ -20,6 +21,22 @@ fi
 mkdir -p "$made/bin"
 exec 9>"$made/lock"
 flock 9
+go=$PWD/.venv/bin/go
+
+build() {  # PROGRAM, its package, and the folder that pins it
+    say "building $1"
+    (cd "$3" && CGO_ENABLED=0 "$go" build -trimpath -o "$made/bin/$1.new" "$2")
+    mv "$made/bin/$1.new" "$made/bin/$1"
+}
+
+if [ "${1:-}" = geth ]; then
+    pinned=$(sha256sum <infra/chains/geth/go.sum)
+    [ "$(cat "$made/geth.stamp" 2>/dev/null)" != "$pinned" ] || exit 0
+    build geth github.com/ethereum/go-ethereum/cmd/geth infra/chains/geth
+    echo "$pinned" >"$made/geth.stamp"
+    exit 0
+fi
+
 pinned=$(cat infra/chains/go.sum infra/chains/package-lock.json infra/chains/*.sol infra/chains/*.mjs | sha256sum)
 [ "$(cat "$made/stamp" 2>/dev/null)" != "$pinned" ] || exit 0
 
@@ -37,8 +54,5 @@ mv "$made/bin/anvil.new" "$made/bin/anvil"
 "$node/bin/node" infra/chains/contracts.mjs "$made/node_modules" >"$made/contracts.json.new"
 mv "$made/contracts.json.new" "$made/contracts.json"
 
-say "building btcd"
-go=$PWD/.venv/bin/go
-(cd infra/chains && CGO_ENABLED=0 "$go" build -trimpath -o "$made/bin/btcd.new" github.com/btcsuite/btcd)
-mv "$made/bin/btcd.new" "$made/bin/btcd"
+build btcd github.com/btcsuite/btcd infra/chains
 echo "$pinned" >"$made/stamp"

@@ -8,11 +8,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from infra.chains import ethereum
-from infra.chains.ethereum import EthereumTestChain
-from infra.chains.nodes import ETHEREUM
-from infra.chains.purses import open_ethereum
-from infra.local.launch import RunningDeployment
+from infra.chains.ethereum import GAS, EthereumTestChain
+from infra.local import processes
 from processors.psim.chains import contracts as contract_files
 from processors.psim.chains.calls import encode_call
 from processors.psim.chains.deployer import ForwarderDeployer
@@ -22,25 +19,26 @@ from processors.psim.chains.settings import ChainSettings, make_rpc, make_source
 from processors.psim.chains.source import COIN, ChainContradiction, ChainUnavailable
 from schemas.generated.entries import Keyset
 from schemas.settings import Secret
+from tests.processors.psim.chains.ethereum_nodes import EthereumNode, node
 from tests.support.chains import make_ethereum_key, make_keyset
 from tests.support.contracts import compile_contracts, read_contracts
 
+__all__ = ["node"]
 pytestmark = pytest.mark.servers
 Result = TypeVar("Result")
 HERE = Path(__file__).parent
 NAMES = ("a", "b", "c")
 CONFIRMATIONS = 3
-SUBSIDY = 5_000_000_000
 
 
 def use_ethereum(
-    chains: RunningDeployment,
+    node: EthereumNode,
     work: Callable[[EthereumTestChain, EthereumSource], Awaitable[Result]],
 ) -> Result:
-    settings = ChainSettings(id=ethereum.CHAIN_ID, url=Secret(chains.place.get_url(ETHEREUM)))
+    settings = ChainSettings(id=node.chain_id, url=Secret(node.url))
 
     async def run() -> Result:
-        async with open_ethereum(chains.place) as chain, make_rpc(settings) as rpc:
+        async with node.open() as chain, make_rpc(settings) as rpc:
             source = make_source(settings, rpc)
             assert isinstance(source, EthereumSource)
             return await work(chain, source)
@@ -59,20 +57,20 @@ class Contracts:
 
 
 @pytest.fixture(scope="module")
-def contracts(chains: RunningDeployment) -> Contracts:
+def contracts(node: EthereumNode) -> Contracts:
     async def work(chain: EthereumTestChain, source: EthereumSource) -> Contracts:
         keys = [make_ethereum_key(each) for each in NAMES]
         owners = [["0x" + key.address.hex() for key in keys]] * 2
         hot, cold = await chain.deploy_safes(owners, 2)
         factory = await chain.deploy_factory(hot, cold)
         derivation = encode_derivation(Forwarders(factory, hot, cold))
-        keyset = make_keyset(ethereum.CHAIN_ID, keys, derivation)
+        keyset = make_keyset(node.chain_id, keys, derivation)
         await chain.create_forwarders(factory, [compute_salt(keyset, each) for each in range(6)])
         token = await chain.deploy_token("Dollars of a test", "TUSD", 6)
         addresses = [source.derive_address(keyset, index) for index in range(6)]
         return Contracts(keyset, addresses, token, factory)
 
-    return use_ethereum(chains, work)
+    return use_ethereum(node, work)
 
 
 async def read_tip(
@@ -84,9 +82,7 @@ async def read_tip(
     return [(each.ordinal, each.address, each.token, each.amount) for each in found]
 
 
-def test_ethereum_tells_of_coins_and_tokens(
-    chains: RunningDeployment, contracts: Contracts
-) -> None:
+def test_ethereum_tells_of_coins_and_tokens(node: EthereumNode, contracts: Contracts) -> None:
     async def work(chain: EthereumTestChain, source: EthereumSource) -> None:
         first, second = contracts.addresses[:2]
         amount = 2**127 + 1
@@ -101,11 +97,11 @@ def test_ethereum_tells_of_coins_and_tokens(
         assert await source.get_holding(second, contracts.token, before) == 0
         assert block.time_ms >= before.time_ms
 
-    use_ethereum(chains, work)
+    use_ethereum(node, work)
 
 
 def test_forwarders_are_where_everybody_expects_them(
-    chains: RunningDeployment, contracts: Contracts
+    node: EthereumNode, contracts: Contracts
 ) -> None:
     async def work(chain: EthereumTestChain, source: EthereumSource) -> None:
         salts = [compute_salt(contracts.keyset, index) for index in (5, 6)]
@@ -116,20 +112,24 @@ def test_forwarders_are_where_everybody_expects_them(
         (found,) = await source.get_payments(block, {address}, set())
         assert found.amount == 5
 
-    use_ethereum(chains, work)
+    use_ethereum(node, work)
 
 
-def test_ethereum_is_final_when_the_chain_says_so(chains: RunningDeployment) -> None:
+def test_ethereum_is_final_when_the_chain_says_so(node: EthereumNode) -> None:
     async def work(chain: EthereumTestChain, source: EthereumSource) -> None:
-        await chain.mine(4)
-        assert await source.get_final_height() == await source.get_tip_height() - 2
+        before = await source.get_tip_height()
+        await chain.mine(node.until_final)
+        final, tip = await source.get_final_height(), await source.get_tip_height()
+        assert before <= final <= tip
+        await chain.mine(node.until_final)
+        assert final < await source.get_final_height() <= tip + node.until_final
         with pytest.raises(ChainUnavailable):
             await source.get_block(await source.get_tip_height() + 1)
 
-    use_ethereum(chains, work)
+    use_ethereum(node, work)
 
 
-def test_what_ethereum_reorganises_is_gone(chains: RunningDeployment, contracts: Contracts) -> None:
+def test_what_ethereum_reorganises_is_gone(node: EthereumNode, contracts: Contracts) -> None:
     async def work(chain: EthereumTestChain, source: EthereumSource) -> None:
         await chain.mine(3)
         await chain.pay(contracts.addresses[0], 77)
@@ -140,11 +140,11 @@ def test_what_ethereum_reorganises_is_gone(chains: RunningDeployment, contracts:
             addresses = set(contracts.addresses)
             assert await source.get_payments(block, addresses, {contracts.token}) == []
 
-    use_ethereum(chains, work)
+    use_ethereum(node, work)
 
 
 @pytest.fixture(scope="module")
-def compiled(chains: RunningDeployment) -> dict[str, bytes]:
+def compiled(node: EthereumNode) -> dict[str, bytes]:
     """The hostile contracts of Tokens.sol."""
     return read_contracts(HERE / "Tokens.sol")
 
@@ -157,7 +157,7 @@ def test_the_committed_contracts_are_those_of_their_source() -> None:
 
 
 def test_false_deposits_are_none(
-    chains: RunningDeployment, contracts: Contracts, compiled: dict[str, bytes]
+    node: EthereumNode, contracts: Contracts, compiled: dict[str, bytes]
 ) -> None:
     """What fails, what says false, what is forced, what another contract of the same name tells."""
 
@@ -176,14 +176,14 @@ def test_false_deposits_are_none(
         block = await source.get_block(await source.get_tip_height())
         assert await source.get_holding(target, COIN, block) == 9
         with pytest.raises(ValueError, match="failed"):
-            await chain.send(purse, contracts.token, call)  # it has none; mined, and failed
+            await chain.send(purse, contracts.token, call, gas=GAS)  # it has none
         assert await read_tip(source, contracts) == []
 
-    use_ethereum(chains, work)
+    use_ethereum(node, work)
 
 
 def test_true_deposits_of_contracts_are_told_once_each(
-    chains: RunningDeployment, contracts: Contracts, compiled: dict[str, bytes]
+    node: EthereumNode, contracts: Contracts, compiled: dict[str, bytes]
 ) -> None:
     """By 2,300 gas; several of one transaction, whose ordinals count within it."""
 
@@ -197,11 +197,11 @@ def test_true_deposits_of_contracts_are_told_once_each(
         expected = [(0, first, COIN, 10), (1, second, COIN, 10), (2, first, COIN, 10)]
         assert await read_tip(source, contracts) == expected
 
-    use_ethereum(chains, work)
+    use_ethereum(node, work)
 
 
 def test_a_log_keeps_its_ordinal_whatever_is_mined_before_it(
-    chains: RunningDeployment, contracts: Contracts, compiled: dict[str, bytes]
+    node: EthereumNode, contracts: Contracts, compiled: dict[str, bytes]
 ) -> None:
     async def work(chain: EthereumTestChain, source: EthereumSource) -> None:
         purse, (first, second) = await chain.get_purse(), contracts.addresses[:2]
@@ -217,11 +217,11 @@ def test_a_log_keeps_its_ordinal_whatever_is_mined_before_it(
             ordinals["0x" + each.transaction_id.hex()].append(each.ordinal)
         assert list(ordinals.values()) == [[0, 1, 2], [0, 1, 2], [0]]
 
-    use_ethereum(chains, work)
+    use_ethereum(node, work)
 
 
 def test_a_token_that_takes_fees_is_found_by_what_it_moved(
-    chains: RunningDeployment, contracts: Contracts, compiled: dict[str, bytes]
+    node: EthereumNode, contracts: Contracts, compiled: dict[str, bytes]
 ) -> None:
     async def work(chain: EthereumTestChain, source: EthereumSource) -> None:
         purse, target = await chain.get_purse(), contracts.addresses[4]
@@ -232,22 +232,17 @@ def test_a_token_that_takes_fees_is_found_by_what_it_moved(
         assert told.amount == 100
         assert await source.get_holding(target, token, block) == 90
 
-    use_ethereum(chains, work)
+    use_ethereum(node, work)
 
 
-def test_ethereums_state_survives_a_restart(
-    chains: RunningDeployment, contracts: Contracts
-) -> None:
-    from infra.local import processes
-
+def test_ethereums_state_survives_a_restart(node: EthereumNode, contracts: Contracts) -> None:
     async def pay(chain: EthereumTestChain, source: EthereumSource) -> tuple[int, bytes]:
         await chain.pay(contracts.addresses[2], 11)
         height = await source.get_tip_height()
         return height, (await source.get_block(height)).block_hash
 
-    height, block_hash = use_ethereum(chains, pay)
-    chains.control.stop(ETHEREUM)
-    chains.control.start(ETHEREUM)
+    height, block_hash = use_ethereum(node, pay)
+    node.restart()
 
     async def look(_: EthereumTestChain, source: EthereumSource) -> bool:
         try:
@@ -257,11 +252,11 @@ def test_ethereums_state_survives_a_restart(
         found = await source.get_payments(block, set(contracts.addresses), set())
         return block.block_hash == block_hash and [each.amount for each in found] == [11]
 
-    assert processes.wait_until(lambda: use_ethereum(chains, look), 60)
+    assert processes.wait_until(lambda: use_ethereum(node, look), 60)
 
 
-def test_an_endpoint_of_another_chain_is_not_believed(chains: RunningDeployment) -> None:
-    settings = ChainSettings(id="eip155:1", url=Secret(chains.place.get_url(ETHEREUM)))
+def test_an_endpoint_of_another_chain_is_not_believed(node: EthereumNode) -> None:
+    settings = ChainSettings(id="eip155:1", url=Secret(node.url))
 
     async def ask() -> Any:
         async with make_rpc(settings) as rpc:
@@ -272,19 +267,21 @@ def test_an_endpoint_of_another_chain_is_not_believed(chains: RunningDeployment)
 
 
 def test_a_source_makes_forwarders_that_are_lacking(
-    chains: RunningDeployment, contracts: Contracts
+    node: EthereumNode, contracts: Contracts
 ) -> None:
     key = bytes([7]) * 32
     settings = ChainSettings(
-        id=ethereum.CHAIN_ID,
-        url=Secret(chains.place.get_url(ETHEREUM)),
+        id=node.chain_id,
+        url=Secret(node.url),
+        confirmations=CONFIRMATIONS,
         deployer_key=Secret(key.hex()),
     )
 
     async def run() -> None:
-        async with open_ethereum(chains.place) as chain, make_rpc(settings) as rpc:
+        async with node.open() as chain, make_rpc(settings) as rpc:
             source = make_source(settings, rpc)
-            await chain.pay(ForwarderDeployer(rpc, 31337, key).address, 10**18)
+            number = int(node.chain_id.partition(":")[2])
+            await chain.pay(ForwarderDeployer(rpc, number, key).address, 10**18)
             assert not await source.prepare_address(contracts.keyset, 40)
             await chain.mine(3)
             assert all([await source.prepare_address(contracts.keyset, i) for i in range(40, 50)])

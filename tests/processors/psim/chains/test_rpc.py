@@ -1,47 +1,23 @@
 """JSON-RPC: calls of one moment share a request, and no answer is taken for another's."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-from uvicorn import Config, Server
 
 from infra.local.ports import choose_port
 from processors.psim.chains.rpc import JsonRpc, RpcRefusal
 from processors.psim.chains.source import ChainContradiction, ChainUnavailable
-from tests.gateways.support import run_server
-
-Answer = Callable[[Any], Any]
+from tests.processors.psim.chains.endpoints import Answer, serve
 
 
 def use(answer: Answer, work: Callable[[JsonRpc], Awaitable[Any]], status: int = 200) -> list[Any]:
     """Runs `work` against an endpoint that answers so; what came in."""
-    seen: list[Any] = []
-
-    async def handle(request: Request) -> Response:
-        body = await request.json()
-        seen.append(body)
-        content = answer(body)
-        shown = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return Response(shown, status)
-
-    port = choose_port([])
-    app = Starlette(routes=[Route("/", handle, methods=["POST"])])
-    server = Server(Config(app, "127.0.0.1", port, log_config=None))
-
-    async def run(url: str) -> None:
-        async with JsonRpc(url) as rpc:
-            await work(rpc)
-
-    with run_server(server, port) as url:
-        asyncio.run(run(url))
-    return seen
+    with serve() as endpoint:
+        endpoint.status = status
+        endpoint.run(answer, work)
+        return endpoint.seen
 
 
 def echo(body: Any) -> Any:
