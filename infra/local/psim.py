@@ -44,7 +44,7 @@ ATTESTORS, ATTESTOR_KEYS = "psim.attestors", ("psim.attestor1", "psim.attestor2"
 """People's account, and who signs for it: two of three say what came of a payout at a bank."""
 APIS = ("api1", "api2")
 BATCH_S = 1.0
-BITCOIN_CONFIRMATIONS, POLL_S = 3, 0.5  # of test chains
+BITCOIN_CONFIRMATIONS, POLL_S = 3, 1.0  # of test chains
 
 
 def prepare(place: Place) -> None:
