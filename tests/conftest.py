@@ -1,5 +1,6 @@
 """Fixtures for all tests, the number that says how often each fault runs, and of which system."""
 
+import shutil
 import signal
 
 import pytest
@@ -110,6 +111,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item, system in systems.items():
         if system in BORDER:
             item.add_marker("border")
+    absent = [item for item in items if is_of_core(item) and not find_core()]
+    config.hook.pytest_deselected(items=absent)
+    items[:] = [item for item in items if item not in absent]
     wanted = config.getoption("--system")
     if wanted is not None:
         others = [item for item in items if systems.get(item) != wanted]
@@ -133,6 +137,21 @@ def _distribute(items: list[pytest.Item]) -> None:
 def _get_group(item: pytest.Item) -> str:
     path = item.path.relative_to(item.config.rootpath).as_posix()
     return next((place for place in TOGETHER if path.startswith(place)), path)
+
+
+def find_core() -> str | None:
+    """Bitcoin Core's node, which no set-up fetches."""
+    return shutil.which("bitcoind")
+
+
+def is_of_core(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and callspec.params.get("node") == "bitcoind"
+
+
+def pytest_report_header() -> str:
+    found = find_core() or "no bitcoind on the PATH, so what runs on it is deselected"
+    return f"Bitcoin Core: {found}"
 
 
 def get_system(fault: pytest.Item) -> str:

@@ -33,7 +33,7 @@ class _Seen(msgspec.Struct):
     confirmations: int = 0
 
 
-class _Coin(msgspec.Struct, frozen=True):
+class Coin(msgspec.Struct, frozen=True):
     transaction_id: bytes
     output_index: int
     satoshis: int
@@ -134,7 +134,7 @@ class BitcoinTestChain:
             if bytes(wally.tx_get_output_script(output, number)) != self._script:
                 return  # not the purse's to take back
             satoshis = wally.tx_get_output_satoshi(output, number)
-            coins.append(_Coin(source, number, satoshis))
+            coins.append(Coin(source, number, satoshis))
             total += satoshis
         outputs = [
             (
@@ -148,9 +148,9 @@ class BitcoinTestChain:
         change = total - sum(amount for _, amount in kept) - 3 * spent - FEE_OF_DESCENDANTS
         await self._send(coins, [*kept, (self._script, change)])
 
-    async def _find_coins(self) -> list[_Coin]:
+    async def _find_coins(self) -> list[Coin]:
         """What the purse can spend, the largest first."""
-        coins: dict[tuple[bytes, int], _Coin] = {}
+        coins: dict[tuple[bytes, int], Coin] = {}
         spent = set()
         for seen in await self._find_transactions(self._address):
             found = wally.tx_from_hex(seen.hex, wally.WALLY_TX_FLAG_USE_WITNESS)
@@ -166,7 +166,7 @@ class BitcoinTestChain:
             for index in range(wally.tx_get_num_outputs(found)):
                 if bytes(wally.tx_get_output_script(found, index)) == self._script:
                     satoshis = wally.tx_get_output_satoshi(found, index)
-                    coins[name, index] = _Coin(name, index, satoshis)
+                    coins[name, index] = Coin(name, index, satoshis)
         left = [coin for place, coin in coins.items() if place not in spent]
         return sorted(left, key=lambda each: -each.satoshis)
 
@@ -185,7 +185,7 @@ class BitcoinTestChain:
             if len(page) < PAGE:
                 return found
 
-    async def _send(self, coins: Sequence[_Coin], outputs: Sequence[tuple[bytes, int]]) -> str:
+    async def _send(self, coins: Sequence[Coin], outputs: Sequence[tuple[bytes, int]]) -> str:
         made = wally.tx_init(2, 0, len(coins), len(outputs))
         for coin in coins:
             wally.tx_add_raw_input(

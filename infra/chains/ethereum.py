@@ -3,6 +3,7 @@ contracts that wallets need. Its first account is the purse, its last deploys.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,7 +16,7 @@ from eth_utils import to_checksum_address
 from infra.chains.nodes import CONTRACTS, ETHEREUM_CHAIN_ID
 from processors.psim.chains.calls import encode_call
 from processors.psim.chains.forwarders import get_creation_code
-from processors.psim.chains.rpc import JsonRpc
+from processors.psim.chains.rpc import JsonRpc, RpcRefusal
 
 CHAIN_ID = ETHEREUM_CHAIN_ID
 RECEIPT_S = 20.0
@@ -134,11 +135,12 @@ class EthereumTestChain:
         """Until the transaction is mined."""
         async with asyncio.timeout(RECEIPT_S):
             while True:
-                receipt: _Receipt | None = await self._rpc.call(
-                    "eth_getTransactionReceipt", name, answer=_Receipt | None
-                )
-                if receipt is not None:
-                    return receipt
+                with contextlib.suppress(RpcRefusal):  # geth may not have its index ready
+                    receipt: _Receipt | None = await self._rpc.call(
+                        "eth_getTransactionReceipt", name, answer=_Receipt | None
+                    )
+                    if receipt is not None:
+                        return receipt
                 await asyncio.sleep(0.02)
 
     async def send_together(

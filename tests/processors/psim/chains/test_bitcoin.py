@@ -10,16 +10,16 @@ import pytest
 
 from infra.chains import bitcoin
 from infra.chains.bitcoin import BitcoinTestChain
-from infra.chains.nodes import BITCOIN, RPC_USER
-from infra.chains.purses import open_bitcoin
+from infra.chains.nodes import BITCOIN
 from infra.local.launch import RunningDeployment
 from processors.psim.chains.bitcoin import COINBASE_DEPTH, BitcoinSource
 from processors.psim.chains.settings import ChainSettings, make_rpc, make_source
 from processors.psim.chains.source import COIN, ChainUnavailable
 from schemas.settings import Secret
+from tests.processors.psim.chains.bitcoin_nodes import BitcoinNode, make_btcd, node
 from tests.support.chains import make_extended_key, make_keyset
-from tests.support.mining import mine_to
 
+__all__ = ["node"]
 pytestmark = pytest.mark.servers
 Result = TypeVar("Result")
 HERE = Path(__file__).parent
@@ -28,20 +28,19 @@ CONFIRMATIONS = 3
 
 
 def use_bitcoin(
-    chains: RunningDeployment,
+    node: BitcoinNode,
     work: Callable[[BitcoinTestChain, BitcoinSource], Awaitable[Result]],
 ) -> Result:
-    place = chains.place
     settings = ChainSettings(
-        id=bitcoin.CHAIN_ID,
-        url=Secret(place.get_url(BITCOIN)),
-        user=RPC_USER,
-        password=Secret(place.get_secret(f"{BITCOIN}.rpc")),
+        id=node.chain_id,
+        url=Secret(node.url),
+        user=node.user,
+        password=Secret(node.password),
         confirmations=CONFIRMATIONS,
     )
 
     async def run() -> Result:
-        async with open_bitcoin(place) as chain, make_rpc(settings) as rpc:
+        async with node.open() as chain, make_rpc(settings) as rpc:
             source = make_source(settings, rpc)
             assert isinstance(source, BitcoinSource)
             return await work(chain, source)
@@ -52,7 +51,7 @@ def use_bitcoin(
 BITCOIN_KEYSET = make_keyset(bitcoin.CHAIN_ID, [make_extended_key(each) for each in NAMES])
 
 
-def test_bitcoin_tells_every_output_exactly(chains: RunningDeployment) -> None:
+def test_bitcoin_tells_every_output_exactly(node: BitcoinNode) -> None:
     async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
         mine = [source.derive_address(BITCOIN_KEYSET, index) for index in range(3)]
         paid = [(mine[0], 1_000), (mine[1], 12_345_678), (mine[0], 2_099_999_999), (mine[2], 546)]
@@ -70,10 +69,10 @@ def test_bitcoin_tells_every_output_exactly(chains: RunningDeployment) -> None:
         assert block.time_ms >= before.time_ms
         assert await source.get_payments(before, set(mine), set()) == []
 
-    use_bitcoin(chains, work)
+    use_bitcoin(node, work)
 
 
-def test_bitcoin_is_final_after_its_confirmations(chains: RunningDeployment) -> None:
+def test_bitcoin_is_final_after_its_confirmations(node: BitcoinNode) -> None:
     async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
         tip = await source.get_tip_height()
         assert await source.get_final_height() == tip - CONFIRMATIONS + 1
@@ -82,16 +81,16 @@ def test_bitcoin_is_final_after_its_confirmations(chains: RunningDeployment) -> 
         with pytest.raises(ChainUnavailable):
             await source.get_block(tip + 2)
 
-    use_bitcoin(chains, work)
+    use_bitcoin(node, work)
 
 
-def test_a_coinbase_counts_when_it_can_be_spent(chains: RunningDeployment) -> None:
+def test_a_coinbase_counts_when_it_can_be_spent(node: BitcoinNode) -> None:
     """The purse's address is that of a coinbase; as a witness script it would be a deposit."""
 
     async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
         address = source.derive_address(BITCOIN_KEYSET, 9)
         height = await source.get_tip_height() + 1
-        await mine_to(chain.rpc, address)
+        await node.mine_to(chain, address)
         made = await source.get_block(height)
         assert await source.get_payments(made, {address}, set()) == []
         await chain.mine(COINBASE_DEPTH)
@@ -100,10 +99,10 @@ def test_a_coinbase_counts_when_it_can_be_spent(chains: RunningDeployment) -> No
         assert payment.amount > 0
         assert payment.address == address
 
-    use_bitcoin(chains, work)
+    use_bitcoin(node, work)
 
 
-def test_what_a_reorganisation_drops_is_gone(chains: RunningDeployment) -> None:
+def test_what_a_reorganisation_drops_is_gone(node: BitcoinNode) -> None:
     async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
         address = source.derive_address(BITCOIN_KEYSET, 4)
         await chain.pay([(address, 7_000)])
@@ -117,10 +116,10 @@ def test_what_a_reorganisation_drops_is_gone(chains: RunningDeployment) -> None:
             assert other.block_hash != block.block_hash
             assert await source.get_payments(other, {address}, set()) == []
 
-    use_bitcoin(chains, work)
+    use_bitcoin(node, work)
 
 
-def test_what_a_reorganisation_keeps_is_mined_again(chains: RunningDeployment) -> None:
+def test_what_a_reorganisation_keeps_is_mined_again(node: BitcoinNode) -> None:
     async def work(chain: BitcoinTestChain, source: BitcoinSource) -> None:
         address = source.derive_address(BITCOIN_KEYSET, 5)
         await chain.pay([(address, 8_000)])
@@ -135,7 +134,7 @@ def test_what_a_reorganisation_keeps_is_mined_again(chains: RunningDeployment) -
         ]
         assert found == [first]
 
-    use_bitcoin(chains, work)
+    use_bitcoin(node, work)
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
@@ -143,7 +142,7 @@ def test_bitcoins_blocks_survive_its_end(chains: RunningDeployment, is_killed: b
     from infra.chains.keeper import SAVED
     from infra.local import processes
 
-    file = chains.place.folder.root / BITCOIN / SAVED
+    node, file = make_btcd(chains), chains.place.folder.root / BITCOIN / SAVED
 
     async def mine(chain: BitcoinTestChain, source: BitcoinSource) -> tuple[int, bytes]:
         await chain.mine(3)
@@ -153,7 +152,7 @@ def test_bitcoins_blocks_survive_its_end(chains: RunningDeployment, is_killed: b
     def is_saved() -> bool:
         return block_hash[::-1].hex() in {line.split()[0] for line in file.read_text().splitlines()}
 
-    height, block_hash = use_bitcoin(chains, mine)
+    height, block_hash = use_bitcoin(node, mine)
     assert processes.wait_until(is_saved, 20)
     if is_killed:
         keeper = chains.control.get_state(BITCOIN).process_id
@@ -171,7 +170,7 @@ def test_bitcoins_blocks_survive_its_end(chains: RunningDeployment, is_killed: b
             return False
         return (await source.get_block(height)).block_hash == block_hash
 
-    assert processes.wait_until(lambda: use_bitcoin(chains, look), 60)
+    assert processes.wait_until(lambda: use_bitcoin(node, look), 60)
 
 
 def find_child(process_id: int) -> int:
