@@ -9,7 +9,6 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,14 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 from nacl.utils import random
 
-from gateways.sealing.keks import KEY_BYTES, KekError, KeyEncryptionKeys, Unopenable, compute_hmac
+from gateways.sealing.keks import (
+    KEY_BYTES,
+    KekError,
+    KeyEncryptionKeys,
+    Unopenable,
+    compute_hmac,
+    find_superseded,
+)
 
 FORM = 1
 NONCE_BYTES = 24
@@ -57,7 +63,7 @@ def drop_old_versions(content: bytes, until: float = inf) -> bytes:
     """The file without versions whose successor was made until then: what they have wrapped is gone
     for good, also in backups. Raises KekError."""
     lookup, versions = _parse(content)
-    gone = {old for old, new in pairwise(sorted(versions)) if versions[new].made <= until}
+    gone = find_superseded({each: versions[each].made for each in versions}, until)
     if not gone:
         return content
     return _render(lookup, {each: versions[each] for each in versions if each not in gone})

@@ -10,7 +10,9 @@ This module knows neither where the keys are nor who uses them.
 import hmac
 import struct
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from hashlib import sha256
+from itertools import pairwise
 
 HEAD = struct.Struct(">BI")  # the form, the version
 LOOKUP_BYTES = 32
@@ -90,6 +92,12 @@ class KeyEncryptionKeys(ABC):
 
     def _associate(self, head: bytes, context: str) -> bytes:
         return _join(b"tokend-kek", self.name.encode(), head, context.encode())
+
+
+def find_superseded(made: Mapping[int, int], until: float) -> set[int]:
+    """The versions that have wrapped nothing since `until`: their successor was made by then.
+    `made`: when each version was made, in seconds since 1970."""
+    return {old for old, new in pairwise(sorted(made)) if made[new] <= until}
 
 
 def get_version(wrapped: bytes) -> int:

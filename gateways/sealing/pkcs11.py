@@ -1,22 +1,33 @@
 """Key-encryption keys in a hardware security module, by PKCS#11: AES-256-GCM in the module.
 
-The keys never leave it. Version N of the set NAME is the AES key labelled NAME.N, the look-up key
-the generic secret NAME.lookup. Calls are serialised, because a session serves one thread.
+The keys never leave it. Version N of the set NAME is the AES key labelled NAME.N, whose id says
+when it was made (u64, seconds since 1970), the look-up key the generic secret NAME.lookup. Calls
+are serialised, because a session serves one thread.
 """
 
+import math
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from nacl.utils import random
 
-from gateways.sealing.keks import KEY_BYTES, KekError, KeyEncryptionKeys, Unopenable
+from gateways.sealing.keks import (
+    KEY_BYTES,
+    KekError,
+    KeyEncryptionKeys,
+    Unopenable,
+    find_superseded,
+)
 from streams.security_module import ModuleUnavailable, load_pkcs11, log_in
 
 FORM = 2
 IV_BYTES, TAG_BITS = 12, 128
 LOOKUP = "lookup"
+MADE = struct.Struct(">Q")
 
 
 class Pkcs11Keks(KeyEncryptionKeys):
@@ -28,6 +39,7 @@ class Pkcs11Keks(KeyEncryptionKeys):
         super().__init__(name)
         self._lock = threading.Lock()
         self._keys: dict[int, Any] = {}
+        self._newest_made = 0
         self._pkcs11, self._session = _open(module, token, pin)
         self.refresh()
 
@@ -35,20 +47,16 @@ class Pkcs11Keks(KeyEncryptionKeys):
     def newest(self) -> int:
         return max(self._keys)
 
+    @property
+    def newest_made(self) -> int | None:
+        return self._newest_made or None
+
     def refresh(self) -> None:
-        constants = self._pkcs11
-        wanted = {constants.Attribute.CLASS: constants.ObjectClass.SECRET_KEY}
-        prefix = f"{self.name}."
-        with self._lock, _errors(constants):
-            found = {key.label: key for key in self._session.get_objects(wanted)}
-        keys = {
-            int(label.removeprefix(prefix)): key
-            for label, key in found.items()
-            if label.startswith(prefix) and label.removeprefix(prefix).isdecimal()
-        }
-        lookup = found.get(f"{prefix}{LOOKUP}")
-        if not keys or lookup is None:
-            raise KekError(f"the token has no keys {self.name!r}: make them by add_version")
+        with self._lock, _errors(self._pkcs11):
+            keys, lookup = _find(self._pkcs11, self._session, self.name)
+            if not keys or lookup is None:
+                raise KekError(f"the token has no keys {self.name!r}: make them by add_version")
+            self._newest_made = _read_made(keys[max(keys)])
         self._keys, self._lookup = keys, lookup
 
     def _has(self, version: int) -> bool:
@@ -87,17 +95,16 @@ class Pkcs11Keks(KeyEncryptionKeys):
         return signed
 
 
-def add_version(name: str, module: str, token: str, pin: str) -> int:
+def add_version(name: str, module: str, token: str, pin: str, now: float | None = None) -> int:
     """Makes the next version of the keys, with the look-up key at first. Raises KekError."""
     pkcs11, session = _open(module, token, pin)
     kinds, attribute = pkcs11.KeyType, pkcs11.Attribute
     kept = {attribute.SENSITIVE: True, attribute.EXTRACTABLE: False, attribute.TOKEN: True}
+    made = int(time.time() if now is None else now)
     with _errors(pkcs11), session:
-        wanted = {attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY}
-        labels = {key.label for key in session.get_objects(wanted)}
-        numbers = [label.removeprefix(f"{name}.") for label in labels]
-        version = max((int(each) for each in numbers if each.isdecimal()), default=0) + 1
-        if f"{name}.{LOOKUP}" not in labels:
+        keys, lookup = _find(pkcs11, session, name)
+        version: int = max(keys, default=0) + 1
+        if lookup is None:
             session.generate_key(
                 kinds.GENERIC_SECRET,
                 KEY_BYTES * 8,
@@ -106,9 +113,43 @@ def add_version(name: str, module: str, token: str, pin: str) -> int:
                 template={**kept, attribute.SIGN: True},
             )
         template = {**kept, attribute.ENCRYPT: True, attribute.DECRYPT: True}
-        label = f"{name}.{version}"
-        session.generate_key(kinds.AES, KEY_BYTES * 8, label=label, template=template)
+        label, id_ = f"{name}.{version}", MADE.pack(made)
+        session.generate_key(kinds.AES, KEY_BYTES * 8, id=id_, label=label, template=template)
     return version
+
+
+def drop_old_versions(
+    name: str, module: str, token: str, pin: str, until: float = math.inf
+) -> list[int]:
+    """Destroys versions whose successor was made until then: what they have wrapped is gone for
+    good, also in backups. Those that are gone. Raises KekError."""
+    pkcs11, session = _open(module, token, pin)
+    with _errors(pkcs11), session:
+        keys, _ = _find(pkcs11, session, name)
+        made = {version: _read_made(key) for version, key in keys.items()}
+        gone = sorted(find_superseded(made, until))
+        for version in gone:
+            keys[version].destroy()
+    return gone
+
+
+def _find(pkcs11: Any, session: Any, name: str) -> tuple[dict[int, Any], Any | None]:
+    """The versions of a set, and its look-up key."""
+    wanted = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY}
+    prefix = f"{name}."
+    found = {
+        key.label.removeprefix(prefix): key
+        for key in session.get_objects(wanted)
+        if key.label.startswith(prefix)
+    }
+    versions = {int(label): key for label, key in found.items() if label.isdecimal()}
+    return versions, found.get(LOOKUP)
+
+
+def _read_made(key: Any) -> int:
+    """Seconds since 1970; 0 for a key whose id says nothing of it."""
+    id_ = bytes(key.id)
+    return int(MADE.unpack(id_)[0]) if len(id_) == MADE.size else 0
 
 
 def _open(module: str, token: str, pin: str) -> tuple[Any, Any]:

@@ -74,6 +74,31 @@ def turn(
         print_text(f"{name:<12} {', '.join(each) or 'as it was'}")
 
 
+@app.command("turn-module")
+def turn_module(
+    service: Annotated[str, typer.Argument(help="keyserver, api or keychain.")],
+    config: Annotated[Path, typer.Option(help="The settings of an instance, with [kek.pkcs11].")],
+    days: Annotated[int, typer.Option(min=1, max=30, help="How long a version wraps.")] = 15,
+) -> None:
+    """As `turn`, for keys in a security module, while the instance of the settings is ready."""
+    from gateways.sealing.keks import KekError
+    from infra.cli.services import load_settings
+    from infra.local.health import is_healthy
+    from infra.local.key_epochs import turn_module as turn_keys
+
+    settings = load_settings(service, config)
+    kek = getattr(settings, "kek", None)
+    if kek is None or kek.pkcs11 is None:
+        text = f"{config}: there is no [kek.pkcs11]"
+        raise LocalError(text, fault=Fault.UNKNOWN_NAME)
+    is_served = is_healthy(f"{settings.host}:{settings.port}", "/ready")
+    try:
+        done = turn_keys(kek.name, kek.pkcs11, days, time.time(), is_served=is_served)
+    except KekError as error:
+        raise LocalError(str(error)) from None
+    print_text(f"{kek.name}: {done or 'as it was'}")
+
+
 @app.command("retire")
 def retire(
     name: Annotated[str, typer.Argument(help="As `tokend keks list` shows it.")],

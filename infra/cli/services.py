@@ -144,6 +144,11 @@ def _get_program(name: str) -> "Program":
     return TABLE.programs[name]
 
 
+def load_settings(service: str, config: Path) -> Any:
+    """Of one service. Raises LocalError, ConfigError."""
+    return _load(_get_program(service), config)
+
+
 def _load(program: "Program", config: Path) -> Any:
     from infra.local.rows import load_object
     from schemas.settings import load_config

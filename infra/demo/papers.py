@@ -35,7 +35,7 @@ from schemas.generated.operations import (
     ReviewRequest,
 )
 
-ROLE = "verified"
+ROLE = "identified"
 IDENTITY, WEIGHT = 77, 1000
 CHECK_AND_REVIEW = 1024 + 32
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"

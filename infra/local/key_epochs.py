@@ -6,7 +6,10 @@ A copy of the keys is written before anything is wrapped by them: the machine ma
 
 from pathlib import Path
 
+from gateways.sealing import pkcs11
 from gateways.sealing.file import add_version, drop_old_versions, get_made
+from gateways.sealing.pkcs11 import Pkcs11Keks
+from gateways.sealing.settings import Pkcs11Settings
 from infra.local import api, identity, keychain
 from infra.local.folders import write_private
 from infra.local.health import is_healthy
@@ -46,6 +49,19 @@ def _turn_one(place: Place, file: Path, copy: Path, days: int, now: float) -> li
     if new != old:
         write_private(file, new)
     return done
+
+
+def turn_module(name: str, token: Pkcs11Settings, days: int, now: float, *, is_served: bool) -> str:
+    """The same for keys in a security module: whose backups are that module's own. Raises
+    KekError."""
+    place = (name, token.module, token.token, token.pin.reveal())
+    until, done = now - days * DAY_S, []
+    made = Pkcs11Keks(*place).newest_made or 0
+    if is_served and (gone := pkcs11.drop_old_versions(*place, until)):
+        done.append(f"destroyed {', '.join(map(str, gone))}")
+    if made <= until:
+        done.append(f"made {pkcs11.add_version(*place, now)}")
+    return "; ".join(done)
 
 
 def _is_served(place: Place, name: str) -> bool:

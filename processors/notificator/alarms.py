@@ -16,6 +16,7 @@ import httpx2
 import msgspec
 import structlog
 
+from processors.http_answers import AnswerTooLarge, read_bounded
 from processors.notificator.config import AlarmSettings, OperatorSettings
 from processors.notificator.rows import INSERT, OPERATORS, NewMessage, make_row
 from processors.notificator.store import Store, is_passing
@@ -160,11 +161,9 @@ async def _ask_all(client: httpx2.AsyncClient, pages: Mapping[str, str]) -> dict
 async def _ask(client: httpx2.AsyncClient, url: str) -> Page:
     try:
         async with asyncio.timeout(ANSWER_S), client.stream("GET", url) as response:
-            content = b""
-            async for chunk in response.aiter_raw():
-                content += chunk
-                if len(content) > ANSWER_BYTES_MAX:
-                    return Page(response.status_code)
+            content = await read_bounded(response, ANSWER_BYTES_MAX)
+    except AnswerTooLarge:
+        return Page(response.status_code)
     except (httpx2.HTTPError, TimeoutError, OSError):
         return Page(None)
     try:

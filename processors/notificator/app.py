@@ -104,7 +104,8 @@ class Notificator:
         url = settings.database.url.reveal()
         store = Store(url, settings.name, engine.lease_s, engine.timeout_s)
         sender = WebhookSender(settings.webhooks)
-        limits = httpx2.Limits(max_connections=settings.engine.at_once)
+        most = settings.engine.at_once
+        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
         await store.start()
         async with httpx2.AsyncClient(trust_env=False, limits=limits) as client:
             try:

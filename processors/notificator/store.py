@@ -5,13 +5,16 @@ tells: a worker may lose a message to another, or to itself, when its lease ends
 about a message that it lost changes nothing, but that a letter was accepted is kept.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from psycopg.rows import namedtuple_row
+from psycopg.types.json import Json
 from psycopg_pool import AsyncConnectionPool
 
+from processors.notificator.batches import Batch
 from processors.notificator.channels.base import Outcome
 from processors.notificator.states import Claimed, OpenAttempt, Settlement
 
@@ -41,17 +44,29 @@ CLOSE_ATTEMPTS = """
 UPDATE notificator.attempts SET outcome = %s, ended_at = clock_timestamp()
 WHERE message_id = %s AND (outcome IS NULL OR outcome = 'unknown')"""
 TAKE_OVER = """
-UPDATE notificator.messages SET state = 'QUEUED', worker = NULL, lease_until = NULL,
-    next_at = clock_timestamp()
-WHERE state = 'SENDING' AND (lease_until < clock_timestamp() OR worker = %s)"""
-BEGIN = """
-WITH mine AS (
-    UPDATE notificator.messages
-    SET provider = %s, lease_until = clock_timestamp() + make_interval(secs => %s)
-    WHERE id = %s AND state = 'SENDING' AND changes = %s RETURNING id
+WITH silent AS (
+    SELECT id FROM notificator.messages
+    WHERE state = 'SENDING' AND (lease_until < clock_timestamp() OR worker = %s)
+    FOR UPDATE SKIP LOCKED
 )
-INSERT INTO notificator.attempts (message_id, provider, worker) SELECT id, %s, %s FROM mine
-RETURNING id"""
+UPDATE notificator.messages AS m SET state = 'QUEUED', worker = NULL, lease_until = NULL,
+    next_at = clock_timestamp()
+FROM silent WHERE m.id = silent.id"""
+# The statements of batches take their items as JSON, and lock rows in one order.
+BEGIN = """
+WITH asked AS (SELECT * FROM json_to_recordset(%s) AS a (id bigint, changes int, provider text)),
+mine AS (
+    SELECT m.id, a.changes, a.provider FROM notificator.messages AS m JOIN asked AS a
+    USING (id, changes) WHERE m.state = 'SENDING' ORDER BY m.id FOR UPDATE OF m
+), leased AS (
+    UPDATE notificator.messages AS m SET provider = mine.provider,
+        lease_until = clock_timestamp() + make_interval(secs => %s)
+    FROM mine WHERE m.id = mine.id
+), begun AS (
+    INSERT INTO notificator.attempts (message_id, provider, worker)
+    SELECT id, provider, %s FROM mine RETURNING message_id, id
+)
+SELECT begun.message_id, mine.changes, begun.id FROM begun JOIN mine ON mine.id = message_id"""
 END_ATTEMPT = """
 UPDATE notificator.attempts SET ended_at = clock_timestamp(), outcome = %s, reason = %s,
     provider_id = %s WHERE id = %s"""
@@ -59,33 +74,45 @@ UPDATE notificator.attempts SET ended_at = clock_timestamp(), outcome = %s, reas
 # unknown of attempts before a sent one does not matter any more. A message that was lost meanwhile
 # and waits again was sent all the same, if the provider has accepted it.
 SETTLE = """
-WITH ended AS (
-    UPDATE notificator.attempts SET ended_at = clock_timestamp(), outcome = %(outcome)s,
-        reason = %(attempt_reason)s, provider_id = %(attempt_provider_id)s
-    WHERE id = %(attempt_id)s
-), settled AS (
-UPDATE notificator.messages SET state = %(state)s, reason = %(reason)s, channel = %(channel)s,
-    tries = %(tries)s, provider_id = coalesce(%(provider_id)s, provider_id), worker = NULL,
-    lease_until = NULL, next_at = clock_timestamp() + make_interval(secs => %(delay_s)s),
-    contact = CASE WHEN %(state)s IN ('SENT', 'DELIVERED') THEN NULL ELSE contact END,
-    sealed_data = CASE WHEN %(state)s IN ('SENT', 'DELIVERED') THEN NULL ELSE sealed_data END,
-    ended_at = CASE WHEN %(state)s = 'QUEUED' THEN NULL ELSE clock_timestamp() END
-WHERE id = %(id)s AND state = 'SENDING' AND changes = %(changes)s RETURNING id
+WITH asked AS (
+    SELECT * FROM json_to_recordset(%s) AS a (id bigint, changes int, state text, reason text,
+        channel int, tries int, delay_s float8, provider_id text, attempt_id bigint, provider text,
+        outcome text, attempt_reason text, attempt_provider_id text)
+), locked AS (
+    SELECT id, state, changes FROM notificator.messages WHERE id IN (SELECT id FROM asked)
+    ORDER BY id FOR UPDATE
+), due AS (
+    SELECT a.* FROM asked AS a JOIN locked AS l USING (id)
+    WHERE (l.state = 'SENDING' AND l.changes = a.changes)
+        OR (l.state = 'QUEUED' AND a.outcome = 'accepted')
+), ended AS (
+    UPDATE notificator.attempts AS t SET ended_at = clock_timestamp(), outcome = a.outcome,
+        reason = a.attempt_reason, provider_id = a.attempt_provider_id
+    FROM asked AS a WHERE t.id = a.attempt_id
 ), closed AS (
-    UPDATE notificator.attempts SET outcome = 'found', ended_at = clock_timestamp()
-    WHERE message_id = (SELECT id FROM settled) AND %(state)s = 'SENT'
-    AND id IS DISTINCT FROM %(attempt_id)s AND (outcome IS NULL OR outcome = 'unknown')
+    UPDATE notificator.attempts AS t SET outcome = 'found', ended_at = clock_timestamp()
+    FROM due WHERE t.message_id = due.id AND due.state = 'SENT'
+    AND t.id IS DISTINCT FROM due.attempt_id AND (t.outcome IS NULL OR t.outcome = 'unknown')
 )
-UPDATE notificator.messages SET state = 'SENT', reason = '', provider = %(provider)s,
-    provider_id = %(attempt_provider_id)s, ended_at = clock_timestamp(), contact = NULL,
-    sealed_data = NULL
-WHERE id = %(id)s AND state = 'QUEUED' AND %(outcome)s = 'accepted'"""
+UPDATE notificator.messages AS m SET state = due.state, reason = due.reason,
+    channel = due.channel, tries = due.tries, provider = coalesce(due.provider, m.provider),
+    provider_id = coalesce(due.provider_id, m.provider_id), worker = NULL, lease_until = NULL,
+    next_at = clock_timestamp() + make_interval(secs => due.delay_s),
+    contact = CASE WHEN due.state = 'SENT' THEN NULL ELSE contact END,
+    sealed_data = CASE WHEN due.state = 'SENT' THEN NULL ELSE sealed_data END,
+    ended_at = CASE WHEN due.state = 'QUEUED' THEN NULL ELSE clock_timestamp() END
+FROM due WHERE m.id = due.id"""
+# What was asked beyond the limit is counted, too: until the window ends it is used up anyway.
 USE = """
 INSERT INTO notificator.usage AS u (key, ends_at, count)
-VALUES (%(key)s, to_timestamp(
-    (floor(extract(epoch FROM clock_timestamp()) / %(window_s)s) + 1) * %(window_s)s), 1)
-ON CONFLICT (key, ends_at) DO UPDATE SET count = u.count + 1 WHERE u.count < %(most)s
-RETURNING count"""
+SELECT key, to_timestamp((floor(extract(epoch FROM clock_timestamp()) / window_s) + 1) * window_s),
+    count
+FROM json_to_recordset(%s) AS a (key text, window_s int, count int) ORDER BY key
+ON CONFLICT (key, ends_at) DO UPDATE SET count = least(u.count::bigint + excluded.count, 2000000000)
+RETURNING key, count"""
+SUPPRESSED = """
+SELECT channel, address FROM notificator.suppressions
+WHERE (channel, address) IN (SELECT * FROM unnest(%s::text[], %s::bytea[]))"""
 CLOSED_TRIAL = """
 UPDATE notificator.breakers SET open_until = clock_timestamp() + make_interval(secs => %s)
 WHERE provider = %s AND open_until <= clock_timestamp() RETURNING 1"""
@@ -126,9 +153,6 @@ PRUNE = (
 )
 
 
-ATTEMPT_FIELDS = ("attempt_id", "provider", "outcome", "attempt_reason", "attempt_provider_id")
-
-
 class Store:
     """For the worker called `worker`. Nothing is contacted before `start`."""
 
@@ -145,6 +169,10 @@ class Store:
             timeout=POOL_S,
             kwargs={"autocommit": True, "row_factory": namedtuple_row},
         )
+        self._begins = Batch(self._begin, is_passing)
+        self._settles = Batch(self._settle, is_passing)
+        self._uses = Batch(self._use, is_passing)
+        self._suppressed = Batch(self._find_suppressed, is_passing)
 
     async def start(self) -> None:
         await self.pool.open(wait=False)
@@ -183,10 +211,13 @@ class Store:
 
     async def begin(self, message: Claimed, provider: str) -> int | None:
         """The number of an attempt that is durable now; None if the message was lost to another."""
-        fence = (message.id, message.changes)
-        values = (provider, self._lease_s, *fence, provider, self.worker)
-        rows = await self.query(BEGIN, values)
-        return rows[0].id if rows else None
+        return await self._begins.do((message.id, message.changes, provider))
+
+    async def _begin(self, items: Sequence[tuple[int, int, str]]) -> list[int | None]:
+        asked = [dict(zip(("id", "changes", "provider"), each, strict=True)) for each in items]
+        rows = await self.query(BEGIN, (Json(asked), self._lease_s, self.worker))
+        begun = {(row.message_id, row.changes): row.id for row in rows}
+        return [begun.get((id_, changes)) for id_, changes, _ in items]
 
     async def end_attempt(self, attempt_id: int, outcome: Outcome) -> None:
         """Alone, where another provider is asked next."""
@@ -201,28 +232,44 @@ class Store:
     ) -> None:
         """In one commit with the end of an attempt: its number, provider and outcome. If the
         message is sent, nothing is unknown any more of the attempts before."""
-        values = {
+        row = {
             **settlement._asdict(),
             "id": message.id,
             "changes": message.changes,
             "channel": message.channel if settlement.channel is None else settlement.channel,
             "tries": message.tries if settlement.tries is None else settlement.tries,
-            **dict.fromkeys(ATTEMPT_FIELDS),
         }
         if ended is not None:
-            values["attempt_id"], values["provider"], outcome = ended
-            values["outcome"], values["attempt_reason"] = outcome.verdict.value, outcome.reason
-            values["attempt_provider_id"] = outcome.provider_id
-        await self.count(SETTLE, values)
+            row["attempt_id"], row["provider"], outcome = ended
+            row["outcome"], row["attempt_reason"] = outcome.verdict.value, outcome.reason
+            row["attempt_provider_id"] = outcome.provider_id
+        await self._settles.do(row)
+
+    async def _settle(self, rows: Sequence[dict[str, Any]]) -> Sequence[Any]:
+        await self.count(SETTLE, (Json(rows),))
+        return rows
 
     async def use(self, key: str, most: int, window_s: int) -> bool:
         """Counts one use of a limit, unless that would exceed it."""
-        values = {"key": key, "most": most, "window_s": window_s}
-        return most > 0 and bool(await self.query(USE, values))
+        return most > 0 and await self._uses.do((key, most, window_s))
+
+    async def _use(self, items: Sequence[tuple[str, int, int]]) -> list[bool]:
+        wanted = Counter((key, window_s) for key, _, window_s in items)
+        asked = [{"key": k, "window_s": w, "count": count} for (k, w), count in wanted.items()]
+        used = {row.key: row.count for row in await self.query(USE, (Json(asked),))}
+        answers = []
+        for key, most, window_s in items:  # counted in their order
+            answers.append(used[key] - wanted[key, window_s] < most)
+            wanted[key, window_s] -= 1
+        return answers
 
     async def is_suppressed(self, channel: str, address: bytes) -> bool:
-        sql = "SELECT 1 AS x FROM notificator.suppressions WHERE channel = %s AND address = %s"
-        return bool(await self.query(sql, (channel, address)))
+        return await self._suppressed.do((str(channel), address))
+
+    async def _find_suppressed(self, items: Sequence[tuple[str, bytes]]) -> list[bool]:
+        channels, addresses = zip(*items, strict=True)
+        found = set(await self.query(SUPPRESSED, (list(channels), list(addresses))))
+        return [each in found for each in items]
 
     async def suppress(self, channel: str, address: bytes, reason: str) -> None:
         sql = (

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import httpx2
 
+from processors.http_answers import AnswerTooLarge, read_bounded
 from processors.notificator.message_types import Channel
 
 EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
@@ -123,6 +124,11 @@ def parse_retry_after(text: str | None) -> float | None:
     return min(float(text), 86_400.0) if text is not None and text.isdecimal() else None
 
 
+def make_provider_id(text: str) -> str:
+    """A provider's name for a letter, as the book can hold it."""
+    return "".join(c for c in text[:200] if c.isprintable())
+
+
 def judge_error(error: httpx2.TransportError) -> Outcome:
     """A call that failed before its request was sent has done nothing."""
     name = type(error).__name__
@@ -147,12 +153,9 @@ async def call(
     """An answer and all of its content, of bounded size. Raises httpx2.TransportError."""
     request = client.build_request(method, url, data=form, params=query, timeout=timeout_s)
     response = await client.send(request, auth=login, stream=True, follow_redirects=False)
-    content = bytearray()
     try:
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > ANSWER_BYTES_MAX:
-                raise httpx2.ReadError("the answer is too long")
+        return response, await read_bounded(response, ANSWER_BYTES_MAX)
+    except AnswerTooLarge as error:
+        raise httpx2.ReadError(str(error)) from None
     finally:
         await response.aclose()
-    return response, bytes(content)

@@ -17,6 +17,7 @@ from processors.notificator.channels.base import (
     call,
     judge_error,
     judge_status,
+    make_provider_id,
 )
 from processors.notificator.config import MailgunSettings
 from processors.notificator.message_types import Channel
@@ -85,7 +86,7 @@ class Mailgun:
             accepted = msgspec.json.decode(content, type=_Accepted)
         except msgspec.DecodeError:
             return Outcome(Verdict.UNKNOWN, "ANSWER_UNREADABLE")
-        return Outcome(Verdict.ACCEPTED, provider_id=accepted.id[:200])
+        return Outcome(Verdict.ACCEPTED, provider_id=make_provider_id(accepted.id))
 
     async def search(self, letter: Letter) -> Outcome | None:
         events = await self._find_events(letter.key)

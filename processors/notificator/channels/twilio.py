@@ -14,6 +14,7 @@ from processors.notificator.channels.base import (
     call,
     judge_error,
     judge_status,
+    make_provider_id,
 )
 from processors.notificator.config import TwilioSettings
 from processors.notificator.message_types import Channel
@@ -70,7 +71,7 @@ class Twilio:
         try:
             if judged is None:
                 sid = msgspec.json.decode(content, type=_Message).sid
-                return Outcome(Verdict.ACCEPTED, provider_id=sid[:200])
+                return Outcome(Verdict.ACCEPTED, provider_id=make_provider_id(sid))
             if judged.verdict is Verdict.REFUSED:
                 code = msgspec.json.decode(content, type=_Error).code
                 is_bad = code in BAD_NUMBERS
@@ -85,7 +86,7 @@ class Twilio:
         found = await self._get("/Messages.json", {"To": letter.to, "DateSent>": day}, _Messages)
         for each in found.messages:
             if each.body == letter.sms and each.status not in FAILED:
-                return Outcome(Verdict.ACCEPTED, "FOUND", each.sid[:200])
+                return Outcome(Verdict.ACCEPTED, "FOUND", make_provider_id(each.sid))
         return Outcome(Verdict.REFUSED, "NO_TRACE")
 
     async def get_fate(self, key: str, provider_id: str | None) -> Fate:

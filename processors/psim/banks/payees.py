@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 import httpx2
 import msgspec
 
-from processors.psim.http_answers import AnswerTooLarge, read_bounded
+from processors.http_answers import AnswerTooLarge, read_bounded
 from schemas.generated.common import Hash, PayoutDetails
 from schemas.payout_accounts import compute_account_hash
 from schemas.settings import Secret, Settings

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import httpx2
 import msgspec
 
+from processors.http_answers import AnswerTooLarge, read_bounded
 from processors.psim.banks.iso20022 import BYTES_MAX
 from processors.psim.chains.source import ChainContradiction, ChainUnavailable
-from processors.psim.http_answers import AnswerTooLarge, read_bounded
 from schemas.settings import BucketSettings
 from streams.archive.bucket import ArchiveUnavailable, Bucket, ObjectMissing
 

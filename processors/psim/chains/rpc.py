@@ -8,8 +8,8 @@ from typing import Any, Self, TypeVar, overload
 import httpx2
 import msgspec
 
+from processors.http_answers import AnswerTooLarge, read_bounded
 from processors.psim.chains.source import ChainContradiction, ChainUnavailable
-from processors.psim.http_answers import AnswerTooLarge, read_bounded
 
 Answer = TypeVar("Answer")
 BYTES_MAX = 64 * 1024 * 1024  # the largest blocks of Bitcoin, decoded by the node, have a third

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 import httpx2
 import msgspec
 
+from processors.http_answers import AnswerTooLarge, read_bounded
 from processors.psim.gateways.adapter import (
     GatewayEvent,
     GatewayRefused,
@@ -12,7 +13,6 @@ from processors.psim.gateways.adapter import (
     Payout,
     PayoutOrder,
 )
-from processors.psim.http_answers import AnswerTooLarge, read_bounded
 
 BYTES_MAX = 4 * 1024 * 1024
 TIMEOUT_S = 10.0

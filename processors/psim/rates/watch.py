@@ -11,7 +11,7 @@ from fractions import Fraction
 import httpx2
 import structlog
 
-from processors.psim.http_answers import AnswerTooLarge, read_bounded
+from processors.http_answers import AnswerTooLarge, read_bounded
 from processors.psim.rates.agreement import Told
 from processors.psim.rates.numbers import NoPrice, read_ratio
 from processors.psim.rates.providers import read_answer

@@ -123,6 +123,7 @@ class Apis:
     documents: BucketSettings
     notificator: World
     instance: Instance
+    kek: KekSettings
     http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=40))
 
     def send(
@@ -257,7 +258,7 @@ def run_apis(
             urls.append(stack.enter_context(serve(make_app(made), port, made.limits)))
         keks, of_messages = open_keks(kek), (notificator, instance)
         seen = (private_urls, notificator.sandbox, documents)
-        apis = Apis(gateway, miner, urls, database_url, keks, *seen, *of_messages)
+        apis = Apis(gateway, miner, urls, database_url, keks, *seen, *of_messages, kek)
         stack.enter_context(apis.http)
         for url in urls:
             wait_until(lambda at=url: apis.http.get(f"{at}/ready").status_code == 200)

@@ -1,15 +1,20 @@
-"""Orders of events: whatever comes first, an address belongs to who was proven last."""
+"""Orders of events: whatever comes first, an address belongs to who was proven last. Five a round:
+`--faults` says how many rounds.
+"""
 
 import random
 from collections.abc import Sequence
 from typing import NamedTuple
+
+import pytest
 
 from gateways.client.keys import get_address
 from schemas.generated.operations import CreateSigner, ManageSigner
 from tests.gateways.api.support import Apis, get_now_ms, make_registration
 from tests.support.network import create_account, get_key, get_owner
 
-ORDERS, STATEMENTS = 50, 6
+pytestmark = [pytest.mark.servers, pytest.mark.faults]
+ORDERS, STATEMENTS = 5, 6
 
 
 class Stated(NamedTuple):
@@ -42,16 +47,18 @@ def read_links(apis: Apis, emails: Sequence[str]) -> dict[str, tuple[str, str]]:
     return links
 
 
-def test_an_address_is_never_linked_to_anybody_but_its_last_reader(apis: Apis) -> None:
+def test_an_address_is_never_linked_to_anybody_but_its_last_reader(
+    apis: Apis, fault_round: int
+) -> None:
     """Pre-hijacking: somebody states an address before, between or after its owner does."""
-    people = [("first", "first"), ("second", "second"), ("second", "second's other key")]
-    for account in ("first", "second"):
-        apis.miner.apply("master", create_account(account))
-    apis.miner.apply("second", ManageSigner(CreateSigner(get_owner("second's other key"))))
-    chance, now_ms, wrong = random.Random(18), get_now_ms() - 3_600_000, []
+    first, second, third = (f"{name} of {fault_round}" for name in ("first", "second", "third"))
+    people = [(first, first), (second, second), (second, third)]
+    apis.miner.apply("master", create_account(first), create_account(second))
+    apis.miner.apply(second, ManageSigner(CreateSigner(get_owner(third))))
+    chance, now_ms, wrong = random.Random(fault_round), get_now_ms() - 3_600_000, []
     addresses = {name: get_address(get_key(name)) for pair in people for name in pair}
     for order in range(ORDERS):
-        emails = [f"{name}{order}@example.org" for name in ("a", "b", "c")]
+        emails = [f"{name}{order}of{fault_round}@example.org" for name in ("a", "b", "c")]
         stated = [
             Stated(now_ms + order * 1_000 + number, chance.choice(emails), *chance.choice(people))
             for number in range(STATEMENTS)

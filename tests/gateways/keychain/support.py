@@ -120,14 +120,14 @@ class KeyChains:
         """With a role of its own that has these rules."""
         counters = self.world.network.ledger.state.get_access_counters()
         word = f"{name}-{secrets.token_hex(4)}".replace(" ", "-").replace("'", "")
-        for number, rule in enumerate(rules):
-            created = CreateSignerRule(
-                f"{word}-{number}", rule, b"", is_default=False, is_read_only=False
-            )
-            apply(self.world, "master", ManageSignerRule(created))
+        flags = {"is_default": False, "is_read_only": False}
+        created = [
+            ManageSignerRule(CreateSignerRule(f"{word}-{number}", rule, b"", **flags))
+            for number, rule in enumerate(rules)
+        ]
         ids = tuple(range(counters.signer_rule + 1, counters.signer_rule + 1 + len(rules)))
         role = CreateSignerRole(word, ids, b"", None, is_read_only=False)
-        apply(self.world, "master", ManageSignerRole(role))
+        apply(self.world, "master", *created, ManageSignerRole(role))
         role_id = counters.signer_role + 1
         data = SignerData(get_public_key(name), role_id, 1000, 100 + role_id, b"")
         apply(self.world, account, ManageSigner(CreateSigner(data)))

@@ -165,8 +165,8 @@ class KeyServers:
     def run_process(self, crash: str = "") -> Iterator["Process"]:
         """One more instance, in a process of its own, which may be told where to die."""
         process = Process(self, choose_port(self.ports), crash)
-        process.start()
         try:
+            process.start()
             yield process
         finally:
             process.stop()

@@ -19,7 +19,10 @@ def kyc(
     servers: Servers, object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Kyc]:
     folder: Path = tmp_path_factory.mktemp("kyc")
-    with run_sandbox() as sandbox:
+    with pytest.MonkeyPatch.context() as patch, run_sandbox() as sandbox:
+        for service in ("api", "keychain"):  # so that nobody waits for a minute
+            patch.setattr(f"gateways.{service}.service.CHECK_SECONDS", 2.0)
+        patch.setattr("gateways.api.service.EXPIRIES_SECONDS", 1.0)
         notificator = World(servers, tmp_path_factory.mktemp("notificator"), sandbox)
         notificator.log.publish(*notificator.network.records)
         with run_kyc(servers, object_store, notificator, folder) as running:

@@ -1,6 +1,7 @@
 """Key-encryption keys: in a file and in a module (SoftHSM2), by the same tests."""
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,16 @@ from tests.support.security_module import PIN, token
 
 __all__ = ["token"]
 
+DAY_S = 86_400
+
 
 @dataclass
 class Set:
     """Keys, and how another version of them is made, as an operator does."""
 
     keks: KeyEncryptionKeys
-    add_version: Callable[[], object]
+    add_version: Callable[..., object]
+    drop_old_versions: Callable[[float], object]
     open_others: Callable[[], KeyEncryptionKeys]
 
 
@@ -35,7 +39,8 @@ def make_file_set(folder: Path) -> Set:
     path = make("keks.json")
     return Set(
         FileKeks("people", path),
-        lambda: path.write_bytes(file.add_version(path.read_bytes())),
+        lambda now=None: path.write_bytes(file.add_version(path.read_bytes(), now)),
+        lambda until: path.write_bytes(file.drop_old_versions(path.read_bytes(), until)),
         lambda: FileKeks("people", make("others.json")),
     )
 
@@ -47,7 +52,8 @@ def make_module_set(token: tuple[str, str]) -> Set:
         pkcs11.add_version(each, module, label, PIN)
     return Set(
         pkcs11.Pkcs11Keks(name, module, label, PIN),
-        lambda: pkcs11.add_version(name, module, label, PIN),
+        lambda now=None: pkcs11.add_version(name, module, label, PIN, now),
+        lambda until: pkcs11.drop_old_versions(name, module, label, PIN, until),
         lambda: pkcs11.Pkcs11Keks(others, module, label, PIN),
     )
 
@@ -96,6 +102,22 @@ def test_a_new_version_wraps_and_old_ones_still_open(made: Set) -> None:
     assert (get_version(old), get_version(new)) == (1, 2)
     assert keks.unwrap(new, "here") == b"a secret"
     assert keks.compute_lookup("email", b"a@b.example") == lookup
+
+
+def test_versions_end_once_their_successor_is_old(made: Set) -> None:
+    keks, began = made.keks, time.time()
+    assert abs((keks.newest_made or 0) - began) < 60
+    wrapped = [keks.wrap(b"a secret", "here")]
+    for days in (10, 20):
+        made.add_version(began + days * DAY_S)
+        keks.refresh()
+        assert keks.newest_made == int(began + days * DAY_S)
+        wrapped.append(keks.wrap(b"a secret", "here"))
+    made.drop_old_versions(began + 15 * DAY_S)
+    keks.refresh()
+    with pytest.raises(Unopenable):
+        keks.unwrap(wrapped[0], "here")
+    assert [keks.unwrap(each, "here") for each in wrapped[1:]] == [b"a secret"] * 2
 
 
 def test_a_version_that_another_process_has_used_is_found(tmp_path: Path) -> None:

@@ -10,10 +10,17 @@ from typing import Any
 
 import pytest
 
+from gateways.sealing import pkcs11
 from gateways.sealing.file import FileKeks
+from gateways.sealing.keks import Unopenable
+from gateways.sealing.settings import Pkcs11Settings
 from infra.local.folders import DataFolder
-from infra.local.key_epochs import DAY_S, turn
+from infra.local.key_epochs import DAY_S, turn, turn_module
 from infra.local.place import Place
+from schemas.settings import Secret
+from tests.support.security_module import PIN, token
+
+__all__ = ["token"]
 
 NAME, DAYS = "keyserver", 15
 
@@ -97,3 +104,26 @@ def test_a_copy_is_there_before_its_keys_are_used(
     assert written == [copies / file.name]
     assert file.read_bytes() == before
     assert list(json.loads(written[0].read_bytes())["versions"]) == ["1", "2"]
+
+
+def test_keys_in_a_module_turn_likewise(token: tuple[str, str]) -> None:
+    module, label = token
+    settings = Pkcs11Settings(module=module, token=label, pin=Secret(PIN))
+    place = ("epochs", module, label, PIN)
+    now = time.time()
+    pkcs11.add_version(*place, now)
+    keks = pkcs11.Pkcs11Keks(*place)
+    wrapped = keks.wrap(b"plain", "here")
+
+    def turn_on(day: int, *, is_served: bool = True) -> str:
+        at = now + day * DAY_S
+        return turn_module("epochs", settings, DAYS, at, is_served=is_served)
+
+    assert [turn_on(day) for day in (0, DAYS - 1, DAYS + 1)] == ["", "", "made 2"]
+    keks.refresh()
+    assert (keks.newest, keks.unwrap(wrapped, "here")) == (2, b"plain")
+    assert turn_on(2 * DAYS + 2, is_served=False) == "made 3"
+    assert turn_on(2 * DAYS + 2) == "destroyed 1"
+    keks.refresh()
+    with pytest.raises(Unopenable):
+        keks.unwrap(wrapped, "here")
