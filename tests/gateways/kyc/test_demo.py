@@ -16,7 +16,7 @@ from infra.demo.papers import keep_papers
 from infra.demo.people import Person
 from infra.demo.steps import Steps
 from infra.demo.target import Target
-from infra.local.kyc import PLATFORM
+from infra.local.checker import PLATFORM
 from tests.gateways.kyc.support import Kyc
 from tests.support.network import get_key
 from tests.support.scanner import run_scanner
