@@ -226,7 +226,8 @@ class Engine:
             outcome = Outcome(Verdict.UNKNOWN, "TIMEOUT")
         self._metrics.calls.labels(provider.name, outcome.verdict.value).inc()
         if outcome.verdict in (Verdict.ACCEPTED, Verdict.REFUSED):
-            if provider.name in self._breakers:
+            breaker = self._breakers.get(provider.name)
+            if breaker is not None and (breaker.failures or breaker.is_tripped):
                 await self._store.note_success(provider.name)
                 self._breakers_read = -BREAKERS_S
             return outcome

@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from processors.notificator.batches import Batch
 from processors.notificator.channels.base import Outcome
+from processors.notificator.decisions import FAILURES_TO_OPEN
 from processors.notificator.states import Claimed, OpenAttempt, Settlement
 
 CONNECTIONS_MAX = 8
@@ -116,10 +117,13 @@ WHERE (channel, address) IN (SELECT * FROM unnest(%s::text[], %s::bytea[]))"""
 CLOSED_TRIAL = """
 UPDATE notificator.breakers SET open_until = clock_timestamp() + make_interval(secs => %s)
 WHERE provider = %s AND open_until <= clock_timestamp() RETURNING 1"""
+# Calls at once that fail together are one breakdown: beyond what opens a circuit only trials count.
 NOTE_FAILURE = """
 INSERT INTO notificator.breakers AS b (provider, failures, open_until, reason)
 VALUES (%(provider)s, 1, NULL, %(reason)s)
-ON CONFLICT (provider) DO UPDATE SET failures = b.failures + 1, reason = excluded.reason
+ON CONFLICT (provider) DO UPDATE SET reason = excluded.reason,
+    failures = CASE WHEN %(is_trial)s OR b.failures < %(most)s THEN b.failures + 1
+        ELSE b.failures END
 WHERE %(is_trial)s OR b.open_until IS NULL OR b.open_until <= clock_timestamp()
 RETURNING failures"""
 OPEN = """
@@ -289,6 +293,7 @@ class Store:
         """How many there were in a row. Those of calls that were under way when the circuit opened
         say nothing new: 0."""
         values = {"provider": provider, "reason": reason, "is_trial": is_trial}
+        values["most"] = FAILURES_TO_OPEN
         rows = await self.query(NOTE_FAILURE, values)
         return int(rows[0].failures) if rows else 0
 

@@ -145,7 +145,7 @@ class Kyc:
             return case is not None and all(case[n] == value for n, value in wanted.items())
 
         try:
-            wait_until(is_there, 60)
+            wait_until(is_there, 180)
         except AssertionError:
             raise AssertionError(f"{name}: {found}, not {wanted}") from None
         return found[0]
