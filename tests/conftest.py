@@ -107,7 +107,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("whole")
         if {*ROUNDS, "examples"} & names:
             item.add_marker("faults")
-    systems = {item: get_system(item) for item in items if item.get_closest_marker("faults")}
+    kinds = ("faults", "border")
+    systems = {e: get_system(e) for e in items if any(map(e.get_closest_marker, kinds))}
     for item, system in systems.items():
         if system in BORDER:
             item.add_marker("border")

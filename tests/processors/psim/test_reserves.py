@@ -182,6 +182,7 @@ PLANTED = (
 )
 
 
+@pytest.mark.border
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda each: each.__name__)
 def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch

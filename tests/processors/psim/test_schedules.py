@@ -45,6 +45,7 @@ def test_who_begins_with_nothing_derives_the_same_bytes() -> None:
     assert compared > 40
 
 
+@pytest.mark.border
 @pytest.mark.parametrize("name", sorted(PLANTED))
 def test_a_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, kind, seeds = PLANTED[name]

@@ -35,6 +35,7 @@ def settings(token: tuple[str, str]) -> ModuleSettings:
     return made
 
 
+@pytest.mark.border
 def test_a_thousand_signatures_are_low_and_true(settings: ModuleSettings) -> None:
     signer = Pkcs11Signer(settings)
     sign = signer.open(signer.key)

@@ -41,6 +41,7 @@ def test_all_instances_lose_everything_at_a_label(label: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.border
 @pytest.mark.parametrize("name", sorted(PLANTED))
 def test_a_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, kind, seeds = PLANTED[name]
