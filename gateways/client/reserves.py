@@ -13,11 +13,9 @@ from schemas.codec import Malformed, decode
 from schemas.generated.common import BalanceID, PublicKey
 from schemas.generated.events import ReserveItemKind, ReserveReport
 from schemas.strkey import StrkeyError, decode_account_id
-from streams.ledger.reserves import compute_reserve_payload
+from streams.ledger.border.chains import is_bank
+from streams.ledger.reserves import HELD, compute_reserve_payload
 from streams.ledger.sum_tree import Node, Step, compute_root, make_leaf
-
-ADDED = (ReserveItemKind.PAID, ReserveItemKind.DEBT)
-"""What counts with holdings; the other kinds count with what is owed."""
 
 
 class ReserveError(Exception):
@@ -63,9 +61,9 @@ def verify_reserve(attributes: Mapping[str, Any], signers: Collection[PublicKey]
 def compute_sums(report: ReserveReport) -> tuple[int, int]:
     """What is held, and what is owed, with all that is listed."""
     sums = {kind: _sum(report, kind) for kind in ReserveItemKind}
-    held = sum(int(each.amount) for each in report.holdings) + sum(sums[kind] for kind in ADDED)
+    held = sum(int(each.amount) for each in report.holdings) + sum(sums[kind] for kind in HELD)
     owed = int(report.issued) + sum(
-        amount for kind, amount in sums.items() if kind not in (*ADDED, ReserveItemKind.OLD_DUST)
+        amount for kind, amount in sums.items() if kind not in (*HELD, ReserveItemKind.OLD_DUST)
     )
     return held, owed
 
@@ -73,7 +71,7 @@ def compute_sums(report: ReserveReport) -> tuple[int, int]:
 def compute_sides(report: Mapping[str, Any]) -> dict[str, Any]:
     """A report as Horizon shows it, with decimals, as two sides with the drift between them:
     what is missing is negative."""
-    added = {each.name for each in ADDED}
+    added = {each.name for each in HELD}
     items = [
         {**each, "side": "outside" if each["kind"] in added else "ledger"}
         for each in (
@@ -82,7 +80,7 @@ def compute_sides(report: Mapping[str, Any]) -> dict[str, Any]:
         )
         if each["kind"] != ReserveItemKind.OLD_DUST.name
     ]
-    outside = {each["wallet"].lower(): each["amount"] for each in report["holdings"]}
+    outside = name_holdings(report)
     sums = {"outside": sum(map(Decimal, outside.values())), "ledger": Decimal(report["issued"])}
     for each in items:
         sums[each["side"]] += Decimal(each["amount"])
@@ -90,6 +88,7 @@ def compute_sides(report: Mapping[str, Any]) -> dict[str, Any]:
         "asset": report["asset"],
         "chain": report["chain_id"],
         "height": report["height"],
+        "also": {each["chain_id"]: each["height"] for each in report["also"]},
         "sequence": report["sequence"],
         "outside": outside,
         "issued": report["issued"],
@@ -97,6 +96,14 @@ def compute_sides(report: Mapping[str, Any]) -> dict[str, Any]:
         "held": str(sums["outside"]),
         "owed": str(sums["ledger"]),
         "drift": str(Decimal(report["surplus"]) - Decimal(report["missing"])),
+    }
+
+
+def name_holdings(report: Mapping[str, Any]) -> dict[str, str]:
+    """A chain's by their wallets; accounts by their names."""
+    return {
+        each["chain_id"] if is_bank(each["chain_id"]) else each["wallet"].lower(): each["amount"]
+        for each in report["holdings"]
     }
 
 

@@ -1,4 +1,4 @@
-"""The verb `tokend reconcile`: bank or chain, and ledger, side by side."""
+"""The verb `tokend reconcile`: bank, gateway or chain, and ledger, side by side."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -39,7 +39,9 @@ def reconcile(
 
 def _describe(sides: Mapping[str, Any]) -> Iterator[str]:
     """Two columns, an item a line."""
-    yield f"{sides['asset']}: {sides['chain']} up to {sides['height']}, ledger {sides['sequence']}"
+    places = {sides["chain"]: sides["height"], **sides["also"]}
+    named = ", ".join(f"{place} up to {height}" for place, height in places.items())
+    yield f"{sides['asset']}: {named}, ledger {sides['sequence']}"
     rows = [
         *((name, amount, "") for name, amount in sides["outside"].items()),
         ("issued", "", sides["issued"]),

@@ -32,7 +32,7 @@ def reserves(
     endpoints: EndpointsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What the network owes in the assets of chains, and what it holds there."""
+    """What the network owes in the assets of chains and banks, and what it holds there."""
     key = user_io.read_key(seed_file) if is_verified else None
     with user_io.connect(url, endpoints, lambda: key) as client:
         found = [each["attributes"] for each in client.walk("/v3/reserves", {})]
@@ -52,15 +52,18 @@ def reserves(
 
 
 def _show(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    from gateways.client.reserves import name_holdings
+
     report = attributes["report"]
-    holdings = {each["wallet"].lower(): each["amount"] for each in report["holdings"]}
+    also = {each["chain_id"]: each["height"] for each in report["also"]}
     items = [f"{each['kind'].lower()} {each['name']}: {each['amount']}" for each in report["items"]]
     return {
         "asset": report["asset"],
         "ledger": report["sequence"],
         "block": report["height"],
+        **({"also": also} if also else {}),
         "issued": report["issued"],
-        **holdings,
+        **name_holdings(report),
         "missing": report["missing"],
         "surplus": report["surplus"],
         "items": items,

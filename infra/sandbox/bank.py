@@ -24,7 +24,7 @@ NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 
 class Booking(msgspec.Struct, forbid_unknown_fields=True):
     """`amount` as the bank writes it; negative: a debit. `bank_reference`: its own, if it gives
-    one; `text`: what the payer wrote; `end_to_end_id`: of who ordered it."""
+    one; `text`: what the payer wrote; `end_to_end_id`: of who ordered it; `is_charge`: a fee."""
 
     amount: str
     text: str = ""
@@ -32,6 +32,7 @@ class Booking(msgspec.Struct, forbid_unknown_fields=True):
     end_to_end_id: str = ""
     is_reversal: bool = False
     is_return: bool = False
+    is_charge: bool = False
 
 
 class BankOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -179,6 +180,6 @@ def _make_entry(each: Booking, now: datetime, currency: str) -> str:
     return (
         f"<Ntry>{_make_amount(each.amount, currency)}{reversal}<Sts><Cd>BOOK</Cd></Sts>"
         f"<BookgDt><Dt>{now:%Y-%m-%d}</Dt></BookgDt>{own}"
-        "<BkTxCd><Prtry><Cd>NTRF</Cd></Prtry></BkTxCd>"
+        f"<BkTxCd><Prtry><Cd>{'NCHG' if each.is_charge else 'NTRF'}</Cd></Prtry></BkTxCd>"
         f"<NtryDtls><TxDtls>{references}{text}{returned}</TxDtls></NtryDtls></Ntry>"
     )

@@ -43,14 +43,15 @@ class GatewayMode(StrEnum):
 
 class GatewayDo(msgspec.Struct, forbid_unknown_fields=True):
     """`mode` for the next `calls` that post a payout (0: for all); `ttl_s`: how long keys are kept;
-    `pay_in`, `take_back`: an event; `is_shuffling`: events come twice and out of order;
-    `settle`: pending payouts end in this state."""
+    `pay_in`, `take_back`, `charge`: an event each; `is_shuffling`: events come twice and out of
+    order; `settle`: pending payouts end in this state."""
 
     mode: GatewayMode | None = None
     calls: int = 0
     ttl_s: float | None = None
     pay_in: list[tuple[str, int]] = []
     take_back: list[str] = []
+    charge: list[int] = []
     is_shuffling: bool | None = None
     settle: PayoutState | None = None
     is_settling: bool | None = None
@@ -88,6 +89,8 @@ class GatewayBook:
             self._tell(EventKind.PAID_IN, f"in-{number}", reference, amount, "EUR")
         for name in order.take_back:
             self._take_back(name)
+        for amount in order.charge:
+            self._tell(EventKind.CHARGED, f"fee-{self._count('events') + 1}", "", amount, "EUR")
         if order.settle is not None:
             for payout in self.list_payouts(PayoutState.PENDING):
                 self._settle(payout, order.settle)
@@ -99,7 +102,10 @@ class GatewayBook:
 
     def _tell(self, kind: EventKind, name: str, reference: str, amount: int, currency: str) -> None:
         at_ms, number = int(self._clock() * 1000), self._count("events") + 1
-        event = GatewayEvent(number, kind, name, reference, amount, currency, at_ms)
+        events = self.list_events(number - 2)
+        event = GatewayEvent(number, kind, name, reference, amount, currency, at_ms, 0)
+        balance = event.moved + (events[-1].balance if events else 0)
+        event = msgspec.structs.replace(event, balance=balance)
         row = (number, msgspec.json.encode(event))
         self._book.execute("insert into events values (?, ?)", row)
 

@@ -33,7 +33,9 @@ from processors.psim.intents import Service
 from processors.psim.metrics import Metrics
 from processors.psim.private_http import make_server
 from processors.psim.rates.service import RatesService
+from processors.psim.reserves.account_watch import AccountReserves
 from processors.psim.reserves.holdings import make_holdings
+from processors.psim.reserves.reporting import Reporting
 from processors.psim.reserves.service import ReservesService
 from processors.psim.reserves.watch import ReserveWatch
 from processors.psim.settings import PsimSettings
@@ -209,17 +211,17 @@ class Psim:
         return RatesService(self._settings.rates, self._key, lambda: view, tell, wake)
 
     def _make_reserves(self, view: LedgerView) -> ReservesService:
-        tell, wake = self._publisher.tell_reserve, self._instance.wake
-        watches = []
+        about = self._key, lambda: view, self._publisher.tell_reserve, self._instance.wake
+        watches: list[Reporting] = []
         for each in self._settings.chains:
             desk = self._desks.get(each.id)
             if desk is None:
                 raise ConfigError("services: reserves needs withdraw or funnel, named before it")
             source = self._sources[each.id]
             holdings = make_holdings(each.id, source, self._rpcs[each.id], desk)
-            watches.append(
-                ReserveWatch(each.id, source, holdings, self._key, lambda: view, tell, wake)
-            )
+            watches.append(ReserveWatch(each.id, source, holdings, *about))
+        if self._banks.sources:
+            watches.append(AccountReserves(self._banks.sources, *about))
         return ReservesService(watches)
 
     def _make_transfers(

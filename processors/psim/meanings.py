@@ -1,11 +1,13 @@
 """What coins, tokens and accounts outside are in the network: by the details of assets. Pure."""
 
 import json
+from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
 from processors.psim.view import LedgerView
 from schemas.generated.entries import Asset
+from streams.ledger.border.chains import is_bank
 
 
 class Meaning(NamedTuple):
@@ -64,3 +66,42 @@ def read_payout_chain(details: bytes) -> str | None:
     stated = content.get("payout") if isinstance(content, dict) else None
     chain = stated.get("chain") if isinstance(stated, dict) else None
     return chain if isinstance(chain, str) else None
+
+
+class AccountAsset(NamedTuple):
+    """An asset that is held at banks and gateways: what it comes in by, then what it leaves by,
+    where that is another."""
+
+    meaning: Meaning
+    accounts: tuple[str, ...]
+
+
+def find_account_assets(view: LedgerView) -> tuple[dict[str, AccountAsset], list[str]]:
+    """By code, those with accounts of their own alone, and what is wrong with the others: a balance
+    can only be compared with what is issued if it is of one asset."""
+    found: dict[str, AccountAsset] = {}
+    problems = []
+    for asset in view.get_own_assets():
+        stated, chain = read_deposit_details(asset.details), read_payout_chain(asset.details)
+        named = ("" if stated is None else stated[0], chain or "")
+        accounts = tuple(dict.fromkeys(each for each in named if each))
+        if not any(map(is_bank, accounts)):
+            continue
+        if not all(map(is_bank, accounts)) or (stated is not None and stated[1]):
+            problems.append(f"{asset.code} is of a chain and of a bank: its reserves are not known")
+            continue
+        minimum = 0 if stated is None else stated[2]
+        found[asset.code] = AccountAsset(Meaning(asset, minimum), accounts)
+    uses = Counter(account for each in found.values() for account in each.accounts)
+    for code, each in list(found.items()):
+        shared = [account for account in each.accounts if uses[account] > 1]
+        if shared:
+            del found[code]
+            problems.append(f"{code} shares {shared[0]} with another asset: no reserves are known")
+    return found, problems
+
+
+def find_asset_of(view: LedgerView, chain_id: str) -> Asset | None:
+    """What is held on an account."""
+    found = find_account_assets(view)[0].values()
+    return next((each.meaning.asset for each in found if chain_id in each.accounts), None)

@@ -46,6 +46,7 @@ BRANCHES = frozenset(
     key[0]
     for key in (
         keys.NETWORK_SETTINGS,
+        keys.COUNTERS,
         keys.ACCOUNT,
         keys.SIGNER,
         keys.KEY_VALUE,

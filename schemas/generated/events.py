@@ -787,6 +787,14 @@ class ReserveItemKind(Enum):
     """Paid out, and the requests are not fulfilled yet."""
     DEBT = 5
     """A network fee that the operator's float did not cover."""
+    TAKEN_BACK = 6
+    """A bank or gateway took back what was credited, and it is not burned yet."""
+    CHARGED = 7
+    """A fee of a bank or gateway that is not burned of the operator's float yet."""
+    UNDEBITED = 8
+    """People say that it was paid out, and no statement has it yet."""
+    OVERDRAWN = 9
+    """By how much an account is overdrawn."""
 
 
 ALL_ReserveItemKind = tuple(ReserveItemKind)
@@ -794,8 +802,8 @@ ALL_ReserveItemKind = tuple(ReserveItemKind)
 
 def read_ReserveItemKind(data: Any, at: int) -> tuple[ReserveItemKind, int]:
     index = data[at]
-    if index & 1 or index > 10:
-        read_bounded(data, at, 0, 5)  # raises
+    if index & 1 or index > 18:
+        read_bounded(data, at, 0, 9)  # raises
     return ALL_ReserveItemKind[index >> 1], at + 1
 
 
@@ -811,7 +819,9 @@ class ReserveItem(Record, frozen=True):
     kind: ReserveItemKind
     """Why it is one."""
     name: str
-    """Of which request (a number), transfer (a number) or payment (TRANSACTION:ORDINAL)."""
+    """Of which request (a number), transfer (a number), payment (TRANSACTION:ORDINAL), account, or
+    entry on it (ACCOUNT STATEMENT:ENTRY, ACCOUNT EVENT).
+    """
     amount: Amount
     """How much."""
 
@@ -837,26 +847,30 @@ def write_ReserveItem(value: ReserveItem, out: bytearray) -> None:
 
 
 class ReserveHolding(Record, frozen=True):
-    """What one wallet holds."""
+    """What one wallet, or one account at a bank or gateway, holds."""
 
+    chain_id: str
+    """Its chain, or bank:NAME."""
     wallet: WalletKind
-    """The wallet."""
+    """The wallet; of accounts HOT is one that pays out, DEPOSIT another."""
     addresses: U64
-    """How many addresses it has."""
+    """How many addresses it has; an account is one."""
     amount: Amount
     """What they hold."""
 
 
 def read_ReserveHolding(data: Any, at: int) -> tuple[ReserveHolding, int]:
+    f_chain_id, at = read_string(data, at, 48)
     f_wallet, at = read_WalletKind(data, at)
     f_addresses = from_bytes(data[at : at + 8])
     at += 8
     f_amount = from_bytes(data[at : at + 16])
     at += 16
-    return ReserveHolding(f_wallet, f_addresses, f_amount), at
+    return ReserveHolding(f_chain_id, f_wallet, f_addresses, f_amount), at
 
 
 def write_ReserveHolding(value: ReserveHolding, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
     write_WalletKind(value.wallet, out)
     write_unsigned(value.addresses, out, 8)
     write_unsigned(value.amount, out, 16)
@@ -895,10 +909,38 @@ def write_ReserveRest(value: ReserveRest, out: bytearray) -> None:
     out += value.digest
 
 
+class ReservePlace(Record, frozen=True):
+    """Up to where an account is known."""
+
+    chain_id: str
+    """The account, bank:NAME."""
+    height: U64
+    """The statement, counted from the first one, or the event."""
+    block_hash: Hash
+    """Its hash."""
+
+
+def read_ReservePlace(data: Any, at: int) -> tuple[ReservePlace, int]:
+    f_chain_id, at = read_string(data, at, 48)
+    f_height = from_bytes(data[at : at + 8])
+    at += 8
+    f_block_hash = data[at : at + 32]
+    at += 32
+    return ReservePlace(f_chain_id, f_height, f_block_hash), at
+
+
+def write_ReservePlace(value: ReservePlace, out: bytearray) -> None:
+    write_string(value.chain_id, out, 48)
+    write_unsigned(value.height, out, 8)
+    if type(value.block_hash) is not bytes or len(value.block_hash) != 32:
+        raise Unencodable("expected 32 bytes")
+    out += value.block_hash
+
+
 class ReserveReport(Record, frozen=True):
-    """What the network owes in an asset after a ledger, and what it holds outside after a block
-    that is final: holdings + paid + debts = issued + parked + uncredited + dust, but for what
-    is missing or more.
+    """What the network owes in an asset after a ledger, and what it holds outside after a block,
+    statement or event that is final. Holdings and items on one side are what is issued and
+    items on the other (PROTOCOL.md), but for what is missing or more.
     """
 
     network_id: Hash
@@ -906,7 +948,7 @@ class ReserveReport(Record, frozen=True):
     asset: str
     """The asset's code."""
     chain_id: str
-    """The chain that it stands for coins or tokens of."""
+    """The chain that it stands for coins or tokens of, or the account that it comes in by."""
     sequence: U64
     """The ledger after which it is owed."""
     closed_at_ms: U64
@@ -915,6 +957,8 @@ class ReserveReport(Record, frozen=True):
     """The block after which it is held."""
     block_hash: Hash
     """That block's hash."""
+    also: tuple[ReservePlace, ...]
+    """Other accounts that it is held on."""
     issued: Amount
     """The sum of all balances."""
     balances: U64
@@ -946,6 +990,14 @@ def read_ReserveReport(data: Any, at: int) -> tuple[ReserveReport, int]:
     at += 8
     f_block_hash = data[at : at + 32]
     at += 32
+    count, at = read_count(data, at, 2)
+    f_also_list = []
+    if count:
+        for _ in range(count):  # f_also
+            f_also_item, at = read_ReservePlace(data, at)
+            f_also_list.append(f_also_item)
+        at = read_array_end(data, at)
+    f_also = tuple(f_also_list)
     f_issued = from_bytes(data[at : at + 16])
     at += 16
     f_balances = from_bytes(data[at : at + 8])
@@ -968,7 +1020,7 @@ def read_ReserveReport(data: Any, at: int) -> tuple[ReserveReport, int]:
             f_items_list.append(f_items_item)
         at = read_array_end(data, at)
     f_items = tuple(f_items_list)
-    count, at = read_count(data, at, 6)
+    count, at = read_count(data, at, 10)
     f_rests_list = []
     if count:
         for _ in range(count):  # f_rests
@@ -980,7 +1032,7 @@ def read_ReserveReport(data: Any, at: int) -> tuple[ReserveReport, int]:
     at += 16
     f_surplus = from_bytes(data[at : at + 16])
     at += 16
-    return ReserveReport(f_network_id, f_asset, f_chain_id, f_sequence, f_closed_at_ms, f_height, f_block_hash, f_issued, f_balances, f_liabilities, f_holdings, f_items, f_rests, f_missing, f_surplus), at
+    return ReserveReport(f_network_id, f_asset, f_chain_id, f_sequence, f_closed_at_ms, f_height, f_block_hash, f_also, f_issued, f_balances, f_liabilities, f_holdings, f_items, f_rests, f_missing, f_surplus), at
 
 
 def write_ReserveReport(value: ReserveReport, out: bytearray) -> None:
@@ -995,6 +1047,11 @@ def write_ReserveReport(value: ReserveReport, out: bytearray) -> None:
     if type(value.block_hash) is not bytes or len(value.block_hash) != 32:
         raise Unencodable("expected 32 bytes")
     out += value.block_hash
+    write_count(len(value.also), out, 2)
+    if value.also:
+        for f_also_item in value.also:
+            write_ReservePlace(f_also_item, out)
+        out.append(0)
     write_unsigned(value.issued, out, 16)
     write_unsigned(value.balances, out, 8)
     if type(value.liabilities) is not bytes or len(value.liabilities) != 32:
@@ -1010,7 +1067,7 @@ def write_ReserveReport(value: ReserveReport, out: bytearray) -> None:
         for f_items_item in value.items:
             write_ReserveItem(f_items_item, out)
         out.append(0)
-    write_count(len(value.rests), out, 6)
+    write_count(len(value.rests), out, 10)
     if value.rests:
         for f_rests_item in value.rests:
             write_ReserveRest(f_rests_item, out)
@@ -1126,6 +1183,7 @@ READERS: dict[type, Callable[[Any, int], tuple[Any, int]]] = {
     ReserveItem: read_ReserveItem,
     ReserveHolding: read_ReserveHolding,
     ReserveRest: read_ReserveRest,
+    ReservePlace: read_ReservePlace,
     ReserveReport: read_ReserveReport,
     SignedReserveReport: read_SignedReserveReport,
     ReserveLiabilities: read_ReserveLiabilities,
@@ -1154,6 +1212,7 @@ WRITERS: dict[type, Callable[[Any, bytearray], None]] = {
     ReserveItem: write_ReserveItem,
     ReserveHolding: write_ReserveHolding,
     ReserveRest: write_ReserveRest,
+    ReservePlace: write_ReservePlace,
     ReserveReport: write_ReserveReport,
     SignedReserveReport: write_SignedReserveReport,
     ReserveLiabilities: write_ReserveLiabilities,

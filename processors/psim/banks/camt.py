@@ -23,6 +23,9 @@ STATEMENTS = frozenset(f"camt.053.001.{n:02}" for n in (2, 3, 4, 6, 8, 10))
 REPORTS = frozenset(f"camt.052.001.{n:02}" for n in (2, 3, 4, 6, 8, 10))
 OPENING, CLOSING = ("OPBD", "PRCD"), ("CLBD",)
 AMOUNT_MAX = 10**30
+CHARGES = frozenset({"CHRG", "COMM", "COME", "COMI", "COMT", "FEES"})
+"""Sub-families of ISO's transaction codes by which a bank books its fees; SWIFT has its own."""
+SWIFT_CHARGE = "NCHG"
 
 
 class _Context(NamedTuple):
@@ -117,6 +120,15 @@ def _is_credit(indicator: Any) -> bool:
     return get_code(indicator) == "CRDT"
 
 
+def _is_charge(code: Any) -> bool:
+    """By ISO's code, else by the bank's own."""
+    if code is None:
+        return False
+    if code.domn is not None:
+        return str(code.domn.fmly.sub_fmly_cd) in CHARGES
+    return code.prtry is not None and str(code.prtry.cd).startswith(SWIFT_CHARGE)
+
+
 def _is_booked(entry: Any) -> bool:
     """Older versions have the code itself where newer ones have a choice."""
     state = getattr(entry.sts, "cd", entry.sts)
@@ -163,6 +175,7 @@ def _read_items(context: _Context, place: int, entry: Any) -> Iterator[Item]:
             end_to_end_id=_get_reference(detail, "end_to_end_id"),
             is_reversal=bool(entry.rvsl_ind),
             is_return=detail is not None and getattr(detail, "rtr_inf", None) is not None,
+            is_charge=_is_charge(getattr(detail, "bk_tx_cd", None) or entry.bk_tx_cd),
         )
 
 

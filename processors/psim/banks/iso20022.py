@@ -6,6 +6,7 @@ The libraries are imported when the first message is read: few processes have a 
 
 import importlib
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from processors.psim.banks.statements import StatementHeld
@@ -25,7 +26,8 @@ def read_message(content: bytes, kinds: Collection[str]) -> tuple[Any, str]:
         raise StatementHeld(f"{kind[:40]} is none of the messages that are read")
     config = ParserConfig(fail_on_unknown_properties=True, fail_on_converter_warnings=True)
     try:
-        return XmlParser(config=config).parse(root, get_types(kind).Document), kind
+        parser = XmlParser(config=config, context=get_context(kind))
+        return parser.parse(root, get_types(kind).Document), kind
     except (ParserError, ValueError, TypeError, ArithmeticError, Warning) as error:
         raise StatementHeld(f"it is no {kind}: {error}"[:200]) from None
 
@@ -34,6 +36,14 @@ def get_types(kind: str) -> Any:
     """pyiso20022's module of a message."""
     name = kind.replace(".", "_")
     return importlib.import_module(f"pyiso20022.{name[:4]}.{name}.{name}")
+
+
+@lru_cache
+def get_context(kind: str) -> Any:  # noqa: ARG001 - one for each
+    """What xsdata knows of a message's types: to find that out takes longer than to read one."""
+    from xsdata.formats.dataclass.context import XmlContext
+
+    return XmlContext()
 
 
 def get_code(stated: Any) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from processors.psim.banks.iso20022 import NAMESPACE, get_code, get_types
+from processors.psim.banks.iso20022 import NAMESPACE, get_code, get_context, get_types
 from schemas.generated.common import PayoutDetails
 
 KIND = "pain.001.001.09"
@@ -73,7 +73,9 @@ def make_file(payer: Payer, reference: str, at_ms: int, amount: int, payee: Payo
     initiation = types.CustomerCreditTransferInitiationV09(grp_hdr=header, pmt_inf=[payment])
     config = SerializerConfig(encoding="UTF-8")
     document = types.Document(cstmr_cdt_trf_initn=initiation)
-    text = XmlSerializer(config=config).render(document, ns_map={None: NAMESPACE + KIND})
+    text = XmlSerializer(config=config, context=get_context(KIND)).render(
+        document, ns_map={None: NAMESPACE + KIND}
+    )
     return text.encode()
 
 

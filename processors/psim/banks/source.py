@@ -4,12 +4,14 @@ Money-in's frame works on it unchanged: a statement that was worked off and is a
 the bank, as a replaced final block halts a chain.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from processors.psim.banks.account import NOBODY, AccountSource
 from processors.psim.banks.clawbacks import TakenBack, match_reversals
 from processors.psim.banks.inbox import Delivery, read_delivery
+from processors.psim.banks.movements import Flow, Movement, make_credit, make_debit
 from processors.psim.banks.pain import PaymentStatus
 from processors.psim.banks.returns import RETURNED
 from processors.psim.banks.statements import (
@@ -47,8 +49,9 @@ class BankSource(AccountSource):
         self._first = first
         self._files: dict[str, Delivery] = {}
         self._held: dict[str, str] = {}
-        self._booked: dict[str, list[tuple[int, Item]]] = {}
-        self._reversals: list[tuple[Item, tuple[int, Item] | None]] = []
+        self._booked: defaultdict[str, list[tuple[int, Item]]] = defaultdict(list)
+        self._taken_back: list[TakenBack] = []
+        self._movements: list[Movement] = []
         self._series = Series({}, "", {}, is_contradicted=False)
 
     async def look(self) -> None:
@@ -72,18 +75,51 @@ class BankSource(AccountSource):
         self._series = arrange(
             deliveries, self.account, self._currency, self._first, self._make_origin(0)
         )
-        booked: dict[str, list[tuple[int, Item]]] = {}
-        for number, item in self._walk():
+        self._booked = defaultdict(list)
+        self._taken_back, self._movements = [], []
+        undone = dict(match_reversals((height, item) for height, _, item in self._walk()))
+        for height, name, item in self._walk():
             if item.end_to_end_id:
-                booked.setdefault(item.end_to_end_id, []).append((number, item))
-        self._booked = booked
-        self._reversals = match_reversals(self._walk())
+                self._booked[item.end_to_end_id].append((height, item))
+            taken = self._find_taken_back(height, name, item, undone)
+            if taken is not None:
+                self._taken_back.append(taken)
+            if item.amount:
+                self._movements.append(self._make_movement(height, name, item, taken))
 
-    def _walk(self) -> Iterator[tuple[int, Item]]:
-        """All movements with the heights of their statements."""
+    def _walk(self) -> Iterator[tuple[int, str, Item]]:
+        """All movements, with the heights of their statements and where they stand."""
         for number, statement in sorted(self.statements.items()):
-            for item in statement.items:
-                yield number - self._first + FIRST, item
+            for place, item in enumerate(statement.items, 1):
+                yield number - self._first + FIRST, f"{number}:{place}", item
+
+    def _find_taken_back(
+        self, height: int, name: str, item: Item, undone: Mapping[Item, tuple[int, Item] | None]
+    ) -> TakenBack | None:
+        """What of this was credited before, or is a fee."""
+        stated = height, name, item.amount, item.booked_ms
+        if item in undone:
+            key = compute_evidence_key("bank-reversal", item.key, item.ordinal)
+            of = undone[item]
+            at, original = (FIRST, item) if of is None else of
+            block = Block(at, key, key, original.booked_ms)
+            payment = None if of is None else self._make_payment(original)
+            return TakenBack(key, *stated, payment, block)
+        if item.is_charge and not item.is_credit:
+            key = compute_evidence_key("bank-charge", item.key, item.ordinal)
+            block = Block(height, key, key, item.booked_ms)
+            return TakenBack(key, *stated, None, block, is_charge=True)
+        return None
+
+    def _make_movement(
+        self, height: int, name: str, item: Item, taken: TakenBack | None
+    ) -> Movement:
+        if taken is not None:
+            return make_debit(self._chain_id, taken)
+        if item.is_credit:
+            payment = self._make_payment(item)
+            return make_credit(self._chain_id, height, name, payment, item.booked_ms)
+        return Movement(height, name, Flow.OUT, item.amount, item.booked_ms, item.end_to_end_id)
 
     def find_problems(self) -> list[str]:
         found = [f"{self._chain_id}: {name}: {each}" for name, each in sorted(self._held.items())]
@@ -96,15 +132,16 @@ class BankSource(AccountSource):
         return self._booked.get(end_to_end_id, ())
 
     def list_taken_back(self) -> list[TakenBack]:
-        """Reversals of credits, whether it is known of which or not."""
-        return [self._make_taken_back(each, of) for each, of in self._reversals]
+        """Reversals of credits, whether it is known of which or not, and fees."""
+        return self._taken_back
 
-    def _make_taken_back(self, item: Item, of: tuple[int, Item] | None) -> TakenBack:
-        key = compute_evidence_key("bank-reversal", item.key, item.ordinal)
-        height, original = (FIRST, item) if of is None else of
-        block = Block(height, key, key, original.booked_ms)
-        payment = None if of is None else self._make_payment(original)
-        return TakenBack(key, item.amount, item.booked_ms, payment, block)
+    def list_movements(self) -> list[Movement]:
+        """All that is booked, in order."""
+        return self._movements
+
+    def get_balance(self, height: int) -> int:
+        """After a statement; negative where the account is overdrawn."""
+        return 0 if height < FIRST else self._get(height).closing
 
     def list_statuses(self) -> list[PaymentStatus]:
         """What the bank says of payments of ours."""
@@ -112,7 +149,7 @@ class BankSource(AccountSource):
 
     def list_expected(self) -> list[Item]:
         """Credits that a report within the day tells of, and no statement has yet."""
-        booked = {item.key for _, item in self._walk()}
+        booked = {item.key for _, _, item in self._walk()}
         found = {
             each.item.key: each.item
             for delivery in self._files.values()
@@ -196,4 +233,4 @@ class BankSource(AccountSource):
     async def get_holding(self, address: str, token: str, block: Block) -> int:
         """Of the whole account: a reference holds nothing."""
         del address, token
-        return 0 if block.height < FIRST else self._get(block.height).closing
+        return self.get_balance(block.height)

@@ -30,7 +30,7 @@ class Item(msgspec.Struct, frozen=True):
     """One booked movement. `key`: what names it for ever; `ordinal`: among those of one key.
     `amount` is positive. `reference`: the payment reference it names, or empty. `end_to_end_id`: of
     whoever ordered it, who may say anything. `is_reversal`: it takes back an earlier movement of
-    the other direction; `is_return`: of a payment of ours."""
+    the other direction; `is_return`: of a payment of ours; `is_charge`: a fee of the bank's."""
 
     key: Hash
     ordinal: int
@@ -41,6 +41,7 @@ class Item(msgspec.Struct, frozen=True):
     end_to_end_id: str
     is_reversal: bool = False
     is_return: bool = False
+    is_charge: bool = False
 
 
 class Expected(NamedTuple):

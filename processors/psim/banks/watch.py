@@ -6,9 +6,10 @@ from typing import Any, Protocol
 
 from processors.psim.banks.clawbacks import Clawback, TakenBack, claw_back
 from processors.psim.banks.statements import Item
-from processors.psim.chains.source import COIN, ChainSource
+from processors.psim.chains.source import ChainSource
 from processors.psim.deposit.watch import ChainWatch
 from processors.psim.intents import Intent
+from processors.psim.meanings import find_asset_of
 from processors.psim.view import LedgerView
 from schemas.generated.common import AccountID, Hash
 from streams.ledger.border.chains import is_halted
@@ -48,8 +49,7 @@ class AccountWatch(ChainWatch):
 
     def get_intents(self, view: LedgerView) -> dict[Hash, Intent]:
         intents = super().get_intents(view)
-        meaning = self._find_meanings(view).get(COIN)
-        asset = None if meaning is None else meaning.asset
+        asset = find_asset_of(view, self.chain_id)
         taken = self._account.list_taken_back()
         self._clawbacks = [claw_back(view, self.chain_id, each, asset) for each in taken]
         if not is_halted(view.state, self.chain_id):

@@ -11,18 +11,20 @@ import msgspec
 
 
 class EventKind(StrEnum):
-    """What happened. The last two take back what came in."""
+    """What happened. Refunds and charge-backs take back what came in; CHARGED is a fee."""
 
     PAID_IN = "paid-in"
     PAYOUT_PAID = "payout-paid"
     PAYOUT_FAILED = "payout-failed"
     REFUNDED = "refunded"
     CHARGED_BACK = "charged-back"
+    CHARGED = "charged"
 
 
 class GatewayEvent(msgspec.Struct, frozen=True):
     """`id`: of the payment or payout, the provider's. `reference`: for what comes in the payment
-    reference, for payouts the key that they were asked for by."""
+    reference, for payouts the key that they were asked for by. `balance`: of the account after
+    it; negative where it is overdrawn."""
 
     number: int
     kind: EventKind
@@ -31,6 +33,14 @@ class GatewayEvent(msgspec.Struct, frozen=True):
     amount: int
     currency: str
     at_ms: int
+    balance: int
+
+    @property
+    def moved(self) -> int:
+        """By how much it changes the balance."""
+        if self.kind is EventKind.PAYOUT_FAILED:
+            return 0
+        return self.amount if self.kind is EventKind.PAID_IN else -self.amount
 
 
 class PayoutState(StrEnum):

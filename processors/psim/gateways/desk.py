@@ -46,7 +46,7 @@ class GatewayDesk(FileDesk):
 
     @property
     def final(self) -> int:
-        return len(self._source.events)
+        return self._source.final
 
     async def look(self, view: LedgerView) -> None:
         """Events are evidence; everything else that a gateway says is none."""

@@ -4,12 +4,13 @@ known. Shell.
 What is delivered twice counts once; a number that comes with other contents is never believed.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from processors.psim.banks.account import NOBODY, AccountSource
 from processors.psim.banks.clawbacks import TakenBack
+from processors.psim.banks.movements import Flow, Movement, make_credit, make_debit
 from processors.psim.banks.statements import Item
 from processors.psim.chains.source import (
     COIN,
@@ -29,7 +30,7 @@ from processors.psim.intents import compute_evidence_key
 from schemas.generated.common import Hash
 from streams.ledger.hashes import compute_hash
 
-TAKEN_BACK = frozenset({EventKind.REFUNDED, EventKind.CHARGED_BACK})
+TAKEN_BACK = frozenset({EventKind.REFUNDED, EventKind.CHARGED_BACK, EventKind.CHARGED})
 
 
 class GatewaySource(AccountSource):
@@ -64,17 +65,47 @@ class GatewaySource(AccountSource):
                 raise ChainContradiction(self._problem)
             if number > len(self.events):
                 self._waiting[number] = event
-        while (found := self._waiting.pop(len(self.events) + 1, None)) is not None:
-            self.events.append(found)
+        while (found := self._waiting.get(len(self.events) + 1)) is not None:
+            if self.events and self.events[-1].balance + found.moved != found.balance:
+                self._problem = f"{self.chain_id}: the balance after event {found.number} is wrong"
+                raise ChainContradiction(self._problem)
+            self.events.append(self._waiting.pop(found.number))
             content = msgspec.json.encode(found)
             self._hashes.append(compute_hash(self._hashes[-1] + compute_hash(content)))
+
+    @property
+    def final(self) -> int:
+        return len(self.events)
+
+    def get_balance(self, height: int) -> int:
+        """After an event, as it says."""
+        return self.events[height - 1].balance if height else 0
+
+    def list_movements(self) -> list[Movement]:
+        """All that is told, in order."""
+        paid = self._find_paid()
+        return [self._make_movement(each, paid) for each in self.events if each.moved]
+
+    def _make_movement(self, event: GatewayEvent, paid: Mapping[str, GatewayEvent]) -> Movement:
+        name = str(event.number)
+        if event.kind in TAKEN_BACK:
+            return make_debit(self.chain_id, self._make_taken_back(event, paid.get(event.id)))
+        if event.kind is EventKind.PAID_IN:
+            payment = self._make_payment(event)
+            return make_credit(self.chain_id, event.number, name, payment, event.at_ms)
+        stated = event.amount, event.at_ms, event.reference
+        return Movement(event.number, name, Flow.OUT, *stated)
+
+    def _find_paid(self) -> Mapping[str, GatewayEvent]:
+        """What came in, by the provider's name for it."""
+        return {each.id: each for each in self.events if each.kind is EventKind.PAID_IN}
 
     def find_problems(self) -> list[str]:
         return [self._problem] if self._problem else []
 
     def list_taken_back(self) -> list[TakenBack]:
-        """Refunds and charge-backs, of payments by the provider's name for them."""
-        paid = {each.id: each for each in self.events if each.kind is EventKind.PAID_IN}
+        """Refunds and charge-backs, of payments by the provider's name for them, and fees."""
+        paid = self._find_paid()
         return [
             self._make_taken_back(each, paid.get(each.id))
             for each in self.events
@@ -83,10 +114,13 @@ class GatewaySource(AccountSource):
 
     def _make_taken_back(self, event: GatewayEvent, of: GatewayEvent | None) -> TakenBack:
         key = compute_evidence_key("gateway-taken-back", self.chain_id, event.number)
-        paid = event if of is None else of
+        stated = event.number, str(event.number), event.amount, event.at_ms
+        is_charge = event.kind is EventKind.CHARGED
+        paid = event if of is None or is_charge else of
         block = Block(paid.number, key, key, paid.at_ms)
-        payment = None if of is None or event.amount > of.amount else self._make_payment(of)
-        return TakenBack(key, event.amount, event.at_ms, payment, block)
+        is_known = of is not None and event.amount <= of.amount and not is_charge
+        payment = self._make_payment(paid) if is_known else None
+        return TakenBack(key, *stated, payment, block, is_charge)
 
     def list_expected(self) -> list[Item]:
         """What a gateway has not said it does not say."""
@@ -94,10 +128,10 @@ class GatewaySource(AccountSource):
 
     async def get_tip_height(self) -> int:
         await self.look()
-        return len(self.events)
+        return self.final
 
     async def get_final_height(self) -> int:
-        return len(self.events)
+        return self.final
 
     async def get_block(self, height: int) -> Block:
         if height < 1:

@@ -1,6 +1,7 @@
 """How instances agree on reports: one proposes, the others derive the same and sign it. Pure.
 
-The first ledger of a cycle is the same for all; the block is what the proposer names. An instance
+The first ledger of a cycle is the same for all; the block is what the proposer names, or one block
+of each place that the asset is held at. An instance
 signs no block before the newest that it knew to be final when that ledger closed. Of the instances
 that signed a credit or a settlement up to then, one is among those that agree here (more than half
 of them sign both), so no named block is younger than the report's.
@@ -13,13 +14,14 @@ from typing import NamedTuple
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from processors.psim.reserves.rules import LedgerFacts, is_same
+from processors.psim.reserves.rules import LedgerFacts, get_heights, is_same
 from schemas.generated.common import Hash, PublicKey
 from schemas.generated.entries import Signer
 from schemas.generated.events import ReserveReport, SignedReserveReport
 from streams.ledger.reserves import compute_reserve_payload
 from streams.ledger.values import SIGNATURE_THRESHOLD, compute_weight
 
+Heights = tuple[int, ...]
 STEP_IN_MS = 6_000
 """By how much each next instance waits longer before it proposes."""
 REPEAT_MS = 3_600_000
@@ -28,10 +30,11 @@ LEDGERS_KEPT, PROPOSALS_KEPT = 8, 64
 
 
 class Wanted(NamedTuple):
-    """A report that this instance should derive. `height`: the block; None: its own newest."""
+    """A report that this instance should derive. `heights`: the block of each place; None: its own
+    newest."""
 
     facts: LedgerFacts
-    height: int | None
+    heights: Heights | None
 
 
 Proposal = dict[ReserveReport, set[PublicKey]]
@@ -47,7 +50,7 @@ class Agreement:
         self.asset = asset
         self._own_key = own_key
         self._facts: OrderedDict[int, LedgerFacts] = OrderedDict()
-        self._floors: dict[int, int] = {}
+        self._floors: dict[int, Heights] = {}
         self._quiet: int | None = None
         self._proposals: OrderedDict[int, Proposal] = OrderedDict()
         self.agreed: ReserveReport | None = None
@@ -59,10 +62,15 @@ class Agreement:
         while len(self._facts) > LEDGERS_KEPT:
             self._floors.pop(self._facts.popitem(last=False)[0], None)
 
-    def note_final(self, final: int) -> None:
-        """The newest final block, asked for after the ledgers that are known."""
+    def note_final(self, final: Heights) -> None:
+        """The newest final blocks, asked for after the ledgers that are known."""
         for sequence in self._facts:
             self._floors.setdefault(sequence, final)
+
+    def _may_sign(self, facts: LedgerFacts, heights: Heights) -> bool:
+        """Whether no block is older than what was final when the ledger closed."""
+        floor = self._floors.get(facts.sequence)
+        return floor is not None and is_reached(heights, floor)
 
     def take(
         self,
@@ -88,26 +96,26 @@ class Agreement:
 
     def _agree(self, report: ReserveReport, signers: Sequence[Signer]) -> None:
         last = self.agreed
-        is_newer = last is None or (report.sequence, report.height) >= (last.sequence, last.height)
+        is_newer = last is None or _rank(report) >= _rank(last)
         if compute_weight(signers) >= SIGNATURE_THRESHOLD and is_newer:
             self.agreed = report
             self.settled_at_ms = int(report.closed_at_ms)
 
-    def find_wanted(self, rank: int, now_ms: int, final: int) -> Iterator[Wanted]:
+    def find_wanted(self, rank: int, now_ms: int, final: Heights) -> Iterator[Wanted]:
         """What this instance should derive now. `rank`: its place among the instances, from 0."""
         for sequence, proposal in self._proposals.items():
             facts = self._facts.get(sequence)
             if facts is None or self._is_old(sequence):
                 continue
-            signed = {int(each.height) for each in self._list_own(proposal)}
-            heights = {int(each.height) for each in proposal}
-            for height in sorted(heights - signed):
-                if self._floors.get(sequence, final + 1) <= height <= final:
-                    yield Wanted(facts, height)
+            signed = {get_heights(each) for each in self._list_own(proposal)}
+            named = {get_heights(each) for each in proposal}
+            for heights in sorted(named - signed):
+                if self._may_sign(facts, heights) and is_reached(final, heights):
+                    yield Wanted(facts, heights)
         newest = self.get_newest()
         if newest is None or newest.sequence in self._proposals or newest.sequence == self._quiet:
             return
-        if final < max(self._floors.get(newest.sequence, final + 1), newest.checkpoint):
+        if not self._may_sign(newest, final) or not is_reached(final, newest.checkpoints):
             return
         if now_ms >= newest.closed_at_ms + rank * STEP_IN_MS:
             yield Wanted(newest, None)
@@ -127,7 +135,7 @@ class Agreement:
         for proposal in reversed(self._proposals.values()):
             for own in self._list_own(proposal):
                 for other in proposal:
-                    if other.height == own.height and other != own:
+                    if get_heights(other) == get_heights(own) and other != own:
                         return own, other
         return None
 
@@ -144,3 +152,14 @@ class Agreement:
 
     def _list_own(self, proposal: Proposal) -> list[ReserveReport]:
         return [report for report, names in proposal.items() if self._own_key in names]
+
+
+def is_reached(heights: Heights, floor: Heights) -> bool:
+    """Whether each is at least as high, and they are of as many places."""
+    if len(heights) != len(floor):
+        return False
+    return all(height >= least for height, least in zip(heights, floor, strict=True))
+
+
+def _rank(report: ReserveReport) -> tuple[int, Heights]:
+    return int(report.sequence), get_heights(report)

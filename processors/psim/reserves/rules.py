@@ -1,7 +1,8 @@
-"""What a report says, from what a ledger says and what was seen of a chain. Pure.
+"""What a report says, from what a ledger says and what was seen outside. Pure.
 
 Holdings after block B + paid, not fulfilled + debts = issued after ledger L + parked + uncredited +
-dust. Every term is a list of named items: what they do not explain is missing, or is a surplus.
+dust; accounts at banks add items of their own (`accounts`). Every term is a list of named items:
+what they do not explain is missing, or is a surplus.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,17 +15,19 @@ from processors.psim.meanings import Meaning
 from processors.psim.view import LedgerView
 from schemas.codec import encode
 from schemas.contract import ReferenceKind
-from schemas.generated.common import U64, Amount, Hash, WalletKind
+from schemas.generated.common import U64, Amount, Hash, TransferOutcome, WalletKind
 from schemas.generated.entries import TransferState
 from schemas.generated.events import (
     ReserveHolding,
     ReserveItem,
     ReserveItemKind,
+    ReservePlace,
     ReserveReport,
     ReserveRest,
 )
 from schemas.generated.requests import IssuanceRequest
 from streams.ledger.references import DAY_MS, compute_first_day
+from streams.ledger.reserves import HELD
 from streams.ledger.sum_tree import SumTree
 
 CYCLE_MS = 30_000
@@ -32,14 +35,24 @@ CYCLE_MS = 30_000
 LISTED_MAX = 500
 
 
+class PayoutFacts(NamedTuple):
+    """`waiting`: requests for withdrawals that are not fulfilled; `newest`: the number of the last
+    request of all; `attested`: requests whose transfers stand as paid. Amounts by request."""
+
+    waiting: Mapping[int, int]
+    newest: int
+    attested: Mapping[int, int]
+
+
 class LedgerFacts(NamedTuple):
-    """Of one asset after one ledger. `parked`, `debts`: amounts by the number of the request or
-    transfer. `transfers`: those without an outcome. `first_day`: of the references that are
-    remembered. `checkpoint`: up to where all deposits are worked off."""
+    """Of one asset after one ledger. `places`: its chain, or the accounts that it is held on;
+    `checkpoints`: up to where all deposits of each are worked off. `parked`, `debts`: amounts by
+    the number of the request or transfer. `transfers`: those without an outcome. `first_day`: of
+    the references that are remembered; `addresses`: how many each wallet of a chain had."""
 
     network_id: Hash
     asset: str
-    chain_id: str
+    places: tuple[str, ...]
     token: str
     minimum: int
     sequence: int
@@ -50,12 +63,15 @@ class LedgerFacts(NamedTuple):
     parked: Mapping[int, int]
     debts: Mapping[int, int]
     transfers: Collection[int]
+    payouts: PayoutFacts
     first_day: int
-    checkpoint: int
+    checkpoints: tuple[int, ...]
+    addresses: Mapping[WalletKind, int] = {}
 
 
 class Received(NamedTuple):
-    """A payment to an address of the network's own. `reference`: what its credit uses."""
+    """A payment to an address of the network's own. `reference`: what its credit uses; `place`:
+    which of the facts' places it came in by."""
 
     name: str
     reference: str
@@ -63,6 +79,7 @@ class Received(NamedTuple):
     amount: int
     height: int
     day: int
+    place: int = 0
 
 
 class ChainFacts(NamedTuple):
@@ -75,19 +92,31 @@ class ChainFacts(NamedTuple):
     paid: Mapping[int, int]
 
 
+class Outside(NamedTuple):
+    """What is held, and what explains a difference, up to one block of each place."""
+
+    places: Sequence[tuple[str, Block]]
+    holdings: Sequence[ReserveHolding]
+    items: Sequence[ReserveItem]
+
+
 def find_facts(
-    view: LedgerView, chain_id: str, token: str, meaning: Meaning, before: LedgerFacts | None
+    view: LedgerView,
+    places: tuple[str, ...],
+    token: str,
+    meaning: Meaning,
+    before: LedgerFacts | None,
 ) -> LedgerFacts:
     """After the view's newest ledger. `before`: those of an earlier one, whose tree is the same as
     long as no balance has changed."""
     asset, books = meaning.asset.code, view.books
     today = view.close_time_ms // DAY_MS
     leaves = books.list_leaves(asset)
-    checkpoint = view.get_checkpoint(chain_id)
+    checkpoints = [view.get_checkpoint(each) for each in places]
     return LedgerFacts(
         network_id=view.network_id,
         asset=asset,
-        chain_id=chain_id,
+        places=places,
         token=token,
         minimum=meaning.minimum,
         sequence=view.sequence,
@@ -108,8 +137,26 @@ def find_facts(
             for number, each in view.transfers.items()
             if each.asset == asset and each.state is not TransferState.SETTLED
         ),
+        payouts=_find_payouts(view, asset),
         first_day=compute_first_day(view.get_settings(), ReferenceKind.ISSUANCE, today),
-        checkpoint=-1 if checkpoint is None else int(checkpoint.height),
+        checkpoints=tuple(-1 if each is None else int(each.height) for each in checkpoints),
+    )
+
+
+def _find_payouts(view: LedgerView, asset: str) -> PayoutFacts:
+    return PayoutFacts(
+        waiting={
+            number: int(each.body.amount)
+            for number, each in view.withdrawals.items()
+            if each.asset == asset
+        },
+        newest=int(view.state.get_counters().request),
+        attested={
+            int(request): int(each.amount)
+            for each in view.transfers.values()
+            if each.asset == asset and each.outcome is TransferOutcome.PAID
+            for request in each.requests
+        },
     )
 
 
@@ -122,39 +169,55 @@ def is_credited(view: LedgerView, reference: str, sequence: int) -> bool:
 
 
 def make_report(facts: LedgerFacts, chain: ChainFacts) -> ReserveReport:
+    """Of an asset of a chain."""
+    holdings = [
+        ReserveHolding(facts.places[0], wallet, U64(addresses), Amount(amount))
+        for wallet, (addresses, amount) in sorted(
+            chain.holdings.items(), key=lambda each: each[0].value
+        )
+    ]
+    items = list(_find_items(facts, chain))
+    return compose(facts, Outside([(facts.places[0], chain.block)], holdings, items))
+
+
+def compose(facts: LedgerFacts, outside: Outside) -> ReserveReport:
     """Everybody who knows the same makes the same bytes."""
     items = sorted(
-        _find_items(facts, chain), key=lambda each: (each.kind.value, len(each.name), each.name)
+        [*_find_ledger_items(facts), *outside.items],
+        key=lambda each: (each.kind.value, len(each.name), each.name),
     )
     sums = dict.fromkeys(ReserveItemKind, 0)
     for each in items:
         sums[each.kind] += each.amount
-    kind = ReserveItemKind
-    held = sum(amount for _, amount in chain.holdings.values()) + sums[kind.PAID] + sums[kind.DEBT]
-    owed = facts.issued + sums[kind.PARKED] + sums[kind.UNCREDITED] + sums[kind.DUST]
+    old = sums.pop(ReserveItemKind.OLD_DUST)
+    explained = sum(sums.pop(each) for each in HELD)
+    held = sum(each.amount for each in outside.holdings) + explained
+    owed = facts.issued + sum(sums.values())
     listed, rests = _list(items)
+    (chain_id, block), *others = outside.places
     return ReserveReport(
         network_id=facts.network_id,
         asset=facts.asset,
-        chain_id=facts.chain_id,
+        chain_id=chain_id,
         sequence=U64(facts.sequence),
         closed_at_ms=U64(facts.closed_at_ms),
-        height=U64(chain.block.height),
-        block_hash=chain.block.block_hash,
+        height=U64(block.height),
+        block_hash=block.block_hash,
+        also=tuple(ReservePlace(name, U64(each.height), each.block_hash) for name, each in others),
         issued=Amount(facts.issued),
         balances=U64(facts.tree.leaf_count),
         liabilities=Hash(facts.tree.root.hash),
-        holdings=tuple(
-            ReserveHolding(wallet, U64(addresses), Amount(amount))
-            for wallet, (addresses, amount) in sorted(
-                chain.holdings.items(), key=lambda each: each[0].value
-            )
-        ),
+        holdings=tuple(outside.holdings),
         items=listed,
         rests=rests,
         missing=Amount(max(owed - held, 0)),
-        surplus=Amount(max(held - owed - sums[kind.OLD_DUST], 0)),
+        surplus=Amount(max(held - owed - old, 0)),
     )
+
+
+def get_heights(report: ReserveReport) -> tuple[int, ...]:
+    """Of its places, in their order."""
+    return (int(report.height), *(int(each.height) for each in report.also))
 
 
 def is_same(one: ReserveReport, other: ReserveReport) -> bool:
@@ -173,12 +236,15 @@ def _get_essence(report: ReserveReport) -> tuple[object, ...]:
     )
 
 
-def _find_items(facts: LedgerFacts, chain: ChainFacts) -> Iterator[ReserveItem]:
+def _find_ledger_items(facts: LedgerFacts) -> Iterator[ReserveItem]:
     kind = ReserveItemKind
     for number, amount in facts.parked.items():
         yield ReserveItem(kind.PARKED, str(number), Amount(amount))
     for number, amount in facts.debts.items():
         yield ReserveItem(kind.DEBT, str(number), Amount(amount))
+
+
+def _find_items(facts: LedgerFacts, chain: ChainFacts) -> Iterator[ReserveItem]:
     for each in chain.received:
         if each.token == facts.token and each.amount:
             found = judge(facts, each)
@@ -186,7 +252,7 @@ def _find_items(facts: LedgerFacts, chain: ChainFacts) -> Iterator[ReserveItem]:
                 yield ReserveItem(found, each.name, Amount(each.amount))
     for number, amount in chain.paid.items():
         if number in facts.transfers and amount:
-            yield ReserveItem(kind.PAID, str(number), Amount(amount))
+            yield ReserveItem(ReserveItemKind.PAID, str(number), Amount(amount))
 
 
 def judge(facts: LedgerFacts, payment: Received) -> ReserveItemKind | None:
@@ -196,7 +262,7 @@ def judge(facts: LedgerFacts, payment: Received) -> ReserveItemKind | None:
     is_remembered = payment.day >= facts.first_day
     if payment.amount < max(facts.minimum, 1):
         return ReserveItemKind.DUST if is_remembered else ReserveItemKind.OLD_DUST
-    if is_remembered or payment.height > facts.checkpoint:
+    if is_remembered or payment.height > facts.checkpoints[payment.place]:
         return ReserveItemKind.UNCREDITED
     return None
 

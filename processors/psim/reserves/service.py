@@ -1,13 +1,13 @@
-"""The service Reserves of one instance: one watch a chain."""
+"""The service Reserves of one instance: one watch a chain, and one of all accounts."""
 
-from processors.psim.reserves.watch import ReserveWatch
+from processors.psim.reserves.reporting import Reporting
 from processors.psim.view import LedgerView
 from processors.psim.watches import WatchService
 from schemas.codec import Malformed, decode
 from schemas.generated.events import ReserveReport, SignedReserveReport
 
 
-class ReservesService(WatchService[ReserveWatch]):
+class ReservesService(WatchService[Reporting]):
     """See `processors.psim.intents.Service`."""
 
     name = "reserves"
@@ -23,5 +23,4 @@ class ReservesService(WatchService[ReserveWatch]):
         except Malformed:
             return
         for watch in self.watches:
-            if watch.chain_id == report.chain_id:
-                watch.take(told, report)
+            watch.take(told, report)

@@ -10,8 +10,12 @@ REPORT: dict[str, Any] = {
     "asset": "BTC",
     "chain_id": "bip122:x",
     "height": "7",
+    "also": [],
     "sequence": "9",
-    "holdings": [{"wallet": "HOT", "amount": "3.00"}, {"wallet": "COLD", "amount": "4.00"}],
+    "holdings": [
+        {"chain_id": "bip122:x", "wallet": "HOT", "amount": "3.00"},
+        {"chain_id": "bip122:x", "wallet": "COLD", "amount": "4.00"},
+    ],
     "issued": "6.00",
     "items": [
         {"kind": "PARKED", "name": "5", "amount": "1.50"},
@@ -35,3 +39,20 @@ def test_items_stand_on_their_sides() -> None:
 @pytest.mark.parametrize(("name", "drift"), [("missing", "-0.25"), ("surplus", "0.25")])
 def test_what_is_missing_is_negative(name: str, drift: str) -> None:
     assert compute_sides({**REPORT, name: "0.25"})["drift"] == drift
+
+
+def test_accounts_stand_by_their_names() -> None:
+    holdings = [
+        {"chain_id": "bank:a", "wallet": "DEPOSIT", "amount": "6.50"},
+        {"chain_id": "bank:b", "wallet": "HOT", "amount": "0.00"},
+    ]
+    items = [
+        {"kind": "CHARGED", "name": "bank:a 2:1", "amount": "0.50"},
+        {"kind": "OVERDRAWN", "name": "bank:b", "amount": "1.00"},
+    ]
+    also = [{"chain_id": "bank:b", "height": "4", "block_hash": "00"}]
+    changes = {"chain_id": "bank:a", "holdings": holdings, "items": items, "also": also}
+    found = compute_sides({**REPORT, **changes, "rests": []})
+    assert found["outside"] == {"bank:a": "6.50", "bank:b": "0.00"}
+    assert found["also"] == {"bank:b": "4"}
+    assert (found["held"], found["owed"]) == ("7.00", "7.00")

@@ -74,5 +74,6 @@ def add_file_asset(network: Network, chain: str, asset: str, details: Any) -> No
         ManageTransferPolicy(chain, asset, TransferPurpose.WITHDRAW, caps),
         govern(ManageKeyset(chain, WalletKind.HOT, 2, cosigners, "", "", U64(0), ())),
     )
-    to, reference = IssuanceToAccount(get_account(PERSON)), make_reference(network, "funds")
+    to = IssuanceToAccount(get_account(PERSON))
+    reference = make_reference(network, f"funds {asset}")
     network.apply(SOURCE, CreateIssuanceRequest(asset, Amount(FUNDS), to, b"", reference, None))

@@ -8,7 +8,7 @@ import pytest
 from processors.psim.chains.source import COIN, Block, ChainPayment
 from processors.psim.reserves import rules, watch
 from processors.psim.reserves.agreement import Agreement
-from processors.psim.reserves.rules import ChainFacts, LedgerFacts, Received
+from processors.psim.reserves.rules import ChainFacts, LedgerFacts, PayoutFacts, Received
 from processors.psim.view import LedgerView
 from schemas.generated.common import Hash, WalletKind
 from schemas.generated.events import ReserveItemKind as Kind
@@ -16,7 +16,8 @@ from schemas.generated.events import ReserveReport
 from streams.ledger.sum_tree import SumTree
 from tests.processors.psim.chain_model import make_payment
 from tests.processors.psim.reserves_world import ReserveSchedule, ReserveWorld
-from tests.processors.psim.world import CHAIN, COIN_ASSET, TOKEN, TOKEN_ASSET
+from tests.processors.psim.world import CHAIN, COIN_ASSET, TOKEN, TOKEN_ASSET, now
+from tests.support.network import create_account
 
 SCHEDULES, REPORTS = 250, 1_000
 STEPS_TO_FIND = 6
@@ -51,6 +52,26 @@ def test_every_holder_is_in_the_tree(world: ReserveWorld) -> None:
     report, tree = world.get_report(), SumTree.make(world.leaves[COIN_ASSET])
     assert (tree.root.hash, tree.root.sum) == (report.liabilities, report.issued)
     assert report.balances == tree.leaf_count == 1
+
+
+def test_addresses_are_counted_as_of_the_ledger(world: ReserveWorld) -> None:
+    world.settle()
+    machine = world.machines[0]
+    assert machine.reserves is not None
+    facts = machine.reserves.agreements[COIN_ASSET].get_newest()
+    assert facts is not None
+
+    def derive() -> ReserveReport:
+        assert machine.reserves is not None
+        return now(machine.reserves.make_report(machine.view, facts, (1,)))
+
+    before, known = derive(), len(machine.view.addresses[CHAIN])
+    for number in range(8):
+        world.close(("master", create_account(f"newcomer {number}")))
+        world.bind(f"newcomer {number}")
+    world.run(8)
+    assert len(machine.view.addresses[CHAIN]) > known
+    assert derive() == before
 
 
 def test_dust_is_an_item(world: ReserveWorld) -> None:
@@ -163,10 +184,9 @@ def plant_tokens_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
 def plant_any_block_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that was no longer the newest when the ledger closed."""
 
-    def note_final(agreement: Agreement, final: int) -> None:
-        del final
+    def note_final(agreement: Agreement, final: tuple[int, ...]) -> None:
         for sequence in agreement._facts:
-            agreement._floors.setdefault(sequence, 0)
+            agreement._floors.setdefault(sequence, (0,) * len(final))
 
     monkeypatch.setattr(Agreement, "note_final", note_final)
 
@@ -199,8 +219,8 @@ def test_a_planted_bug_is_found(
 def make_facts(**changes: Any) -> LedgerFacts:
     leaves = bytes([1]) * 32 + (900).to_bytes(16, "big")
     facts = LedgerFacts(
-        Hash(bytes(32)), COIN_ASSET, CHAIN, COIN, 10, 5, 1_000, 900, SumTree.make(leaves), leaves,
-        {}, {}, (), 0, 10,
+        Hash(bytes(32)), COIN_ASSET, (CHAIN,), COIN, 10, 5, 1_000, 900, SumTree.make(leaves),
+        leaves, {}, {}, (), PayoutFacts({}, 0, {}), 0, (10,),
     )  # fmt: skip
     return facts._replace(**changes)
 

@@ -3,7 +3,6 @@ keeps still and gives back, and an API that knows the payees."""
 
 import random
 from collections import Counter, defaultdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +130,6 @@ class PayoutWorld(World):
         self.amounts: dict[int, int] = {}
         self.is_away = False
         super().__init__(seed, machine=PayoutMachine, network=make_ledger())
-
-    def get_time(self) -> float:
-        return float(self.network.ledger.header.close_time_ms) / 1000
-
-    def get_now(self) -> datetime:
-        return datetime.fromtimestamp(self.get_time(), UTC)
 
     def begin(self) -> None:
         """What the person has lies on the account."""

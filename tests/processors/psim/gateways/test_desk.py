@@ -60,9 +60,6 @@ class GatewayWorld(World):
         self.payees = {compute_account_hash(PAYEE): PAYEE}
         super().__init__(seed, machine=GatewayMachine, network=make_ledger())
 
-    def get_time(self) -> float:
-        return float(self.network.ledger.header.close_time_ms) / 1000
-
     def withdraw(self, amount: int, to: Any = None) -> None:
         number = len(self.amounts)
         reference = make_reference(self.network, f"out{number}")

@@ -53,7 +53,7 @@ MODES = (
 def make_event(
     number: int, kind: EventKind, amount: int = 1_000, name: str = "out-1"
 ) -> GatewayEvent:
-    return GatewayEvent(number, kind, name, ORDER.reference, amount, "EUR", 1)
+    return GatewayEvent(number, kind, name, ORDER.reference, amount, "EUR", 1, 0)
 
 
 def test_the_payload_is_text_that_reads_back() -> None:

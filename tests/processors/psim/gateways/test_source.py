@@ -96,7 +96,7 @@ class Liar:
 
     async def list_events(self, after: int) -> list[GatewayEvent]:
         del after
-        return [GatewayEvent(1, EventKind.PAID_IN, "in-1", "RF1", self.amount, "EUR", 1)]
+        return [GatewayEvent(1, EventKind.PAID_IN, "in-1", "RF1", self.amount, "EUR", 1, 100)]
 
 
 def test_an_event_that_changes_is_never_believed() -> None:
@@ -108,6 +108,24 @@ def test_an_event_that_changes_is_never_believed() -> None:
         with pytest.raises(ChainContradiction):
             await source.look()
         assert source.events[0].amount == 100
+
+    run(work())
+
+
+def test_a_balance_that_does_not_follow_is_never_believed(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with open_gateway(tmp_path) as (book, client):
+            book.do(GatewayDo(pay_in=[("RF1", 100)], charge=[3]))
+            source = GatewaySource(CHAIN, client, "EUR")
+            await source.look()
+            assert [source.get_balance(height) for height in range(3)] == [0, 100, 97]
+            book.do(GatewayDo(pay_in=[("RF2", 200)]))
+            content = b"update events set content = replace(content, '297', '299') where number = 3"
+            book._book.execute(content.decode())
+            with pytest.raises(ChainContradiction):
+                await source.look()
+            assert source.final == 2
+            assert source.find_problems()
 
     run(work())
 

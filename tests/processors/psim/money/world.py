@@ -4,6 +4,7 @@ keys of their own, and a bus between them. Everything follows from a seed."""
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -197,6 +198,12 @@ class World:
     def restart(self, number: int) -> None:
         self.machines[number] = self.machine(self, NAMES[number])
         self.waiting = [each for each in self.waiting if each[0].name != NAMES[number]]
+
+    def get_time(self) -> float:
+        return float(self.network.ledger.header.close_time_ms) / 1000
+
+    def get_now(self) -> datetime:
+        return datetime.fromtimestamp(self.get_time(), UTC)
 
     def get_problems(self) -> list[str]:
         services = (service for machine in self.machines for service, _ in machine.services)

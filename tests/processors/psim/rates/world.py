@@ -31,6 +31,7 @@ PAIR = f"{COIN_ASSET}:{TOKEN_ASSET}"
 PROVIDERS = ("poloniex", "coinmarketcap", "kraken", "coinbase", "bitstamp")
 SLOT_S, FRESH_S = 10, 25
 BAND = Fraction(1, 100)
+ROUNDS_TO_JUMP = 3
 STEP = 10_000_000  # a tenth
 TRUTH = 60_000
 NOISE = Fraction(2, 1000)
@@ -49,7 +50,7 @@ def make_settings() -> RatesSettings:
         fresh_s=FRESH_S,
         move_percent="0.01",
         refresh_s=SLOT_S,
-        rounds_to_jump=3,
+        rounds_to_jump=ROUNDS_TO_JUMP,
     )
 
 
