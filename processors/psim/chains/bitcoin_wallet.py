@@ -83,7 +83,6 @@ class _Searched:
             if each.confirmations < depth:
                 spent |= inputs
                 continue
-            self.count += 1
             for outpoint in inputs:
                 self.coins.pop(outpoint, None)
             for output in each.vout:
@@ -91,6 +90,7 @@ class _Searched:
                     outpoint = Outpoint(decode_hash(each.txid), output.n)
                     height = tip - each.confirmations + 1
                     self.coins[outpoint] = count_satoshis(output.value), height
+            self.count += 1
         return spent
 
 
@@ -150,6 +150,7 @@ class BitcoinWallet:
             found += await asyncio.gather(*asked)
         if await self._rpc.call("getbestblockhash", answer=str) != at_tip:
             raise ChainUnavailable("a block came while coins were counted")
+        self._searched_to = final, at_final
         coins: dict[Outpoint, Coin] = {}
         for script, transactions in zip(scripts, found, strict=True):
             searched = self._searched.setdefault(script, _Searched())
@@ -157,7 +158,6 @@ class BitcoinWallet:
             for outpoint, (satoshis, height) in searched.coins.items():
                 if outpoint not in spent:
                     coins[outpoint] = _make_coin(outpoint, satoshis, height, places[script])
-        self._searched_to = final, at_final
         return coins
 
     async def _get_hash(self, height: int) -> str:

@@ -11,6 +11,7 @@ import pytest
 from processors.psim.chains import rpc as rpcs
 from processors.psim.chains.bitcoin import BitcoinSource
 from processors.psim.chains.bitcoin_addresses import Network
+from processors.psim.chains.bitcoin_wallet import BitcoinWallet, Place
 from processors.psim.chains.ethereum import RECEIVED, TRANSFER, EthereumSource
 from processors.psim.chains.rpc import JsonRpc
 from processors.psim.chains.source import (
@@ -20,6 +21,7 @@ from processors.psim.chains.source import (
     ChainUnavailable,
 )
 from tests.processors.psim.chains.endpoints import Endpoint, answer_by, serve
+from tests.support.chains import make_keyset
 
 REGTEST = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 GENESIS = "0f9188f13cb7b2c71f2a335e3a4fc328" + 32 * "0"
@@ -27,6 +29,7 @@ HEIGHT = 5
 SCRIPT = "0020" + 64 * "7"
 ADDRESS = Network(REGTEST).encode_address(bytes.fromhex(SCRIPT))
 FORWARDER, TOKEN, OTHER = "0x" + 40 * "1", "0x" + 40 * "2", "0x" + 40 * "3"
+PLACE = Place(make_keyset(REGTEST, []), 0, 0)
 CHANGES = 150
 """Of the answers of each chain, at random."""
 
@@ -262,6 +265,35 @@ def test_an_endpoint_that_knows_no_filters_shows_the_same(endpoint: Endpoint) ->
     logs = make_ethereum()["eth_getLogs"]({})
     logs = [*logs, {**logs[2], "address": OTHER, "logIndex": "0xa"}]
     assert ask(endpoint, "ethereum", eth_getLogs=lambda _: logs) == ask(endpoint, "ethereum")
+
+
+def test_what_an_address_received_is_asked_for_once(endpoint: Endpoint) -> None:
+    """A wrong answer in between is none, and what is final is skipped from then on."""
+    skipped: list[int] = []
+    values = [0.5, -1, 0.25]
+
+    def search(_: str, __: int, skip: int, *___: int) -> list[Any]:
+        skipped.append(skip)
+        outputs = [
+            {"value": value, "n": n, "scriptPubKey": {"hex": SCRIPT}}
+            for n, value in enumerate(values)
+        ]
+        told = {"txid": 64 * "b", "vin": [], "vout": outputs, "confirmations": 3}
+        return [told] if skip == 0 else []
+
+    async def work(rpc: JsonRpc) -> list[int]:
+        wallet = BitcoinWallet(Network(REGTEST), rpc)
+        places = {bytes.fromhex(SCRIPT): PLACE}
+        with pytest.raises(ChainContradiction):
+            await wallet.find_coins(places, HEIGHT, HEIGHT - 2)
+        values[1] = 0.125
+        for _ in range(2):
+            found = await wallet.find_coins(places, HEIGHT, HEIGHT - 2)
+        return [each.satoshis for each in found.values()]
+
+    methods = {**make_bitcoin(), "searchrawtransactions": search}
+    assert endpoint.run(answer_by(methods), work) == [50_000_000, 12_500_000, 25_000_000]
+    assert skipped == [0, 0, 1]
 
 
 @pytest.mark.parametrize("chain", CHAINS)
