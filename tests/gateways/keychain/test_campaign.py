@@ -12,7 +12,7 @@ import pytest
 
 from schemas.generated.common import AccessRule, Action, AnyResource, SignerResource
 from schemas.generated.operations import ManageSignerRole, UpdateSignerRole
-from tests.gateways.keychain.support import KeyChains, allow, apply, forbid, tick
+from tests.gateways.keychain.support import KeyChains, allow, apply, forbid, freshen
 from tests.gateways.support import wait_until
 from tests.support.network import create_account, get_public_key
 
@@ -123,7 +123,7 @@ def race(keychains: KeyChains, key_id: str, account: str, case: Case, kind: str)
     stop, seen = threading.Event(), list[int]()
     arguments = [(keychains, key_id, case.name, n % 2, stop, seen) for n in range(RACERS)]
     threads = [threading.Thread(target=release_again_and_again, args=each) for each in arguments]
-    tick(keychains.world)
+    freshen(keychains.world)
     for thread in threads:
         thread.start()
     wait_until(lambda: len(seen) >= RACERS)
