@@ -12,7 +12,7 @@ from gateways.horizon.assets import INCLUDED_ASSETS
 from gateways.horizon.authorization import SIGNERS_OF_REQUEST, make_owner_guard
 from gateways.horizon.contract_types import shows
 from gateways.horizon.database import PointQuery
-from gateways.horizon.parameters import ASSET_CODE
+from gateways.horizon.parameters import ASSET_CODE, BALANCE_ID
 from gateways.horizon.resource import Rendered, ResourceCollection, get_one, list_route, one_route
 from gateways.horizon.responses import respond_one
 from gateways.horizon.scales import find_assets
@@ -106,6 +106,30 @@ FILTERS = (
     _by("reviewer", ACCOUNT_ID, "r.reviewer = %s", "Only those that this account reviews."),
     _by("state", choice(*STATES), "r.state = %s", "Only those in this state."),
     _by("asset", ASSET_CODE, "r.asset = %s", "Only those about this asset."),
+    _by(
+        "request_details.balance",
+        BALANCE_ID,
+        "r.balance_id = %s",
+        "Only those about this balance: it receives an issuance, or it is debited.",
+    ),
+    _by(
+        "request_details.destination_account",
+        ACCOUNT_ID,
+        "r.destination = %s",
+        "Only those that pay to this account, or change it.",
+    ),
+    _by(
+        "request_details.destination_balance",
+        BALANCE_ID,
+        "r.destination = %s",
+        "Only those that pay to this balance.",
+    ),
+    _by(
+        "request_details.account_role_to_set",
+        NUMBER,
+        "r.role_id = %s",
+        "Only those that ask for this account role.",
+    ),
     _by("created_after", TIME, "r.created_at_ms >= %s", "Only those made at this time or later."),
     _by("created_before", TIME, "r.created_at_ms < %s", "Only those made before."),
     _by("changed_after", TIME, "r.changed_at_ms >= %s", "Only those changed then or later."),

@@ -118,8 +118,11 @@ CREATE TABLE horizon.requests (
     request_id    bigint PRIMARY KEY,
     kind          text COLLATE "C" NOT NULL,  -- the stem of its schema, as 'issuance'
     requestor     bytea  NOT NULL,
-    reviewer      bytea,            -- this, asset, all_tasks and entry: none if it was fulfilled by
-    asset         text COLLATE "C", -- the operation that made it
+    reviewer      bytea,            -- this to role_id, all_tasks and entry: none if it was
+    asset         text COLLATE "C", -- fulfilled by the operation that made it
+    balance_id    bytea,            -- that it is about
+    destination   bytea,            -- the account or balance that is to receive, or be changed
+    role_id       numeric(20),      -- that the account is to have
     state         text COLLATE "C" NOT NULL,  -- PENDING, REJECTED, UNKNOWN, or how it ended
     all_tasks     bigint,
     pending_tasks bigint NOT NULL,
@@ -130,6 +133,8 @@ CREATE TABLE horizon.requests (
     changed_at_ms bigint NOT NULL
 );
 CREATE INDEX requests_requestor ON horizon.requests (requestor, request_id);
+CREATE INDEX requests_balance ON horizon.requests (balance_id, request_id);
+CREATE INDEX requests_destination ON horizon.requests (destination, request_id);
 CREATE INDEX requests_state ON horizon.requests (state, request_id);
 
 -- External transfers, also those that are closed, and what happened to them (transfers.py).

@@ -15,6 +15,16 @@ from schemas.codec import decode
 from schemas.generated.entries import ReviewableRequest
 from schemas.generated.keys import reviewable_request_key
 from schemas.generated.ledger import LedgerEntry, RequestChange, RequestEvent
+from schemas.generated.operations import PaymentToAccount, PaymentToBalance
+from schemas.generated.requests import (
+    AmlAlertRequest,
+    ChangeRoleRequest,
+    IssuanceRequest,
+    KycRecoveryRequest,
+    PaymentRequest,
+    RedemptionRequest,
+    WithdrawalRequest,
+)
 
 STATES = {
     RequestEvent.CREATED: "PENDING",
@@ -32,6 +42,9 @@ REQUESTS = {
     "requestor": "bytea",
     "reviewer": "bytea",
     "asset": "text",
+    "balance_id": "bytea",
+    "destination": "bytea",
+    "role_id": "numeric",
     "state": "text",
     "all_tasks": "bigint",
     "pending_tasks": "bigint",
@@ -43,7 +56,19 @@ REQUESTS = {
 }
 """Columns and their types."""
 KEPT = ("request_id", "kind", "requestor", "created_by", "created_at_ms")
-ABOUT_THE_ENTRY = ("reviewer", "asset", "all_tasks", "entry")
+ABOUT_THE_ENTRY = (
+    *("reviewer", "asset", "balance_id", "destination", "role_id"),
+    *("all_tasks", "entry"),
+)
+
+
+class Details(NamedTuple):
+    """What a request's body names: the balance it is about, the account or balance that is to
+    receive, and the account's new role."""
+
+    balance_id: bytes | None = None
+    destination: bytes | None = None
+    role_id: int | None = None
 
 
 class RequestRow(NamedTuple):
@@ -54,6 +79,9 @@ class RequestRow(NamedTuple):
     requestor: bytes
     reviewer: bytes | None
     asset: str | None
+    balance_id: bytes | None
+    destination: bytes | None
+    role_id: int | None
     state: str
     all_tasks: int | None
     pending_tasks: int
@@ -79,6 +107,7 @@ def fold_request(
         requestor=requestor,
         reviewer=None,
         asset=None,
+        **Details()._asdict(),
         state=STATES[change.event],
         all_tasks=None,
         pending_tasks=change.pending_tasks,
@@ -101,6 +130,7 @@ def add_entries(rows: dict[int, RequestRow], changes: Mapping[bytes, bytes | Non
             rows[request_id] = row._replace(
                 reviewer=bytes(entry.reviewer),
                 asset=get_asset(entry.body),
+                **get_details(entry.body)._asdict(),
                 all_tasks=entry.all_tasks,
                 entry=raw,
             )
@@ -111,6 +141,26 @@ def get_asset(body: Any) -> str | None:
     asset = getattr(body, "asset", None)
     code = getattr(asset, "code", asset)
     return code if isinstance(code, str) else None
+
+
+def get_details(body: Any) -> Details:
+    """What filters find a request of that body by."""
+    match body:
+        case IssuanceRequest(receiver=balance):
+            return Details(balance)
+        case WithdrawalRequest(balance_id=balance) | AmlAlertRequest(balance_id=balance):
+            return Details(balance)
+        case RedemptionRequest(source_balance=balance, destination=account):
+            return Details(balance, account)
+        case PaymentRequest(
+            source_balance=balance, destination=PaymentToAccount(payee) | PaymentToBalance(payee)
+        ):
+            return Details(balance, payee)
+        case ChangeRoleRequest(destination=account, role_id=role_id):
+            return Details(None, account, role_id)
+        case KycRecoveryRequest(account_id=account):
+            return Details(None, account)
+    return Details()
 
 
 def merge_requests(ledgers: Iterable[Mapping[int, RequestRow]]) -> list[RequestRow]:

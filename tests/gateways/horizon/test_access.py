@@ -16,6 +16,7 @@ from schemas.generated.common import (
 from schemas.generated.operations import (
     CreateAccountRole,
     CreateAccountRule,
+    CreateChangeRoleRequest,
     CreateSigner,
     CreateSignerRole,
     CreateSignerRule,
@@ -37,6 +38,7 @@ from tests.support.network import (
     create_balance,
     get_account,
     get_owner,
+    issue,
     review,
 )
 
@@ -86,6 +88,9 @@ def auditors(gateway: Gateway) -> None:
     world.apply("issuer", create_asset("USD", tasks=16))
     world.apply("issuer", create_asset("CHF", tasks=48))
     world.apply("master", review(world.network, 6, ReviewAction.REJECT))
+    issuance = issue(world.network, "alice", "EUR", 7, "awaited")
+    world.apply("issuer", replace(issuance, all_tasks=16))
+    world.apply("master", CreateChangeRoleRequest(0, get_account("alice"), AUDITOR, None, 16))
 
 
 def ask(gateway: Gateway, name: str, path: str, **query: str) -> Any:
@@ -132,9 +137,9 @@ def test_requests_are_found_by_state_and_tasks(gateway: Gateway) -> None:
             for each in found
         ]
 
-    pending, rejected = ("5", "PENDING", 16), ("6", "REJECTED", 48)
-    assert find(state="PENDING") == [pending]
-    assert set(find(pending_tasks="16")) == {pending, rejected}
+    pending, rejected, issuance = ("5", "PENDING", 16), ("6", "REJECTED", 48), ("7", "PENDING", 16)
+    assert set(find(state="PENDING")) == {pending, issuance}
+    assert set(find(pending_tasks="16")) == {pending, rejected, issuance}
     assert find(pending_tasks="48") == [rejected]
     assert find(pending_tasks_any_of="32") == [rejected]
     assert pending in find(pending_tasks_not_set="32")
@@ -145,6 +150,24 @@ def test_requests_are_found_by_state_and_tasks(gateway: Gateway) -> None:
     assert rejected in find(changed_after=changed[:19] + "Z", asset="CHF")
     assert find(created_before=made[:19] + "Z", asset="CHF") == []
     assert ("1", "APPROVED", 0) in find(state="APPROVED")
+
+
+def test_requests_are_found_by_what_they_name(gateway: Gateway) -> None:
+    def find(**details: str) -> list[str]:
+        given = {f"request_details.{name}": value for name, value in details.items()}
+        found = ask(gateway, "master", "/v3/requests", state="PENDING", **given)
+        return [each["id"] for each in found.json()["data"]]
+
+    mine, other = (
+        encode_balance_id(gateway.world.network.get_balance_id("alice", asset))
+        for asset in ("EUR", "WEI")
+    )
+    assert find(balance=mine) == ["7"]
+    assert find(balance=other) == []
+    assert find(destination_account=ALICE) == ["8"]
+    assert find(destination_balance=mine) == []
+    assert find(account_role_to_set=str(AUDITOR)) == ["8"]
+    assert find(account_role_to_set=str(RETIRED)) == []
 
 
 def test_a_request_says_what_it_asks_for(gateway: Gateway) -> None:

@@ -17,6 +17,7 @@ DEFINITIONS = {
     8: "de5ff3627573c1cd",
     9: "65ccc14a3fe952dd",
     10: "70bc409d15d65418",
+    11: "ac97e385cb07d105",
 }
 
 
