@@ -185,8 +185,9 @@ def get_status(root: Path) -> dict[str, Any]:
     from infra.local.table import TABLE
 
     place = shutdown.open_deployment(root)
-    rows = {s.name: s for s in TABLE.services if s.status_path is not None}
-    tiers = {tier: position for position, tier in enumerate(TABLE.tiers)}
+    table = TABLE.get_for(place)
+    rows = {s.name: s for s in table.services if s.status_path is not None}
+    tiers = {tier: position for position, tier in enumerate(table.tiers)}
     states = sorted(Control(place).get_states(), key=lambda s: (tiers.get(s.tier, 99), s.name))
     return {
         "data_folder": str(root),
@@ -214,7 +215,7 @@ def get_status(root: Path) -> dict[str, Any]:
                 "free_files": d.free_files,
                 "problem": d.problem,
             }
-            for d in get_disks(place, TABLE.get_servers(place.state.profile))
+            for d in get_disks(place, table.get_servers(place.state.profile))
         ],
     }
 

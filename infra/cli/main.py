@@ -21,6 +21,7 @@ from infra.cli import (
     keks,
     keychain,
     kyc,
+    nodes,
     notifications,
     output,
     payouts,
@@ -83,6 +84,7 @@ app.command()(platform.plan)
 app.command()(platform.apply)
 app.add_typer(platform.export, name="export")
 platform.export.command("ledgers")(archive.export_ledgers)
+app.add_typer(nodes.app, name="node")
 app.add_typer(votes.app, name="vote")
 app.add_typer(quorum.app, name="quorum")
 app.add_typer(user.app)

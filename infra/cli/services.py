@@ -91,7 +91,8 @@ def _migrate_deployment(root: Path, applied: list[str]) -> None:
         applied.append(line)
         report(line)
 
-    databases.migrate_databases(place, TABLE, TABLE.get_services(place.state.profile), note)
+    table = TABLE.get_for(place)
+    databases.migrate_databases(place, table, table.get_services(place.state.profile), note)
 
 
 def _migrate_service(service: str, config: Path, applied: list[str]) -> None:

@@ -24,7 +24,7 @@ from infra.local.folders import DataFolder, write_private
 from infra.local.place import Place
 from infra.local.rows import SERVERS, Report, Server, Table
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "backup.json"
 CONFIG = "config"
 
@@ -37,6 +37,7 @@ def back_up(place: Place, table: Table, folder: Path, keys: Path, report: Report
     began = time.monotonic()
     for each in (folder, keys):
         _make_new(each)
+    table = table.get_for(place)
     (folder / CONFIG).mkdir(mode=0o700)
     for file in table.get_kept_files(place):
         shutil.copy2(file, folder / CONFIG / file.name)
@@ -48,7 +49,13 @@ def back_up(place: Place, table: Table, folder: Path, keys: Path, report: Report
     for secret in sorted(place.folder.secrets.iterdir()):
         write_private(keys / secret.name, secret.read_bytes())
     files = {str(file.relative_to(folder)): _compute_hash(file) for file in _walk(folder)}
-    manifest = {"format": FORMAT, "profile": place.state.profile, "files": files}
+    state = place.state
+    manifest = {
+        "format": FORMAT,
+        "profile": state.profile,
+        "joined": state.joined,
+        "files": files,
+    }
     write_private(folder / MANIFEST, json.dumps(manifest, indent=1).encode() + b"\n")
     size = sum(file.stat().st_size for file in _walk(folder))
     return {
@@ -83,6 +90,9 @@ def restore(
     for file in sorted((folder / CONFIG).iterdir()):
         shutil.copy2(file, data.config / file.name)
     began = time.monotonic()
+    joined = manifest["joined"]
+    if joined and table.extend is not None:
+        table = table.extend(tuple(joined))
     servers = _get_servers(table, manifest["profile"])
     tiers = tuple(dict.fromkeys(each.tier for each in servers))
     alone = dataclasses.replace(table, profiles={SERVERS: tiers})
@@ -90,7 +100,7 @@ def restore(
     try:
         for server in servers:
             server.restore(running.place, table, folder / server.name, report)
-        running.place.state.profile = manifest["profile"]
+        running.place.state.profile, running.place.state.joined = manifest["profile"], joined
         running.place.save()
     finally:
         running.stop(report)

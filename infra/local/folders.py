@@ -44,7 +44,8 @@ class State(msgspec.Struct, kw_only=True):
     It acts on no absolute path: a copied or moved folder must never reach into another one.
     `identity`: 128 random bits, made with the folder. `outside`: the PostgreSQL servers whose
     databases stand outside the folder (see `postgres.choose_folder`). `home`: see `homes`.
-    `socket_name`: see `supervisor.choose_socket_folder`.
+    `socket_name`: see `supervisor.choose_socket_folder`. `joined`: core nodes that were added after
+    the genesis, oldest first.
     """
 
     version: int = 2
@@ -55,6 +56,7 @@ class State(msgspec.Struct, kw_only=True):
     outside: list[str] = []
     home: Home | None = None
     socket_name: str = ""
+    joined: list[str] = []
 
 
 def make_state() -> State:

@@ -86,6 +86,7 @@ async def _start_alone(
         place = Place(folder)
         place.folder.endpoints_file.unlink(missing_ok=True)
         place.save()
+        table = table.get_for(place)
         homes.claim(place)
         left = processes.end_processes(folder.root)
         if left:
@@ -126,7 +127,7 @@ async def _start(
         Program(each.name, each.tier, table.tiers.index(each.tier), command, each.stop_signal)
         for each, command in zip(servers, commands, strict=True)
     ]
-    programs += [_get_program(place, table, service) for service in services]
+    programs += [get_program(place, table, service) for service in services]
     child = supervisor.start(place, programs, lock=lock.descriptor, is_detached=is_detached)
     try:
         await _wait_for_supervisor(place, child)
@@ -134,7 +135,7 @@ async def _start(
             members = [server for server in servers if server.tier == tier]
             await _together(*(_start_server(place, table, s, services, report) for s in members))
         await _start_services(place, table, services, report)
-        _write_endpoints(place, table, servers, services)
+        write_endpoints(place, table, servers, services)
     except BaseException:
         stop_processes(place, child, report)
         raise
@@ -157,7 +158,7 @@ def _choose_ports(
         place.get_port(name)
 
 
-def _get_program(place: Place, table: Table, service: Service) -> Program:
+def get_program(place: Place, table: Table, service: Service) -> Program:
     settings = str(place.get_settings_file(service.name))
     # Bound to the supervisor: its end, however it came, asks the service to end too.
     command = ("setpriv", "--pdeathsig=TERM", *table.runner, service.program, "--config", settings)
@@ -194,8 +195,7 @@ async def _start_services(
 ) -> None:
     table.prepare(place)
     for service in services:
-        settings = encode_toml(service.get_settings(place))
-        write_private(place.get_settings_file(service.name), settings.encode())
+        write_settings(place, service)
     place.save()
     for tiers in table.get_waves(services):
         for tier in tiers:
@@ -203,10 +203,15 @@ async def _start_services(
         for tier in tiers:
             await asyncio.to_thread(Control(place).start_tier, tier)
         members = [service for service in services if service.tier in tiers]
-        await _together(*(_wait_for_service(place, service, report) for service in members))
+        await _together(*(wait_for_service(place, service, report) for service in members))
 
 
-async def _wait_for_service(place: Place, service: Service, report: Report) -> None:
+def write_settings(place: Place, service: Service) -> None:
+    settings = encode_toml(service.get_settings(place))
+    write_private(place.get_settings_file(service.name), settings.encode())
+
+
+async def wait_for_service(place: Place, service: Service, report: Report) -> None:
     async def is_ready() -> bool:
         if service.health_path is None:
             state = await asyncio.to_thread(Control(place).get_state, service.name)
@@ -251,7 +256,7 @@ async def _together(*jobs: Awaitable[Result]) -> list[Result]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _write_endpoints(
+def write_endpoints(
     place: Place, table: Table, servers: Sequence[Server], services: Sequence[Service]
 ) -> None:
     content = describe_deployment(place, table, servers, services)

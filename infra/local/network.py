@@ -75,9 +75,9 @@ PROGRAMS = {
 
 def prepare(place: Place) -> None:
     """Makes keys and genesis at the first start."""
-    for name in ("master", *CORES):
+    for name in ("master", *get_cores(place)):
         _get_seed_file(place, name)
-    for core in CORES:
+    for core in get_cores(place):
         _get_token_file(place, core)
     notifications.prepare(place)
     api.prepare(place)
@@ -92,6 +92,11 @@ def prepare(place: Place) -> None:
         partial.replace(genesis)
 
 
+def get_cores(place: Place) -> tuple[str, ...]:
+    """All core nodes of the deployment: those of the genesis, and those that joined later."""
+    return (*CORES, *place.state.joined)
+
+
 def describe(place: Place) -> Mapping[str, Any]:
     """For endpoints.json: what scripts need to use the network."""
     from streams.ledger.genesis import decode_genesis, open_genesis
@@ -104,11 +109,11 @@ def describe(place: Place) -> Mapping[str, Any]:
         "network_id": compute_network_id(content.network_passphrase).hex(),
         "genesis_file": str(get_genesis_file(place)),
         "genesis_hash": genesis.closed.header_hash.hex(),
-        "master_account": _get_address(place, "master"),
+        "master_account": get_identity(place, "master"),
         "master_seed_file": str(_get_seed_file(place, "master")),
         "ingest_topic": INGEST_TOPIC,
-        "ledgers_topics": [get_ledgers_topic(core) for core in CORES],
-        "rejections_topics": [get_rejections_topic(core) for core in CORES],
+        "ledgers_topics": [get_ledgers_topic(core) for core in get_cores(place)],
+        "rejections_topics": [get_rejections_topic(core) for core in get_cores(place)],
         "horizon": [place.get_url(f"gateway{pair}.http") for pair in PAIRS],
         "keychain": keychain.describe(place),
         "cores": {
@@ -116,7 +121,7 @@ def describe(place: Place) -> Mapping[str, Any]:
                 "url": place.get_url(f"{core}.http"),
                 "token_file": str(_get_token_file(place, core)),
             }
-            for core in CORES
+            for core in get_cores(place)
         },
         "notificators": notifications.describe(place, tuple(NOTIFICATORS)),
         "api": api.describe(place),
@@ -126,7 +131,7 @@ def describe(place: Place) -> Mapping[str, Any]:
     }
 
 
-def get_kafka_topics() -> tuple[Topic, ...]:
+def get_kafka_topics(cores: tuple[str, ...]) -> tuple[Topic, ...]:
     return tuple(
         Topic(
             row.name,
@@ -138,12 +143,12 @@ def get_kafka_topics() -> tuple[Topic, ...]:
                 **({} if row.segment_ms is None else {"segment.ms": str(row.segment_ms)}),
             },
         )
-        for row in get_topics(CORES)
+        for row in get_topics(cores)
     )
 
 
 def get_services() -> tuple[Service, ...]:
-    rows = [_get_core_row(core) for core in CORES]
+    rows = [get_core_row(core, CORE, CORES) for core in CORES]
     for pair, core in {**PAIRS, **PAIRS_APART}.items():
         rows += [_get_processor_row(pair, core), _get_gateway_row(pair, core)]
     rows += [_get_notificator_row(name, core) for name, core in NOTIFICATORS.items()]
@@ -158,38 +163,43 @@ def get_services() -> tuple[Service, ...]:
 
 def get_nodes_of_pairs(place: Place) -> list[str]:
     """The keys (G...) of the core nodes behind `PAIRS`."""
-    return [_get_address(place, core) for core in PAIRS.values()]
+    return [get_identity(place, core) for core in PAIRS.values()]
 
 
 def get_genesis_file(place: Place) -> Path:
     return place.folder.config / "genesis.json"
 
 
-def _get_core_row(core: str) -> Service:
+def get_core_row(core: str, tier: str, cores: tuple[str, ...]) -> Service:
+    """`cores`: whose archives it may read."""
     return Service(
         name=core,
-        tier=CORE,
+        tier=tier,
         program="core",
         get_settings=lambda place: _get_core_settings(place, core),
         database="postgres",
         uses={"s3": (HISTORY,)},
-        reads_from={"s3": tuple(get_history_bucket(other) for other in CORES if other != core)},
+        reads_from={"s3": tuple(get_history_bucket(other) for other in cores if other != core)},
         health_path="/health",
         status_path="/status",
         get_token=lambda place: _get_token_file(place, core).read_text().strip(),
     )
 
 
-def _get_core_settings(place: Place, core: str) -> Mapping[str, Any]:
-    peers = [
+def get_peers(place: Place, core: str) -> list[Mapping[str, str]]:
+    """All other nodes, as a node's settings name them."""
+    return [
         {
             "name": other,
-            "node_id": _get_address(place, other),
+            "node_id": get_identity(place, other),
             "address": place.get_address(f"{other}.overlay"),
         }
-        for other in CORES
+        for other in get_cores(place)
         if other != core
     ]
+
+
+def _get_core_settings(place: Place, core: str) -> Mapping[str, Any]:
     return {
         "name": core,
         "seed_file": str(_get_seed_file(place, core)),
@@ -197,7 +207,10 @@ def _get_core_settings(place: Place, core: str) -> Mapping[str, Any]:
         "is_flooding": False,  # all nodes of the deployment read the same cluster
         "database": {"url": place.get_database_url(core)},
         "kafka": place.get_kafka_settings(core),
-        "overlay": {"listen": place.get_address(f"{core}.overlay"), "peers": peers},
+        "overlay": {
+            "listen": place.get_address(f"{core}.overlay"),
+            "peers": get_peers(place, core),
+        },
         "http": {
             "listen": place.get_address(f"{core}.http"),
             "token_file": str(_get_token_file(place, core)),
@@ -240,7 +253,7 @@ def get_processor_settings(place: Place, pair: str, core: str) -> Mapping[str, A
         "ledgers_topic": get_ledgers_topic(core),
         "peer_topics": [get_ledgers_topic(other) for other in CORES if other != core],
         "archives": get_archives(place, f"horizon{pair}"),
-        "rejections_topics": [get_rejections_topic(other) for other in CORES],
+        "rejections_topics": [get_rejections_topic(other) for other in get_cores(place)],
         "reserves_topics": [RESERVES_TOPIC, LIABILITIES_TOPIC],
     }
 
@@ -278,7 +291,7 @@ def _get_notificator_row(name: str, core: str) -> Service:
         tier=NOTIFICATIONS,
         program="notificator",
         get_settings=lambda place: {
-            **notifications.get_settings(place, name, CORES),
+            **notifications.get_settings(place, name, get_cores(place)),
             "api": api.describe_private(place),
             "genesis_file": str(get_genesis_file(place)),
             "ledgers_topic": get_ledgers_topic(core),
@@ -312,7 +325,7 @@ def _get_feed(name: str, core: str) -> Mapping[str, Callable[[Place], Any]]:
 
 
 def _make_genesis(place: Place) -> Mapping[str, Any]:
-    master = _get_address(place, "master")
+    master = get_identity(place, "master")
     return {
         # Random, so that nothing signed for one deployment is valid in another.
         "network_passphrase": f"tokend deployment {random(16).hex()}",
@@ -320,7 +333,7 @@ def _make_genesis(place: Place) -> Mapping[str, Any]:
         "master": {"account": master, "signers": [{"public_key": master}]},
         "quorum_set": {
             "threshold": THRESHOLD,
-            "validators": [_get_address(place, core) for core in CORES],
+            "validators": [get_identity(place, core) for core in CORES],
         },
     }
 
@@ -333,7 +346,7 @@ def _get_token_file(place: Place, name: str) -> Path:
     return place.get_secret_file(f"{name}.token", lambda: random(24).hex())
 
 
-def _get_address(place: Place, name: str) -> str:
+def get_identity(place: Place, name: str) -> str:
     """The G... key of a seed file."""
     seed = decode_seed(_get_seed_file(place, name).read_text().strip())
     return encode_account_id(bytes(SigningKey(seed).verify_key))

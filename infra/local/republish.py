@@ -17,9 +17,9 @@ TELL_S = 2.0
 
 def republish_topic(place: Place, node: str, seconds: float, report: Report) -> dict[str, Any]:
     """Returns when all is on the topic. Raises LocalError, also if it takes longer."""
-    row = next((each for each in TABLE.services if each.name == node), None)
-    name = get_ledgers_topic(node)
-    topics = [each for each in TABLE.topics if each.name == name]
+    table, name = TABLE.get_for(place), get_ledgers_topic(node)
+    row = next((each for each in table.services if each.name == node), None)
+    topics = [each for each in table.topics if each.name == name]
     if row is None or not topics:
         raise LocalError(f"there is no core node {node}", fault=Fault.OTHER)
     control, administrator = Control(place), kafka.get_administrator(place)

@@ -9,7 +9,7 @@ import importlib
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +210,8 @@ class Table:
     written (keys, a genesis file). `arrange`: by tier, the "module:name" of a function that makes
     what its services need of the network (few processes need what such a module imports), called
     when those of the tiers before are ready. `describe` adds to endpoints.json. `get_kept_files`:
-    files of the configuration that cannot be made again, for backups. `runner` is the command that
-    takes PROGRAM --config FILE.
+    files of the configuration that cannot be made again, for backups. `extend`: the table with core
+    nodes of these names more. `runner` is the command that takes PROGRAM --config FILE.
     """
 
     tiers: tuple[str, ...]
@@ -225,7 +225,14 @@ class Table:
     arrange: Mapping[str, str] = field(default_factory=dict)
     describe: Callable[[Place], Mapping[str, Any]] = _describe_nothing
     get_kept_files: Callable[[Place], tuple[Path, ...]] = _keep_nothing
+    extend: "Callable[[tuple[str, ...]], Table] | None" = None
     runner: tuple[str, ...] = (str(Path(sys.executable).with_name("tokend")), "run")
+
+    def get_for(self, place: Place) -> "Table":
+        """With the nodes that joined this deployment later."""
+        if not place.state.joined or self.extend is None:
+            return self
+        return replace(self.extend(tuple(place.state.joined)), runner=self.runner)
 
     def get_roles(self) -> dict[str, Role]:
         """Kafka's users, whatever the profile: each service, `USERS` and `OPERATOR`."""

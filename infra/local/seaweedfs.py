@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from infra.local.errors import LocalError
 from infra.local.folders import write_private
 from infra.local.place import Place
 from infra.local.rows import SERVERS, Check, Container, Report, Server, Service, Table
+from infra.local.supervisor import Control
 
 NAME = "s3"
 ADMINISTRATOR = "administrator"
@@ -221,6 +223,7 @@ class SeaweedServer(Server):
         self, place: Place, table: Table, services: Sequence[Service], report: Report
     ) -> None:
         """The buckets of all services there are, as their rights name them."""
+        self._renew_identities(place)
         client = make_client(place)
         known = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
         for service in self._services:
@@ -232,6 +235,14 @@ class SeaweedServer(Server):
         for bucket in self._uploads:
             client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [CORS_RULE]})
         client.close()
+
+    def _renew_identities(self, place: Place) -> None:
+        """It reads them again if there are more than at its start."""
+        file = place.folder.config / NAME / "identities.json"
+        identities = encode_identities(place, self._services).encode()
+        if file.read_bytes() != identities:
+            write_private(file, identities)
+            os.kill(Control(place).get_state(NAME).process_id, signal.SIGHUP)
 
     def get_folders(self, place: Place) -> tuple[Path, ...]:
         return (place.folder.root / NAME,)

@@ -111,18 +111,26 @@ def encode_settings(place: Place, programs: Sequence[Program]) -> str:
             **({"user": "root"} if os.geteuid() == 0 else {}),
         },
     }
-    for program in programs:
-        sections[f"program:{program.name}"] = _encode_program(program, logs)
+    return _encode(sections) + encode_programs(place, programs)
+
+
+def encode_programs(place: Place, programs: Sequence[Program]) -> str:
+    """The sections of processes and of their tiers."""
+    sections = {f"program:{p.name}": _encode_program(p, place.folder.logs) for p in programs}
     for tier in dict.fromkeys(p.tier for p in programs):
         members = [p for p in programs if p.tier == tier]
         sections[f"group:{tier}"] = {
             "programs": ",".join(p.name for p in members),
             "priority": members[0].order,
         }
-    return "\n".join(
-        f"[{name}]\n" + "".join(f"{key}={_escape(value)}\n" for key, value in section.items())
-        for name, section in sections.items()
-    )
+    return _encode(sections)
+
+
+def _encode(sections: Mapping[str, Mapping[str, object]]) -> str:
+    lines = []
+    for name, section in sections.items():
+        lines += [f"[{name}]", *(f"{key}={_escape(value)}" for key, value in section.items()), ""]
+    return "\n".join(lines)
 
 
 def _encode_program(program: Program, logs: Path) -> dict[str, object]:
@@ -150,6 +158,10 @@ def _escape(value: object) -> str:
     return str(value).replace("%", "%%")
 
 
+def get_settings_file(place: Place) -> Path:
+    return place.folder.config / "supervisord.conf"
+
+
 def get_environment(place: Place, environ: Mapping[str, str]) -> dict[str, str]:
     """What the processes inherit; no settings, for which they have files."""
     return {**make_environment(environ), **processes.make_marks(place.folder.root)}
@@ -162,7 +174,7 @@ def start(
 
     Unless detached it stops everything, in order, when this thread ends, even by kill -9.
     """
-    settings = place.folder.config / "supervisord.conf"
+    settings = get_settings_file(place)
     settings.write_text(encode_settings(place, programs))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     soft = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
@@ -286,6 +298,13 @@ class Control:
     def start(self, name: str) -> None:
         state = self.get_state(name)
         self._call("supervisor.startProcess", f"{state.tier}:{name}", False)
+
+    def add(self, program: Program) -> None:
+        """A process that is alone in its tier; it does not start yet."""
+        file = get_settings_file(self._place)
+        file.write_text(file.read_text() + encode_programs(self._place, [program]))
+        self._call("supervisor.reloadConfig")
+        self._call("supervisor.addProcessGroup", program.tier)
 
     def stop(self, name: str) -> None:
         """Stops a process and waits until it has ended; it stays down until it is started."""

@@ -21,6 +21,7 @@ from streams.herder.proofs import Proofs
 from streams.herder.simulator import Simulator
 from streams.ledger.admission import ENVELOPE_BYTES_MAX, RejectionReason
 from streams.node.ballot_box import BallotBox, Refused, VoteRequest
+from streams.node.config import PeerSettings
 from streams.node.metrics import MEDIA_TYPE, Metrics
 from streams.private_port import has_token
 
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 KEYS_MAX = 256
 PROOF_REQUEST_BYTES_MAX = 256 * 1024
 VOTE_REQUEST_BYTES_MAX = 32 * 1024
+PEERS_BYTES_MAX = 64 * 1024
 
 Handler = Callable[[Request], Awaitable[Response]]
 KeyText = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{2}){1,400}\Z")]
@@ -46,9 +48,16 @@ class ProofRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is_held: bool = False
 
 
+class PeersRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The node's peers from now on, as its settings file names them."""
+
+    peers: tuple[PeerSettings, ...]
+
+
 class PrivateHttp:
     """`get_status` answers a JSON object whose "is_healthy" decides /health. `ballot_box`: takes
-    the operator's votes; without it there are no routes for them."""
+    the operator's votes, `set_peers` a new list of peers (it raises ValueError); without them there
+    are no such routes."""
 
     def __init__(
         self,
@@ -58,6 +67,7 @@ class PrivateHttp:
         metrics: Metrics,
         get_status: Callable[[], Mapping[str, Any]],
         ballot_box: BallotBox | None = None,
+        set_peers: Callable[[tuple[PeerSettings, ...]], None] | None = None,
     ) -> None:
         self._token = token
         self._metrics = metrics
@@ -72,6 +82,7 @@ class PrivateHttp:
                 self._make_route("/metrics", self._get_metrics),
                 self._make_route("/simulate", self._simulate, "POST"),
                 *([] if ballot_box is None else self._make_vote_routes(ballot_box)),
+                *([] if set_peers is None else [self._make_peers_route(set_peers)]),
             ]
         )
 
@@ -166,6 +177,22 @@ class PrivateHttp:
                 "effects": [_show(encode(each)) for each in simulated.effects],
             }
         )
+
+    def _make_peers_route(self, set_peers: Callable[[tuple[PeerSettings, ...]], None]) -> Route:
+        async def put(request: Request) -> Response:
+            """The body is a JSON `PeersRequest`. Settings files are the operator's to change."""
+            body = await _read_body(request, PEERS_BYTES_MAX)
+            if body is None:
+                return PlainTextResponse(f"longer than {PEERS_BYTES_MAX} bytes", 413)
+            try:
+                wanted = msgspec.json.decode(body, type=PeersRequest)
+                set_peers(wanted.peers)
+            except ValueError as error:  # msgspec's are, too
+                return PlainTextResponse(f"not a list of peers: {error}", 400)
+            log.info("peers", names=[each.name for each in wanted.peers])
+            return JSONResponse({"peers": [each.name for each in wanted.peers]})
+
+        return self._make_route("/peers", put, "PUT")
 
     def _make_vote_routes(self, ballot_box: BallotBox) -> list[Route]:
         async def show(_: Request) -> Response:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import psycopg
 import structlog
@@ -31,7 +31,7 @@ from streams.node import rejoin
 from streams.node.archive_reader import ArchiveReader
 from streams.node.archiver import Archiver
 from streams.node.ballot_box import BallotBox
-from streams.node.config import CoreSettings, OverlaySettings
+from streams.node.config import CoreSettings, OverlaySettings, PeerSettings
 from streams.node.inbox import Inbox
 from streams.node.ingest import Ingest
 from streams.node.metrics import Metrics
@@ -89,7 +89,7 @@ class Node:
             settings.transactions_max,
         )
         self.peers = Peers(
-            _get_names(settings.overlay),
+            _get_names(settings.overlay.peers),
             self.herder,
             self.inbox,
             self.ingest,
@@ -135,6 +135,11 @@ class Node:
         """The overlay's, which is made with the peers that use this."""
         self.overlay.send(peer, lane, payload)
 
+    def _set_peers(self, peers: tuple[PeerSettings, ...]) -> None:
+        """From now on, without a restart. Raises ValueError."""
+        self.overlay.set_peers(_get_addresses(peers))
+        self.peers.names = _get_names(peers)
+
     async def run(self) -> None:
         """Runs until it is asked to stop. Whatever part fails, fails the node."""
         stop = asyncio.Event()
@@ -148,7 +153,13 @@ class Node:
         token = self.settings.http.token_file.read_text().strip()
         ballot_box = BallotBox(self.herder, self.inbox, self.store)
         http = PrivateHttp(
-            token, self.proofs, self.simulator, self.metrics, self.status.get, ballot_box
+            token,
+            self.proofs,
+            self.simulator,
+            self.metrics,
+            self.status.get,
+            ballot_box,
+            self._set_peers,
         )
         server = http.make_server(self.settings.http.listen)
         self.inbox.put(lambda now_ms: self.herder.start(restored, now_ms))
@@ -175,21 +186,22 @@ class Node:
         self.store.close()
 
 
-def _get_names(overlay: OverlaySettings) -> Mapping[PublicKey, str]:
-    return {PublicKey(decode_account_id(peer.node_id)): peer.name for peer in overlay.peers}
+def _get_names(peers: Iterable[PeerSettings]) -> Mapping[PublicKey, str]:
+    return {PublicKey(decode_account_id(peer.node_id)): peer.name for peer in peers}
+
+
+def _get_addresses(peers: Iterable[PeerSettings]) -> Mapping[PublicKey, Address | None]:
+    return {PublicKey(decode_account_id(peer.node_id)): _split(peer.address) for peer in peers}
 
 
 def make_overlay_config(
     overlay: OverlaySettings, network_id: bytes, signing_key: SigningKey
 ) -> OverlayConfig:
     host, port = _split(overlay.listen)
-    peers: dict[PublicKey, Address | None] = {
-        PublicKey(decode_account_id(peer.node_id)): _split(peer.address) for peer in overlay.peers
-    }
     return OverlayConfig(
         network_id=network_id,
         signing_key=signing_key,
-        peers=peers,
+        peers=_get_addresses(overlay.peers),
         listen_host=host,
         listen_port=port,
     )

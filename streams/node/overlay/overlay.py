@@ -5,8 +5,9 @@ It decides which connections exist and nothing about messages. The runner gives 
 """
 
 import asyncio
+import dataclasses
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from schemas.generated.common import PublicKey
@@ -40,6 +41,7 @@ class Overlay:
         self._handlers = handlers
         self._connections: dict[PublicKey, Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._dialling: dict[PublicKey, asyncio.Task[None]] = {}
         # Strangers that were accepted and have not yet said who they are, oldest first.
         self._strangers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._failure: asyncio.Future[None] | None = None
@@ -52,9 +54,7 @@ class Overlay:
         self._server = await asyncio.start_server(
             self._on_accepted, config.listen_host, config.listen_port, limit=READ_BUFFER_BYTES
         )
-        for peer, address in config.peers.items():
-            if address is not None and peer != self.node_id:
-                self._spawn(self._keep_dialling(peer, address))
+        self._dial_peers()
         self._spawn(self._check_pulses())
         host, port = self._server.sockets[0].getsockname()[:2]
         return host, port
@@ -81,6 +81,22 @@ class Overlay:
             await self._server.wait_closed()
         if self._failure is not None and not self._failure.done():
             self._failure.set_result(None)
+
+    def set_peers(self, peers: Mapping[PublicKey, Address | None]) -> None:
+        """From now on these may connect and are dialled; others are disconnected. A connection that
+        was made by dialling another address is made anew."""
+        before = self._config.peers
+        self._config = dataclasses.replace(self._config, peers=peers)
+        for peer, address in before.items():
+            if peer in peers and peers[peer] == address:
+                continue
+            if (dialling := self._dialling.pop(peer, None)) is not None:
+                dialling.cancel()
+            if peer not in peers and (connection := self._connections.get(peer)) is not None:
+                connection.close(Reason.UNKNOWN_NODE)
+        for peer in peers:
+            self.counters.setdefault(peer, PeerCounters())
+        self._dial_peers()
 
     def get_connected(self) -> list[PublicKey]:
         """The connected peers, in ascending order."""
@@ -119,6 +135,11 @@ class Overlay:
             raise ValueError(f"a message of {len(payload)} bytes; peers accept {limit}: split it")
 
     # Tasks
+
+    def _dial_peers(self) -> None:
+        for peer, address in self._config.peers.items():
+            if address is not None and peer != self.node_id and peer not in self._dialling:
+                self._dialling[peer] = self._spawn(self._keep_dialling(peer, address))
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine)

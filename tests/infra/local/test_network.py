@@ -41,5 +41,5 @@ def test_alarms_watch_all_that_the_profile_runs(profile: str, tmp_path: Path) ->
 
 
 def test_the_broker_s_clock_rules_every_topic() -> None:
-    for topic in network.get_kafka_topics():
+    for topic in network.get_kafka_topics(network.CORES):
         assert topic.config["message.timestamp.type"] == "LogAppendTime"

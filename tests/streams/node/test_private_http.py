@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.herder.proofs import Proofs
 from streams.herder.simulator import Simulator
+from streams.node.config import PeerSettings
 from streams.node.metrics import MEDIA_TYPE, Metrics
 from streams.node.private_http import PrivateHttp
 from tests.streams.herder.test_proofs import World
@@ -143,3 +144,26 @@ def test_many_keys_are_proved_at_one_held_ledger() -> None:
     assert newest["sequence"] == sequence + 1
     assert newest["entries"][0] != first["entries"][0]
     assert ask_proof({"keys": texts, "sequence": sequence + 1}, world).status_code == 404
+
+
+def test_peers_are_changed_by_the_operator() -> None:
+    taken: list[tuple[PeerSettings, ...]] = []
+
+    def take(peers: tuple[PeerSettings, ...]) -> None:
+        if any(each.name == "nobody" for each in peers):
+            raise ValueError("no such key")
+        taken.append(peers)
+
+    ledger = make_economy().ledger
+    http = PrivateHttp(
+        TOKEN, Proofs(ledger), Simulator(ledger), Metrics(), lambda: STATUS, set_peers=take
+    )
+    core5 = {"name": "core5", "node_id": "G5", "address": "127.0.0.1:5"}
+    answer = ask(http.app, "PUT", "/peers", json={"peers": [core5]})
+    assert (answer.status_code, answer.json()) == (200, {"peers": ["core5"]})
+    assert taken == [(PeerSettings("core5", "G5", "127.0.0.1:5"),)]
+    nobody = {"peers": [{**core5, "name": "nobody"}]}
+    wrong: Any
+    for wrong in (nobody, {"peers": [{}]}, {"peers": 5}, {"peers": [], "more": 1}):
+        assert ask(http.app, "PUT", "/peers", json=wrong).status_code == 400
+    assert len(taken) == 1

@@ -325,3 +325,21 @@ def test_the_node_key_is_not_shown() -> None:
     config = make_config(0, {})
     assert bytes(config.signing_key).hex() not in repr(config)
     assert "signing_key" not in repr(config)
+
+
+def test_peers_change_while_the_overlay_runs(run: Runner) -> None:
+    async def test() -> None:
+        async with open_node(0, {1: None}) as first, open_node(1, {0: first.address}) as second:
+            await until_connected(first, second)
+            async with open_node(2, {0: first.address, 1: second.address}) as joining:
+                await until(lambda: first.handlers.refused)
+                first.overlay.set_peers({IDS[1]: None, IDS[2]: joining.address})
+                second.overlay.set_peers({IDS[0]: first.address, IDS[2]: None})
+                await until_connected(first, second, joining)
+                first.overlay.set_peers({IDS[2]: None})
+                await until(lambda: first.overlay.get_connected() == [IDS[2]])
+                await until(lambda: IDS[0] not in second.overlay.get_connected())
+                assert first.overlay.send(IDS[2], Lane.SCP, b"still here")
+                await until(lambda: joining.handlers.get_payloads(IDS[0]) == [b"still here"])
+
+    run(test())
