@@ -29,12 +29,24 @@ LINE, INDENT, WIDTH = 24, 20, 720
 
 
 @app.command()
-def check(file: FileArgument = None, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Say whether every two quorums share a node, what may be lost, and who could split it."""
+def check(
+    file: FileArgument = None,
+    local: Annotated[
+        Path | None,
+        typer.Option(help="Nodes that trust otherwise: JSON, quorum sets by their keys (G...)."),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether every two quorums share a node, what may be lost, and who could split it.
+
+    With --local: of the network in which those nodes have sets of their own beside the network's.
+    """
     from streams.consensus.intersection import Verdict, check_intersection, make_uniform
 
     quorum_set, names = _load(file, data)
-    answer = check_intersection(make_uniform(quorum_set))
+    network = make_uniform(quorum_set)
+    answer = check_intersection(network if local is None else network | _read_local(local))
     if as_json:
         print_json(_describe(answer, names))
     else:
@@ -109,6 +121,20 @@ def _read(document: Any, file: Path) -> "QuorumSet":
     if fault is not None:
         raise LocalError(f"{file}: {fault}")
     return normalise_quorum_set(quorum_set)
+
+
+def _read_local(file: Path) -> "dict[PublicKey, QuorumSet]":
+    """Sets of nodes by themselves. Raises LocalError."""
+    from schemas.generated.common import PublicKey
+
+    document = user_io.read_json(file)
+    if not isinstance(document, dict):
+        raise LocalError(f"{file}: expected an object: quorum sets by the keys of nodes")
+    try:
+        keys = {PublicKey(_decode(node)): each for node, each in document.items()}
+    except ValueError as error:
+        raise LocalError(f"{file}: {error}") from None
+    return {node: _read(each, file) for node, each in keys.items()}
 
 
 def _fill(document: Any) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli.main import app
+from infra.local.errors import LocalError
 from schemas.strkey import encode_account_id
 from tests.support.network import get_account
 
@@ -57,3 +58,21 @@ def test_a_set_is_shown_and_drawn(tmp_path: Path, document: Any) -> None:
 @pytest.mark.parametrize("document", [{"threshold": 9, "validators": NODES[:4]}, {}, [], 7])
 def test_what_is_no_quorum_set_is_refused(tmp_path: Path, document: Any) -> None:
     assert run(tmp_path, document, "check").exit_code != 0
+
+
+def test_sets_of_nodes_by_themselves_are_checked_against_the_networks(tmp_path: Path) -> None:
+    local = tmp_path / "local.json"
+
+    def check(own: Any) -> Any:
+        local.write_text(json.dumps(own))
+        return run(tmp_path, FLAT, "check", "--json", "--local", str(local))
+
+    stricter = {NODES[0]: {"threshold": 4, "validators": NODES[:4]}}
+    assert json.loads(check(stricter).output)["verdict"] == "INTERSECT"
+    alone = {NODES[0]: {"threshold": 1, "validators": NODES[:1]}}
+    result = check(alone)
+    assert result.exit_code == 1
+    assert [NODES[0]] in json.loads(result.output)["split"]
+    wrong: Any
+    for wrong in ([], {"G": FLAT}, {NODES[0]: {"threshold": 9}}):
+        assert isinstance(check(wrong).exception, LocalError)
