@@ -17,15 +17,17 @@ from schemas.generated.keys import Entry, KeyBytes, get_key
 from schemas.generated.ledger import EffectKind, LedgerEntry, ParticipantEffect
 from streams.ledger.access.rules import ACCESS_BRANCHES, AccessRules
 from streams.ledger.references import ReferenceWindow
+from streams.ledger.values import LEDGER_VERSION_MAX
 
 DECODED_MAX = 100_000
 """How many entries are kept decoded: about 50 MB."""
 
 
 class LedgerState(EntryGetters):
-    """All entries after one ledger, and the reference windows."""
+    """All entries after one ledger, and the reference windows. `version_max`: the newest rules that
+    whoever closes the next ledger knows."""
 
-    __slots__ = ("access_rules", "decoded", "encoded", "references")
+    __slots__ = ("access_rules", "decoded", "encoded", "references", "version_max")
 
     def __init__(
         self, encoded: Mapping[KeyBytes, bytes], references: ReferenceWindow | None = None
@@ -34,6 +36,7 @@ class LedgerState(EntryGetters):
         self.encoded: dict[KeyBytes, bytes] = dict(encoded)
         self.decoded: dict[KeyBytes, Entry] = {}
         self.references = references or ReferenceWindow()
+        self.version_max = LEDGER_VERSION_MAX
 
     def get(self, key: KeyBytes) -> Entry | None:
         entry = self.decoded.get(key)

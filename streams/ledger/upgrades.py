@@ -30,7 +30,6 @@ from streams.consensus.quorum_set import normalise_quorum_set, validate_quorum_s
 from streams.ledger.hashes import compute_hash
 from streams.ledger.references import DAY_MS, compute_first_day
 from streams.ledger.state import LedgerState
-from streams.ledger.values import LEDGER_VERSION_MAX
 from streams.ledger.windows import WINDOW_MS
 
 MINUTE_MS = 60_000
@@ -66,6 +65,8 @@ def explain_fault(change: Any, state: LedgerState) -> str | None:
     settings = state.get_network_settings()
     if all(getattr(settings, name) == getattr(change, name) for name in change.__struct_fields__):
         return "it is in force"
+    if isinstance(change, VersionUpgrade):
+        return _explain_version(change, settings, state.version_max)
     return RULES[type(change)](change, settings)
 
 
@@ -116,11 +117,11 @@ def _explain_quorum_set(change: QuorumSetUpgrade, state: LedgerState) -> str | N
     return validate_quorum_set(quorum_set, is_own=True)
 
 
-def _explain_version(change: VersionUpgrade, settings: NetworkSettings) -> str | None:
+def _explain_version(change: VersionUpgrade, settings: NetworkSettings, known: int) -> str | None:
     if change.ledger_version <= settings.ledger_version:
         return "versions only rise"
-    if change.ledger_version > LEDGER_VERSION_MAX:
-        return f"this node knows versions up to {LEDGER_VERSION_MAX}: it needs a newer release"
+    if change.ledger_version > known:
+        return f"this node knows versions up to {known}: it needs a newer release"
     return None
 
 
@@ -159,12 +160,11 @@ def _explain_references(_: ReferencesUpgrade, __: NetworkSettings) -> str | None
 
 
 RULES: dict[type, Callable[[Any, NetworkSettings], str | None]] = {
-    VersionUpgrade: _explain_version,
     IntervalsUpgrade: _explain_intervals,
     TimeoutsUpgrade: _explain_timeouts,
     SetLimitsUpgrade: _explain_set_limits,
     TimeBoundsUpgrade: _explain_time_bounds,
     ReferencesUpgrade: _explain_references,
 }
-KINDS = (*RULES, QuorumSetUpgrade)
+KINDS = (VersionUpgrade, *RULES, QuorumSetUpgrade)
 """In the order of the union's branches."""

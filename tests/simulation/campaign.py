@@ -32,6 +32,8 @@ KINDS_OF_FAULTS = (
     "slowed",
     "clock jumped",
     "votes",
+    "renewed",
+    "stopped by an old release",
     "wiped",
     "disk damaged",
     "damage found",

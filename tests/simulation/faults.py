@@ -11,11 +11,12 @@ from schemas.generated.consensus import (
     SetLimitsUpgrade,
     TimeoutsUpgrade,
     Upgrade,
+    VersionUpgrade,
 )
 from streams.herder.votes import Vote
 from tests.simulation.beginning import FLAT_4, VALIDATORS
 from tests.simulation.network import Link, Weather
-from tests.simulation.node import Node
+from tests.simulation.node import NEWEST_RELEASE, Node
 from tests.simulation.world import World
 
 STEP_MS = 400  # how often something may change
@@ -35,6 +36,7 @@ class Plan:
     watchers: int = 0  # nodes that are no validators
     is_slow: bool = False  # one node at a time
     votes: bool = False  # operators vote for changes
+    is_mixed: bool = False  # releases that know newer rules, and older ones, which are renewed
     skew_max_ms: int = 0
 
     @property
@@ -61,6 +63,10 @@ class Faults:
         world.readers = [draw.random() < 0.8 for _ in world.nodes]
         world.readers[draw.randrange(len(world.nodes))] = True
         self._change_weather()
+        if self.plan.is_mixed:
+            world.is_mixed = True
+            for node in draw.sample(world.nodes, draw.randint(1, len(world.nodes))):
+                node.release = NEWEST_RELEASE
         for behaviour, node in zip(self.plan.liars, self._get_liars(), strict=True):
             world.make_liar(node, behaviour)
         for node in world.nodes:
@@ -79,6 +85,8 @@ class Faults:
         world.set_cut(set())
         world.readers = [True] * len(world.nodes)
         for node in world.nodes:
+            if world.is_mixed and node.release != NEWEST_RELEASE:
+                self._renew(node)
             world.start(node)
 
     def _step(self) -> None:
@@ -102,6 +110,8 @@ class Faults:
             (self._lose_disk, 4 if self.plan.is_wiped else 0),
             (self._damage_disk, 4 if self.plan.is_wiped else 0),
             (self._vote, 8 if self.plan.votes else 0),
+            (self._vote_for_version, 8 if self.plan.is_mixed else 0),
+            (self._renew_one, 3 if self.plan.is_mixed else 0),
         )
         self.random.choices([c for c, _ in choices], [w for _, w in choices])[0]()
         self.world.schedule(STEP_MS, self._step)
@@ -224,3 +234,25 @@ class Faults:
             if node.herder is not None:
                 self.world.count("votes")
                 node.vote(vote)
+
+    def _vote_for_version(self) -> None:
+        """Every operator whose release knows it."""
+        vote = Vote(encode(Upgrade(VersionUpgrade(NEWEST_RELEASE))), 0, 0, 1 << 60)
+        for node in self.world.nodes:
+            if node.herder is not None and node.release == NEWEST_RELEASE:
+                self.world.count("votes")
+                node.vote(vote)
+
+    def _renew_one(self) -> None:
+        old = [node for node in self.world.nodes if node.release != NEWEST_RELEASE]
+        if old:
+            node = self.random.choice(old)
+            self._renew(node)
+            self.world.schedule(self.random.randint(100, 3_000), lambda: self.world.start(node))
+
+    def _renew(self, node: Node) -> None:
+        """Its process ends, and is of the newest release when it is started."""
+        if node.herder is not None:
+            node.crash()
+        node.release = NEWEST_RELEASE
+        self.world.count("renewed")

@@ -27,8 +27,10 @@ from streams.herder.outputs import Output, Timer, TimerName
 from streams.herder.votes import Vote
 from streams.ledger.admission import Candidate
 from streams.ledger.close import Ledger
+from streams.ledger.errors import InvariantViolation
 from streams.ledger.genesis import GENESIS_SEQUENCE
 from streams.ledger.hashes import compute_hash
+from streams.ledger.values import LEDGER_VERSION_MAX
 from streams.node.archive_reader import make_certificate_reply
 from streams.node.rejoin import get_position, install_snapshot
 from tests.simulation.archives import AWAY, Archiving
@@ -36,6 +38,7 @@ from tests.simulation.beginning import Beginning
 from tests.simulation.disk import Disk
 
 RECORDS_MAX = 16  # in one answer
+NEWEST_RELEASE = LEDGER_VERSION_MAX + 1  # its rules are the same: only who knows of it differs
 TimerKey = tuple[TimerName, int]
 
 
@@ -57,6 +60,8 @@ class World(Protocol):
     def beginning(self) -> Beginning: ...
     def start_archive_reader(self, node: "Node", read: Callable[[], None]) -> None: ...
     def count(self, what: str) -> None: ...
+    @property
+    def is_mixed(self) -> bool: ...
 
 
 class Node:
@@ -73,6 +78,7 @@ class Node:
         self.key = key
         self.node_id = PublicKey(bytes(key.verify_key))
         self.disk = disk
+        self.release = LEDGER_VERSION_MAX  # the newest rules that its program knows
         self.herder: Herder | None = None
         self.offsets = Offsets()
         self.next_offset = 0
@@ -92,6 +98,7 @@ class Node:
         ledger = self.disk.load_ledger()
         if ledger.header.sequence == GENESIS_SEQUENCE:
             ledger = self._begin(ledger)
+        ledger.state.version_max = self.release
         self.herder = Herder(ledger, self.key)
         self.offsets = Offsets()
         self.next_offset = self.disk.next_offset
@@ -234,6 +241,11 @@ class Node:
                     raise Crash
                 self._perform(output)
         except Crash:
+            self.crash()
+        except InvariantViolation:  # the process ends before it signs
+            if self.release == NEWEST_RELEASE or not self.world.is_mixed:
+                raise
+            self.world.count("stopped by an old release")
             self.crash()
 
     def _perform(self, output: Output) -> None:

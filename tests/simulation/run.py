@@ -13,6 +13,7 @@ from tests.simulation.beginning import FLAT_7, ORGANISATIONS, make_beginning
 from tests.simulation.byzantine import BEHAVIOURS
 from tests.simulation.checks import Broken, check_chain
 from tests.simulation.faults import Faults, Plan
+from tests.simulation.node import NEWEST_RELEASE
 from tests.simulation.workload import Fate
 from tests.simulation.world import World
 
@@ -57,7 +58,7 @@ KINDS: tuple[dict[str, Any], ...] = (
     {"skew_max_ms": 30_000},
     {"topology": FLAT_7, "liars": 2},
     {"topology": ORGANISATIONS},
-    {"is_slow": True},
+    {"is_slow": True, "is_mixed": True},
     {"liars": 1, "votes": True},
     {"topology": ORGANISATIONS, "liars": 1, "watchers": 1},
     {"topology": FLAT_7, "is_wiped": True, "is_slow": True},
@@ -133,6 +134,7 @@ def _check_end(world: World, plan: Plan) -> None:
 def _check_replay(world: World) -> None:
     """Whoever closes the archives' ledgers again from the genesis comes to the same headers."""
     ledger = world.beginning.genesis.copy().load_ledger()
+    ledger.state.version_max = NEWEST_RELEASE
     history = world.honest[0].archiving.open_history(world.beginning.genesis_position)
     for verified in history.read_on(history.find_newest()):
         quorum_set = ledger.state.get_validators().quorum_set

@@ -14,13 +14,14 @@ from schemas.generated.consensus import (
     SetLimitsUpgrade,
     TimeoutsUpgrade,
     Upgrade,
+    VersionUpgrade,
 )
 from schemas.generated.entries import NetworkSettings
 from schemas.generated.ledger import LedgerHeader
 from streams.herder.votes import Vote
 from tests.simulation.beginning import make_beginning
 from tests.simulation.checks import check_chain
-from tests.simulation.node import Node
+from tests.simulation.node import NEWEST_RELEASE, Node
 from tests.simulation.world import World
 from tests.support.network import get_public_key
 
@@ -221,3 +222,25 @@ def test_nodes_that_are_killed_around_the_change_come_back_into_it(seed: int) ->
     offer_for(world, 5 * SECOND_MS)
     assert all(get_set(node).threshold == 4 for node in world.nodes)
     check(world)
+
+
+def test_a_node_of_an_older_release_stops_before_it_signs_and_follows_once_it_is_renewed() -> None:
+    world = make_world()
+    world.is_mixed = True
+    *renewed, old = world.nodes
+    for node in renewed:
+        node.crash()
+        node.release = NEWEST_RELEASE
+        world.start(node)
+    offer_for(world, SECOND_MS)
+    for node in renewed:
+        node.vote(make_vote(VersionUpgrade(NEWEST_RELEASE)))
+    offer_for(world, 5 * SECOND_MS)
+    assert {get_settings(node).ledger_version for node in renewed} == {NEWEST_RELEASE}
+    assert old.herder is None
+    assert world.counts["stopped by an old release"] > 0
+    assert get_settings(old).ledger_version < NEWEST_RELEASE
+    old.release = NEWEST_RELEASE
+    world.start(old)
+    check(world)
+    assert get_settings(old).ledger_version == NEWEST_RELEASE

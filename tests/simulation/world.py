@@ -55,6 +55,7 @@ class World:
         self.skews_ms = [0] * len(self.nodes)
         self.readers = [True] * len(self.nodes)
         self.outputs_left: dict[int, int] = {}  # node -> outputs until it is killed
+        self.is_mixed = False  # some nodes have an older release
         self.alarms: list[str] = []
         self.counts: dict[str, int] = {}
         self.sent: Counter[tuple[int, str]] = Counter()  # by node and kind of message
