@@ -54,6 +54,7 @@ VERBS: dict[str, tuple[tuple[str, ...], int]] = {
     "history": (("history", ADDRESS), output.FAILED),
     "statement": (("statement", BALANCE), output.FAILED),
     "quorum check": (("quorum", "check", NOWHERE), output.FAILED),
+    "node add": (("node", "add", "--data", NOWHERE), output.NOT_RUNNING),
     "vote show": (("vote", "show", "--data", NOWHERE), output.NOT_RUNNING),
     "plan": (("plan", NOWHERE), output.FAILED),
     "apply": (("apply", NOWHERE, "--seed-file", "{seed}"), output.FAILED),
