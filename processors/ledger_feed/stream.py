@@ -71,13 +71,14 @@ async def _run(app_id: str, kafka: KafkaSettings, streams: Sequence[Stream]) -> 
 
 
 async def run_until_signal(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    """Until SIGTERM or SIGINT, or until one of `tasks` ends; raises what it raised."""
+    """Until SIGTERM or SIGINT, or until one of `tasks` ends; raises what it raised. What does not
+    heed that it is cancelled (Faust, while it waits for a broker) is not waited for."""
     stopped = asyncio.create_task(wait_for_signal())
     done, pending = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
     if pending:
-        await asyncio.wait(pending)
+        await asyncio.wait(pending, timeout=STOP_S + LEFT_S)
     for task in done:
         task.result()
 
