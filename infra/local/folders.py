@@ -48,7 +48,7 @@ class State(msgspec.Struct, kw_only=True):
     the genesis, oldest first.
     """
 
-    version: int = 2
+    version: int = 3
     identity: str
     kafka_cluster_id: str
     profile: str = ""
