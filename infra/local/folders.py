@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -48,7 +49,7 @@ class State(msgspec.Struct, kw_only=True):
     the genesis, oldest first.
     """
 
-    version: int = 3
+    version: Literal[3] = 3  # another one when older folders can no longer be used
     identity: str
     kafka_cluster_id: str
     profile: str = ""

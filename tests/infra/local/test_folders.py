@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.errors import Fault
+from infra.local.errors import DamagedState, Fault
 from infra.local.folders import DataFolder, get_default_root, write_private
 from infra.local.lock import take_lock
 from tests.infra.refusals import refused
@@ -93,3 +93,14 @@ def test_private_files_replace_what_was_there(tmp_path: Path) -> None:
     write_private(file, b"new")
     assert (file.read_bytes(), get_mode(file)) == (b"new", 0o600)
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_of_an_older_version_is_refused(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    folder.make(is_shared=False)
+    state = folder.load_state()
+    folder.save_state(state)
+    text = folder.state_file.read_text()
+    folder.state_file.write_text(text.replace(f'"version": {state.version}', '"version": 2'))
+    with pytest.raises(DamagedState):
+        folder.load_state()
