@@ -35,6 +35,7 @@ def add_node(place: Place, table: Table, report: Report) -> str:
     launch.write_settings(place, services[name])
     servers = table.get_servers(profile)
     for server in servers:
+        server.renew_settings(place)
         server.provide(place, table, tuple(services.values()), report)
     for other in others:
         launch.write_settings(place, services[other])

@@ -136,6 +136,11 @@ class Server(ABC):
     async def is_ready(self, place: Place) -> bool:
         """Whether it serves. Raises LocalError where waiting cannot help."""
 
+    def renew_settings(self, place: Place) -> None:
+        """It runs, and is to know of rows that were added since. Most servers learn of them by what
+        they provide."""
+        del place
+
     @abstractmethod
     def provide(
         self, place: Place, table: "Table", services: Sequence[Service], report: Report

@@ -223,7 +223,6 @@ class SeaweedServer(Server):
         self, place: Place, table: Table, services: Sequence[Service], report: Report
     ) -> None:
         """The buckets of all services there are, as their rights name them."""
-        self._renew_identities(place)
         client = make_client(place)
         known = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
         for service in self._services:
@@ -236,13 +235,11 @@ class SeaweedServer(Server):
             client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [CORS_RULE]})
         client.close()
 
-    def _renew_identities(self, place: Place) -> None:
-        """It reads them again if there are more than at its start."""
-        file = place.folder.config / NAME / "identities.json"
+    def renew_settings(self, place: Place) -> None:
+        """It reads identities again, of which there are more than at its start."""
         identities = encode_identities(place, self._services).encode()
-        if file.read_bytes() != identities:
-            write_private(file, identities)
-            os.kill(Control(place).get_state(NAME).process_id, signal.SIGHUP)
+        write_private(place.folder.config / NAME / "identities.json", identities)
+        os.kill(Control(place).get_state(NAME).process_id, signal.SIGHUP)
 
     def get_folders(self, place: Place) -> tuple[Path, ...]:
         return (place.folder.root / NAME,)
