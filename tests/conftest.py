@@ -54,6 +54,9 @@ BORDER = frozenset({"deposit", "withdraw", "banks"})
 TOGETHER = tuple(f"tests/gateways/{name}/" for name in ("api", "keychain", "keyserver", "kyc"))
 """Packages whose tests share servers: one of several processes runs all of a package."""
 
+WHOLE_S = 900
+"""A test of a whole deployment may have to start it, on a machine of half the speed."""
+
 # How long an example takes depends on what else the machine does.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -105,6 +108,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("servers")
         if "whole_deployment" in names:
             item.add_marker("whole")
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(WHOLE_S))
         if {*ROUNDS, "examples"} & names:
             item.add_marker("faults")
     kinds = ("faults", "border")
