@@ -47,7 +47,7 @@ test-quick: setup  ## Tests without servers and long campaigns (a minute and a h
 
 # Four processes on two cores, for most tests wait, each with servers of its own; then one for the tests that share a whole deployment.
 test: setup  ## All tests, with real servers; prints the slowest twenty.
-	$(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder -m "not whole and not campaign" --durations 20
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not whole and not campaign" --durations 20
 	$(BIN)/pytest -m "whole and not campaign" --durations 20
 
 test-faults: setup  ## Every fault FAULTS=10 times on real processes (half an hour); SYSTEM=core, horizon, notificator, keyserver, api, kyc or deployment: only its own.

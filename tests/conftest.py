@@ -2,9 +2,11 @@
 
 import shutil
 import signal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.chains import chains
 from tests.support.object_store import object_store
@@ -91,6 +93,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, [number - 1 for number in numbers], ids=ids)
 
 
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """What one of several processes runs: a package of `TOGETHER`, or a file. (The groups of xdist
+    itself have no effect under pytest 9: it writes their names where ids are no longer kept.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _get_group(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling | None:
+    return GroupScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks tests by the fixtures they ask for: `servers`, `whole` and `faults`; faults of the
@@ -125,23 +140,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if systems.get(item) != wanted]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if systems.get(item) == wanted]
-    _distribute(items)
+    _sort(items)
 
 
-def _distribute(items: list[pytest.Item]) -> None:
-    """What one of several processes runs: a package of `TOGETHER`, or a file. Packages first, for
-    they take longest, then what starts servers; what only computes fills the end."""
-    order: dict[str, tuple[bool, bool]] = {}
-    groups = {item: _get_group(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-        has_servers = item.get_closest_marker("servers") is not None
-        order[group] = (group in TOGETHER, has_servers or order.get(group, (False, False))[1])
-    items.sort(key=lambda item: order[groups[item]], reverse=True)
+def _sort(items: list[pytest.Item]) -> None:
+    """Packages of `TOGETHER` first, for they take longest, then files that start servers; what only
+    computes fills the end."""
+    groups = {item: _get_group(item.nodeid) for item in items}
+    has_servers = {group for item, group in groups.items() if item.get_closest_marker("servers")}
+
+    def get_weight(item: pytest.Item) -> tuple[bool, bool]:
+        return groups[item] in TOGETHER, groups[item] in has_servers
+
+    items.sort(key=get_weight, reverse=True)
 
 
-def _get_group(item: pytest.Item) -> str:
-    path = item.path.relative_to(item.config.rootpath).as_posix()
+def _get_group(nodeid: str) -> str:
+    path = nodeid.partition("::")[0]
     return next((place for place in TOGETHER if path.startswith(place)), path)
 
 

@@ -65,7 +65,7 @@ class Faults:
         self._change_weather()
         if self.plan.is_mixed:
             world.is_mixed = True
-            for node in draw.sample(world.nodes, draw.randint(1, len(world.nodes))):
+            for node in draw.sample(world.nodes, len(world.nodes) - 1):
                 node.release = NEWEST_RELEASE
         for behaviour, node in zip(self.plan.liars, self._get_liars(), strict=True):
             world.make_liar(node, behaviour)
@@ -110,8 +110,8 @@ class Faults:
             (self._lose_disk, 4 if self.plan.is_wiped else 0),
             (self._damage_disk, 4 if self.plan.is_wiped else 0),
             (self._vote, 8 if self.plan.votes else 0),
-            (self._vote_for_version, 8 if self.plan.is_mixed else 0),
-            (self._renew_one, 3 if self.plan.is_mixed else 0),
+            (self._vote_for_version, 20 if self.plan.is_mixed else 0),
+            (self._renew_one, 1 if self.plan.is_mixed else 0),
         )
         self.random.choices([c for c, _ in choices], [w for _, w in choices])[0]()
         self.world.schedule(STEP_MS, self._step)
