@@ -67,6 +67,7 @@ class Faults:
             world.is_mixed = True
             for node in draw.sample(world.nodes, len(world.nodes) - 1):
                 node.release = NEWEST_RELEASE
+            world.schedule(STEP_MS, self._vote_for_version)
         for behaviour, node in zip(self.plan.liars, self._get_liars(), strict=True):
             world.make_liar(node, behaviour)
         for node in world.nodes:
@@ -244,6 +245,10 @@ class Faults:
                 node.vote(vote)
 
     def _renew_one(self) -> None:
+        """Once somebody has the new rules: until then nothing tells an older release apart."""
+        rules = [n.disk.load_ledger().state.get_network_settings() for n in self.world.nodes]
+        if all(each.ledger_version < NEWEST_RELEASE for each in rules):
+            return
         old = [node for node in self.world.nodes if node.release != NEWEST_RELEASE]
         if old:
             node = self.random.choice(old)
