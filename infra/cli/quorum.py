@@ -11,8 +11,9 @@ import typer
 from infra.cli import user_io
 from infra.cli.deployments import DataOption
 from infra.cli.output import JsonOption, print_json, print_text
-from infra.cli.votes import ask, open_nodes
+from infra.cli.votes import open_nodes
 from infra.local.errors import LocalError
+from infra.local.node_port import ask
 
 if TYPE_CHECKING:
     from schemas.generated.common import PublicKey

@@ -6,7 +6,6 @@ each operator gives those of its own.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +15,7 @@ from infra.cli import user_io
 from infra.cli.deployments import DataOption, get_root
 from infra.cli.output import JsonOption, print_json, print_text
 from infra.local.errors import Fault, LocalError
+from infra.local.node_port import ask, open_node
 
 if TYPE_CHECKING:
     import httpx2
@@ -26,7 +26,6 @@ NodesOption = Annotated[
     list[str] | None,
     typer.Option("--node", help="A core node of the deployment; may be repeated. Else all."),
 ]
-ANSWER_S = 20.0
 HOUR_MS = 3_600_000
 
 
@@ -115,8 +114,6 @@ def withdraw(
 
 def open_nodes(data: Path | None, nodes: list[str] | None) -> Iterator[tuple[str, "httpx2.Client"]]:
     """A client of each node's private port."""
-    import httpx2
-
     from infra.local import shutdown
 
     place = shutdown.open_deployment(get_root(data))
@@ -125,35 +122,5 @@ def open_nodes(data: Path | None, nodes: list[str] | None) -> Iterator[tuple[str
         if node not in cores:
             raise LocalError(f"{node} is no core node of this deployment: {', '.join(cores)}")
         token = Path(cores[node]["token_file"]).read_text().strip()
-        with httpx2.Client(
-            base_url=cores[node]["url"],
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=ANSWER_S,
-            trust_env=False,
-        ) as client:
+        with open_node(cores[node]["url"], token) as client:
             yield node, client
-
-
-def ask(
-    node: str, client: "httpx2.Client", method: str, path: str, content: Any = None
-) -> dict[str, Any]:
-    """What the node answers. Raises LocalError with its own words."""
-    with _transport_errors(node):
-        answer = client.request(method, path, json=content)
-    if answer.status_code not in (200, 201):
-        raise LocalError(f"{node}: {answer.text}")
-    is_json = answer.headers["content-type"].startswith("application/json")
-    found: dict[str, Any] = answer.json() if is_json else {}
-    return found
-
-
-@contextmanager
-def _transport_errors(node: str) -> Iterator[None]:
-    import httpx2
-
-    try:
-        yield
-    except httpx2.TransportError as error:
-        raise LocalError(
-            f"{node} does not answer ({type(error).__name__}): see `tokend status`"
-        ) from None

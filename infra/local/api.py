@@ -7,12 +7,13 @@ from typing import Any
 from nacl.signing import SigningKey
 from nacl.utils import random
 
+from gateways.client.keys import get_address, read_seed
 from infra.local import notifications, psim, sandbox
 from infra.local.folders import PROJECT
 from infra.local.place import Place
 from infra.local.rows import Program, Service
 from infra.local.seaweedfs import get_bucket
-from schemas.strkey import decode_seed, encode_account_id, encode_seed
+from schemas.strkey import encode_seed
 from schemas.topics import API_NOTIFICATIONS, Role
 
 IDENTITY = "identity"
@@ -68,7 +69,7 @@ def get_services(
 
 def get_registrar(place: Place) -> str:
     """The key (G...) that creates accounts, and asks other services to erase."""
-    return encode_account_id(bytes(_read_key(_get_registrar_file(place)).verify_key))
+    return get_address(read_seed(_get_registrar_file(place).read_text()))
 
 
 def describe(place: Place) -> list[str]:
@@ -136,7 +137,3 @@ def _get_registrar_file(place: Place) -> Path:
 
 def get_token_file(place: Place) -> Path:
     return place.get_secret_file("api.token", lambda: random(24).hex())
-
-
-def _read_key(file: Path) -> SigningKey:
-    return SigningKey(decode_seed(file.read_text().strip()))

@@ -1,10 +1,8 @@
 """What API and the checker need of a running network: roles, and the checker's signer."""
 
-from nacl.signing import SigningKey
-
 from gateways.client.errors import ClientError
 from gateways.client.horizon import HorizonClient
-from gateways.client.keys import get_address
+from gateways.client.keys import get_address, read_seed
 from gateways.client.platform.apply import apply_platform
 from gateways.client.platform.file import read_platform
 from infra.local import registrar
@@ -13,7 +11,6 @@ from infra.local.kyc import CHECKER, IDENTITY, REVIEWER, get_checker
 from infra.local.place import Place
 from infra.local.registrar import DOCUMENT_CLASS, FORM_CLASS, add_signer, is_signer
 from infra.local.rows import Report
-from schemas.strkey import decode_seed
 
 PLATFORM = f"""
 [signer_rules.read-submissions]
@@ -60,7 +57,7 @@ rules = ["read-submissions", "open-kyc-forms", "open-kyc-documents", "check-role
 def arrange(place: Place, report: Report) -> None:
     """What API needs of the network, and then the checker's signer. Raises LocalError."""
     registrar.arrange(place, report)
-    master = SigningKey(decode_seed(place.get_secret("master.seed").strip()))
+    master = read_seed(place.get_secret("master.seed"))
     try:
         with HorizonClient(place.get_url("gateway1.http"), master) as client:
             apply_platform(client, master, read_platform(PLATFORM))

@@ -18,7 +18,7 @@ from nacl.signing import SigningKey
 from gateways.client import transactions as make
 from gateways.client.errors import ClientError, ProblemError
 from gateways.client.horizon import HorizonClient
-from gateways.client.keys import get_public_key
+from gateways.client.keys import get_public_key, read_seed
 from gateways.client.platform.apply import apply_platform
 from gateways.client.platform.file import read_platform
 from gateways.client.platform.live import Live, read_live
@@ -70,7 +70,7 @@ from schemas.generated.operations import (
     StringValue,
     U128Value,
 )
-from schemas.strkey import decode_account_id, decode_seed
+from schemas.strkey import decode_account_id
 from streams.ledger.values import (
     GENERAL_ROLE,
     OWNER_SIGNER_ROLE,
@@ -117,7 +117,7 @@ FRANC_ASSET = BankAsset(GIRO_ASSET, 2, GIRO, GIRO)
 
 def arrange(place: Place, report: Report) -> None:
     """By the first gateway. Raises LocalError."""
-    master = SigningKey(decode_seed(place.get_secret_file("master.seed").read_text().strip()))
+    master = read_seed(place.get_secret("master.seed"))
     try:
         with HorizonClient(place.get_url("gateway1.http"), master) as client:
             custody = Custody(client, master, lambda name: get_address(place, name), report)

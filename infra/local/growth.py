@@ -2,25 +2,24 @@
 
 import asyncio
 
-import httpx2
 import msgspec
 
 from infra.local import launch
 from infra.local.errors import LocalError
 from infra.local.folders import write_private
 from infra.local.network import get_cores, get_identity, get_peers
+from infra.local.node_port import ask, open_node
 from infra.local.place import Place
 from infra.local.rows import Report, Service, Table
 from infra.local.supervisor import Control
 from schemas.strkey import decode_account_id
 
-ANSWER_S = 20.0
-
 
 def add_node(place: Place, table: Table, report: Report) -> str:
     """Returns its name. It follows the network from its archives; it takes part in consensus once
     the network has voted for a quorum set with it. Raises LocalError, also where the profile has no
-    nodes; then the same call goes on.
+    nodes. A failed call may be repeated until all nodes have taken the new one as a peer; after
+    that `tokend up` starts it.
     """
     others = get_cores(place)
     name = f"core{len(others) + 1}"
@@ -52,20 +51,9 @@ def add_node(place: Place, table: Table, report: Report) -> str:
 
 def _tell_peers(place: Place, service: Service) -> None:
     """The node goes on with the peers that its settings file has now."""
-    try:
-        answer = httpx2.put(
-            f"{place.get_url(f'{service.name}.http')}/peers",
-            json={"peers": get_peers(place, service.name)},
-            headers={"Authorization": f"Bearer {service.get_token(place)}"},
-            timeout=ANSWER_S,
-            trust_env=False,
-        )
-    except httpx2.HTTPError as error:
-        raise LocalError(
-            f"{service.name} does not answer ({type(error).__name__}): see `tokend status`"
-        ) from None
-    if answer.status_code != httpx2.codes.OK:
-        raise LocalError(f"{service.name}: {answer.text}")
+    url, token = place.get_url(f"{service.name}.http"), service.get_token(place)
+    with open_node(url, str(token)) as client:
+        ask(service.name, client, "PUT", "/peers", {"peers": get_peers(place, service.name)})
 
 
 def write_quorum_set(place: Place) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nacl.signing import SigningKey
 from nacl.utils import random
 
+from gateways.client import keys
 from infra.local import api, postgres
 from infra.local.folders import PROJECT
 from infra.local.place import Place
 from infra.local.rows import Program, Service
-from schemas.strkey import decode_seed, encode_account_id, encode_seed
+from schemas.strkey import encode_seed
 
 KEYCHAIN = "keychain"
 VAULT = "vault"
@@ -46,8 +46,7 @@ def describe(place: Place) -> list[str]:
 
 def get_reader(place: Place) -> str:
     """The key (G...) by which it asks its Horizon for proofs."""
-    seed = decode_seed(_get_reader_file(place).read_text().strip())
-    return encode_account_id(bytes(SigningKey(seed).verify_key))
+    return keys.get_address(keys.read_seed(_get_reader_file(place).read_text()))
 
 
 def get_services(

@@ -5,15 +5,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nacl.signing import SigningKey
 from nacl.utils import random
 
-from gateways.client.keys import get_address
+from gateways.client.keys import get_address, read_seed
 from infra.local import api, keychain
 from infra.local.folders import PROJECT
 from infra.local.place import Place
 from infra.local.rows import Program, Service
-from schemas.strkey import decode_seed, encode_seed
+from schemas.strkey import encode_seed
 from schemas.topics import Role
 
 KYC = "kyc"
@@ -37,7 +36,7 @@ def prepare(place: Place) -> None:
 
 def get_checker(place: Place) -> str:
     """The key (G...) that reviews as the checker."""
-    return get_address(_read_key(_get_seed_file(place)))
+    return get_address(read_seed(_get_seed_file(place).read_text()))
 
 
 def describe(place: Place) -> Mapping[str, Any]:
@@ -106,7 +105,3 @@ def _get_settings(place: Place) -> Mapping[str, Any]:
 
 def _get_seed_file(place: Place) -> Path:
     return place.get_secret_file("kyc.checker.seed", lambda: encode_seed(random(32)))
-
-
-def _read_key(file: Path) -> SigningKey:
-    return SigningKey(decode_seed(file.read_text().strip()))

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nacl.signing import SigningKey
 from nacl.utils import random
 
+from gateways.client import keys
 from infra.local import api, identity, keychain, kyc, notifications, psim
 from infra.local.folders import PROJECT
 from infra.local.kafka_admin import Topic
 from infra.local.place import Place
 from infra.local.rows import Program, Service
 from infra.local.seaweedfs import get_bucket
-from schemas.strkey import decode_seed, encode_account_id, encode_seed
+from schemas.strkey import encode_seed
 from schemas.topics import (
     INGEST_TOPIC,
     LIABILITIES_TOPIC,
@@ -348,5 +348,4 @@ def _get_token_file(place: Place, name: str) -> Path:
 
 def get_identity(place: Place, name: str) -> str:
     """The G... key of a seed file."""
-    seed = decode_seed(_get_seed_file(place, name).read_text().strip())
-    return encode_account_id(bytes(SigningKey(seed).verify_key))
+    return keys.get_address(keys.read_seed(_get_seed_file(place, name).read_text()))

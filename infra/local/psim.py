@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nacl.signing import SigningKey
 from nacl.utils import random
 
+from gateways.client import keys
 from infra.chains.nodes import (
     BITCOIN,
     BITCOIN_CHAIN_ID,
@@ -21,7 +21,7 @@ from infra.chains.nodes import (
 from infra.local.place import Place
 from infra.local.rows import Program, Service
 from infra.local.sandbox import get_banks_settings, get_rates_settings
-from schemas.strkey import decode_seed, encode_account_id, encode_seed
+from schemas.strkey import encode_seed
 from schemas.topics import Role
 
 PSIM = "psim"
@@ -112,8 +112,7 @@ def get_payout_token_file(place: Place) -> Path:
 
 def get_address(place: Place, name: str) -> str:
     """The G... key of a seed."""
-    seed = decode_seed(get_seed_file(place, name).read_text().strip())
-    return encode_account_id(bytes(SigningKey(seed).verify_key))
+    return keys.get_address(keys.read_seed(get_seed_file(place, name).read_text()))
 
 
 def describe(place: Place) -> Mapping[str, Any]:

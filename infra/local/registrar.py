@@ -12,7 +12,7 @@ from nacl.signing import SigningKey
 
 from gateways.client.errors import ClientError, ProblemError
 from gateways.client.horizon import HorizonClient
-from gateways.client.keys import get_address
+from gateways.client.keys import get_address, read_seed
 from gateways.client.platform.apply import apply_platform
 from gateways.client.platform.file import read_platform
 from gateways.client.platform.live import read_live
@@ -23,7 +23,7 @@ from infra.local.place import Place
 from infra.local.rows import Report
 from schemas.generated.common import PublicKey, SignerData
 from schemas.generated.operations import CreateSigner, ManageSigner
-from schemas.strkey import decode_account_id, decode_seed
+from schemas.strkey import decode_account_id
 from streams.ledger.values import SIGNATURE_THRESHOLD
 
 ROLE_KEY = "account_role:unverified"
@@ -36,7 +36,7 @@ IDENTITY = 1_001  # of the registrar: its weight is its own
 
 def arrange(place: Place, report: Report) -> None:
     """Lets the registrar create accounts on the network that runs. Raises LocalError."""
-    master = SigningKey(decode_seed(place.get_secret("master.seed").strip()))
+    master = read_seed(place.get_secret("master.seed"))
     arrange_registrar(place.get_url("gateway1.http"), master, get_registrar(place), report)
 
 

@@ -29,8 +29,8 @@ def make_table(joined: tuple[str, ...] = ()) -> Table:
     services += tuple(network.get_core_row(each, each, cores) for each in joined)
 
     def get_tiers(*tiers: str) -> tuple[str, ...]:
-        at = tiers.index(network.CORE) + 1 if network.CORE in tiers else 0
-        return (*tiers[:at], *joined, *tiers[at:]) if at else tiers
+        at = tiers.index(network.CORE) + 1
+        return (*tiers[:at], *joined, *tiers[at:])
 
     return Table(
         tiers=get_tiers(*EVERYTHING),

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from processors.psim.view import LedgerView
 from schemas.generated.entries import Asset
@@ -42,30 +42,32 @@ def find_meanings(view: LedgerView, chain_id: str) -> tuple[dict[str, Meaning], 
 @lru_cache(maxsize=1_024)
 def read_deposit_details(details: bytes) -> tuple[str, str, int] | None:
     """Chain, token and minimum that an asset's details name, if they do."""
-    try:
-        content = json.loads(details or b"null")
-    except (ValueError, RecursionError):
-        return None
-    stated = content.get("deposit") if isinstance(content, dict) else None
-    if not isinstance(stated, dict) or not isinstance(stated.get("chain"), str):
-        return None
+    stated = _read_member(details, "deposit")
+    chain = stated.get("chain")
     token, minimum = stated.get("token", ""), stated.get("minimum", "0")
-    if not isinstance(token, str) or not isinstance(minimum, str) or not minimum.isdecimal():
+    if not isinstance(chain, str) or not isinstance(token, str):
         return None
-    return stated["chain"], token, int(minimum[:40])
+    if not isinstance(minimum, str) or not minimum.isdecimal():
+        return None
+    return chain, token, int(minimum[:40])
 
 
 @lru_cache(maxsize=1_024)
 def read_payout_chain(details: bytes) -> str | None:
     """By which chain, bank or gateway an asset leaves, where that is another than it comes in by:
     {"payout": {"chain": ...}} in the asset's details."""
+    chain = _read_member(details, "payout").get("chain")
+    return chain if isinstance(chain, str) else None
+
+
+def _read_member(details: bytes, name: str) -> dict[str, Any]:
+    """An object in an asset's details; empty if there is none."""
     try:
         content = json.loads(details or b"null")
     except (ValueError, RecursionError):
-        return None
-    stated = content.get("payout") if isinstance(content, dict) else None
-    chain = stated.get("chain") if isinstance(stated, dict) else None
-    return chain if isinstance(chain, str) else None
+        return {}
+    stated = content.get(name) if isinstance(content, dict) else None
+    return stated if isinstance(stated, dict) else {}
 
 
 class AccountAsset(NamedTuple):

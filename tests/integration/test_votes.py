@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from infra.cli.main import app
 from infra.local import network, processes
-from infra.local.health import get_status
 from schemas.codec import decode, unframe
 from schemas.generated.ledger import LedgerBody, LedgerHeader, LedgerRecord
 from schemas.strkey import decode_account_id
@@ -104,9 +103,7 @@ def add_node(whole_deployment: WholeDeployment) -> tuple[str, Path]:
 
 
 def get_sequence(whole_deployment: WholeDeployment, node: str) -> int:
-    place = whole_deployment.running.place
-    token = place.get_secret_file(f"{node}.token", str).read_text().strip()
-    status = get_status(place.get_address(f"{node}.http"), "/status", token)
+    status = whole_deployment.get_node_status(node)
     return -1 if status is None else int(status["published"])
 
 

@@ -246,8 +246,8 @@ class Faults:
 
     def _renew_one(self) -> None:
         """Once somebody has the new rules: until then nothing tells an older release apart."""
-        rules = [n.disk.load_ledger().state.get_network_settings() for n in self.world.nodes]
-        if all(each.ledger_version < NEWEST_RELEASE for each in rules):
+        states = [n.herder.ledger.state for n in self.world.nodes if n.herder is not None]
+        if all(s.get_network_settings().ledger_version < NEWEST_RELEASE for s in states):
             return
         old = [node for node in self.world.nodes if node.release != NEWEST_RELEASE]
         if old:

@@ -163,15 +163,13 @@ class WholeDeployment(NativeServers):
         return {core: _get_peak_bytes(self.get_process_id(core)) for core in cores}
 
     def get_statuses(self) -> dict[str, dict[str, Any] | None]:
+        return {core: self.get_node_status(core) for core in network.CORES}
+
+    def get_node_status(self, core: str) -> dict[str, Any] | None:
+        """Also of one that joined later."""
         place = self.running.place
-        return {
-            core: get_status(
-                place.get_address(f"{core}.http"),
-                "/status",
-                place.get_secret_file(f"{core}.token", str).read_text().strip(),
-            )
-            for core in network.CORES
-        }
+        token = place.get_secret_file(f"{core}.token", str).read_text().strip()
+        return get_status(place.get_address(f"{core}.http"), "/status", token)
 
     def wait_until_level(self) -> int:
         """Returns the sequence at which all nodes have, and have published, the same header."""

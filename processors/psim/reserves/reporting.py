@@ -3,6 +3,7 @@ status. Who knows what is held derives from it. Shell."""
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -31,7 +32,7 @@ Tell = Callable[[str, SignedReserveReport, LedgerFacts | None], None]
 leaves belong to it."""
 
 
-class Reporting:
+class Reporting(ABC):
     """`name`: of what is watched. `get_view`: the ledger as it is known now. `wake`: there is
     something new to submit. `problem`: why nothing is known of it now."""
 
@@ -57,23 +58,24 @@ class Reporting:
 
     # What is watched says
 
+    @abstractmethod
     def find_facts(self, view: LedgerView) -> Iterable[LedgerFacts]:
         """Of all assets that are reported on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def find_assets(self, view: LedgerView) -> Collection[str]:
         """Their codes."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def look(self) -> bool:
         """Asks what is new, and derives what is wanted; whether there is more at once. Raises
         `ChainUnavailable` and `ChainContradiction`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def make_report(
         self, view: LedgerView, facts: LedgerFacts, heights: Heights
     ) -> ReserveReport:
-        raise NotImplementedError
+        """What this instance derives of an asset after the ledger of `facts`, at these blocks."""
 
     # The ledger, and the other instances
 
