@@ -111,7 +111,7 @@ class AlarmSettings(Settings, frozen=True):
     nodes: dict[str, str] = msgspec.field(default_factory=dict)
     services: dict[str, str] = msgspec.field(default_factory=dict)
     folders: tuple[str, ...] = ()
-    every_s: Seconds = 5
+    every_s: Seconds = 7.5
     after_s: Seconds = 15
     free_bytes_min: int = 1024 * 1024 * 1024
 

@@ -23,7 +23,7 @@ from processors.psim.banks.watch import AccountWatch
 from processors.psim.beginning import begin
 from processors.psim.chains.pkcs11_signer import Pkcs11Signer
 from processors.psim.chains.settings import make_rpc, make_source
-from processors.psim.chains.shared import SharedSource
+from processors.psim.chains.shared import FRESH, SharedSource
 from processors.psim.chains.signers import ChainSigner, SeedSigner, SeveralSigners
 from processors.psim.deposit.service import DepositService
 from processors.psim.deposit.watch import ChainWatch
@@ -72,8 +72,6 @@ log = structlog.get_logger()
 STALL_S = 30.0
 FUNNEL_EASE = 4
 """Nobody waits for a sweep: the funnel looks so many times less often."""
-FRESH = 0.9
-"""Of the time between two looks: so long a service takes what another one's look has seen."""
 Told = TypeVar(
     "Told", Evidence, EvidenceSignature, SignedRateQuote, SignedReserveReport, GatewayCallback
 )

@@ -12,6 +12,7 @@ from processors.psim.banks.pain import Payer
 from processors.psim.banks.payees import ApiPayees, PayeeSettings
 from processors.psim.banks.source import BankSource
 from processors.psim.banks.store import BucketStore, FileStore, FolderStore, HttpStore
+from processors.psim.chains.shared import FRESH
 from processors.psim.gateways.client import GatewayClient
 from processors.psim.gateways.desk import GatewayDesk
 from processors.psim.gateways.source import GatewaySource
@@ -94,8 +95,9 @@ class Banks:
 def _make_source(settings: BankSettings) -> BankSource | GatewaySource:
     if not settings.id.startswith("bank:"):
         raise ConfigError(f"banks: {settings.id}: id must be bank:NAME")
+    fresh_s = settings.poll_s * FRESH
     if settings.kind == "gateway":
-        return GatewaySource(settings.id, _make_client(settings), settings.currency)
+        return GatewaySource(settings.id, _make_client(settings), settings.currency, fresh_s)
     if not settings.account:
         raise ConfigError(f"banks: {settings.id}: account must be given")
     return BankSource(
@@ -105,6 +107,7 @@ def _make_source(settings: BankSettings) -> BankSource | GatewaySource:
         settings.currency,
         settings.digits,
         settings.first,
+        fresh_s,
     )
 
 

@@ -40,8 +40,16 @@ class BankSource(AccountSource):
     `problems`: why statements are held."""
 
     def __init__(
-        self, chain_id: str, store: FileStore, account: str, currency: str, digits: int, first: int
+        self,
+        chain_id: str,
+        store: FileStore,
+        account: str,
+        currency: str,
+        digits: int,
+        first: int,
+        fresh_s: float = 0.0,
     ) -> None:
+        super().__init__(fresh_s)
         self._chain_id = chain_id
         self._store = store
         self.account = account
@@ -54,7 +62,7 @@ class BankSource(AccountSource):
         self._movements: list[Movement] = []
         self._series = Series({}, "", {}, is_contradicted=False)
 
-    async def look(self) -> None:
+    async def _ask(self) -> None:
         """Reads files that are new, and forgets those that are gone."""
         names = await self._store.list()
         gone = self._files.keys() - set(names)

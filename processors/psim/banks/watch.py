@@ -20,6 +20,8 @@ class AccountSource(ChainSource, Protocol):
 
     def find_problems(self) -> list[str]: ...
 
+    def expire(self) -> None: ...
+
     def list_taken_back(self) -> list[TakenBack]:
         """All that was ever taken back, in order."""
         ...
@@ -56,6 +58,10 @@ class AccountWatch(ChainWatch):
             made = (each.intent for each in self._clawbacks)
             intents.update({each.key: each for each in made if each is not None})
         return intents
+
+    def hint(self) -> None:
+        self._account.expire()
+        super().hint()
 
     def _list_problems(self) -> list[str]:
         found = [each.problem for each in self._clawbacks if each.problem]

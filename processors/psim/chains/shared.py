@@ -14,6 +14,8 @@ from processors.psim.chains.source import Block, ChainPayment, ChainSource
 from schemas.generated.entries import Keyset
 
 BLOCKS_MAX = 2_000
+FRESH = 0.9
+"""Of the time between two looks: so long a service takes what another one's look has seen."""
 
 
 class TipSource(ChainSource, Protocol):

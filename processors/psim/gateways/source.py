@@ -36,7 +36,10 @@ TAKEN_BACK = frozenset({EventKind.REFUNDED, EventKind.CHARGED_BACK, EventKind.CH
 class GatewaySource(AccountSource):
     """A `ChainSource`; `events` in their order, without a gap."""
 
-    def __init__(self, chain_id: str, gateway: Gateway, currency: str) -> None:
+    def __init__(
+        self, chain_id: str, gateway: Gateway, currency: str, fresh_s: float = 0.0
+    ) -> None:
+        super().__init__(fresh_s)
         self.chain_id = chain_id
         self._gateway = gateway
         self._currency = currency
@@ -48,7 +51,7 @@ class GatewaySource(AccountSource):
     def _make_origin(self) -> Hash:
         return compute_hash(f"tokend-gateway {self.chain_id}".encode())
 
-    async def look(self) -> None:
+    async def _ask(self) -> None:
         """Asks for what is new, and keeps what came out of order until the rest is there."""
         try:
             told = await self._gateway.list_events(len(self.events))

@@ -99,6 +99,21 @@ class Liar:
         return [GatewayEvent(1, EventKind.PAID_IN, "in-1", "RF1", self.amount, "EUR", 1, 100)]
 
 
+def test_services_share_a_look_and_a_hint_looks_at_once(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with open_gateway(tmp_path) as (book, client):
+            source = GatewaySource(CHAIN, client, "EUR", fresh_s=600)
+            await source.look()
+            book.do(GatewayDo(pay_in=[("RF1", 100)]))
+            await asyncio.gather(source.look(), source.look())
+            assert source.final == 0
+            source.expire()
+            await source.look()
+            assert source.final == 1
+
+    run(work())
+
+
 def test_an_event_that_changes_is_never_believed() -> None:
     async def work() -> None:
         liar = Liar()
