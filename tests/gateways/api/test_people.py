@@ -69,7 +69,7 @@ def test_guessing_addresses_is_limited_for_an_account(apis: Apis) -> None:
         look_up(apis, "guesser", email=f"{number}@example.org").status_code for number in range(40)
     ]
     assert statuses[:30] == [404] * 30
-    assert statuses[-1] == 429
+    assert 429 in statuses[30:]  # then one after every wait, which a slow machine sits out
 
 
 def test_what_administrators_and_finders_saw_is_told(apis: Apis) -> None:

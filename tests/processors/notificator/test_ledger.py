@@ -27,11 +27,20 @@ def close_payments(world: World, count: int) -> None:
 
 
 def subscribe(world: World, one: Instance, **changes: Any) -> dict[str, Any]:
+    """From the first ledger; `start_ledger=None`: from the newest of the network."""
+    if changes.get("start_ledger", 1) is None:  # an instance that is behind would begin where it is
+        wait_for_feed(world)
     content = {"url": f"{world.sandbox.url}/hook", "start_ledger": 1, **changes}
     answer = one.ask("POST", "/v1/subscriptions", content)
     assert answer.status_code == 200, answer.text
     made: dict[str, Any] = answer.json()
     return made
+
+
+def wait_for_feed(world: World) -> None:
+    head = world.network.ledger.header.sequence
+    newest = "SELECT max(sequence) FROM notificator.feeds"
+    world.wait_until(lambda: (world.query(newest)[0][0] or 0) >= head)
 
 
 def get_cursor(one: Instance, made: dict[str, Any]) -> int:
