@@ -1,5 +1,5 @@
 # One line per verb. Everything stands in .venv and .cache; `make help` lists the verbs.
-.PHONY: help setup demo schemas check test-quick test test-faults test-border test-containers test-newest simulate simulate-pr simulate-ci simulate-release mutants bench profile clean
+.PHONY: help setup demo schemas check test-quick test test-faults test-border test-containers test-newest simulate simulate-pr simulate-ci simulate-release mutants soak bench profile clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -77,6 +77,9 @@ simulate-release: setup  ## Simulated runs for MINUTES=60, from seed FIRST=10000
 
 mutants: setup  ## Plants known defects one at a time; the tests must notice 95 % of them (half an hour).
 	$(BIN)/python -m tests.mutants
+
+soak: setup  ## A network at half its capacity for MINUTES=30, with a kill every minute; memory and files must not grow.
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30)
 
 bench: setup  ## Measure four nodes, replay and visibility (some minutes); appends to bench.jsonl.
 	$(BIN)/python -m tests.bench
