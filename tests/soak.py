@@ -2,7 +2,8 @@
 
 Nodes and Horizon pairs are killed in turn, but for the first ones: these show whether a process
 that runs for long grows. At the end every payment stands in the ledgers of all nodes exactly once,
-their headers are equal, and Horizon's views are those of a fresh replay.
+their headers are equal, and Horizon's views are those of a fresh replay. Then a node loses its
+database, and comes back by itself.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import psutil
 
 from infra.local import network
+from infra.local.processes import wait_until
 from schemas.generated.common import Hash
 from tests.bench.figures import Figure, judge, tell, write
 from tests.bench.load import Load
@@ -33,6 +35,7 @@ WATCHED = ("core1", "horizon1", "gateway1")
 WARM_UP = 0.2  # of the time: caches fill
 PARTS = 4  # of the rest: the last is compared with the first
 GROWTH_PERCENT, FILES_MAX = 5, 0  # the bars
+WIPED, BACK_S = "core4", 600
 
 
 class Sample(NamedTuple):
@@ -92,6 +95,19 @@ class Soak:
                 samples.append(_take_sample(self._running.get_process_id(name)))
             time.sleep(SAMPLE_S)
 
+    def wipe(self) -> Figure:
+        """Of the seconds until it is with the others again, after all these payments."""
+        self._running.stop(WIPED)
+        self._running.wipe(WIPED)
+        status = self._running.get_node_status("core1") or {}
+        began = time.monotonic()
+        self._running.start(WIPED)
+        if not wait_until(lambda: self._running.is_back(WIPED, status["sequence"]), BACK_S):
+            raise TimeoutError(f"{WIPED} does not come back: {self._running.get_statuses()}")
+        seconds, payments = time.monotonic() - began, len(self._hashes)
+        tell(f"soak: a wiped node is back after {seconds:.0f} s and {payments:,} payments")
+        return Figure("wiped_s", seconds, "s", "payments before", payments)
+
     def judge(self) -> list[Figure]:
         """The most that one of them has grown, in per cent and in open files."""
         grown = {name: _compute_growth(samples) for name, samples in self.samples.items()}
@@ -134,9 +150,9 @@ def main() -> None:
         tell(f"soak: {capacity:,.0f} payments/s can be closed; {capacity * SHARE:,.0f} are offered")
         soak = Soak(running, capacity * SHARE)
         soak.run(given.minutes)
-        figures = soak.judge()
+        growth, files = soak.judge()
+        figures = [growth, files, soak.wipe()]
     write(figures, given.output)
-    growth, files = figures
     sys.exit(1 if growth.value > GROWTH_PERCENT or files.value > FILES_MAX else 0)
 
 

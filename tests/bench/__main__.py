@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.archive import measure_archive
+from tests.bench.archive import measure_archive, measure_minimal
 from tests.bench.closing import measure_closing
 from tests.bench.deposits import measure_deposits
 from tests.bench.figures import Calibration, Figure, tell, write
@@ -20,6 +20,7 @@ from tests.bench.nodes import measure_four_nodes, measure_money, measure_one_nod
 from tests.bench.notifications import measure_notifications
 from tests.bench.paced import measure_paced
 from tests.bench.reads import measure_reads
+from tests.bench.rejoin import measure_rejoin
 from tests.bench.state import measure_state
 from tests.bench.unlock import measure_unlock
 
@@ -38,6 +39,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "unlock": lambda calibration, _: measure_unlock(calibration),
     "reads": lambda calibration, _: measure_reads(calibration),
     "archive": lambda calibration, _: measure_archive(calibration),
+    "minimal": lambda _, __: measure_minimal(),
+    "rejoin": lambda _, __: measure_rejoin(),
     "footprint": lambda _, __: measure_footprint(),
     "closing": lambda _, __: measure_closing(),
     "state": lambda _, __: measure_state(),

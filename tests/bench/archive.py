@@ -1,13 +1,17 @@
-"""What the archive does on this machine: writing a checkpoint, and coming back from it.
+"""What the archive does on this machine: writing a checkpoint, and coming back from it, also from
+the snapshot of a large state.
 
 Ledgers of payments are made and committed to a real database; the worker's own code writes them to
 the embedded S3 server; then another, empty database gets them all back, verified and closed again.
 """
 
+import gc
 import statistics
 import tempfile
 import time
 from pathlib import Path
+
+import psycopg
 
 from infra.local import postgres, postgres_admin
 from infra.local.place import Place
@@ -19,12 +23,13 @@ from streams.archive.history import History
 from streams.archive.layout import CHECKPOINT_LEDGERS
 from streams.node import rejoin
 from tests.bench.figures import Calibration, Figure, judge, tell
+from tests.bench.state import LARGE, copy_entries, fill_ledger
 from tests.streams.node.archiving import ArchivedNode
 from tests.support.deployments import start_deployment
 from tests.support.network import make_economy, pay
 
 CHECKPOINTS, PAYMENTS = 2, 500
-CATCHUP_TPS, PUBLISH_MS = 5_000, 2_000  # the bars
+CATCHUP_TPS, PUBLISH_MS, MINIMAL_S = 5_000, 2_000, 120  # the bars
 
 
 def measure_archive(calibration: Calibration) -> list[Figure]:
@@ -46,6 +51,38 @@ def measure_archive(calibration: Calibration) -> list[Figure]:
         calibration.judge_rate("catchup_tps", tps, "payments/s"),
         judge("archive_publish_ms", publish_ms, "ms", PUBLISH_MS),
     ]
+
+
+def measure_minimal() -> list[Figure]:
+    """A node that begins with nothing takes the snapshot of a million accounts."""
+    with start_deployment(TABLE, "servers") as running, tempfile.TemporaryDirectory() as folder:
+        place = running.place
+        for server in TABLE.servers:
+            server.provide(place, TABLE, TABLE.get_services("core"), lambda _: None)
+        bucket = _get_bucket(place)
+        source = _make_node(place, "source", Path(folder), bucket)
+        ledger = source.network.ledger
+        fill_ledger(source.network, LARGE)
+        with psycopg.connect(source.url) as connection:
+            connection.execute("TRUNCATE entries")
+            copy_entries(ledger, connection)
+        source.close(CHECKPOINT_LEDGERS - 1)
+        source.publish(snapshot_ledgers=CHECKPOINT_LEDGERS // 2)
+        (written,) = source.get_events("snapshot")
+        source.close_all()
+        ledger.state.encoded.clear()
+        gc.collect()
+        comer = _make_node(place, "comer", Path(folder), bucket)
+        history = History([Archive(bucket)], comer.opened.position)
+        began = time.perf_counter()
+        installed = rejoin.install_snapshot(comer.store, history, CHECKPOINT_LEDGERS)
+        passed = time.perf_counter() - began
+        history.close()
+        comer.close_all()
+    if installed is None or installed.header.sequence != written["sequence"]:
+        raise RuntimeError(f"the snapshot was not taken: {written}")
+    tell(f"a snapshot of a million accounts: {written['bytes']:,} bytes, taken in {passed:.0f} s")
+    return [judge("minimal_1m_s", passed, "s", MINIMAL_S)]
 
 
 def _get_bucket(place: Place) -> BucketSettings:

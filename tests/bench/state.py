@@ -112,7 +112,7 @@ def _derive(number: int) -> AccountID:
     return AccountID(sha256(number.to_bytes(8, "big")).digest())
 
 
-def _make_ledger(network: Network, accounts: int) -> float:
+def fill_ledger(network: Network, accounts: int) -> float:
     """Puts the accounts into the network's ledger. Returns the bytes that each of them takes."""
     state = network.ledger.state
     before = _get_memory()
@@ -151,17 +151,23 @@ def _measure_payment_us(network: Network, accounts: int) -> float:
     return sorted(spent)[LEDGERS // 2] / PAYMENTS * 1e6
 
 
+def copy_entries(ledger: Ledger, connection: psycopg.Connection) -> None:
+    """Into a node's database that has none."""
+    command = "COPY entries (key, entry) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(command) as copy:
+        for key, raw in ledger.state.encoded.items():
+            copy.write_row((bytes(key), raw))
+
+
 def _write(network: Network, accounts: int, url: str) -> None:
     """The state, as a node would have left it in its database."""
-    _make_ledger(network, accounts)
+    fill_ledger(network, accounts)
     ledger = network.ledger
     close_ledger(ledger, _make_empty_value(ledger), {})
     header = encode(ledger.header)
-    with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        with cursor.copy("COPY entries (key, entry) FROM STDIN") as copy:
-            for key, raw in ledger.state.encoded.items():
-                copy.write_row((bytes(key), raw))
-        cursor.execute(
+    with psycopg.connect(url) as connection:
+        copy_entries(ledger, connection)
+        connection.execute(
             "INSERT INTO ledgers (sequence, header_hash, header, body, certificate)"
             " VALUES (%s, %s, %s, %s, %s)",
             (ledger.header.sequence, ledger.header_hash, header, b"", encode(Certificate(()))),
@@ -189,7 +195,7 @@ def main() -> None:
             _write(network, given.accounts, given.write)
             found = {}
         else:
-            taken = _make_ledger(network, given.accounts)
+            taken = fill_ledger(network, given.accounts)
             found = {
                 "bytes_per_account": taken,
                 "payment_us": _measure_payment_us(network, given.accounts),

@@ -133,15 +133,6 @@ def get_kept(deployment: WholeDeployment, core: str) -> list[int]:
         return [row[0] for row in connection.execute("SELECT sequence FROM ledgers ORDER BY 1")]
 
 
-def wipe(deployment: WholeDeployment, core: str) -> None:
-    """The node loses its database."""
-    url = deployment.running.place.get_database_url(core)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("TRUNCATE entries, ledgers, hash_window, statements, transaction_sets")
-        connection.execute("TRUNCATE ingest_offsets, reference_window")
-        connection.execute("UPDATE archive SET archived = 0, snapshot = 0")
-
-
 def test_the_network_s_history_is_archived_and_leaves_the_databases(
     deployment: WholeDeployment,
 ) -> None:
@@ -161,24 +152,14 @@ def test_the_network_s_history_is_archived_and_leaves_the_databases(
 def test_a_wiped_node_comes_back_by_itself(deployment: WholeDeployment) -> None:
     deployment.stop("core4")
     before = get_status(deployment, "core1")["sequence"]
-    wipe(deployment, "core4")
+    deployment.wipe("core4")
     began = time.monotonic()
     deployment.start("core4")
-    assert processes.wait_until(lambda: is_level(deployment, "core4", before), BACK_S)
+    assert processes.wait_until(lambda: deployment.is_back("core4", before), BACK_S)
     kept = get_kept(deployment, "core4")
     assert kept[0] == 1
     assert kept[1] > 64, "it has begun by a snapshot"
     print(f"a wiped node is level after {time.monotonic() - began:.1f} s")  # noqa: T201
-
-
-def is_level(deployment: WholeDeployment, core: str, sequence: int) -> bool:
-    """Beyond `sequence`, and with the others."""
-    status = get_status(deployment, core)
-    return bool(
-        status.get("sequence", 0) > sequence
-        and status["behind"] == 0
-        and status["published"] >= status["sequence"] - 2
-    )
 
 
 def test_a_node_that_was_away_for_longer_than_its_peers_keep_reads_archives(
@@ -191,7 +172,7 @@ def test_a_node_that_was_away_for_longer_than_its_peers_keep_reads_archives(
     assert processes.wait_until(lambda: get_kept(deployment, "core1")[1] > last + 1, ARCHIVED_S)
     deployment.start("core3")
     sequence = get_status(deployment, "core1")["sequence"]
-    assert processes.wait_until(lambda: is_level(deployment, "core3", sequence), BACK_S)
+    assert processes.wait_until(lambda: deployment.is_back("core3", sequence), BACK_S)
 
 
 def test_a_lost_topic_is_published_again(deployment: WholeDeployment) -> None:
@@ -205,7 +186,7 @@ def test_a_lost_topic_is_published_again(deployment: WholeDeployment) -> None:
 @pytest.mark.parametrize("mode", ["recent", "complete"])
 def test_a_stopped_node_is_brought_up_by_a_verb(deployment: WholeDeployment, mode: str) -> None:
     deployment.stop("core4")
-    wipe(deployment, "core4")
+    deployment.wipe("core4")
     found = run_verb(deployment, "catchup", "--node", "core4", "--mode", mode, "--ledgers", "70")
     assert found["sequence"] >= 128
     assert (found["snapshot"] is None) == (mode == "complete")
@@ -214,7 +195,7 @@ def test_a_stopped_node_is_brought_up_by_a_verb(deployment: WholeDeployment, mod
     again = run_verb(deployment, "catchup", "--node", "core4", "--mode", "complete")
     assert again["from"] == found["sequence"]
     deployment.start("core4")
-    assert processes.wait_until(lambda: is_level(deployment, "core4", again["sequence"]), BACK_S)
+    assert processes.wait_until(lambda: deployment.is_back("core4", again["sequence"]), BACK_S)
 
 
 def test_a_deployment_comes_back_from_a_backup(deployment: WholeDeployment) -> None:

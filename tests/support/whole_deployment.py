@@ -171,6 +171,25 @@ class WholeDeployment(NativeServers):
         token = place.get_secret_file(f"{core}.token", str).read_text().strip()
         return get_status(place.get_address(f"{core}.http"), "/status", token)
 
+    def wipe(self, core: str) -> None:
+        """A node that does not run loses its database."""
+        url = self.running.place.get_database_url(core)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "TRUNCATE entries, ledgers, hash_window, statements, transaction_sets"
+            )
+            connection.execute("TRUNCATE ingest_offsets, reference_window")
+            connection.execute("UPDATE archive SET archived = 0, snapshot = 0")
+
+    def is_back(self, core: str, sequence: int) -> bool:
+        """Whether the node is beyond `sequence`, and with the others."""
+        status = self.get_node_status(core) or {}
+        return bool(
+            status.get("sequence", 0) > sequence
+            and status["behind"] == 0
+            and status["published"] >= status["sequence"] - 2
+        )
+
     def wait_until_level(self) -> int:
         """Returns the sequence at which all nodes have, and have published, the same header."""
         deadline = time.monotonic() + LEVEL_S

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from gateways.sealing import pkcs11
 from gateways.sealing.file import FileKeks
 from gateways.sealing.keks import Unopenable
 from gateways.sealing.settings import Pkcs11Settings
+from infra.cli.main import app
 from infra.local.folders import DataFolder
 from infra.local.key_epochs import DAY_S, turn, turn_module
 from infra.local.place import Place
+from infra.local.table import TABLE
+from infra.local.toml import encode_toml
 from schemas.settings import Secret
 from tests.support.security_module import PIN, token
 
@@ -127,3 +131,26 @@ def test_keys_in_a_module_turn_likewise(token: tuple[str, str]) -> None:
     keks.refresh()
     with pytest.raises(Unopenable):
         keks.unwrap(wrapped, "here")
+
+
+def test_the_verb_turns_the_keys_that_the_settings_name(
+    token: tuple[str, str], place: Place, tmp_path: Path
+) -> None:
+    module, label = token
+    pkcs11.add_version("verb", module, label, PIN, time.time() - (DAYS + 1) * DAY_S)
+    (row,) = (each for each in TABLE.services if each.name == "keyserver1")
+    settings = dict(row.get_settings(place))
+    in_file = tmp_path / "in-a-file.toml"
+    in_file.write_text(encode_toml(settings))
+    in_module = tmp_path / "in-a-module.toml"
+    kek = {"name": "verb", "pkcs11": {"module": module, "token": label, "pin": PIN}}
+    in_module.write_text(encode_toml(settings | {"kek": kek}))
+
+    def run(config: Path) -> str:
+        verb = ["keks", "turn-module", "keyserver", "--config", str(config), "--days", str(DAYS)]
+        done = CliRunner().invoke(app, verb)
+        return done.output.strip() or str(done.exception)
+
+    assert run(in_module) == "verb: made 2"
+    assert run(in_module) == "verb: as it was"
+    assert run(in_file) == f"{in_file}: there is no [kek.pkcs11]"
