@@ -17,7 +17,6 @@ from processors.psim.chains.source import (
     ChainContradiction,
     ChainPayment,
     ChainSource,
-    ChainUnavailable,
 )
 from processors.psim.transfers.bitcoin import find_keysets, find_places
 from processors.psim.transfers.desk import Desk
@@ -31,9 +30,10 @@ SPENT_KEPT = 1_000
 
 
 class Paid(NamedTuple):
-    """A transfer that happened in a final block. `amount`: what left all wallets together, with
-    what the chain charged."""
+    """A transfer that happened in a final block. `amount`: what left all wallets together of its
+    asset, with what the chain charged."""
 
+    asset: str
     height: int
     amount: int
 
@@ -59,9 +59,13 @@ class HoldingsReader(Protocol):
         """By wallet and token, after a block that was folded."""
         ...
 
-    def find_paid(self, view: LedgerView, height: int) -> Mapping[int, Paid]:
-        """By number, of the transfers that are in the ledger now: what happened up to a block.
-        Raises `ChainUnavailable` where that is not known yet."""
+    def find_paid(self, view: LedgerView) -> Mapping[int, Paid]:
+        """By number, of the transfers that are in the ledger now: what is known to have
+        happened."""
+        ...
+
+    def knows_paid(self, height: int, sequence: int) -> bool:
+        """Whether all transfers of a ledger were looked for up to a block."""
         ...
 
 
@@ -121,8 +125,11 @@ class BitcoinHoldings:
                 held[kinds[coin.address], COIN] += coin.satoshis
         return held
 
-    def find_paid(self, view: LedgerView, height: int) -> Mapping[int, Paid]:
-        return _find_paid(view, self._desk, height)
+    def find_paid(self, view: LedgerView) -> Mapping[int, Paid]:
+        return _find_paid(view, self._desk)
+
+    def knows_paid(self, height: int, sequence: int) -> bool:
+        return self._desk.final >= height and self._desk.looked_after >= sequence
 
 
 class EthereumHoldings:
@@ -159,22 +166,24 @@ class EthereumHoldings:
                 held[kind, token] = sum(await asyncio.gather(*asked))
         return held
 
-    def find_paid(self, view: LedgerView, height: int) -> Mapping[int, Paid]:
-        return _find_paid(view, self._desk, height)
+    def find_paid(self, view: LedgerView) -> Mapping[int, Paid]:
+        return _find_paid(view, self._desk)
+
+    def knows_paid(self, height: int, sequence: int) -> bool:
+        return self._desk.final >= height and self._desk.looked_after >= sequence
 
 
-def _find_paid(view: LedgerView, desk: Desk, height: int) -> Mapping[int, Paid]:
+def _find_paid(view: LedgerView, desk: Desk) -> Mapping[int, Paid]:
     """What pays users leaves the wallets with its fee; what moves between them costs the fee."""
-    if desk.final < height:
-        raise ChainUnavailable("transfers were not looked at so far yet")
     paid = {}
     for number, found in desk.found.items():
         transfer = view.transfers.get(number)
-        if transfer is None or found.height > height:
+        if transfer is None:
             continue
         leaves = found.outcome is TransferOutcome.PAID
         is_payment = leaves and transfer.purpose is TransferPurpose.WITHDRAW
-        paid[number] = Paid(found.height, found.fee + (int(transfer.amount) if is_payment else 0))
+        amount = found.fee + (int(transfer.amount) if is_payment else 0)
+        paid[number] = Paid(transfer.asset, found.height, amount)
     return paid
 
 

@@ -47,8 +47,9 @@ class PayoutFacts(NamedTuple):
 class LedgerFacts(NamedTuple):
     """Of one asset after one ledger. `places`: its chain, or the accounts that it is held on;
     `checkpoints`: up to where all deposits of each are worked off. `parked`, `debts`: amounts by
-    the number of the request or transfer. `transfers`: those without an outcome. `first_day`: of
-    the references that are remembered; `addresses`: how many each wallet of a chain had."""
+    the number of the request or transfer. `transfers`: those without an outcome;
+    `newest_transfer`: the number of the last one of all. `first_day`: of the references that are
+    remembered; `addresses`: how many each wallet of a chain had."""
 
     network_id: Hash
     asset: str
@@ -63,6 +64,7 @@ class LedgerFacts(NamedTuple):
     parked: Mapping[int, int]
     debts: Mapping[int, int]
     transfers: Collection[int]
+    newest_transfer: int
     payouts: PayoutFacts
     first_day: int
     checkpoints: tuple[int, ...]
@@ -84,7 +86,7 @@ class Received(NamedTuple):
 
 class ChainFacts(NamedTuple):
     """Up to one block. `received`: payments that may not be credited. `holdings`: by wallet, how
-    many addresses it has and what they hold of the token. `paid`: by transfer."""
+    many addresses it has and what they hold of the token. `paid`: by transfer of the asset."""
 
     block: Block
     holdings: Mapping[WalletKind, tuple[int, int]]
@@ -137,6 +139,7 @@ def find_facts(
             for number, each in view.transfers.items()
             if each.asset == asset and each.state is not TransferState.SETTLED
         ),
+        newest_transfer=int(view.state.get_counters().transfer),
         payouts=_find_payouts(view, asset),
         first_day=compute_first_day(view.get_settings(), ReferenceKind.ISSUANCE, today),
         checkpoints=tuple(-1 if each is None else int(each.height) for each in checkpoints),
@@ -251,7 +254,9 @@ def _find_items(facts: LedgerFacts, chain: ChainFacts) -> Iterator[ReserveItem]:
             if found is not None:
                 yield ReserveItem(found, each.name, Amount(each.amount))
     for number, amount in chain.paid.items():
-        if number in facts.transfers and amount:
+        # The block may be younger than the ledger, and hold what was committed only after it.
+        is_open = number in facts.transfers or number > facts.newest_transfer
+        if is_open and amount:
             yield ReserveItem(ReserveItemKind.PAID, str(number), Amount(amount))
 
 

@@ -9,7 +9,13 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from processors.psim.chains.reading import KnownFinal, measure
-from processors.psim.chains.source import Block, ChainContradiction, ChainPayment, ChainSource
+from processors.psim.chains.source import (
+    Block,
+    ChainContradiction,
+    ChainPayment,
+    ChainSource,
+    ChainUnavailable,
+)
 from processors.psim.deposit.chain import compute_first_height
 from processors.psim.deposit.rules import compute_reference_text, show_transaction_id
 from processors.psim.meanings import find_meanings
@@ -47,6 +53,7 @@ class ReserveWatch(Reporting):
         self._holdings = holdings
         self._known_final = KnownFinal()
         self._cursor: Block | None = None
+        self._read_after = 0  # the ledger that was known when the newest block was read
         self._received: dict[str, Received] = {}
         self._paid: OrderedDict[int, Paid] = OrderedDict()
         self._meant: dict[str, int] = {}
@@ -64,6 +71,10 @@ class ReserveWatch(Reporting):
             before = self.get_agreement(meaning.asset.code).get_newest()
             facts = find_facts(view, (self.name,), token, meaning, before)
             yield facts._replace(addresses=addresses)
+
+    def note_ledger(self, view: LedgerView) -> None:
+        self._note_paid(view)
+        super().note_ledger(view)
 
     # The chain
 
@@ -116,6 +127,7 @@ class ReserveWatch(Reporting):
             for payment, amount in await measure(self._source, block, arrived):
                 self._note_received(block, payment, amount)
             self._cursor = cursor = block
+            self._read_after = view.sequence
         self._drop_settled(view)
         return cursor.height < last
 
@@ -142,9 +154,9 @@ class ReserveWatch(Reporting):
             ):
                 del self._received[text]
 
-    def _note_paid(self, view: LedgerView, height: int) -> None:
-        """Also those that have left the ledger since it was what is reported on."""
-        for number, paid in self._holdings.find_paid(view, height).items():
+    def _note_paid(self, view: LedgerView) -> None:
+        """They are kept when they leave the ledger: reports are of earlier ones, too."""
+        for number, paid in self._holdings.find_paid(view).items():
             self._paid[number] = paid
             self._paid.move_to_end(number)
         while len(self._paid) > PAID_KEPT:
@@ -156,7 +168,9 @@ class ReserveWatch(Reporting):
         self, view: LedgerView, facts: LedgerFacts, heights: Heights
     ) -> ReserveReport:
         (height,) = heights
-        self._note_paid(view, self._get_height())
+        if not self._holdings.knows_paid(self._get_height(), self._read_after):
+            raise ChainUnavailable("transfers were not looked at so far yet")
+        self._note_paid(view)
         block = await self._source.get_block(height)
         wallets = self._holdings.find_wallets(view)
         held = await self._holdings.read(block, wallets, (facts.token,))
@@ -174,7 +188,7 @@ class ReserveWatch(Reporting):
             {
                 number: paid.amount
                 for number, paid in self._paid.items()
-                if paid.height <= block.height
+                if paid.asset == facts.asset and paid.height <= block.height
             },
         )
         return make_report(facts, chain)

@@ -44,6 +44,7 @@ class BitcoinDesk:
         self.facts = BitcoinFacts(network)
         self.found: dict[int, Found] = {}
         self.mined: frozenset[int] = frozenset()
+        self.looked_after = 0
         self._source = source
         self._wallet = wallet
         self._read: dict[int, int] = {}  # up to which block each transfer was looked for

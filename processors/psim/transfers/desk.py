@@ -38,13 +38,15 @@ class Bump(NamedTuple):
 
 
 class Desk(Protocol):
-    """`final`: the last final block that was read. `found`: by number of the transfer. `mined`:
-    transfers that stand in blocks that are not final. `problems`: for operators."""
+    """`final`: the last final block that was read; `looked_after`: the ledger whose transfers were
+    looked for up to there. `found`: by number of the transfer. `mined`: transfers that stand in
+    blocks that are not final."""
 
     chain_id: str
     depth: int
     found: dict[int, Found]
     mined: frozenset[int]
+    looked_after: int
 
     @property
     def final(self) -> int: ...

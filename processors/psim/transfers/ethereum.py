@@ -50,6 +50,7 @@ class EthereumDesk:
         self.facts = EthereumFacts(chain_id, int(chain_id.partition(":")[2]))
         self.found: dict[int, Found] = {}
         self.mined: frozenset[int] = frozenset()
+        self.looked_after = 0
         self._source = source
         self._wallet = wallet
         self._held: dict[tuple[str, str], int] = {}

@@ -34,6 +34,7 @@ class FileDesk:
         self.depth = 0
         self.found: dict[int, Found] = {}
         self.mined: frozenset[int] = frozenset()
+        self.looked_after = 0
         self._problems: dict[int, str] = {}
 
     # What is known

@@ -21,5 +21,7 @@ class Looks:
             looked_at = self._looked_at.get(desk.chain_id)
             if looked_at is not None and time.monotonic() - looked_at < self._fresh_s:
                 return
+            sequence = view.sequence
             await desk.look(view)
+            desk.looked_after = sequence
             self._looked_at[desk.chain_id] = time.monotonic()

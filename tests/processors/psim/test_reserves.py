@@ -220,7 +220,7 @@ def make_facts(**changes: Any) -> LedgerFacts:
     leaves = bytes([1]) * 32 + (900).to_bytes(16, "big")
     facts = LedgerFacts(
         Hash(bytes(32)), COIN_ASSET, (CHAIN,), COIN, 10, 5, 1_000, 900, SumTree.make(leaves),
-        leaves, {}, {}, (), PayoutFacts({}, 0, {}), 0, (10,),
+        leaves, {}, {}, (), 3, PayoutFacts({}, 0, {}), 0, (10,),
     )  # fmt: skip
     return facts._replace(**changes)
 
@@ -239,6 +239,13 @@ def test_what_an_open_transfer_paid_is_an_item() -> None:
     assert (report.missing, report.surplus) == (0, 0)
     report = rules.make_report(make_facts(), chain)
     assert (report.missing, report.surplus) == (400, 0)
+
+
+def test_what_was_committed_after_the_ledger_and_paid_before_the_block_is_an_item() -> None:
+    """The block is final, and so younger than the ledger where blocks come fast."""
+    report = rules.make_report(make_facts(newest_transfer=6), make_chain(500, paid={7: 400}))
+    assert list_items(report) == [(Kind.PAID, 400)]
+    assert (report.missing, report.surplus) == (0, 0)
 
 
 def test_a_network_fee_that_nobody_paid_is_an_item() -> None:
