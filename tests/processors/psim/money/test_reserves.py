@@ -1,0 +1,76 @@
+"""Proof of reserves over random schedules of withdrawals and sweeps: nothing is ever missing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from processors.psim.reserves import rules, watch
+from processors.psim.reserves.reporting import Reporting
+from processors.psim.reserves.rules import LedgerFacts
+from tests.processors.psim.money.reserves import ReserveSchedule
+
+QUICK, SCHEDULES, REPORTS = 6, 300, 3_000
+FAST = 13
+"""A schedule in which a transfer is committed after a ledger, and final before the report."""
+
+
+def run_schedules(first: int, count: int) -> int:
+    """How many reports were agreed on. A failure names the seed."""
+    reports = 0
+    for seed in range(first, first + count):
+        schedule = ReserveSchedule(seed)
+        try:
+            schedule.run()
+        except AssertionError as error:
+            raise AssertionError(f"ReserveSchedule({seed}): {error}") from error
+        reports += len(schedule.world.agreed)
+    return reports
+
+
+@pytest.mark.slow
+def test_schedules() -> None:
+    assert run_schedules(0, QUICK) >= QUICK * REPORTS // SCHEDULES
+    ReserveSchedule(FAST).run()
+
+
+@pytest.mark.faults
+@pytest.mark.campaign
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize("part", range(3))
+def test_schedules_campaign(part: int, pytestconfig: pytest.Config) -> None:
+    count = SCHEDULES // 30 * pytestconfig.getoption("--faults")
+    assert run_schedules(1_000 * (part + 1), count) >= count * REPORTS // SCHEDULES
+
+
+def plant_later_transfers_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was committed after the ledger of a report is left out of it."""
+    real = rules.find_facts
+
+    def find_facts(*about: Any) -> LedgerFacts:
+        return real(*about)._replace(newest_transfer=2**63)
+
+    monkeypatch.setattr(watch, "find_facts", find_facts)
+
+
+def plant_closed_transfers_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has left the ledger before a report is derived is left out of it."""
+    monkeypatch.setattr(watch.ReserveWatch, "note_ledger", Reporting.note_ledger)
+
+
+@pytest.mark.border
+@pytest.mark.parametrize(
+    "plant",
+    [plant_later_transfers_are_none, plant_closed_transfers_are_none],
+    ids=lambda each: each.__name__,
+)
+def test_a_planted_bug_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    for seed in (FAST, *range(30)):
+        try:
+            ReserveSchedule(seed).run()
+        except AssertionError:
+            return
+    pytest.fail("no schedule found it")
