@@ -17,7 +17,9 @@ from processors.psim.chains.rpc import JsonRpc, RpcRefusal
 CHAIN_ID = BITCOIN_CHAIN_ID
 HEIGHT_MIN = 450
 """Segwit holds on simnet from height 300 on, and coins of miners ripen for 100 blocks more."""
-MATURITY = 100
+MATURITY = 100 + 20
+"""Confirmations of a miner's coin that the purse spends: so that it still may after a
+reorganisation."""
 REPLACEABLE = 0xFFFFFFFD
 PAGE = 1_000
 FEE, FEE_OF_OUTPUT = 400, 100  # satoshis: above the least that is relayed, of any size we make

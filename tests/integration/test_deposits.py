@@ -15,6 +15,7 @@ from nacl.signing import SigningKey
 
 from gateways.client import deposits
 from gateways.client import transactions as make
+from gateways.client.errors import ProblemError
 from gateways.client.horizon import HorizonClient
 from gateways.client.keys import generate_key, get_account_id, get_address, read_seed
 from gateways.client.platform.live import read_live
@@ -55,8 +56,16 @@ class People:
         return key
 
     def take_address(self, key: SigningKey, chain_id: str) -> str:
-        with HorizonClient(self.url, key) as client:
-            return str(deposits.take_address(client, key, chain_id)["address"])
+        """Waits for the pool of a network that has just started."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                with HorizonClient(self.url, key) as client:
+                    return str(deposits.take_address(client, key, chain_id)["address"])
+            except ProblemError as error:
+                if "NO_AVAILABLE_ID" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
 
     def get_balances(self, key: SigningKey) -> dict[str, str]:
         query = {"filter[account]": get_address(key)}
