@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from processors.psim.reserves import rules, watch
+from processors.psim.reserves.holdings import BitcoinHoldings, EthereumHoldings
 from processors.psim.reserves.reporting import Reporting
 from processors.psim.reserves.rules import LedgerFacts
 from tests.processors.psim.money.reserves import ReserveSchedule
 
 QUICK, SCHEDULES, REPORTS = 6, 300, 3_000
-FAST = 13
-"""A schedule in which a transfer is committed after a ledger, and final before the report."""
+FAST, UNASKED = 13, 101
+"""Schedules in which a transfer is committed after a ledger, and final before the report; and in
+which two instances derive a report before they have looked for transfers."""
 
 
 def run_schedules(first: int, count: int) -> int:
@@ -31,7 +33,8 @@ def run_schedules(first: int, count: int) -> int:
 @pytest.mark.slow
 def test_schedules() -> None:
     assert run_schedules(0, QUICK) >= QUICK * REPORTS // SCHEDULES
-    ReserveSchedule(FAST).run()
+    for seed in (FAST, UNASKED):
+        ReserveSchedule(seed).run()
 
 
 @pytest.mark.faults
@@ -58,17 +61,26 @@ def plant_closed_transfers_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch.ReserveWatch, "note_ledger", Reporting.note_ledger)
 
 
-@pytest.mark.border
-@pytest.mark.parametrize(
-    "plant",
-    [plant_later_transfers_are_none, plant_closed_transfers_are_none],
-    ids=lambda each: each.__name__,
+def plant_transfers_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block is reported on before transfers were looked for in it."""
+    for reader in (BitcoinHoldings, EthereumHoldings):
+        monkeypatch.setattr(reader, "knows_paid", lambda *_: True)
+
+
+PLANTED = (
+    plant_later_transfers_are_none,
+    plant_closed_transfers_are_none,
+    plant_transfers_are_not_looked_for,
 )
+
+
+@pytest.mark.border
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda each: each.__name__)
 def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    for seed in (FAST, *range(30)):
+    for seed in (FAST, UNASKED, *range(30)):
         try:
             ReserveSchedule(seed).run()
         except AssertionError:
