@@ -155,8 +155,13 @@ class ReserveWatch(Reporting):
                 del self._received[text]
 
     def _note_paid(self, view: LedgerView) -> None:
-        """They are kept when they leave the ledger: reports are of earlier ones, too."""
-        for number, paid in self._holdings.find_paid(view).items():
+        """They are kept when they leave the ledger: reports are of earlier ones, too. Of what is
+        still in it nothing is kept that a reorganisation undid."""
+        found = self._holdings.find_paid(view)
+        for number in [each for each in self._paid if each in view.transfers]:
+            if number not in found:
+                del self._paid[number]
+        for number, paid in found.items():
             self._paid[number] = paid
             self._paid.move_to_end(number)
         while len(self._paid) > PAID_KEPT:

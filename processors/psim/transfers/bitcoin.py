@@ -84,6 +84,7 @@ class BitcoinDesk:
         if last is not None and await self._source.get_block(last.height) != last:
             self.found.clear()
             self._read.clear()
+            self.looked_after = 0
         self._last_read = newest
 
     async def _find_coins(self, view: LedgerView, newest: Block, final: int) -> None:

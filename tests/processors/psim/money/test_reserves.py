@@ -9,7 +9,9 @@ from processors.psim.reserves import rules, watch
 from processors.psim.reserves.holdings import BitcoinHoldings, EthereumHoldings
 from processors.psim.reserves.reporting import Reporting
 from processors.psim.reserves.rules import LedgerFacts
-from tests.processors.psim.money.reserves import ReserveSchedule
+from schemas.generated.events import ReserveItemKind
+from tests.processors.psim.money.reserves import ReserveSchedule, ReserveWorld
+from tests.processors.psim.world import now
 
 QUICK, SCHEDULES, REPORTS = 6, 300, 3_000
 FAST, UNASKED = 13, 101
@@ -35,6 +37,24 @@ def test_schedules() -> None:
     assert run_schedules(0, QUICK) >= QUICK * REPORTS // SCHEDULES
     for seed in (FAST, UNASKED):
         ReserveSchedule(seed).run()
+
+
+def test_what_a_reorganisation_undid_was_not_paid() -> None:
+    world = ReserveWorld(1, "")
+    world.begin()
+    world.ask("BTC", 10**6)
+    machine = world.machines[0]
+    bitcoin, desk = machine.watches[0], machine.services[0][0].desks[0]  # type: ignore[attr-defined]
+    world.run_until(lambda: bool(desk.found))
+    (facts,) = bitcoin.find_facts(machine.view)
+
+    def list_paid() -> list[str]:
+        report = now(bitcoin.make_report(machine.view, facts, (desk.final,)))
+        return [each.name for each in report.items if each.kind is ReserveItemKind.PAID]
+
+    assert list_paid() == ["1"]
+    desk.found.clear()
+    assert list_paid() == []
 
 
 @pytest.mark.faults
