@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=30)
     parser.add_argument("--output", type=Path, default=Path("bench.jsonl"))
     given = parser.parse_args()
-    with start_whole_deployment("core") as running:
+    with start_whole_deployment("horizon") as running:
         load = Load(running.running, NAMES, network.CORES)
         rate = load.run(load.sign(len(NAMES) * 10)).rate
         capacity = load.run(load.sign(int(rate * MEASURED_S))).rate

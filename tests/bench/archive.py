@@ -35,7 +35,7 @@ CATCHUP_TPS, PUBLISH_MS, MINIMAL_S = 5_000, 2_000, 120  # the bars
 def measure_archive(calibration: Calibration) -> list[Figure]:
     with start_deployment(TABLE, "servers") as running, tempfile.TemporaryDirectory() as folder:
         place = running.place
-        for server in TABLE.servers:
+        for server in TABLE.get_servers("core"):
             server.provide(place, TABLE, TABLE.get_services("core"), lambda _: None)
         bucket = _get_bucket(place)
         source = _make_node(place, "source", Path(folder), bucket)
@@ -57,7 +57,7 @@ def measure_minimal() -> list[Figure]:
     """A node that begins with nothing takes the snapshot of a million accounts."""
     with start_deployment(TABLE, "servers") as running, tempfile.TemporaryDirectory() as folder:
         place = running.place
-        for server in TABLE.servers:
+        for server in TABLE.get_servers("core"):
             server.provide(place, TABLE, TABLE.get_services("core"), lambda _: None)
         bucket = _get_bucket(place)
         source = _make_node(place, "source", Path(folder), bucket)

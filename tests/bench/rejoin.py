@@ -18,7 +18,7 @@ REJOIN_S = 15  # the bar
 def measure_rejoin() -> list[Figure]:
     """From the kill until the node has closed and published what the others have. Its supervisor
     starts it again."""
-    with start_whole_deployment("core") as running:
+    with start_whole_deployment("horizon") as running:
         make_economy(running.workload, NAMES, Follower.open(running.kafka, "core1"))
         seconds = [_kill(running, core) for core in network.CORES[1:]]
         running.check()

@@ -50,7 +50,7 @@ def measure_state() -> list[Figure]:
     )
     with start_deployment(TABLE, "servers") as running:
         services = TABLE.get_services("core")
-        for server in TABLE.servers:
+        for server in TABLE.get_servers("core"):
             server.provide(running.place, TABLE, services, lambda _: None)
         url = running.place.get_database_url("core1")
         _run("--accounts", str(LARGE), "--write", url)
