@@ -1,7 +1,8 @@
 """`make soak MINUTES=30`: a network at half of what it can close, and every minute a `kill -9`.
 
 Nodes and Horizon pairs are killed in turn, but for the first ones: these show whether a process
-that runs for long grows. At the end every payment stands in the ledgers of all nodes exactly once,
+that runs for long grows. So payments have no references, which nodes keep for 30 days, and live for
+two minutes. At the end every payment stands in the ledgers of all nodes exactly once,
 their headers are equal, and Horizon's views are those of a fresh replay. Then a node loses its
 database, and comes back by itself.
 """
@@ -27,6 +28,7 @@ from tests.support.whole_deployment import WholeDeployment, start_whole_deployme
 from tests.support.workload import make_payments
 
 MINUTE_S, SAMPLE_S = 60, 5
+LIFE_MS = 2 * 60_000
 NAMES = [f"payer {number}" for number in range(500)]
 MEASURED_S = 15
 SHARE = 0.5  # of the measured capacity
@@ -56,35 +58,39 @@ class Soak:
 
     def run(self, minutes: int) -> None:
         """Raises where something was lost, or made twice, or differs."""
-        ends_at = time.monotonic() + minutes * MINUTE_S
+        is_over = threading.Event()
         lost: list[Exception] = []
-        producing = threading.Thread(target=self._produce, args=(ends_at, lost))
+        producing = threading.Thread(target=self._produce, args=(is_over, lost))
         producing.start()
         victims = itertools.cycle(VICTIMS)
-        for minute in range(1, minutes + 1):
-            self._watch(MINUTE_S)
-            victim = next(victims)
-            if minute < minutes:
-                self._running.kill(victim)
-            used = {name: some[-1].memory_bytes >> 20 for name, some in self.samples.items()}
-            shown = ", ".join(f"{name} {mebibytes} MiB" for name, mebibytes in used.items())
-            tell(f"soak: minute {minute} of {minutes}, {len(self._hashes):,} payments; {shown}")
-        producing.join()
+        try:
+            for minute in range(1, minutes + 1):
+                self._watch(MINUTE_S)
+                if minute < minutes:
+                    self._running.kill(next(victims))
+                used = {name: some[-1].memory_bytes >> 20 for name, some in self.samples.items()}
+                shown = ", ".join(f"{name} {mebibytes} MiB" for name, mebibytes in used.items())
+                tell(f"soak: minute {minute} of {minutes}, {len(self._hashes):,} payments; {shown}")
+        finally:
+            is_over.set()
+            producing.join()
         if lost:
             raise lost[0]
         self._running.check(self._hashes)
 
-    def _produce(self, ends_at: float, lost: list[Exception]) -> None:
+    def _produce(self, is_over: threading.Event, lost: list[Exception]) -> None:
         try:
-            self._running.workload.produce(self._sign(ends_at), self._rate)
+            self._running.workload.produce(self._sign(is_over), self._rate)
         except Exception as error:  # told by the thread that waits for this one
             lost.append(error)
 
-    def _sign(self, ends_at: float) -> Iterator[bytes]:
+    def _sign(self, is_over: threading.Event) -> Iterator[bytes]:
         """Signed as they are needed, for none lives as long as a soak."""
         load = self._running.workload
-        while time.monotonic() < ends_at:
-            for transaction_hash, envelope in make_payments(load, NAMES, len(NAMES)):
+        load.life_ms = LIFE_MS
+        while not is_over.is_set():
+            signed = make_payments(load, NAMES, len(NAMES), has_references=False)
+            for transaction_hash, envelope in signed:
                 self._hashes.add(transaction_hash)
                 yield envelope
 

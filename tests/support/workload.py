@@ -47,9 +47,11 @@ ACCOUNTS_A_LEDGER = 100
 
 @dataclass
 class Deployment:
-    """A running deployment, by its endpoints.json."""
+    """A running deployment, by its endpoints.json. `life_ms`: for how long what is signed may be
+    closed; nodes remember it for as long."""
 
     endpoints: dict[str, Any]
+    life_ms: int = LIFE_MS
     salt: int = field(default_factory=time.time_ns)
 
     @classmethod
@@ -82,7 +84,7 @@ class Deployment:
                 AccountID(public),
                 self.salt & (1 << 64) - 1,
                 0,
-                time.time_ns() // 1_000_000 + LIFE_MS,
+                time.time_ns() // 1_000_000 + self.life_ms,
                 "",
                 operations,
             )
@@ -230,10 +232,15 @@ def _settle(target: Deployment, follower: Follower, signed: Sequence[tuple[Hash,
 
 
 def make_payments(
-    target: Deployment, names: Sequence[str], count: int, fee_max: int | None = None
+    target: Deployment,
+    names: Sequence[str],
+    count: int,
+    fee_max: int | None = None,
+    *,
+    has_references: bool = True,
 ) -> list[tuple[Hash, bytes]]:
-    """`count` signed payments round robin over distinct signers, each with a reference. `fee_max`:
-    what each accepts of every part of both fees."""
+    """`count` signed payments round robin over distinct signers, each with a reference unless it is
+    said otherwise. `fee_max`: what each accepts of every part of both fees."""
     fees = None if fee_max is None else made.accept_fees(fee_max, fee_max)
     keys = [get_key(name) for name in names]
     balances = [target.get_balance_id(name) for name in names]
@@ -249,7 +256,7 @@ def make_payments(
             Amount(AMOUNT),
             fees,
             "",
-            make_reference(f"{target.salt:x}"),
+            make_reference(f"{target.salt:x}") if has_references else None,
         )
         payments.append(target.sign(keys[payer], [body]))
     return payments
