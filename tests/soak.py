@@ -8,6 +8,7 @@ database, and comes back by itself.
 """
 
 import argparse
+import contextlib
 import itertools
 import statistics
 import sys
@@ -129,10 +130,12 @@ class Soak:
 def _take_sample(process_id: int) -> Sample:
     service = psutil.Process(process_id)
     everything = [service, *service.children(recursive=True)]
-    return Sample(
-        sum(each.memory_full_info().pss for each in everything),
-        sum(each.num_fds() for each in everything),
-    )
+    memory_bytes = files = 0
+    for each in everything:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a child that ends meanwhile
+            memory_bytes += each.memory_full_info().pss
+            files += each.num_fds()
+    return Sample(memory_bytes, files)
 
 
 def _compute_growth(samples: list[Sample]) -> tuple[float, int]:
