@@ -13,7 +13,7 @@ from nacl.signing import SigningKey
 
 from schemas.codec import Malformed, decode
 from schemas.generated import overlay
-from schemas.generated.common import PublicKey
+from schemas.generated.common import Hash, PublicKey
 from schemas.generated.consensus import Nominate, ScpValue, Statement
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerRecord
 from schemas.generated.overlay import Message, SetRequest, SetUnknown, TransactionSet
@@ -35,7 +35,7 @@ from streams.herder.outputs import (
     TimerName,
 )
 from streams.herder.proposer import Proposer
-from streams.herder.restored import Restored
+from streams.herder.restored import ClosedSet, Restored
 from streams.herder.transaction_sets import TransactionSets
 from streams.herder.values import Values
 from streams.herder.votes import Vote, Votes
@@ -86,6 +86,8 @@ class Herder:
         outputs = self.agreement.purge(max(0, self.open_slot - SLOTS_KEPT))
         for row in restored.sets:
             self._restore_set(row.slot, row.envelopes)
+        for each in restored.closed_sets:
+            self._restore_closed_set(each)
         statements = [decode(Statement, row.statement) for row in restored.statements]
         outputs += self.agreement.restore(statements)
         for closed in restored.uncertified:
@@ -350,13 +352,28 @@ class Herder:
         return outputs + self._revalidate()
 
     def _restore_set(self, slot: int, envelopes: Iterable[bytes]) -> None:
-        opened = [validate_envelope(envelope, self.network_id) for envelope in envelopes]
-        candidates = [each for each in opened if isinstance(each, Candidate)]
+        candidates = self._open(envelopes)
         for candidate in candidates:
             self.intake.queue.add(candidate, is_wanted=True)
-        hashes = tuple(sorted(each.envelope_hash for each in candidates))
-        message = TransactionSet(self.ledger.header_hash, hashes)
+        message = _make_set(self.ledger.header_hash, candidates)
         self._sets.add(slot, message, self.intake.queue)
+
+    def _restore_closed_set(self, closed: ClosedSet) -> None:
+        """For peers alone: here it is closed, so that none of it goes back to the queue."""
+        candidates = self._open(closed.envelopes)
+        message = _make_set(closed.previous_header_hash, candidates)
+        self._sets.add(closed.slot, message, self.intake.queue)
+        for candidate in candidates:
+            self._sets.add_candidate(candidate)
+
+    def _open(self, envelopes: Iterable[bytes]) -> list[Candidate]:
+        opened = (validate_envelope(envelope, self.network_id) for envelope in envelopes)
+        return [each for each in opened if isinstance(each, Candidate)]
+
+
+def _make_set(previous_header_hash: Hash, candidates: Iterable[Candidate]) -> TransactionSet:
+    hashes = tuple(sorted(each.envelope_hash for each in candidates))
+    return TransactionSet(previous_header_hash, hashes)
 
 
 HANDLERS: dict[type, Callable[[Herder, PublicKey, Any, int], list[Output]]] = {

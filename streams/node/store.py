@@ -22,7 +22,7 @@ from schemas.generated.overlay import Transactions
 from streams.archive.snapshot import SnapshotRows
 from streams.herder.herder import SLOTS_KEPT
 from streams.herder.outputs import Commit, Persist, SetRow, StatementRow
-from streams.herder.restored import Restored, RestoredHeader
+from streams.herder.restored import Restored, RestoredHeader, make_closed_set
 from streams.herder.votes import Vote
 from streams.ledger.chain import VerifiedLedger, find_former_quorum_set
 from streams.ledger.close import ClosedLedger, Ledger
@@ -160,6 +160,12 @@ class Store:
             " WHERE l.certificate IS NULL ORDER BY l.sequence",
             binary=True,
         ).fetchall()
+        closed = self._connection.execute(
+            "SELECT header, body FROM ledgers WHERE certificate IS NULL"
+            " ORDER BY sequence DESC LIMIT %b",
+            (SLOTS_KEPT,),
+            binary=True,
+        )
         return Restored(
             tuple(StatementRow(*row) for row in statements),
             tuple(
@@ -175,6 +181,7 @@ class Store:
                 )
                 for sequence, hash_, own, previous, newest in headers
             ),
+            tuple(make_closed_set(*row) for row in closed),
             self.load_votes(),
         )
 

@@ -15,7 +15,7 @@ from schemas.generated.keys import KeyBytes
 from schemas.generated.ledger import Certificate, HeaderSignature, LedgerHeader, LedgerRecord
 from streams.archive.snapshot import SnapshotRows
 from streams.herder.outputs import Certified, Commit, Persist, SetRow, StatementRow
-from streams.herder.restored import Restored, RestoredHeader
+from streams.herder.restored import Restored, RestoredHeader, make_closed_set
 from streams.herder.votes import Vote
 from streams.ledger.chain import VerifiedLedger, find_former_quorum_set
 from streams.ledger.close import ClosedLedger, Ledger
@@ -186,6 +186,11 @@ class Disk:
                 RestoredHeader(sequence, row.header_hash, row.own, self._find_quorum_set(sequence))
                 for sequence, row in sorted(self.ledgers.items())
                 if row.certificate is None
+            ),
+            tuple(
+                make_closed_set(row.header, row.body)
+                for sequence, row in self.ledgers.items()
+                if row.certificate is None and sequence > max(self.ledgers) - SLOTS_KEPT
             ),
             self.votes,
         )

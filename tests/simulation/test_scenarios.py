@@ -221,3 +221,32 @@ def _get_set(herder: Herder, slot: int) -> TransactionSet:
     assert isinstance(reply, Send)
     assert isinstance(reply.message.body, TransactionSet)
     return reply.message.body
+
+
+def test_a_ledger_that_half_of_the_nodes_closed_before_all_died_is_closed_by_the_others() -> None:
+    """Its set was on the disk that is lost, and where it is closed nobody needs it any more."""
+    world = make_world()
+    lost, late, *closed = world.nodes
+    first = world.get_sequence()
+    cut_off(world, {late.index})
+
+    def is_half_closed() -> bool:
+        newest = world.get_sequence()
+        rows = [node.disk.ledgers.get(newest) for node in closed]
+        return newest > first + 1 and all(row and row.certificate is None for row in rows)
+
+    for _ in range(100):
+        world.offer()
+        if world.run_for(100, is_half_closed):
+            break
+    newest = world.get_sequence()
+    assert is_half_closed()
+    for node in world.nodes:
+        node.crash()
+    world.wipe(lost)
+    world.set_cut(set())
+    for node in world.nodes:
+        world.start(node)
+    assert world.run_for(60 * SECOND_MS, lambda: world.get_sequence() > newest)
+    world.run_for(4 * HEARTBEAT_MS)
+    check_equal(world)

@@ -3,13 +3,14 @@
 Whole networks of herders are in tests/simulation.
 """
 
-from schemas.codec import encode
+from schemas.codec import decode, encode
 from schemas.generated.common import Hash
 from schemas.generated.consensus import Nominate, ScpValue, Statement
-from schemas.generated.ledger import LedgerRecord
+from schemas.generated.ledger import LedgerHeader, LedgerRecord
 from schemas.generated.overlay import (
     CertificateReply,
     CertificateRequest,
+    DemandTransactions,
     LedgerReply,
     LedgerRequest,
     Message,
@@ -18,6 +19,7 @@ from schemas.generated.overlay import (
     SignedHeader,
     Statements,
     StateRequest,
+    Transactions,
     TransactionSet,
 )
 from streams.herder.herder import RESEND_MS, Herder
@@ -35,7 +37,7 @@ from streams.herder.outputs import (
     Timer,
     TimerName,
 )
-from streams.herder.restored import Restored, RestoredHeader
+from streams.herder.restored import Restored, RestoredHeader, make_closed_set
 from streams.herder.transaction_sets import UNASKED_MAX
 from streams.ledger.hashes import ZERO_HASH, compute_hash, compute_set_hash
 from tests.streams.herder.test_agreement import World as AgreementWorld
@@ -212,6 +214,21 @@ def test_uncertified_ledgers_are_signed_for_again_and_asked_for() -> None:
     [certified] = node.receive(second)
     assert isinstance(certified, Certified)
     assert not get_messages(node.fire(RESEND, 20), SignedHeader)
+
+
+def test_a_peer_gets_the_set_of_a_ledger_that_lacks_its_certificate() -> None:
+    """Those who have to sign it may have lost it, and nobody else has it: after a restart, too."""
+    record = make_economy().records[-1]
+    closed = make_closed_set(record.header, record.body)
+    node = Node(Restored(closed_sets=(closed,)))
+    set_hash = decode(LedgerHeader, record.header).set_hash
+    (answer,) = get_messages(node.receive(SetRequest(set_hash)), TransactionSet)
+    assert isinstance(answer.body, TransactionSet)
+    outputs = node.receive(DemandTransactions(answer.body.envelope_hashes))
+    (told,) = get_messages(outputs, Transactions)
+    assert isinstance(told.body, Transactions)
+    assert sorted(told.body.envelopes) == sorted(closed.envelopes)
+    assert len(node.herder.intake.queue) == 0
 
 
 def test_a_certificate_from_a_peer_is_judged_by_its_signatures() -> None:

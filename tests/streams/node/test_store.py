@@ -226,6 +226,8 @@ def test_only_certified_ledgers_without_a_gap_are_given_out(node: Node) -> None:
     assert [each.sequence for each in node.store.load_records(1, 1)] == [1]
     (uncertified,) = node.store.load_restored().uncertified
     assert (uncertified.sequence, uncertified.own) == (3, SIGNATURE)
+    (closed_set,) = node.reopen().load_restored().closed_sets
+    assert (closed_set.slot, len(closed_set.envelopes)) == (3, 1)
     node.store.set_certificate(3, Hash(bytes(32)), CERTIFICATE)  # of another header: no
     assert node.store.load_certificate(3) is None
     node.store.set_certificate(3, uncertified.header_hash, CERTIFICATE)
