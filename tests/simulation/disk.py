@@ -197,10 +197,11 @@ class Disk:
 
     def _find_quorum_set(self, sequence: int) -> QuorumSet | None:
         """Who must certify it, if not those who rule now. As the store does."""
-        header, newest = (
-            decode(LedgerHeader, self.ledgers[each].header)
-            for each in (sequence - 1, max(self.ledgers))
-        )
+        previous = self.ledgers.get(sequence - 1)
+        if previous is None:  # it is archived, and left the disk
+            return None
+        header = decode(LedgerHeader, previous.header)
+        newest = decode(LedgerHeader, self.ledgers[max(self.ledgers)].header)
         if header.quorum_set_hash == newest.quorum_set_hash:
             return None
         bodies = [row.body for later, row in sorted(self.ledgers.items()) if later >= sequence]
