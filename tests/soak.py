@@ -54,7 +54,8 @@ class Soak:
     def __init__(self, running: WholeDeployment, rate: float) -> None:
         self._running = running
         self._rate = rate
-        self._hashes: set[Hash] = set()
+        self._began = time.monotonic()
+        self._hashes: dict[Hash, float] = {}  # seconds after the beginning at which each was signed
         self.samples: dict[str, list[Sample]] = {name: [] for name in WATCHED}
 
     def run(self, minutes: int) -> None:
@@ -77,7 +78,21 @@ class Soak:
             producing.join()
         if lost:
             raise lost[0]
-        self._running.check(self._hashes)
+        try:
+            self._running.check(self._hashes)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self._describe_lost()}") from error
+
+    def _describe_lost(self) -> str:
+        """When what is in no ledger of a node was signed."""
+        found = []
+        for core, reader in self._running.readers.items():
+            lost = [at for name, at in self._hashes.items() if name not in reader.counts]
+            if lost:
+                found.append(
+                    f"{core} lacks what was signed {min(lost):.1f} to {max(lost):.1f} s on"
+                )
+        return ", ".join(found)
 
     def _produce(self, is_over: threading.Event, lost: list[Exception]) -> None:
         try:
@@ -92,7 +107,7 @@ class Soak:
         while not is_over.is_set():
             signed = make_payments(load, NAMES, len(NAMES), has_references=False)
             for transaction_hash, envelope in signed:
-                self._hashes.add(transaction_hash)
+                self._hashes[transaction_hash] = time.monotonic() - self._began
                 yield envelope
 
     def _watch(self, seconds: float) -> None:
