@@ -9,6 +9,8 @@ import gc
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -33,17 +35,13 @@ CATCHUP_TPS, PUBLISH_MS, MINIMAL_S = 5_000, 2_000, 120  # the bars
 
 
 def measure_archive(calibration: Calibration) -> list[Figure]:
-    with start_deployment(TABLE, "servers") as running, tempfile.TemporaryDirectory() as folder:
-        place = running.place
-        for server in TABLE.get_servers("core"):
-            server.provide(place, TABLE, TABLE.get_services("core"), lambda _: None)
-        bucket = _get_bucket(place)
-        source = _make_node(place, "source", Path(folder), bucket)
+    with _start_servers() as (place, folder, bucket):
+        source = _make_node(place, "source", folder, bucket)
         _fill(source)
         source.publish()
         publish_ms = statistics.median(event["ms"] for event in source.get_events("archived"))
         calibration.measure()
-        tps = _catch_up(_make_node(place, "comer", Path(folder), bucket), bucket)
+        tps = _catch_up(_make_node(place, "comer", folder, bucket), bucket)
         source.close_all()
     tell(f"a checkpoint of {CHECKPOINT_LEDGERS * PAYMENTS} payments: {publish_ms:.0f} ms")
     tell(f"from an archive, verified and closed again: {tps:.0f} payments/s")
@@ -55,12 +53,8 @@ def measure_archive(calibration: Calibration) -> list[Figure]:
 
 def measure_minimal() -> list[Figure]:
     """A node that begins with nothing takes the snapshot of a million accounts."""
-    with start_deployment(TABLE, "servers") as running, tempfile.TemporaryDirectory() as folder:
-        place = running.place
-        for server in TABLE.get_servers("core"):
-            server.provide(place, TABLE, TABLE.get_services("core"), lambda _: None)
-        bucket = _get_bucket(place)
-        source = _make_node(place, "source", Path(folder), bucket)
+    with _start_servers() as (place, folder, bucket):
+        source = _make_node(place, "source", folder, bucket)
         ledger = source.network.ledger
         fill_ledger(source.network, LARGE)
         with psycopg.connect(source.url) as connection:
@@ -72,7 +66,7 @@ def measure_minimal() -> list[Figure]:
         source.close_all()
         ledger.state.encoded.clear()
         gc.collect()
-        comer = _make_node(place, "comer", Path(folder), bucket)
+        comer = _make_node(place, "comer", folder, bucket)
         history = History([Archive(bucket)], comer.opened.position)
         began = time.perf_counter()
         installed = rejoin.install_snapshot(comer.store, history, CHECKPOINT_LEDGERS)
@@ -83,6 +77,16 @@ def measure_minimal() -> list[Figure]:
         raise RuntimeError(f"the snapshot was not taken: {written}")
     tell(f"a snapshot of a million accounts: {written['bytes']:,} bytes, taken in {passed:.0f} s")
     return [judge("minimal_1m_s", passed, "s", MINIMAL_S)]
+
+
+@contextmanager
+def _start_servers() -> Iterator[tuple[Place, Path, BucketSettings]]:
+    """What nodes need, with a folder and a bucket for these."""
+    with start_deployment(TABLE, "servers") as running, tempfile.TemporaryDirectory() as folder:
+        place = running.place
+        for server in TABLE.get_servers("core"):
+            server.provide(place, TABLE, TABLE.get_services("core"), lambda _: None)
+        yield place, Path(folder), _get_bucket(place)
 
 
 def _get_bucket(place: Place) -> BucketSettings:

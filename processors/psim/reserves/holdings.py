@@ -69,6 +69,30 @@ class HoldingsReader(Protocol):
         ...
 
 
+class Payments:
+    """What both readers know of transfers. `desk`: what follows them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def find_paid(self, view: LedgerView) -> Mapping[int, Paid]:
+        """What pays users leaves the wallets with its fee; what moves between them costs the
+        fee."""
+        paid = {}
+        for number, found in self._desk.found.items():
+            transfer = view.transfers.get(number)
+            if transfer is None:
+                continue
+            leaves = found.outcome is TransferOutcome.PAID
+            is_payment = leaves and transfer.purpose is TransferPurpose.WITHDRAW
+            amount = found.fee + (int(transfer.amount) if is_payment else 0)
+            paid[number] = Paid(transfer.asset, found.height, amount)
+        return paid
+
+    def knows_paid(self, height: int, sequence: int) -> bool:
+        return self._desk.final >= height and self._desk.looked_after >= sequence
+
+
 @dataclass(slots=True)
 class _Coin:
     address: str
@@ -77,13 +101,13 @@ class _Coin:
     spent_at: int | None = None
 
 
-class BitcoinHoldings:
-    """Coins, as blocks make and spend them. `desk`: what follows transfers."""
+class BitcoinHoldings(Payments):
+    """Coins, as blocks make and spend them."""
 
     def __init__(self, network: Network, wallet: BitcoinWallet, desk: Desk) -> None:
         self._network = network
         self._wallet = wallet
-        self._desk = desk
+        super().__init__(desk)
         self._coins: dict[Outpoint, _Coin] = {}
 
     def reset(self) -> None:
@@ -125,19 +149,13 @@ class BitcoinHoldings:
                 held[kinds[coin.address], COIN] += coin.satoshis
         return held
 
-    def find_paid(self, view: LedgerView) -> Mapping[int, Paid]:
-        return _find_paid(view, self._desk)
 
-    def knows_paid(self, height: int, sequence: int) -> bool:
-        return self._desk.final >= height and self._desk.looked_after >= sequence
-
-
-class EthereumHoldings:
+class EthereumHoldings(Payments):
     """Balances, as the endpoint states them for the block."""
 
     def __init__(self, source: ChainSource, desk: Desk) -> None:
         self._source = source
-        self._desk = desk
+        super().__init__(desk)
 
     def reset(self) -> None:
         """Nothing is kept."""
@@ -165,26 +183,6 @@ class EthereumHoldings:
                 asked = (self._source.get_holding(each, token, block) for each in addresses)
                 held[kind, token] = sum(await asyncio.gather(*asked))
         return held
-
-    def find_paid(self, view: LedgerView) -> Mapping[int, Paid]:
-        return _find_paid(view, self._desk)
-
-    def knows_paid(self, height: int, sequence: int) -> bool:
-        return self._desk.final >= height and self._desk.looked_after >= sequence
-
-
-def _find_paid(view: LedgerView, desk: Desk) -> Mapping[int, Paid]:
-    """What pays users leaves the wallets with its fee; what moves between them costs the fee."""
-    paid = {}
-    for number, found in desk.found.items():
-        transfer = view.transfers.get(number)
-        if transfer is None:
-            continue
-        leaves = found.outcome is TransferOutcome.PAID
-        is_payment = leaves and transfer.purpose is TransferPurpose.WITHDRAW
-        amount = found.fee + (int(transfer.amount) if is_payment else 0)
-        paid[number] = Paid(transfer.asset, found.height, amount)
-    return paid
 
 
 def make_holdings(

@@ -15,6 +15,7 @@ from schemas.generated.events import ReserveItemKind as Kind
 from schemas.generated.events import ReserveReport
 from streams.ledger.sum_tree import SumTree
 from tests.processors.psim.chain_model import make_payment
+from tests.processors.psim.plants import check_found
 from tests.processors.psim.reserves_world import ReserveSchedule, ReserveWorld
 from tests.processors.psim.world import CHAIN, COIN_ASSET, TOKEN, TOKEN_ASSET, now
 from tests.support.network import create_account
@@ -208,12 +209,7 @@ def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    for seed in (LAGGING, *range(60)):
-        try:
-            ReserveSchedule(seed).run()
-        except AssertionError:
-            return
-    pytest.fail("no schedule found it")
+    check_found(ReserveSchedule, (LAGGING, *range(60)))
 
 
 def make_facts(**changes: Any) -> LedgerFacts:

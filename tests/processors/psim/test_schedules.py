@@ -3,6 +3,7 @@
 import pytest
 
 from tests.processors.psim.planted import PLANTED
+from tests.processors.psim.plants import check_found
 from tests.processors.psim.schedules import DeepSchedule, Schedule
 
 SCHEDULES = 5_000
@@ -50,10 +51,4 @@ def test_who_begins_with_nothing_derives_the_same_bytes() -> None:
 def test_a_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, kind, seeds = PLANTED[name]
     plant(monkeypatch)
-    for seed in range(seeds):
-        schedule = kind(seed)
-        try:
-            schedule.run()
-        except AssertionError:
-            return
-    pytest.fail(f"{name}: not found by {seeds} schedules")
+    check_found(kind, range(seeds), name)

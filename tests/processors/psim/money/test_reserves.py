@@ -11,6 +11,7 @@ from processors.psim.reserves.reporting import Reporting
 from processors.psim.reserves.rules import LedgerFacts
 from schemas.generated.events import ReserveItemKind
 from tests.processors.psim.money.reserves import ReserveSchedule, ReserveWorld
+from tests.processors.psim.plants import check_found
 from tests.processors.psim.world import now
 
 QUICK, SCHEDULES, REPORTS = 6, 300, 3_000
@@ -100,9 +101,4 @@ def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    for seed in (FAST, UNASKED, *range(30)):
-        try:
-            ReserveSchedule(seed).run()
-        except AssertionError:
-            return
-    pytest.fail("no schedule found it")
+    check_found(ReserveSchedule, (FAST, UNASKED, *range(30)))

@@ -4,6 +4,7 @@ import pytest
 
 from tests.processors.psim.money.planted import PLANTED
 from tests.processors.psim.money.schedules import LABELS, FailingSchedule, Schedule
+from tests.processors.psim.plants import check_found
 
 SCHEDULES = 1_000
 QUICK = 10
@@ -46,9 +47,4 @@ def test_all_instances_lose_everything_at_a_label(label: str) -> None:
 def test_a_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, kind, seeds = PLANTED[name]
     plant(monkeypatch)
-    for seed in range(seeds):
-        try:
-            kind(seed).run()
-        except AssertionError:
-            return
-    pytest.fail(f"{name}: not found by {seeds} schedules")
+    check_found(kind, range(seeds), name)
